@@ -1,1 +1,6 @@
+//! The rlua-actor runtime: virtual machine, processes and libraries. Can be embedded without the command line.
 
+pub mod heap;
+pub mod stdlib;
+pub mod value;
+pub mod vm;

@@ -1,0 +1,104 @@
+//! Functions with state: Lua closures, their variables, and native functions with upvalues.
+//!
+//! Journey: prototype -> **closure** -> frame. An [`Upvalue`] is *open* while its variable lives in a coroutine's
+//! stack (it points there, and the coroutine's list of open upvalues holds it) and *closed* afterwards (it points at
+//! its own cell).
+
+use super::{Ref, Value};
+use crate::heap::Header;
+use crate::vm::load::Proto;
+use crate::vm::native::Native;
+use crate::vm::thread::Thread;
+use std::cell::Cell;
+
+/// A variable that closures share.
+#[repr(C)]
+pub struct Upvalue {
+    pub(crate) header: Header,
+    /// Where the value is: a stack slot of `owner`, or `closed`.
+    pub(crate) location: Cell<*mut Value>,
+    /// The value, when closed.
+    pub(crate) closed: Cell<Value>,
+    /// The coroutine whose stack holds the variable; null when closed.
+    pub(crate) owner: Cell<*mut Thread>,
+    /// The next open upvalue of that coroutine, further down its stack.
+    pub(crate) next_open: Cell<*mut Upvalue>,
+}
+
+impl Upvalue {
+    /// Whether the variable still lives in a stack.
+    pub fn is_open(&self) -> bool {
+        !self.owner.get().is_null()
+    }
+    /// Its value.
+    pub fn get(&self) -> Value {
+        // SAFETY: `location` is this object's own cell or a slot of a live stack (stack growth re-points it).
+        unsafe { self.location.get().read() }
+    }
+    /// Sets its value.
+    pub fn set(&self, v: Value) {
+        // SAFETY: as in `get`.
+        unsafe { self.location.get().write(v) }
+    }
+}
+
+/// A Lua function: a prototype and its upvalues, which follow it.
+#[repr(C)]
+pub struct Closure {
+    pub(crate) header: Header,
+    pub(crate) proto: *const Proto,
+    pub(crate) count: usize,
+}
+
+impl Closure {
+    /// The prototype, in execution form.
+    pub fn proto(&self) -> &Proto {
+        // SAFETY: a closure's module is kept by its process while the closure lives.
+        unsafe { &*self.proto }
+    }
+    #[inline(always)]
+    pub(crate) fn cells(&self) -> *mut *mut Upvalue {
+        // SAFETY: `count` pointers follow every closure.
+        unsafe { (self as *const Closure).add(1) as *mut *mut Upvalue }
+    }
+    /// Number of upvalues.
+    pub fn upvalue_count(&self) -> usize {
+        self.count
+    }
+    /// The `i`-th upvalue, from 0.
+    pub fn upvalue(&self, i: usize) -> Ref<Upvalue> {
+        assert!(i < self.count);
+        // SAFETY: in range, and every cell is set when the closure is made.
+        unsafe { Ref::new(*self.cells().add(i)) }
+    }
+    /// Replaces the `i`-th upvalue.
+    pub fn set_upvalue(&self, i: usize, u: Ref<Upvalue>) {
+        assert!(i < self.count);
+        // SAFETY: in range.
+        unsafe { *self.cells().add(i) = u.as_ptr() }
+    }
+}
+
+/// A native function with upvalues, which follow it.
+#[repr(C)]
+pub struct NativeClosure {
+    pub(crate) header: Header,
+    pub(crate) native: &'static Native,
+    pub(crate) count: usize,
+}
+
+impl NativeClosure {
+    /// The function.
+    pub fn native(&self) -> &'static Native {
+        self.native
+    }
+    pub(crate) fn cells(&self) -> *mut Value {
+        // SAFETY: `count` values follow every native closure.
+        unsafe { (self as *const NativeClosure).add(1) as *mut Value }
+    }
+    /// The upvalues.
+    pub fn upvalues(&self) -> &[Cell<Value>] {
+        // SAFETY: `count` initialised values follow, and Cell<Value> has Value's layout.
+        unsafe { std::slice::from_raw_parts(self.cells().cast(), self.count) }
+    }
+}

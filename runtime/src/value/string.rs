@@ -1,0 +1,163 @@
+//! Strings: immutable bytes with a header that caches the hash.
+//!
+//! Journey: value. One layout serves strings of a heap, constants of a module and atoms; the value's tag tells them
+//! apart. Strings are not interned per process (the reader might expect PUC's string table): equality compares
+//! addresses first, then hashes where both are known, then bytes. Literals of files and of the libraries are *atoms*,
+//! made once per runtime and never freed, so that a lookup by a literal key nearly always ends at the address.
+//!
+//! Always: `hash` is 0 until it is computed, and never 0 afterwards; equal bytes have equal hashes on every machine
+//! (tables travel with their layout).
+
+use crate::heap::Header;
+use std::alloc::Layout;
+use std::collections::HashMap;
+use std::sync::{OnceLock, RwLock};
+
+/// A string object; its bytes follow it.
+#[repr(C)]
+pub struct Str {
+    /// `serial` is the cached hash.
+    pub(crate) header: Header,
+    pub(crate) len: usize,
+}
+
+/// The hash of string keys: the same on every machine and in every run.
+pub fn hash_bytes(bytes: &[u8]) -> u32 {
+    const K0: u64 = 0x2d35_8dcc_aa6c_78a5;
+    const K1: u64 = 0x8bb8_4b93_962e_acc9;
+    #[inline(always)]
+    fn mix(a: u64, b: u64) -> u64 {
+        let wide = a as u128 * b as u128;
+        wide as u64 ^ (wide >> 64) as u64
+    }
+    let mut h = K0 ^ bytes.len() as u64;
+    let mut chunks = bytes.chunks_exact(16);
+    for chunk in &mut chunks {
+        let a = u64::from_le_bytes(chunk[..8].try_into().expect("8 bytes"));
+        let b = u64::from_le_bytes(chunk[8..].try_into().expect("8 bytes"));
+        h = mix(a ^ K0 ^ h, b ^ K1);
+    }
+    let rest = chunks.remainder();
+    let (a, b) = match rest.len() {
+        0 => (0, 0),
+        n @ 1..=3 => (rest[0] as u64 | (rest[n / 2] as u64) << 8 | (rest[n - 1] as u64) << 16, 0),
+        n @ 4..=7 => {
+            let lo = u32::from_le_bytes(rest[..4].try_into().expect("4 bytes")) as u64;
+            let hi = u32::from_le_bytes(rest[n - 4..].try_into().expect("4 bytes")) as u64;
+            (lo | hi << 32, 0)
+        }
+        n => (
+            u64::from_le_bytes(rest[..8].try_into().expect("8 bytes")),
+            u64::from_le_bytes(rest[n - 8..].try_into().expect("8 bytes")),
+        ),
+    };
+    h = mix(a ^ K1 ^ h, b ^ K0);
+    ((h ^ h >> 32) as u32).max(1)
+}
+
+impl Str {
+    /// The bytes.
+    #[inline(always)]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `len` bytes follow every Str (alloc_size, init).
+        unsafe { std::slice::from_raw_parts((self as *const Str).add(1).cast(), self.len) }
+    }
+    /// The hash, computed at the first use.
+    #[inline(always)]
+    pub fn hash(&self) -> u32 {
+        let h = self.header.serial.get();
+        if h != 0 { h } else { self.compute_hash() }
+    }
+    #[inline(never)]
+    fn compute_hash(&self) -> u32 {
+        let h = hash_bytes(self.bytes());
+        self.header.serial.set(h);
+        h
+    }
+    /// Whether both have the same bytes.
+    pub fn equals(&self, other: &Str) -> bool {
+        if std::ptr::eq(self, other) {
+            return true;
+        }
+        if self.len != other.len {
+            return false;
+        }
+        let (a, b) = (self.header.serial.get(), other.header.serial.get());
+        if a != 0 && b != 0 && a != b {
+            return false;
+        }
+        self.bytes() == other.bytes()
+    }
+    pub(crate) fn layout(len: usize) -> Layout {
+        Layout::from_size_align(size_of::<Str>() + len, align_of::<Str>()).expect("a string's size fits")
+    }
+    /// Allocates a string outside every heap, its hash computed. `owner` is the module it belongs to, or null.
+    pub(crate) fn new_shared(bytes: &[u8], owner: *const ()) -> *mut Str {
+        // SAFETY: the layout is not empty, and every field and byte is written before use.
+        unsafe {
+            let layout = Self::layout(bytes.len());
+            let s = std::alloc::alloc(layout).cast::<Str>();
+            if s.is_null() {
+                std::alloc::handle_alloc_error(layout);
+            }
+            s.write(Str { header: Header::new(crate::heap::ObjectKind::String), len: bytes.len() });
+            (*s).header.next.set(owner as *mut Header);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), s.add(1).cast(), bytes.len());
+            (*s).compute_hash();
+            s
+        }
+    }
+    /// Frees what `new_shared` made.
+    ///
+    /// # Safety
+    /// Nothing refers to it any more.
+    pub(crate) unsafe fn free_shared(s: *mut Str) {
+        unsafe { std::alloc::dealloc(s.cast(), Self::layout((*s).len)) }
+    }
+}
+
+/// Longest literal that becomes an atom, in bytes.
+const MAX_ATOM_BYTES: usize = 40;
+/// Atoms past which a literal stays its module's string.
+const MAX_ATOMS: usize = 1 << 20;
+
+struct AtomPointer(*mut Str);
+// SAFETY: atoms are immutable after they are made (the hash is computed then) and never freed.
+unsafe impl Send for AtomPointer {}
+// SAFETY: as above.
+unsafe impl Sync for AtomPointer {}
+
+fn atoms() -> &'static RwLock<HashMap<&'static [u8], AtomPointer>> {
+    static ATOMS: OnceLock<RwLock<HashMap<&'static [u8], AtomPointer>>> = OnceLock::new();
+    ATOMS.get_or_init(Default::default)
+}
+
+/// The atom with these bytes, if there is one.
+pub(crate) fn find_atom(bytes: &[u8]) -> Option<*mut Str> {
+    if bytes.len() > MAX_ATOM_BYTES {
+        return None;
+    }
+    atoms().read().unwrap_or_else(|e| e.into_inner()).get(bytes).map(|a| a.0)
+}
+
+/// The atom with these bytes, made if need be; none if they are too long or there are too many atoms.
+pub(crate) fn make_atom(bytes: &[u8]) -> Option<*mut Str> {
+    if let Some(found) = find_atom(bytes) {
+        return Some(found);
+    }
+    if bytes.len() > MAX_ATOM_BYTES {
+        return None;
+    }
+    let mut all = atoms().write().unwrap_or_else(|e| e.into_inner());
+    if let Some(found) = all.get(bytes) {
+        return Some(found.0);
+    }
+    if all.len() >= MAX_ATOMS {
+        return None;
+    }
+    let s = Str::new_shared(bytes, std::ptr::null());
+    // SAFETY: atoms are never freed.
+    let key: &'static [u8] = unsafe { &*((*s).bytes() as *const [u8]) };
+    all.insert(key, AtomPointer(s));
+    Some(s)
+}

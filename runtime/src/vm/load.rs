@@ -1,0 +1,310 @@
+//! From a verified chunk to code that runs: constants as values, instructions in execution form.
+//!
+//! Journey: prototype -> **closure**. A [`Module`] is a chunk made ready, immutable and shared by all processes. The
+//! execution form has one 64-bit word per canonical instruction, at the same index, so that a pc means the same in
+//! both: `op` in bits 0..8, `x` in 8..16, then three 16-bit operands `a`, `b`, `c`, where registers and constants are
+//! byte offsets (index times 16). It may change with every release; nothing outside this folder knows it.
+//!
+//! Tests carry the target of the jump that follows them in `c`, unless it is a jump backwards or too far: then `c` is 0
+//! and leads to that jump itself.
+
+use super::op::Op;
+use crate::value::string::{Str, find_atom, make_atom};
+use crate::value::{Value, tag};
+use rlua_compiler::opcode::{Instruction, Opcode};
+use rlua_compiler::prototype::{Chunk, Constant, Prototype};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+/// A prototype in execution form.
+#[repr(C)]
+pub struct Proto {
+    pub(crate) code: *const u64,
+    pub(crate) k: *const Value,
+    pub(crate) registers: u32,
+    pub(crate) parameters: u32,
+    pub(crate) is_vararg: bool,
+    pub(crate) module: *const Module,
+    pub(crate) index: u32,
+    /// The nested prototypes.
+    pub(crate) nested: Box<[*const Proto]>,
+    code_box: Box<[u64]>,
+    k_box: Box<[Value]>,
+}
+
+/// A chunk made ready to run.
+pub struct Module {
+    chunk: Chunk,
+    hash: OnceLock<[u8; 32]>,
+    protos: Box<[Proto]>,
+    strings: Vec<*mut Str>,
+    /// Whether its literals became atoms.
+    atoms: bool,
+}
+
+// SAFETY: a module is immutable once `new` returns, its strings' hashes are computed, and all it points to it owns (or
+// is an atom).
+unsafe impl Send for Module {}
+// SAFETY: as above.
+unsafe impl Sync for Module {}
+
+/// What may become of a module's string literals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Literals {
+    /// Atoms: for files and built-in code, which are finite.
+    Atoms,
+    /// Strings that are freed with the module: for `load`, bytecode and what a peer sends.
+    Owned,
+}
+
+impl Module {
+    /// Makes a chunk ready. The chunk comes from the compiler or has passed the verifier.
+    pub fn new(chunk: Chunk, literals: Literals) -> Arc<Module> {
+        let mut module = Arc::new(Module {
+            chunk,
+            hash: OnceLock::new(),
+            protos: Box::new([]),
+            strings: Vec::new(),
+            atoms: literals == Literals::Atoms,
+        });
+        let owner = Arc::as_ptr(&module);
+        let m = Arc::get_mut(&mut module).expect("the module is not shared yet");
+        let mut known: HashMap<Arc<[u8]>, Value> = HashMap::new();
+        let mut strings = Vec::new();
+        let mut protos: Vec<Proto> = Vec::with_capacity(m.chunk.prototypes.len());
+        for (index, p) in m.chunk.prototypes.iter().enumerate() {
+            let k_box: Box<[Value]> = p
+                .constants
+                .iter()
+                .map(|c| match c {
+                    Constant::Nil => Value::NIL,
+                    Constant::Boolean(b) => Value::boolean(*b),
+                    Constant::Integer(n) => Value::integer(*n),
+                    Constant::Float(n) => Value::float(*n),
+                    Constant::String(s) => *known.entry(s.clone()).or_insert_with(|| {
+                        let atom = if literals == Literals::Atoms { make_atom(s) } else { find_atom(s) };
+                        match atom {
+                            Some(a) => Value::object(tag::ATOM, a),
+                            None => {
+                                let own = Str::new_shared(s, owner.cast());
+                                strings.push(own);
+                                Value::object(tag::MODULE_STRING, own)
+                            }
+                        }
+                    }),
+                })
+                .collect();
+            let code_box = translate(p);
+            protos.push(Proto {
+                code: code_box.as_ptr(),
+                k: k_box.as_ptr(),
+                registers: p.registers as u32,
+                parameters: p.parameters as u32,
+                is_vararg: p.is_vararg,
+                module: owner,
+                index: index as u32,
+                nested: Box::new([]),
+                code_box,
+                k_box,
+            });
+        }
+        let mut protos = protos.into_boxed_slice();
+        let first = protos.as_ptr();
+        for (p, q) in protos.iter_mut().zip(&m.chunk.prototypes) {
+            // In range: the compiler's or verifier's word.
+            p.nested = q.nested.iter().map(|&n| first.wrapping_add(n as usize)).collect();
+        }
+        m.protos = protos;
+        m.strings = strings;
+        module
+    }
+    /// The canonical form.
+    pub fn chunk(&self) -> &Chunk {
+        &self.chunk
+    }
+    /// The SHA-256 that names it.
+    pub fn hash(&self) -> &[u8; 32] {
+        self.hash.get_or_init(|| rlua_compiler::hash(&self.chunk))
+    }
+    /// Whether its literals are atoms.
+    pub(crate) fn literals(&self) -> Literals {
+        if self.atoms { Literals::Atoms } else { Literals::Owned }
+    }
+    /// A prototype by its index.
+    pub fn proto(&self, index: usize) -> Option<&Proto> {
+        self.protos.get(index)
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        for &s in &self.strings {
+            // SAFETY: processes keep a module while they hold one of its strings.
+            unsafe { Str::free_shared(s) }
+        }
+    }
+}
+
+impl Proto {
+    /// The canonical form.
+    pub fn canonical(&self) -> &Prototype {
+        &self.module().chunk.prototypes[self.index as usize]
+    }
+    /// The module it stands in.
+    pub fn module(&self) -> &Module {
+        // SAFETY: a module outlives its prototypes.
+        unsafe { &*self.module }
+    }
+    /// Index in the module.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+    /// Constants.
+    pub(crate) fn constants(&self) -> &[Value] {
+        &self.k_box
+    }
+    /// Number of instructions.
+    pub(crate) fn code_len(&self) -> usize {
+        self.code_box.len()
+    }
+}
+
+fn word(op: Op, x: u8, a: u32, b: u32, c: u32) -> u64 {
+    op as u64 | (x as u64) << 8 | (a as u16 as u64) << 16 | (b as u16 as u64) << 32 | (c as u16 as u64) << 48
+}
+fn word32(op: Op, a: u32, d: i32) -> u64 {
+    op as u64 | (a as u16 as u64) << 16 | (d as u32 as u64) << 32
+}
+
+/// One word per instruction.
+fn translate(p: &Prototype) -> Box<[u64]> {
+    use Opcode as O;
+    let code = &p.code;
+    let extra = |i: usize| code.get(i + 1).map_or(0, |e| e.ax_arg());
+    // Where the jump after a test leads, relative to that jump; 0 leads to the jump itself.
+    let jump_after = |i: usize| -> u32 {
+        match code.get(i + 1) {
+            Some(j) if j.checked_opcode() == Some(O::Jmp) => {
+                let s = j.sj_arg();
+                if (0..i16::MAX as i32).contains(&s) { (s + 1) as u32 } else { 0 }
+            }
+            _ => 0,
+        }
+    };
+    let reg = |r: u32| r * 16;
+    code.iter()
+        .enumerate()
+        .map(|(i, ins)| {
+            let (a, b, c, k) = (reg(ins.a()), reg(ins.b()), reg(ins.c()), ins.k());
+            let abc = |op: Op| word(op, k as u8, a, b, c);
+            match ins.opcode() {
+                O::Move => abc(Op::Move),
+                O::LoadI => word32(Op::LoadI, a, ins.sbx()),
+                O::LoadF => word32(Op::LoadF, a, ins.sbx()),
+                O::LoadK => word32(Op::LoadK, a, reg(ins.bx()) as i32),
+                O::LoadKX => word32(Op::LoadKX, a, reg(extra(i)) as i32),
+                O::LoadFalse => abc(Op::LoadFalse),
+                O::LFalseSkip => abc(Op::LFalseSkip),
+                O::LoadTrue => abc(Op::LoadTrue),
+                O::LoadNil => word(Op::LoadNil, 0, a, ins.b(), 0),
+                O::GetUpval => word(Op::GetUpval, 0, a, ins.b() * 8, 0),
+                O::SetUpval => word(Op::SetUpval, 0, a, ins.b() * 8, 0),
+                O::GetTabUp => word(Op::GetTabUp, 0, a, ins.b() * 8, c),
+                O::GetTable => abc(Op::GetTable),
+                O::GetI => word(Op::GetI, 0, a, b, ins.c()),
+                O::GetField => abc(Op::GetField),
+                O::SetTabUp => word(if k { Op::SetTabUpK } else { Op::SetTabUp }, 0, ins.a() * 8, b, c),
+                O::SetTable => abc(if k { Op::SetTableK } else { Op::SetTable }),
+                O::SetI => word(if k { Op::SetIK } else { Op::SetI }, 0, a, ins.b(), c),
+                O::SetField => abc(if k { Op::SetFieldK } else { Op::SetField }),
+                O::NewTable => {
+                    let array = ins.c() + if k { extra(i).wrapping_mul(256) } else { 0 };
+                    op_new_table(a, ins.b(), array)
+                }
+                O::Self_ => abc(if k { Op::SelfK } else { Op::SelfR }),
+                O::AddI => word(Op::AddI, k as u8, a, b, ins.sc() as u32),
+                O::AddK => abc(Op::AddK),
+                O::SubK => abc(Op::SubK),
+                O::MulK => abc(Op::MulK),
+                O::ModK => abc(Op::ModK),
+                O::PowK => abc(Op::PowK),
+                O::DivK => abc(Op::DivK),
+                O::IDivK => abc(Op::IDivK),
+                O::BAndK => abc(Op::BAndK),
+                O::BOrK => abc(Op::BOrK),
+                O::BXorK => abc(Op::BXorK),
+                O::ShrI => word(Op::ShrI, k as u8, a, b, ins.sc() as u32),
+                O::ShlI => word(Op::ShlI, k as u8, a, b, ins.sc() as u32),
+                O::Add => abc(Op::Add),
+                O::Sub => abc(Op::Sub),
+                O::Mul => abc(Op::Mul),
+                O::Mod => abc(Op::Mod),
+                O::Pow => abc(Op::Pow),
+                O::Div => abc(Op::Div),
+                O::IDiv => abc(Op::IDiv),
+                O::BAnd => abc(Op::BAnd),
+                O::BOr => abc(Op::BOr),
+                O::BXor => abc(Op::BXor),
+                O::Shl => abc(Op::Shl),
+                O::Shr => abc(Op::Shr),
+                O::Unm => abc(Op::Unm),
+                O::BNot => abc(Op::BNot),
+                O::Not => abc(Op::Not),
+                O::Len => abc(Op::Len),
+                O::Concat => word(Op::Concat, 0, a, ins.b(), 0),
+                O::Close => abc(Op::Close),
+                O::Tbc => abc(Op::Tbc),
+                O::Jmp => {
+                    let s = ins.sj_arg();
+                    word32(if s < 0 { Op::JmpBack } else { Op::Jmp }, 0, s)
+                }
+                O::Eq => word(if k { Op::Eq1 } else { Op::Eq0 }, k as u8, a, b, jump_after(i)),
+                O::Lt => word(if k { Op::Lt1 } else { Op::Lt0 }, k as u8, a, b, jump_after(i)),
+                O::Le => word(if k { Op::Le1 } else { Op::Le0 }, k as u8, a, b, jump_after(i)),
+                O::EqK => word(if k { Op::EqK1 } else { Op::EqK0 }, k as u8, a, b, jump_after(i)),
+                O::EqI => word(if k { Op::EqI1 } else { Op::EqI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),
+                O::LtI => word(if k { Op::LtI1 } else { Op::LtI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),
+                O::LeI => word(if k { Op::LeI1 } else { Op::LeI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),
+                O::GtI => word(if k { Op::GtI1 } else { Op::GtI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),
+                O::GeI => word(if k { Op::GeI1 } else { Op::GeI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),
+                O::Test => word(if k { Op::Test1 } else { Op::Test0 }, k as u8, a, 0, jump_after(i)),
+                O::TestSet => word(if k { Op::TestSet1 } else { Op::TestSet0 }, k as u8, a, b, jump_after(i)),
+                O::Call => {
+                    let op = if ins.b() == 0 { Op::CallOpen } else { Op::Call };
+                    word(op, ins.b() as u8, a, b, ins.c())
+                }
+                O::TailCall => word(Op::TailCall, k as u8, a, b, ins.c()),
+                O::Return => word(Op::Return, k as u8, a, ins.b(), ins.c()),
+                O::Return0 => abc(Op::Return0),
+                O::Return1 => abc(Op::Return1),
+                O::ForLoop => word32(Op::ForLoop, a, ins.bx() as i32),
+                O::ForPrep => word32(Op::ForPrep, a, ins.bx() as i32),
+                O::TForPrep => word32(Op::TForPrep, a, ins.bx() as i32),
+                O::TForCall => word(Op::TForCall, 0, a, 0, ins.c()),
+                O::TForLoop => word32(Op::TForLoop, a, ins.bx() as i32),
+                O::SetList => {
+                    let first = ins.c() + if k { extra(i).wrapping_mul(256) } else { 0 };
+                    op_set_list(a, ins.b(), first, k)
+                }
+                O::Closure => word32(Op::Closure, a, ins.bx() as i32),
+                O::VarArg => word(Op::VarArg, 0, a, 0, ins.c()),
+                O::VarArgPrep => word(Op::VarArgPrep, 0, a, 0, 0),
+                O::ExtraArg => word(Op::ExtraArg, 0, 0, 0, 0),
+            }
+        })
+        .collect()
+}
+
+/// `x` is the size of the hash part as the canonical `B`; the array's is in the upper 32 bits.
+fn op_new_table(a: u32, hash: u32, array: u32) -> u64 {
+    word32(Op::NewTable, a, array as i32) | (hash as u64) << 8
+}
+/// `x` is the count (0: up to top); the first index in the upper 31 bits, and bit 32 says that EXTRAARG follows.
+fn op_set_list(a: u32, count: u32, first: u32, extra: bool) -> u64 {
+    word32(Op::SetList, a, (first << 1 | extra as u32) as i32) | (count as u64) << 8
+}
+
+/// The canonical instruction an execution pc stands for.
+pub(crate) fn canonical_instruction(p: &Proto, pc: u32) -> Option<Instruction> {
+    p.canonical().code.get(pc as usize).copied()
+}

@@ -1,0 +1,458 @@
+//! The virtual machine of one process: its heap, its coroutines, and the way in and out of the interpreter.
+//!
+//! Journey: closure -> **frame** -> value. [`Vm::run`] executes until the reductions of a slice are used up, the main
+//! function ends, or a native asks for something that only the surroundings can do ([`Exit`]). Between two runs the
+//! [`Vm`] is plain data: no Rust frame holds any of its state.
+//!
+//! The parts: load (bytecode made ready), execute (the instructions), call (calls, returns, errors, coroutines: the
+//! state machine around the instructions), metamethod, arith, error and debug (messages), native (what library
+//! functions see).
+//!
+//! Reductions are counted in `fuel`, at calls and backward jumps alone. Whoever wants the interpreter to stop soon
+//! (the allocator for a collection, a limit, a signal) moves the rest of the fuel to `saved_fuel`; the cold path at
+//! the next check finds out why.
+
+pub mod arith;
+pub mod call;
+pub mod debug;
+pub mod error;
+pub mod execute;
+pub mod load;
+pub mod metamethod;
+pub mod native;
+pub mod op;
+pub mod thread;
+
+use crate::heap::Heap;
+use crate::value::{Ref, Table, Value, tag};
+use load::{Literals, Module};
+use native::Native;
+use std::any::Any;
+use std::sync::Arc;
+use thread::{Continue, EXTRA_SLOTS, Frame, FrameKind, MAX_FRAMES, MAX_SLOTS, SLACK, Status, Thread};
+
+/// Why [`Vm::run`] came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The slice is used up, or the process is to be looked at; run again to go on.
+    Preempted,
+    /// The main function returned; its results are [`Vm::results`].
+    Finished,
+    /// An error reached the bottom; it is [`Vm::error_value`].
+    Failed,
+    /// A native asks for something (its own number).
+    Request(u32),
+}
+
+/// What the dispatch loop was left for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// The check of reductions.
+    Safepoint,
+    /// `finished`, `failed` or `request` say it.
+    Exit(Exit),
+}
+
+/// Results of `main` and the process-wide state a native or an embedder may use.
+#[repr(C)]
+pub struct Vm {
+    // The interpreter's registers, of the running coroutine.
+    /// Top frame.
+    pub(crate) frame: *mut Frame,
+    /// Reductions left until the next check.
+    pub(crate) fuel: i64,
+    /// A frame whose registers end past this needs a larger stack.
+    pub(crate) stack_end: *mut Value,
+    /// Past the last frame that fits.
+    pub(crate) frames_end: *mut Frame,
+    /// End of an open list of values; in a native, of its registers.
+    pub(crate) top: *mut Value,
+    /// Register 0 of the running native.
+    pub(crate) base: *mut Value,
+    /// The running coroutine.
+    pub(crate) thread: *mut Thread,
+    pub(crate) left: Left,
+    /// Set while a leaf native runs: it has no frame of its own, and this is its function's slot.
+    pub(crate) leaf: *mut Value,
+
+    /// The heap.
+    pub heap: Heap,
+    /// Value of the error being raised.
+    pub(crate) error: Value,
+    pub(crate) saved_fuel: i64,
+    pub(crate) main: *mut Thread,
+    globals: *mut Table,
+    registry: *mut Table,
+    pub(crate) string_metatable: *mut Table,
+    /// Of nil, booleans, numbers, functions, coroutines, pids.
+    pub(crate) type_metatables: [*mut Table; 6],
+    /// Stop at the next check (set by the surroundings between runs, or by natives).
+    pub(crate) stop: bool,
+    /// A finalizer is running.
+    pub(crate) in_finalizer: bool,
+    /// Warnings are printed (`warn("@on")`).
+    pub warnings: bool,
+    /// An unwinding that no catcher stops: the process is being ended.
+    pub(crate) exiting: bool,
+    /// What the surroundings attach: standard streams, open files, the process's identity.
+    pub host: Box<dyn Any + Send>,
+}
+
+// SAFETY: a Vm and its heap move between threads as a whole (heap/mod.rs, rule 3); everything else is Send.
+unsafe impl Send for Vm {}
+
+impl Vm {
+    /// A fresh machine with an empty table of globals.
+    pub fn new(host: Box<dyn Any + Send>) -> Vm {
+        let mut heap = Heap::new();
+        let globals = heap.table().as_ptr();
+        let registry = heap.table().as_ptr();
+        let main = heap.thread().as_ptr();
+        let mut vm = Vm {
+            frame: std::ptr::null_mut(),
+            fuel: 0,
+            stack_end: std::ptr::null_mut(),
+            frames_end: std::ptr::null_mut(),
+            top: std::ptr::null_mut(),
+            base: std::ptr::null_mut(),
+            thread: main,
+            left: Left::Safepoint,
+            leaf: std::ptr::null_mut(),
+            heap,
+            error: Value::NIL,
+            saved_fuel: 0,
+            main,
+            globals,
+            registry,
+            string_metatable: std::ptr::null_mut(),
+            type_metatables: [std::ptr::null_mut(); 6],
+            stop: false,
+            in_finalizer: false,
+            warnings: false,
+            exiting: false,
+            host,
+        };
+        // SAFETY: `main` is a fresh thread of this heap.
+        unsafe {
+            (*main).status = Status::Running;
+            vm.load_thread(main);
+        }
+        vm
+    }
+    /// The table of globals.
+    pub fn globals(&self) -> Ref<Table> {
+        // SAFETY: a root.
+        unsafe { Ref::new(self.globals) }
+    }
+    /// The registry: what the libraries keep, by name.
+    pub fn registry(&self) -> Ref<Table> {
+        // SAFETY: a root.
+        unsafe { Ref::new(self.registry) }
+    }
+    pub(crate) fn set_roots(&mut self, globals: Ref<Table>, registry: Ref<Table>) {
+        self.globals = globals.as_ptr();
+        self.registry = registry.as_ptr();
+    }
+    /// The metatable of strings.
+    pub fn set_string_metatable(&mut self, t: Option<Ref<Table>>) {
+        self.string_metatable = t.map_or(std::ptr::null_mut(), Ref::as_ptr);
+    }
+    /// The metatable of a type other than table and userdata (`debug.setmetatable`).
+    pub fn set_type_metatable(&mut self, v: Value, t: Option<Ref<Table>>) {
+        let pointer = t.map_or(std::ptr::null_mut(), Ref::as_ptr);
+        let index = match v.tag & 0xf {
+            0 => 0,
+            2 | 3 => 1,
+            4 | 5 => 2,
+            6 | 10 | 11 => 3,
+            13 => 4,
+            7 => 5,
+            8 => {
+                self.string_metatable = pointer;
+                return;
+            }
+            _ => return,
+        };
+        self.type_metatables[index] = pointer;
+    }
+    /// Makes a function of a chunk, with the globals (or another table or value) as its first upvalue.
+    pub fn load_module(&mut self, module: &Arc<Module>, env: Value) -> Value {
+        let proto = module.proto(0).expect("a chunk has a main function");
+        let count = proto.canonical().upvalues.len();
+        self.heap.keep_module(module);
+        let closure = self.heap.closure(proto, count);
+        for i in 0..count {
+            let u = self.heap.upvalue(if i == 0 { env } else { Value::NIL });
+            closure.set_upvalue(i, u);
+        }
+        Value::closure(closure)
+    }
+    /// Compiles source text, or loads bytecode, into a function. The error is the message `load` returns.
+    pub fn load(&mut self, text: &[u8], name: &[u8], mode: LoadMode, literals: Literals, env: Value) -> Result<Value, Vec<u8>> {
+        let binary = text.first() == Some(&0x1b);
+        let chunk = if binary {
+            if mode == LoadMode::Text {
+                return Err(b"attempt to load a binary chunk (mode is 't')".to_vec());
+            }
+            let mut message = rlua_compiler::short_source(name);
+            rlua_compiler::undump(text).map_err(|e| {
+                message.extend_from_slice(format!(": {e}").as_bytes());
+                message
+            })?
+        } else {
+            if mode == LoadMode::Binary {
+                return Err(b"attempt to load a text chunk (mode is 'b')".to_vec());
+            }
+            rlua_compiler::compile(text, name).map_err(|e| e.message)?
+        };
+        let module = Module::new(chunk, if binary { Literals::Owned } else { literals });
+        Ok(self.load_module(&module, env))
+    }
+    /// Sets up the main coroutine to call a function; [`Vm::run`] starts it.
+    pub fn start(&mut self, function: Value, arguments: &[Value]) {
+        // SAFETY: the main coroutine is empty; the slots are within its grown stack.
+        unsafe {
+            self.top = (*self.thread).stack;
+            self.ensure_slots(arguments.len() + SLACK).ok();
+            let base = self.top;
+            *base = function;
+            for (i, &a) in arguments.iter().enumerate() {
+                *base.add(1 + i) = a;
+            }
+            self.top = base.add(1 + arguments.len());
+        }
+    }
+    /// The error that ended the last run.
+    pub fn error_value(&self) -> Value {
+        self.error
+    }
+    /// The values that the main function returned.
+    pub fn results(&self) -> Vec<Value> {
+        // SAFETY: between the bottom of the main stack and its top.
+        unsafe {
+            let t = &*self.main;
+            (0..self.top.offset_from(t.stack)).map(|i| *t.stack.offset(i)).collect()
+        }
+    }
+    /// Runs for at most `reductions`.
+    pub fn run(&mut self, reductions: i64) -> Exit {
+        self.fuel = reductions;
+        self.saved_fuel = 0;
+        self.stop = false;
+        if self.heap.wants_collection() {
+            self.interrupt();
+        }
+        loop {
+            match self.execute() {
+                Left::Exit(exit) => {
+                    self.save_thread();
+                    return exit;
+                }
+                Left::Safepoint => {
+                    self.fuel += self.saved_fuel;
+                    self.saved_fuel = 0;
+                    if self.heap.wants_collection() {
+                        self.collect_garbage();
+                        if self.heap.has_finalizers_waiting() && !self.in_finalizer {
+                            self.push_finalizer();
+                        }
+                    } else if self.heap.has_finalizers_waiting() && !self.in_finalizer {
+                        self.push_finalizer();
+                    }
+                    if self.fuel <= 0 || self.stop {
+                        self.save_thread();
+                        return Exit::Preempted;
+                    }
+                }
+            }
+        }
+    }
+    /// Reductions that the last run did not use.
+    pub fn fuel_left(&self) -> i64 {
+        self.fuel + self.saved_fuel
+    }
+    /// Makes the interpreter come to the next safepoint soon.
+    #[inline]
+    pub(crate) fn interrupt(&mut self) {
+        self.saved_fuel += self.fuel;
+        self.fuel = 0;
+    }
+    /// Ends the slice at the next safepoint.
+    pub fn request_stop(&mut self) {
+        self.stop = true;
+        self.interrupt();
+    }
+    /// Runs a whole collection now. Only between instructions, when no native holds a value.
+    pub(crate) fn collect_garbage(&mut self) {
+        self.save_thread();
+        let roots = [self.main, self.thread];
+        let tables = [self.globals, self.registry, self.string_metatable];
+        let types = self.type_metatables;
+        let error = self.error;
+        self.heap.collect(|heap| {
+            // SAFETY: the roots are live.
+            unsafe {
+                for t in roots {
+                    heap.mark_object(t.cast());
+                }
+                for t in tables.into_iter().chain(types) {
+                    if !t.is_null() {
+                        heap.mark_object(t.cast());
+                    }
+                }
+                heap.mark(error);
+            }
+        });
+    }
+
+    // The running coroutine's cached registers.
+
+    pub(crate) fn save_thread(&mut self) {
+        // SAFETY: the running coroutine is live.
+        unsafe {
+            (*self.thread).frame = self.frame;
+            (*self.thread).top = self.top;
+        }
+    }
+    pub(crate) unsafe fn load_thread(&mut self, t: *mut Thread) {
+        unsafe {
+            self.thread = t;
+            self.frame = (*t).frame;
+            self.top = (*t).top;
+            self.refresh_limits();
+        }
+    }
+    pub(crate) unsafe fn refresh_limits(&mut self) {
+        unsafe {
+            let t = &*self.thread;
+            self.stack_end = t.stack.add(t.stack_len - SLACK);
+            self.frames_end = t.frames.add(t.frames_len);
+        }
+    }
+    /// Slots of the running stack that are in use.
+    pub(crate) fn slots_used(&self) -> usize {
+        // SAFETY: within one allocation.
+        unsafe { self.top.offset_from((*self.thread).stack) as usize }
+    }
+    /// Makes sure that `n` slots are free above the top. `Err`: stack overflow.
+    pub(crate) fn ensure_slots(&mut self, n: usize) -> Result<(), ()> {
+        // SAFETY: within one allocation; growth moves all pointers that count (thread.rs).
+        unsafe {
+            if self.stack_end.offset_from(self.top) >= n as isize {
+                return Ok(());
+            }
+            let needed = self.slots_used() + n + SLACK;
+            let handling = (*self.thread).stack_len > MAX_SLOTS;
+            let limit = if handling { MAX_SLOTS + EXTRA_SLOTS } else { MAX_SLOTS };
+            if needed > limit {
+                if !handling {
+                    // Room for the message handler and its like.
+                    self.resize_stack(MAX_SLOTS + EXTRA_SLOTS);
+                }
+                return Err(());
+            }
+            let doubled = ((*self.thread).stack_len * 2).min(limit);
+            self.resize_stack(doubled.max(needed));
+            Ok(())
+        }
+    }
+    unsafe fn resize_stack(&mut self, slots: usize) {
+        unsafe {
+            self.save_thread();
+            let old = (*self.thread).stack;
+            (*self.thread).resize_stack(&mut self.heap, slots);
+            let new = (*self.thread).stack;
+            let moved = |p: *mut Value| {
+                if p.is_null() { p } else { (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value }
+            };
+            self.base = moved(self.base);
+            self.leaf = moved(self.leaf);
+            let t = self.thread;
+            self.load_thread(t);
+        }
+    }
+    #[cold]
+    pub(crate) fn grow_for_native(&mut self, n: usize) {
+        // A native's few registers always fit: past the largest size there are EXTRA_SLOTS, and `reserve` is asked for
+        // more. SAFETY: as in ensure_slots.
+        unsafe {
+            let needed = self.slots_used() + n + 2 * SLACK;
+            let doubled = ((*self.thread).stack_len * 2).min(MAX_SLOTS);
+            self.resize_stack(doubled.max(needed));
+        }
+    }
+    /// Makes sure that a frame can be pushed. `Err`: stack overflow.
+    #[inline(always)]
+    pub(crate) fn ensure_frame(&mut self) -> Result<(), ()> {
+        if self.frame.wrapping_add(1) < self.frames_end { Ok(()) } else { self.grow_frames() }
+    }
+    #[cold]
+    fn grow_frames(&mut self) -> Result<(), ()> {
+        // SAFETY: the running coroutine is live.
+        unsafe {
+            let len = (*self.thread).frames_len;
+            let handling = len > MAX_FRAMES;
+            if len >= MAX_FRAMES + 1000 || (len >= MAX_FRAMES && !handling) {
+                if !handling {
+                    self.save_thread();
+                    (*self.thread).resize_frames(&mut self.heap, MAX_FRAMES + 1000);
+                    let t = self.thread;
+                    self.load_thread(t);
+                }
+                return Err(());
+            }
+            self.save_thread();
+            (*self.thread).resize_frames(&mut self.heap, (len * 2).min(MAX_FRAMES));
+            let t = self.thread;
+            self.load_thread(t);
+            Ok(())
+        }
+    }
+    /// Pushes a frame for a function whose slot is `function`, its arguments above it up to `top`.
+    #[inline]
+    pub(crate) unsafe fn push_frame(&mut self, function: *mut Value, kind: FrameKind, results: i16, then: Continue) {
+        unsafe {
+            let f = self.frame.wrapping_add(1);
+            f.write(Frame {
+                pc: std::ptr::null(),
+                base: function.add(1),
+                k: std::ptr::null(),
+                results,
+                kind,
+                then,
+                shift: 0,
+                state: 0,
+                flags: 0,
+            });
+            self.frame = f;
+        }
+    }
+    /// Number of frames of the running coroutine.
+    pub(crate) fn frame_count(&self) -> usize {
+        // SAFETY: `frame` is one below `frames` or inside.
+        unsafe { self.frame.offset_from((*self.thread).frames.wrapping_sub(1)) as usize }
+    }
+    /// The native function in a slot.
+    pub(crate) fn native_in(v: Value) -> Option<&'static Native> {
+        match v.tag {
+            // SAFETY: the payload of NATIVE is a `&'static Native`.
+            tag::NATIVE => Some(unsafe { &*(v.bits as *const Native) }),
+            tag::NATIVE_CLOSURE => match v.kind() {
+                crate::value::Kind::NativeClosure(c) => Some(c.native()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// What `load` accepts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoadMode {
+    /// Source text only.
+    Text,
+    /// Bytecode only.
+    Binary,
+    /// Both.
+    Both,
+}

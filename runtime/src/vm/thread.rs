@@ -1,0 +1,346 @@
+//! Coroutines: a value stack and a stack of call frames, both plain data.
+//!
+//! Journey: closure -> **frame** -> value. The process's main line of execution is a coroutine like any other. A
+//! suspended coroutine holds nothing but its two arrays, so preemption, freezing and migration need no help from it.
+//!
+//! Always: every slot of the stack holds a valid value (the collector clears what lies above the top); the frames'
+//! `base` pointers and open upvalues' locations point into the stack and are moved when it grows; open upvalues are
+//! listed from the top of the stack downwards. The running coroutine's frame pointer and top are cached in the [`Vm`].
+//!
+//! [`Vm`]: super::Vm
+
+use super::load::Proto;
+use crate::heap::{Header, Heap};
+use crate::value::function::Upvalue;
+use crate::value::{Closure, Value, tag};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+
+/// What a coroutine is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Status {
+    /// Not started, or waiting in `yield`.
+    Suspended,
+    /// Running now.
+    Running,
+    /// Has resumed another one.
+    Normal,
+    /// Ended, or ended with an error.
+    Dead,
+}
+
+/// What a frame executes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// A Lua function; `pc` is the next instruction.
+    Lua,
+    /// A native function; `state` says where it goes on.
+    Native,
+}
+
+/// What happens to the results of a frame when it returns: the caller's continuation, as data.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Continue {
+    /// A call of a Lua function: results to the function's slot and up.
+    Plain,
+    /// A call that a native made: results to the function's slot, then the native goes on.
+    Native,
+    /// A metamethod: the result goes to register `A` of the caller's instruction.
+    Store,
+    /// A comparison's metamethod: the result's truth against the instruction's `k` decides the jump.
+    Condition,
+    /// The result is thrown away.
+    Discard,
+    /// `__concat`: the result replaces two operands and the concatenation goes on.
+    Concat,
+    /// `__close` at the end of a block or at a return: the caller's instruction is executed once more.
+    CloseAgain,
+    /// `__close` while an error travels to its catcher, or a coroutine is being closed.
+    CloseUnwind,
+    /// The message handler of `xpcall`: the result is the new error value.
+    Handler,
+    /// `__gc` at a safepoint: nothing; the integer below the function is the top to restore.
+    Finalizer,
+    /// The first function of a coroutine.
+    Coroutine,
+}
+
+/// A call in progress.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Frame {
+    /// Next instruction (execution form).
+    pub(crate) pc: *const u64,
+    /// Register 0. The function is in the slot below.
+    pub(crate) base: *mut Value,
+    /// Constants.
+    pub(crate) k: *const Value,
+    /// Results the caller wants; -1: all.
+    pub(crate) results: i16,
+    pub(crate) kind: FrameKind,
+    pub(crate) then: Continue,
+    /// Slots between the function's original place and `base - 1` (a vararg function moves up).
+    pub(crate) shift: u32,
+    /// Native: where it goes on. Lua: number of arguments (until VARARGPREP), then scratch of a continuation.
+    pub(crate) state: u32,
+    /// [`flags`].
+    pub(crate) flags: u32,
+}
+
+/// Bits of [`Frame::flags`].
+pub(crate) mod flags {
+    /// A native that catches errors of what it calls (`pcall`).
+    pub const CATCH: u32 = 1;
+    /// With CATCH: register 1 is a message handler.
+    pub const HANDLER: u32 = 2;
+    /// It was entered by a tail call.
+    pub const TAIL: u32 = 4;
+    /// A native that may not be suspended by `yield` is waiting for what it called.
+    pub const NO_YIELD: u32 = 8;
+    /// A catcher on its way to the error case: it runs `__close` handlers first.
+    pub const UNWINDING: u32 = 16;
+}
+
+impl Frame {
+    /// The slot where the function was when it was called, to which results go.
+    #[inline(always)]
+    pub(crate) unsafe fn function_slot(&self) -> *mut Value {
+        unsafe { self.base.sub(1 + self.shift as usize) }
+    }
+    /// The function.
+    pub(crate) fn function(&self) -> Value {
+        // SAFETY: the slot below a frame's base holds its function.
+        unsafe { *self.base.sub(1) }
+    }
+    pub(crate) fn closure(&self) -> Option<&Closure> {
+        // SAFETY: the tag says so, and a frame's function is live.
+        (self.kind == FrameKind::Lua && self.function().tag == tag::CLOSURE)
+            .then(|| unsafe { &*(self.function().bits as *const Closure) })
+    }
+    pub(crate) fn proto(&self) -> Option<&Proto> {
+        self.closure().map(|c| {
+            // SAFETY: a closure's prototype lives as long as the closure.
+            unsafe { &*c.proto }
+        })
+    }
+    /// Index of the instruction being executed (the one before `pc`).
+    pub(crate) fn current_pc(&self) -> u32 {
+        match self.proto() {
+            // SAFETY: `pc` points into the prototype's code.
+            Some(p) => (unsafe { self.pc.offset_from(p.code) } - 1).max(0) as u32,
+            None => 0,
+        }
+    }
+}
+
+/// Slots of a fresh stack.
+const FIRST_SLOTS: usize = 16;
+/// Frames of a fresh coroutine.
+const FIRST_FRAMES: usize = 4;
+/// Slots past which a Lua program has overflowed its stack, as in the reference.
+pub(crate) const MAX_SLOTS: usize = 1_000_000;
+/// Slots that are left to handle the overflow.
+pub(crate) const EXTRA_SLOTS: usize = 8_000;
+/// Frames past which the stack has overflowed.
+pub(crate) const MAX_FRAMES: usize = 400_000;
+/// Slots always free above any frame's registers: room for metamethod calls.
+pub(crate) const SLACK: usize = 8;
+
+/// A coroutine.
+#[repr(C)]
+pub struct Thread {
+    pub(crate) header: Header,
+    pub(crate) stack: *mut Value,
+    pub(crate) stack_len: usize,
+    pub(crate) frames: *mut Frame,
+    pub(crate) frames_len: usize,
+    /// The top frame; below `frames` if there is none.
+    pub(crate) frame: *mut Frame,
+    /// First slot above the values in use.
+    pub(crate) top: *mut Value,
+    pub(crate) open: *mut Upvalue,
+    /// Stack indices of pending to-be-closed variables, ascending.
+    pub(crate) to_close: Vec<u32>,
+    /// Who resumed it, while it is running or normal.
+    pub(crate) resumer: *mut Thread,
+    pub(crate) status: Status,
+    /// Natives below that may not be suspended by `yield`.
+    pub(crate) no_yield: u32,
+    /// Resumes below it.
+    pub(crate) depth: u32,
+}
+
+impl Thread {
+    pub(crate) fn new(header: Header) -> Thread {
+        // SAFETY: fresh arrays of the sizes noted; all slots are written.
+        unsafe {
+            let stack = alloc(stack_layout(FIRST_SLOTS)).cast::<Value>();
+            let frames = alloc(frames_layout(FIRST_FRAMES)).cast::<Frame>();
+            if stack.is_null() || frames.is_null() {
+                handle_alloc_error(stack_layout(FIRST_SLOTS));
+            }
+            for i in 0..FIRST_SLOTS {
+                stack.add(i).write(Value::NIL);
+            }
+            Thread {
+                header,
+                stack,
+                stack_len: FIRST_SLOTS,
+                frames,
+                frames_len: FIRST_FRAMES,
+                frame: frames.wrapping_sub(1),
+                top: stack,
+                open: std::ptr::null_mut(),
+                to_close: Vec::new(),
+                resumer: std::ptr::null_mut(),
+                status: Status::Suspended,
+                no_yield: 0,
+                depth: 0,
+            }
+        }
+    }
+    /// Bytes of the two arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        self.stack_len * size_of::<Value>() + self.frames_len * size_of::<Frame>()
+    }
+    /// Number of frames.
+    pub(crate) fn depth_of_frames(&self) -> usize {
+        // SAFETY: `frame` is one below `frames` or inside.
+        (unsafe { self.frame.offset_from(self.frames.wrapping_sub(1)) }) as usize
+    }
+    /// The status as `coroutine.status` names it.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+    /// Makes the stack `slots` long and moves all pointers into it.
+    pub(crate) unsafe fn resize_stack(&mut self, heap: &mut Heap, slots: usize) {
+        unsafe {
+            let old = self.stack;
+            let new = realloc(old.cast(), stack_layout(self.stack_len), slots * size_of::<Value>()).cast::<Value>();
+            if new.is_null() {
+                handle_alloc_error(stack_layout(slots));
+            }
+            for i in self.stack_len..slots {
+                new.add(i).write(Value::NIL);
+            }
+            heap.add_bytes(slots * size_of::<Value>());
+            heap.sub_bytes(self.stack_len * size_of::<Value>());
+            self.stack = new;
+            self.stack_len = slots;
+            let moved = |p: *mut Value| (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value;
+            self.top = moved(self.top);
+            let mut f = self.frames;
+            while f <= self.frame {
+                (*f).base = moved((*f).base);
+                f = f.add(1);
+            }
+            let mut u = self.open;
+            while !u.is_null() {
+                (*u).location.set(moved((*u).location.get()));
+                u = (*u).next_open.get();
+            }
+        }
+    }
+    /// Makes room for more frames.
+    pub(crate) unsafe fn resize_frames(&mut self, heap: &mut Heap, count: usize) {
+        unsafe {
+            let depth = self.depth_of_frames();
+            let new = realloc(self.frames.cast(), frames_layout(self.frames_len), count * size_of::<Frame>()).cast::<Frame>();
+            if new.is_null() {
+                handle_alloc_error(frames_layout(count));
+            }
+            heap.add_bytes(count * size_of::<Frame>());
+            heap.sub_bytes(self.frames_len * size_of::<Frame>());
+            self.frames = new;
+            self.frames_len = count;
+            self.frame = new.wrapping_add(depth).wrapping_sub(1);
+        }
+    }
+    /// First slot that no frame uses.
+    pub(crate) unsafe fn extent(&self) -> *mut Value {
+        unsafe {
+            let mut end = self.top;
+            if self.depth_of_frames() > 0 {
+                if let Some(p) = (*self.frame).proto() {
+                    end = end.max((*self.frame).base.add(p.registers as usize));
+                }
+            }
+            end.min(self.stack.add(self.stack_len))
+        }
+    }
+    /// Marks what the stack holds and clears the rest of it.
+    pub(crate) unsafe fn trace(&mut self, heap: &mut Heap) {
+        unsafe {
+            let end = self.extent();
+            let mut slot = self.stack;
+            while slot < end {
+                heap.mark(*slot);
+                slot = slot.add(1);
+            }
+            let limit = self.stack.add(self.stack_len);
+            while slot < limit {
+                *slot = Value::NIL;
+                slot = slot.add(1);
+            }
+            if !self.resumer.is_null() {
+                heap.mark_object(self.resumer.cast());
+            }
+            let mut u = self.open;
+            while !u.is_null() {
+                heap.mark_object(u.cast());
+                u = (*u).next_open.get();
+            }
+        }
+    }
+    /// The open upvalue of a slot, made if need be.
+    pub(crate) unsafe fn find_upvalue(this: *mut Thread, heap: &mut Heap, slot: *mut Value) -> *mut Upvalue {
+        unsafe {
+            let mut link: *mut *mut Upvalue = &mut (*this).open;
+            while !(*link).is_null() && (**link).location.get() >= slot {
+                if (**link).location.get() == slot {
+                    return *link;
+                }
+                link = (**link).next_open.as_ptr();
+            }
+            let u = heap.upvalue(Value::NIL).as_ptr();
+            (*u).location.set(slot);
+            (*u).owner.set(this);
+            (*u).next_open.set(*link);
+            *link = u;
+            u
+        }
+    }
+    /// Closes the upvalues of all slots from `level` up.
+    pub(crate) unsafe fn close_upvalues(&mut self, level: *mut Value) {
+        unsafe {
+            while !self.open.is_null() && (*self.open).location.get() >= level {
+                let u = &*self.open;
+                self.open = u.next_open.get();
+                u.closed.set(*u.location.get());
+                u.location.set(u.closed.as_ptr());
+                u.owner.set(std::ptr::null_mut());
+                u.next_open.set(std::ptr::null_mut());
+            }
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // SAFETY: the arrays were allocated with these layouts. Open upvalues that outlive the thread cannot be: they
+        // keep it.
+        unsafe {
+            dealloc(self.stack.cast(), stack_layout(self.stack_len));
+            dealloc(self.frames.cast(), frames_layout(self.frames_len));
+        }
+    }
+}
+
+fn stack_layout(n: usize) -> Layout {
+    Layout::array::<Value>(n).expect("at most about a million slots")
+}
+fn frames_layout(n: usize) -> Layout {
+    Layout::array::<Frame>(n).expect("at most some hundred thousand frames")
+}
