@@ -1,0 +1,344 @@
+//! What code and frames tell about themselves: names of variables and functions, tracebacks.
+//!
+//! Journey: frame -> message. Names are found as the reference finds them: by looking backwards in the canonical code
+//! for the instruction that set a register, so that they are the same, and missing in the same places.
+
+use super::Vm;
+use super::metamethod::Event;
+use super::thread::{Continue, Frame, FrameKind, Thread, flags};
+use crate::value::{Kind, Ref, Value};
+use rlua_compiler::opcode::{Instruction, Opcode};
+use rlua_compiler::prototype::{Constant, Prototype};
+
+/// Kind (`local`, `global`, `field`, ...) and name of what a register holds at an instruction.
+pub(crate) fn describe_register(p: &Prototype, pc: u32, register: u32) -> Option<(&'static str, Vec<u8>)> {
+    if let Some(name) = p.local_name(register + 1, pc) {
+        return Some(("local", name.to_vec()));
+    }
+    let setter = find_setter(p, pc, register)?;
+    let i = p.code[setter as usize];
+    match i.opcode() {
+        Opcode::Move if i.b() < i.a() => describe_register(p, setter, i.b()),
+        Opcode::GetTabUp => {
+            let name = constant_name(p, i.c());
+            let kind = if upvalue_name(p, i.b()) == b"_ENV" { "global" } else { "field" };
+            Some((kind, name))
+        }
+        Opcode::GetTable => {
+            let kind = table_kind(p, setter, i.b());
+            let name = match describe_register(p, setter, i.c()) {
+                Some(("constant", name)) => name,
+                _ => b"?".to_vec(),
+            };
+            Some((kind, name))
+        }
+        Opcode::GetI => Some(("field", b"integer index".to_vec())),
+        Opcode::GetField => Some((table_kind(p, setter, i.b()), constant_name(p, i.c()))),
+        Opcode::GetUpval => Some(("upvalue", upvalue_name(p, i.b()).to_vec())),
+        Opcode::LoadK | Opcode::LoadKX => {
+            let index = if i.opcode() == Opcode::LoadK { i.bx() } else { p.code.get(setter as usize + 1)?.ax_arg() };
+            match p.constants.get(index as usize) {
+                Some(Constant::String(s)) => Some(("constant", s.to_vec())),
+                _ => None,
+            }
+        }
+        Opcode::Self_ => {
+            let name = if i.k() {
+                constant_name(p, i.c())
+            } else {
+                match describe_register(p, setter, i.c()) {
+                    Some(("constant", name)) => name,
+                    _ => b"?".to_vec(),
+                }
+            };
+            Some(("method", name))
+        }
+        _ => None,
+    }
+}
+
+fn constant_name(p: &Prototype, k: u32) -> Vec<u8> {
+    match p.constants.get(k as usize) {
+        Some(Constant::String(s)) => s.to_vec(),
+        _ => b"?".to_vec(),
+    }
+}
+fn upvalue_name(p: &Prototype, u: u32) -> &[u8] {
+    match p.upvalues.get(u as usize) {
+        Some(u) if !u.name.is_empty() => &u.name,
+        _ => b"?",
+    }
+}
+/// `global` if the table is a variable called `_ENV`.
+fn table_kind(p: &Prototype, pc: u32, register: u32) -> &'static str {
+    match describe_register(p, pc, register) {
+        Some(("local" | "upvalue", name)) if name == b"_ENV" => "global",
+        _ => "field",
+    }
+}
+
+/// The last instruction before `last` that set a register, if that is certain.
+fn find_setter(p: &Prototype, last: u32, register: u32) -> Option<u32> {
+    let mut setter = None;
+    let mut jump_target = 0;
+    for pc in 0..last {
+        let i = *p.code.get(pc as usize)?;
+        let a = i.a();
+        let changes = match i.opcode() {
+            Opcode::LoadNil => a <= register && register <= a + i.b(),
+            Opcode::TForCall => register >= a + 2,
+            Opcode::Call | Opcode::TailCall => register >= a,
+            Opcode::Jmp => {
+                let destination = pc as i64 + 1 + i.sj_arg() as i64;
+                if destination <= last as i64 && destination > jump_target {
+                    jump_target = destination;
+                }
+                false
+            }
+            op => op.sets_a() && register == a,
+        };
+        if changes {
+            setter = if (pc as i64) < jump_target { None } else { Some(pc) };
+        }
+    }
+    setter
+}
+
+/// Kind and name of the function that an instruction calls.
+fn called_name(p: &Prototype, pc: u32) -> Option<(&'static str, Vec<u8>)> {
+    let i: Instruction = *p.code.get(pc as usize)?;
+    use Opcode::*;
+    let event = match i.opcode() {
+        Call | TailCall => return describe_register(p, pc, i.a()),
+        TForCall => return Some(("for iterator", b"for iterator".to_vec())),
+        Self_ | GetTabUp | GetTable | GetI | GetField => Event::Index,
+        SetTabUp | SetTable | SetI | SetField => Event::NewIndex,
+        AddI | AddK | Add => Event::Add,
+        SubK | Sub => Event::Sub,
+        MulK | Mul => Event::Mul,
+        ModK | Mod => Event::Mod,
+        PowK | Pow => Event::Pow,
+        DivK | Div => Event::Div,
+        IDivK | IDiv => Event::IDiv,
+        BAndK | BAnd => Event::BAnd,
+        BOrK | BOr => Event::BOr,
+        BXorK | BXor => Event::BXor,
+        Shl | ShlI => Event::Shl,
+        Shr => Event::Shr,
+        ShrI => {
+            if i.k() {
+                Event::Shl
+            } else {
+                Event::Shr
+            }
+        }
+        Unm => Event::Unm,
+        BNot => Event::BNot,
+        Len => Event::Len,
+        Concat => Event::Concat,
+        Opcode::Eq | EqK | EqI => Event::Eq,
+        Lt | LtI | GtI => Event::Lt,
+        Le | LeI | GeI => Event::Le,
+        Close | Return => Event::Close,
+        _ => return None,
+    };
+    Some(("metamethod", event.name().as_bytes()[2..].to_vec()))
+}
+
+/// A frame seen from outside, for tracebacks and `debug.getinfo`.
+#[derive(Clone, Copy)]
+pub struct FrameView {
+    pub(crate) frame: *const Frame,
+    pub(crate) thread: *const Thread,
+}
+
+impl FrameView {
+    fn frame(&self) -> &Frame {
+        // SAFETY: views are made and used within one native, during which no frame goes away.
+        unsafe { &*self.frame }
+    }
+    /// The function.
+    pub fn function(&self) -> Value {
+        self.frame().function()
+    }
+    /// The line being executed, if it is known.
+    pub fn current_line(&self) -> Option<u32> {
+        let p = self.frame().proto()?;
+        p.canonical().line(self.frame().current_pc())
+    }
+    /// Whether it was entered by a tail call.
+    pub fn is_tail_call(&self) -> bool {
+        self.frame().flags & flags::TAIL != 0
+    }
+    /// Kind and name of the function, by the code that called it.
+    pub fn name(&self) -> Option<(&'static str, Vec<u8>)> {
+        let f = self.frame();
+        if f.then == Continue::Finalizer {
+            return Some(("metamethod", b"gc".to_vec()));
+        }
+        // SAFETY: the frames of a coroutine lie in one array.
+        unsafe {
+            if self.is_tail_call() || std::ptr::eq(self.frame, (*self.thread).frames) {
+                return None;
+            }
+            let caller = &*self.frame.sub(1);
+            let p = caller.proto()?;
+            called_name(p.canonical(), caller.current_pc())
+        }
+    }
+    /// Number of extra arguments of a vararg function.
+    pub fn extra_arguments(&self) -> usize {
+        match self.frame().proto() {
+            Some(p) if p.is_vararg => (self.frame().shift as usize).saturating_sub(p.parameters as usize + 1),
+            _ => 0,
+        }
+    }
+}
+
+impl Vm {
+    /// The frame at a level of the running coroutine (0: the running native), or of another one.
+    pub fn frame_view(&self, thread: Option<Ref<Thread>>, level: usize) -> Option<FrameView> {
+        match thread {
+            Some(t) if t.as_ptr() != self.thread => {
+                // SAFETY: a live coroutine's frames.
+                (level < t.depth_of_frames()).then(|| FrameView { frame: unsafe { t.frame.sub(level) }, thread: t.as_ptr() })
+            }
+            _ => self.frame_at(level).map(|frame| FrameView { frame, thread: self.thread }),
+        }
+    }
+    /// Name of a function found in a loaded module's table (`string.rep`), as tracebacks give it.
+    fn global_function_name(&mut self, f: Value) -> Option<Vec<u8>> {
+        let loaded = self.registry().get_field(&mut self.heap, b"_LOADED").as_table()?;
+        let mut best: Option<Vec<u8>> = None;
+        for (module, t) in loaded.entries() {
+            let (Some(module), Some(t)) = (module.as_string(), t.as_table()) else { continue };
+            for (name, v) in t.entries() {
+                let Some(name) = name.as_string() else { continue };
+                if v.raw_equals(f) {
+                    let full = if module.bytes() == b"_G" {
+                        name.bytes().to_vec()
+                    } else {
+                        [module.bytes(), b".", name.bytes()].concat()
+                    };
+                    if module.bytes() == b"_G" {
+                        return Some(full);
+                    }
+                    if best.as_ref().is_none_or(|b| full < *b) {
+                        best = Some(full);
+                    }
+                }
+            }
+        }
+        best
+    }
+    /// A traceback in the reference's form, from a level of a coroutine.
+    pub fn traceback(&mut self, thread: Option<Ref<Thread>>, message: Option<&[u8]>, level: usize) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Some(m) = message {
+            text.extend_from_slice(m);
+            text.push(b'\n');
+        }
+        text.extend_from_slice(b"stack traceback:");
+        let mut total = level;
+        while self.frame_view(thread, total).is_some() {
+            total += 1;
+        }
+        let mut i = level;
+        while let Some(view) = self.frame_view(thread, i) {
+            if total - level > 22 && i == level + 10 {
+                let skipped = total - level - 21;
+                text.extend_from_slice(format!("\n\t...\t(skipping {skipped} levels)").as_bytes());
+                i = total - 11;
+                continue;
+            }
+            i += 1;
+            text.extend_from_slice(b"\n\t");
+            let p = view.frame().proto();
+            match p {
+                Some(p) => {
+                    text.extend_from_slice(&rlua_compiler::short_source(&p.module().chunk().name));
+                    match view.current_line() {
+                        Some(line) => text.extend_from_slice(format!(":{line}: in ").as_bytes()),
+                        None => text.extend_from_slice(b": in "),
+                    }
+                }
+                None => text.extend_from_slice(b"[C]: in "),
+            }
+            let is_main = p.is_some_and(|p| p.index == 0 && p.canonical().line_defined == 0);
+            let defined = p.map(|p| {
+                let mut at = rlua_compiler::short_source(&p.module().chunk().name);
+                at.extend_from_slice(format!(":{}>", p.canonical().line_defined).as_bytes());
+                at
+            });
+            if let Some(global) = self.global_function_name(view.function()) {
+                text.extend_from_slice(b"function '");
+                text.extend_from_slice(&global);
+                text.push(b'\'');
+            } else if let Some((kind, name)) = view.name() {
+                text.extend_from_slice(kind.as_bytes());
+                text.extend_from_slice(b" '");
+                text.extend_from_slice(&name);
+                text.push(b'\'');
+            } else if is_main {
+                text.extend_from_slice(b"main chunk");
+            } else if let Some(at) = defined {
+                text.extend_from_slice(b"function <");
+                text.extend_from_slice(&at);
+            } else {
+                text.push(b'?');
+            }
+            if view.is_tail_call() {
+                text.extend_from_slice(b"\n\t(...tail calls...)");
+            }
+        }
+        text
+    }
+    /// The message of `arg_error`, with the name of the function as its caller's code has it.
+    pub(crate) fn argument_message(&mut self, mut i: usize, message: &[u8]) -> Vec<u8> {
+        let function = if !self.leaf.is_null() {
+            // SAFETY: the slot of the running leaf.
+            unsafe { *self.leaf }
+        } else if self.frame_count() > 0 {
+            // SAFETY: there is a top frame.
+            unsafe { (*self.frame).function() }
+        } else {
+            Value::NIL
+        };
+        let named = if !self.leaf.is_null() {
+            // SAFETY: a leaf's caller is the top frame.
+            match unsafe { self.frame.as_ref() } {
+                Some(f) if self.frame_count() > 0 && f.kind == FrameKind::Lua => {
+                    f.proto().and_then(|p| called_name(p.canonical(), f.current_pc()))
+                }
+                _ => None,
+            }
+        } else {
+            self.frame_view(None, 0).and_then(|v| v.name())
+        };
+        let mut text = Vec::new();
+        if let Some(("method", name)) = &named {
+            if i == 0 {
+                text.extend_from_slice(b"calling '");
+                text.extend_from_slice(name);
+                text.extend_from_slice(b"' on bad self (");
+                text.extend_from_slice(message);
+                text.push(b')');
+                return text;
+            }
+            i -= 1;
+        }
+        let name = match named {
+            Some((_, name)) => name,
+            None => self.global_function_name(function).unwrap_or_else(|| match function.kind() {
+                Kind::Native(n) => n.name.as_bytes().to_vec(),
+                _ => b"?".to_vec(),
+            }),
+        };
+        text.extend_from_slice(format!("bad argument #{} to '", i + 1).as_bytes());
+        text.extend_from_slice(&name);
+        text.extend_from_slice(b"' (");
+        text.extend_from_slice(message);
+        text.push(b')');
+        text
+    }
+}
