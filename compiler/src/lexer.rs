@@ -270,6 +270,7 @@ impl<'s> Lexer<'s> {
                 let value = self.names.text(name);
                 text(&[&source[..delimiter], value, &source[source.len() - delimiter..]].concat())
             }
+            Token::Byte(0) => return self.error(what), // where the reference takes it for no token
             token => token.describe(),
         };
         self.error_at(&[what, b" near ", &near].concat(), self.current.column)

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod disassemble;
 mod error;
 mod lexer;
 mod number;
@@ -18,6 +19,7 @@ pub mod opcode;
 mod parser;
 pub mod prototype;
 
+pub use disassemble::disassemble;
 pub use error::{CompileError, short_source};
 pub use number::{Number, parse_number};
 pub use prototype::{Chunk, Prototype};
