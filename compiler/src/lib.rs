@@ -12,17 +12,21 @@
 
 mod codegen;
 mod disassemble;
+mod dump;
 mod error;
 mod lexer;
 mod number;
 pub mod opcode;
 mod parser;
 pub mod prototype;
+mod verify;
 
 pub use disassemble::disassemble;
+pub use dump::{LoadError, dump, extract, hash, undump};
 pub use error::{CompileError, short_source};
 pub use number::{Number, parse_number};
 pub use prototype::{Chunk, Prototype};
+pub use verify::{VerifyError, verify};
 
 /// Compiles a source text. `chunk_name` is as `load` takes it: `@file`, `=name` or the text itself.
 ///
