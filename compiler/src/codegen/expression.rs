@@ -84,7 +84,11 @@ pub(crate) struct Expression {
 
 impl From<Kind> for Expression {
     fn from(kind: Kind) -> Self {
-        Expression { kind, on_true: NO_JUMP, on_false: NO_JUMP }
+        Expression {
+            kind,
+            on_true: NO_JUMP,
+            on_false: NO_JUMP,
+        }
     }
 }
 
@@ -100,7 +104,10 @@ impl Expression {
 
     /// Whether it can be assigned to (or is a compile-time constant, which is refused later).
     pub fn is_variable(&self) -> bool {
-        matches!(self.kind, Kind::Local { .. } | Kind::Upvalue(_) | Kind::CompileTime(_)) || self.is_indexed()
+        matches!(
+            self.kind,
+            Kind::Local { .. } | Kind::Upvalue(_) | Kind::CompileTime(_)
+        ) || self.is_indexed()
     }
 
     pub fn is_indexed(&self) -> bool {
@@ -162,7 +169,12 @@ impl Parser<'_> {
     pub(crate) fn constant_value(&self, e: &Expression) -> Option<Kind> {
         match e.kind {
             _ if e.has_jumps() => None,
-            Kind::Nil | Kind::True | Kind::False | Kind::Integer(_) | Kind::Float(_) | Kind::String(_) => Some(e.kind),
+            Kind::Nil
+            | Kind::True
+            | Kind::False
+            | Kind::Integer(_)
+            | Kind::Float(_)
+            | Kind::String(_) => Some(e.kind),
             Kind::CompileTime(variable) => Some(self.variables[variable].value),
             _ => None,
         }
@@ -209,15 +221,15 @@ impl Parser<'_> {
                 Kind::Relocatable(self.emit_abc(Opcode::GetTabUp, 0, table, key))
             }
             Kind::IndexedInteger { table, key } => {
-                self.free_register(table);
+                self.release_register(table);
                 Kind::Relocatable(self.emit_abc(Opcode::GetI, 0, table, key))
             }
             Kind::IndexedField { table, key } => {
-                self.free_register(table);
+                self.release_register(table);
                 Kind::Relocatable(self.emit_abc(Opcode::GetField, 0, table, key))
             }
             Kind::Indexed { table, key } => {
-                self.free_registers(table, key);
+                self.release_registers(table, key);
                 Kind::Relocatable(self.emit_abc(Opcode::GetTable, 0, table, key))
             }
             Kind::Call(_) | Kind::VarArg(_) => return self.set_one_result(e),
@@ -289,18 +301,18 @@ impl Parser<'_> {
     }
 
     /// Frees the register of an expression.
-    pub(super) fn free_expression(&mut self, e: &Expression) {
+    pub(super) fn release(&mut self, e: &Expression) {
         if let Kind::Register(register) = e.kind {
-            self.free_register(register);
+            self.release_register(register);
         }
     }
 
-    pub(super) fn free_expressions(&mut self, first: &Expression, second: &Expression) {
+    pub(super) fn release_both(&mut self, first: &Expression, second: &Expression) {
         match (first.kind, second.kind) {
-            (Kind::Register(a), Kind::Register(b)) => self.free_registers(a, b),
+            (Kind::Register(a), Kind::Register(b)) => self.release_registers(a, b),
             _ => {
-                self.free_expression(first);
-                self.free_expression(second);
+                self.release(first);
+                self.release(second);
             }
         }
     }
@@ -315,7 +327,11 @@ impl Parser<'_> {
             let mut load_false = NO_JUMP;
             let mut load_true = NO_JUMP;
             if self.needs_value(e.on_true) || self.needs_value(e.on_false) {
-                let over = if matches!(e.kind, Kind::Jump(_)) { NO_JUMP } else { self.emit_jump() };
+                let over = if matches!(e.kind, Kind::Jump(_)) {
+                    NO_JUMP
+                } else {
+                    self.emit_jump()
+                };
                 self.mark_target();
                 load_false = self.emit_abc(Opcode::LFalseSkip, register, 0, 0);
                 self.mark_target();
@@ -331,15 +347,15 @@ impl Parser<'_> {
     }
 
     /// Puts the final value into the next free register.
-    pub(crate) fn to_next_register(&mut self, e: &mut Expression) -> Result<()> {
+    pub(crate) fn place_in_next_register(&mut self, e: &mut Expression) -> Result<()> {
         self.discharge_variable(e);
-        self.free_expression(e);
+        self.release(e);
         self.reserve_registers(1)?;
         self.place(e, self.function.free_register - 1)
     }
 
     /// Puts the final value into some register, which is returned.
-    pub(crate) fn to_register(&mut self, e: &mut Expression) -> Result<u32> {
+    pub(crate) fn place_in_register(&mut self, e: &mut Expression) -> Result<u32> {
         self.discharge_variable(e);
         if let Kind::Register(register) = e.kind {
             if !e.has_jumps() {
@@ -351,22 +367,22 @@ impl Parser<'_> {
             }
             // A variable's register cannot take what the jumps bring.
         }
-        self.to_next_register(e)?;
+        self.place_in_next_register(e)?;
         Ok(self.function.free_register - 1)
     }
 
     /// Puts the final value into some register, or leaves it in an upvalue.
-    pub(crate) fn to_register_or_upvalue(&mut self, e: &mut Expression) -> Result<()> {
+    pub(crate) fn place_in_register_or_upvalue(&mut self, e: &mut Expression) -> Result<()> {
         if !matches!(e.kind, Kind::Upvalue(_)) || e.has_jumps() {
-            self.to_register(e)?;
+            self.place_in_register(e)?;
         }
         Ok(())
     }
 
     /// Makes the final value a register or a constant.
-    pub(crate) fn to_value(&mut self, e: &mut Expression) -> Result<()> {
+    pub(crate) fn settle(&mut self, e: &mut Expression) -> Result<()> {
         if matches!(e.kind, Kind::Jump(_)) || e.has_jumps() {
-            self.to_register(e)?;
+            self.place_in_register(e)?;
         } else {
             self.discharge_variable(e);
         }
@@ -374,7 +390,7 @@ impl Parser<'_> {
     }
 
     /// Makes the expression a constant of the function whose index fits 8 bits, if it can be one.
-    pub(super) fn to_constant(&mut self, e: &mut Expression) -> Option<u32> {
+    pub(super) fn make_constant(&mut self, e: &mut Expression) -> Option<u32> {
         if e.has_jumps() {
             return None;
         }
@@ -396,15 +412,18 @@ impl Parser<'_> {
     }
 
     /// Makes the expression an `RK` operand; answers the operand and whether it is a constant.
-    pub(super) fn to_register_or_constant(&mut self, e: &mut Expression) -> Result<(u32, bool)> {
-        match self.to_constant(e) {
+    pub(super) fn place_in_register_or_constant(
+        &mut self,
+        e: &mut Expression,
+    ) -> Result<(u32, bool)> {
+        match self.make_constant(e) {
             Some(index) => Ok((index, true)),
-            None => Ok((self.to_register(e)?, false)),
+            None => Ok((self.place_in_register(e)?, false)),
         }
     }
 
     fn emit_abrk(&mut self, op: Opcode, a: u32, b: u32, e: &mut Expression) -> Result<()> {
-        let (c, k) = self.to_register_or_constant(e)?;
+        let (c, k) = self.place_in_register_or_constant(e)?;
         self.emit(Instruction::abc(op, a, b, c, k));
         Ok(())
     }
@@ -413,33 +432,35 @@ impl Parser<'_> {
     pub(crate) fn store(&mut self, variable: &Expression, e: &mut Expression) -> Result<()> {
         match variable.kind {
             Kind::Local { register, .. } => {
-                self.free_expression(e);
+                self.release(e);
                 return self.place(e, register);
             }
             Kind::Upvalue(index) => {
-                let register = self.to_register(e)?;
+                let register = self.place_in_register(e)?;
                 self.emit_abc(Opcode::SetUpval, register, index, 0);
             }
-            Kind::IndexedUpvalue { table, key } => self.emit_abrk(Opcode::SetTabUp, table, key, e)?,
+            Kind::IndexedUpvalue { table, key } => {
+                self.emit_abrk(Opcode::SetTabUp, table, key, e)?
+            }
             Kind::IndexedInteger { table, key } => self.emit_abrk(Opcode::SetI, table, key, e)?,
             Kind::IndexedField { table, key } => self.emit_abrk(Opcode::SetField, table, key, e)?,
             Kind::Indexed { table, key } => self.emit_abrk(Opcode::SetTable, table, key, e)?,
             _ => debug_assert!(false, "only variables are assigned to"),
         }
-        self.free_expression(e);
+        self.release(e);
         Ok(())
     }
 
     /// Makes `e` the function of a call `e:key(`, with the object in the register after it.
     pub(crate) fn emit_self(&mut self, e: &mut Expression, key: Name) -> Result<()> {
-        let object = self.to_register(e)?;
-        self.free_expression(e);
+        let object = self.place_in_register(e)?;
+        self.release(e);
         let base = self.function.free_register;
         *e = Kind::Register(base).into();
         self.reserve_registers(2)?;
         let mut key = Kind::String(key).into();
         self.emit_abrk(Opcode::Self_, base, object, &mut key)?;
-        self.free_expression(&key);
+        self.release(&key);
         Ok(())
     }
 
@@ -458,17 +479,29 @@ impl Parser<'_> {
             _ => None,
         };
         if let (Kind::Upvalue(table_index), Some(key)) = (table.kind, field) {
-            table.kind = Kind::IndexedUpvalue { table: table_index, key };
+            table.kind = Kind::IndexedUpvalue {
+                table: table_index,
+                key,
+            };
             return Ok(());
         }
         let register = match table.kind {
             Kind::Local { register, .. } => register,
-            _ => self.to_register(table)?,
+            _ => self.place_in_register(table)?,
         };
         table.kind = match (field, key.integer()) {
-            (Some(key), _) => Kind::IndexedField { table: register, key },
-            (None, Some(value @ 0..=255)) => Kind::IndexedInteger { table: register, key: value as u32 },
-            _ => Kind::Indexed { table: register, key: self.to_register(key)? },
+            (Some(key), _) => Kind::IndexedField {
+                table: register,
+                key,
+            },
+            (None, Some(value @ 0..=255)) => Kind::IndexedInteger {
+                table: register,
+                key: value as u32,
+            },
+            _ => Kind::Indexed {
+                table: register,
+                key: self.place_in_register(key)?,
+            },
         };
         Ok(())
     }
@@ -490,12 +523,18 @@ impl Parser<'_> {
             }
         }
         self.discharge_anywhere(e)?;
-        self.free_expression(e);
+        self.release(e);
         let Kind::Register(register) = e.kind else {
             debug_assert!(false, "the value was just put into a register");
             return Ok(NO_JUMP);
         };
-        Ok(self.emit_test(Instruction::abc(Opcode::TestSet, NO_REGISTER, register, 0, condition)))
+        Ok(self.emit_test(Instruction::abc(
+            Opcode::TestSet,
+            NO_REGISTER,
+            register,
+            0,
+            condition,
+        )))
     }
 
     /// Goes on here if the value is true, else through `on_false`.
@@ -506,7 +545,11 @@ impl Parser<'_> {
                 self.negate_condition(pc);
                 pc
             }
-            Kind::Constant(_) | Kind::Float(_) | Kind::Integer(_) | Kind::String(_) | Kind::True => NO_JUMP,
+            Kind::Constant(_)
+            | Kind::Float(_)
+            | Kind::Integer(_)
+            | Kind::String(_)
+            | Kind::True => NO_JUMP,
             _ => self.jump_if(e, false)?,
         };
         e.on_false = self.join_jumps(e.on_false, jump)?;

@@ -109,8 +109,8 @@ impl Parser<'_> {
             e.kind = value.into();
             return Ok(());
         }
-        let register = self.to_register(e)?;
-        self.free_expression(e);
+        let register = self.place_in_register(e)?;
+        self.release(e);
         e.kind = Kind::Relocatable(self.emit_abc(opcode, 0, register, 0));
         self.fix_line(line);
         Ok(())
@@ -119,13 +119,17 @@ impl Parser<'_> {
     fn emit_not(&mut self, e: &mut Expression) -> Result<()> {
         match e.kind {
             Kind::Nil | Kind::False => e.kind = Kind::True,
-            Kind::Constant(_) | Kind::Float(_) | Kind::Integer(_) | Kind::String(_) | Kind::True => {
+            Kind::Constant(_)
+            | Kind::Float(_)
+            | Kind::Integer(_)
+            | Kind::String(_)
+            | Kind::True => {
                 e.kind = Kind::False;
             }
             Kind::Jump(pc) => self.negate_condition(pc),
             _ => {
                 self.discharge_anywhere(e)?;
-                self.free_expression(e);
+                self.release(e);
                 let Kind::Register(register) = e.kind else {
                     debug_assert!(false, "the value was just put into a register");
                     return Ok(());
@@ -145,20 +149,20 @@ impl Parser<'_> {
         match op {
             Binary::And => self.go_if_true(e)?,
             Binary::Or => self.go_if_false(e)?,
-            Binary::Concat => self.to_next_register(e)?,
+            Binary::Concat => self.place_in_next_register(e)?,
             Binary::Eq | Binary::Ne => {
                 if e.numeral().is_none() {
-                    self.to_register_or_constant(e)?;
+                    self.place_in_register_or_constant(e)?;
                 }
             }
             Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => {
                 if e.small_number().is_none() {
-                    self.to_register(e)?;
+                    self.place_in_register(e)?;
                 }
             }
             _ => {
                 if e.numeral().is_none() {
-                    self.to_register(e)?;
+                    self.place_in_register(e)?;
                 }
             }
         }
@@ -192,7 +196,7 @@ impl Parser<'_> {
                 Ok(())
             }
             Binary::Concat => {
-                self.to_next_register(right)?;
+                self.place_in_next_register(right)?;
                 self.emit_concat(left, right, line);
                 Ok(())
             }
@@ -203,9 +207,14 @@ impl Parser<'_> {
                     order = Order::Swapped;
                 }
                 match right.small_integer() {
-                    Some(value) if op == Binary::Add => {
-                        self.emit_binary(left, right, Opcode::AddI, signed_operand(value), order, line)
-                    }
+                    Some(value) if op == Binary::Add => self.emit_binary(
+                        left,
+                        right,
+                        Opcode::AddI,
+                        signed_operand(value),
+                        order,
+                        line,
+                    ),
                     _ => self.emit_arithmetic(op, left, right, order, line),
                 }
             }
@@ -227,10 +236,20 @@ impl Parser<'_> {
             Binary::Shl => {
                 if let Some(value) = left.small_integer() {
                     swap(left, right);
-                    return self.emit_binary(left, right, Opcode::ShlI, signed_operand(value), Order::Kept, line);
+                    return self.emit_binary(
+                        left,
+                        right,
+                        Opcode::ShlI,
+                        signed_operand(value),
+                        Order::Kept,
+                        line,
+                    );
                 }
                 // The negated number must fit as well, since that is what the instruction holds.
-                match right.small_integer().and_then(|value| small(-i64::from(value))) {
+                match right
+                    .small_integer()
+                    .and_then(|value| small(-i64::from(value)))
+                {
                     Some(negated) => {
                         let operand = signed_operand(negated);
                         self.emit_binary(left, right, Opcode::ShrI, operand, Order::Swapped, line)
@@ -239,7 +258,14 @@ impl Parser<'_> {
                 }
             }
             Binary::Shr => match right.small_integer() {
-                Some(value) => self.emit_binary(left, right, Opcode::ShrI, signed_operand(value), Order::Kept, line),
+                Some(value) => self.emit_binary(
+                    left,
+                    right,
+                    Opcode::ShrI,
+                    signed_operand(value),
+                    Order::Kept,
+                    line,
+                ),
                 None => self.emit_registers(op, left, right, Order::Kept, line),
             },
             Binary::Eq | Binary::Ne => self.emit_equality(op, left, right),
@@ -259,13 +285,13 @@ impl Parser<'_> {
         };
         match self.previous_instruction() {
             Some(i) if i.opcode() == Opcode::Concat => {
-                self.free_expression(right);
+                self.release(right);
                 let pc = self.function.pc() - 1;
                 self.set_instruction(pc, with_b(with_a(i, first), i.b() + 1));
             }
             _ => {
                 self.emit_abc(Opcode::Concat, first, 2, 0);
-                self.free_expression(right);
+                self.release(right);
                 self.fix_line(line);
             }
         }
@@ -281,9 +307,15 @@ impl Parser<'_> {
         order: Order,
         line: u32,
     ) -> Result<()> {
-        let register = self.to_register(left)?;
-        let pc = self.emit(Instruction::abc(opcode, 0, register, operand, order == Order::Swapped));
-        self.free_expressions(left, right);
+        let register = self.place_in_register(left)?;
+        let pc = self.emit(Instruction::abc(
+            opcode,
+            0,
+            register,
+            operand,
+            order == Order::Swapped,
+        ));
+        self.release_both(left, right);
         left.kind = Kind::Relocatable(pc);
         self.fix_line(line);
         Ok(())
@@ -300,7 +332,7 @@ impl Parser<'_> {
     ) -> Result<()> {
         if right.numeral().is_some()
             && let Some(opcode) = op.opcodes().1
-            && let Some(constant) = self.to_constant(right)
+            && let Some(constant) = self.make_constant(right)
         {
             return self.emit_binary(left, right, opcode, constant, order, line);
         }
@@ -318,41 +350,67 @@ impl Parser<'_> {
         if order == Order::Swapped {
             swap(left, right);
         }
-        let register = self.to_register(right)?;
+        let register = self.place_in_register(right)?;
         self.emit_binary(left, right, op.opcodes().0, register, Order::Kept, line)
     }
 
     /// `<`, `<=`, and, with the operands swapped by the caller, `>`, `>=`.
-    fn emit_order(&mut self, op: Binary, left: &mut Expression, right: &mut Expression) -> Result<()> {
+    fn emit_order(
+        &mut self,
+        op: Binary,
+        left: &mut Expression,
+        right: &mut Expression,
+    ) -> Result<()> {
         let is_less = matches!(op, Binary::Lt | Binary::Gt);
-        let (register, operand, is_float, opcode) = if let Some((value, is_float)) = right.small_number() {
-            let opcode = if is_less { Opcode::LtI } else { Opcode::LeI };
-            (self.to_register(left)?, signed_operand(value), is_float, opcode)
-        } else if let Some((value, is_float)) = left.small_number() {
-            let opcode = if is_less { Opcode::GtI } else { Opcode::GeI };
-            (self.to_register(right)?, signed_operand(value), is_float, opcode)
-        } else {
-            (self.to_register(left)?, self.to_register(right)?, false, op.opcodes().0)
-        };
-        self.free_expressions(left, right);
+        let (register, operand, is_float, opcode) =
+            if let Some((value, is_float)) = right.small_number() {
+                let opcode = if is_less { Opcode::LtI } else { Opcode::LeI };
+                (
+                    self.place_in_register(left)?,
+                    signed_operand(value),
+                    is_float,
+                    opcode,
+                )
+            } else if let Some((value, is_float)) = left.small_number() {
+                let opcode = if is_less { Opcode::GtI } else { Opcode::GeI };
+                (
+                    self.place_in_register(right)?,
+                    signed_operand(value),
+                    is_float,
+                    opcode,
+                )
+            } else {
+                (
+                    self.place_in_register(left)?,
+                    self.place_in_register(right)?,
+                    false,
+                    op.opcodes().0,
+                )
+            };
+        self.release_both(left, right);
         let test = Instruction::abc(opcode, register, operand, is_float.into(), true);
         left.kind = Kind::Jump(self.emit_test(test));
         Ok(())
     }
 
-    fn emit_equality(&mut self, op: Binary, left: &mut Expression, right: &mut Expression) -> Result<()> {
+    fn emit_equality(
+        &mut self,
+        op: Binary,
+        left: &mut Expression,
+        right: &mut Expression,
+    ) -> Result<()> {
         if !matches!(left.kind, Kind::Register(_)) {
             swap(left, right); // the constant goes second
         }
-        let register = self.to_register(left)?;
+        let register = self.place_in_register(left)?;
         let (operand, is_float, opcode) = match right.small_number() {
             Some((value, is_float)) => (signed_operand(value), is_float, Opcode::EqI),
-            None => match self.to_register_or_constant(right)? {
+            None => match self.place_in_register_or_constant(right)? {
                 (constant, true) => (constant, false, Opcode::EqK),
                 (other, false) => (other, false, Opcode::Eq),
             },
         };
-        self.free_expressions(left, right);
+        self.release_both(left, right);
         let test = Instruction::abc(opcode, register, operand, is_float.into(), op == Binary::Eq);
         left.kind = Kind::Jump(self.emit_test(test));
         Ok(())

@@ -113,7 +113,9 @@ impl Parser<'_> {
             Token::Fixed("false") => Kind::False,
             Token::Fixed("...") => {
                 if !self.function.prototype.is_vararg {
-                    return Err(self.lexer.error_near(b"cannot use '...' outside a vararg function"));
+                    return Err(self
+                        .lexer
+                        .error_near(b"cannot use '...' outside a vararg function"));
                 }
                 Kind::VarArg(self.emit_abc(Opcode::VarArg, 0, 0, 1))
             }
@@ -153,7 +155,7 @@ impl Parser<'_> {
             match self.token() {
                 Token::Byte(b'.') => self.field_selector(&mut e)?,
                 Token::Byte(b'[') => {
-                    self.to_register_or_upvalue(&mut e)?;
+                    self.place_in_register_or_upvalue(&mut e)?;
                     let mut key = self.bracketed_key()?;
                     self.index(&mut e, &mut key)?;
                 }
@@ -164,7 +166,7 @@ impl Parser<'_> {
                     self.call(&mut e)?;
                 }
                 Token::Byte(b'(' | b'{') | Token::String(_) => {
-                    self.to_next_register(&mut e)?;
+                    self.place_in_next_register(&mut e)?;
                     self.call(&mut e)?;
                 }
                 _ => return Ok(e),
@@ -174,7 +176,7 @@ impl Parser<'_> {
 
     /// `.name` (or `:name` in the name of a function).
     pub(super) fn field_selector(&mut self, e: &mut Expression) -> Result<()> {
-        self.to_register_or_upvalue(e)?;
+        self.place_in_register_or_upvalue(e)?;
         self.lexer.advance()?;
         let name = self.expect_name()?;
         self.index(e, &mut Kind::String(name).into())
@@ -184,7 +186,7 @@ impl Parser<'_> {
     fn bracketed_key(&mut self) -> Result<Expression> {
         self.lexer.advance()?;
         let mut key = self.expression()?;
-        self.to_value(&mut key)?;
+        self.settle(&mut key)?;
         self.expect(Token::Byte(b']'))?;
         Ok(key)
     }
@@ -222,7 +224,7 @@ impl Parser<'_> {
             0
         } else {
             if arguments.kind != Kind::Void {
-                self.to_next_register(&mut arguments)?;
+                self.place_in_next_register(&mut arguments)?;
             }
             self.function.free_register - base
         };
@@ -237,7 +239,7 @@ impl Parser<'_> {
         let mut count = 1;
         let mut e = self.expression()?;
         while self.accept(Token::Byte(b','))? {
-            self.to_next_register(&mut e)?;
+            self.place_in_next_register(&mut e)?;
             e = self.expression()?;
             count += 1;
         }
@@ -249,13 +251,21 @@ impl Parser<'_> {
         let pc = self.emit_abc(Opcode::NewTable, 0, 0, 0);
         self.emit(Instruction::ax(Opcode::ExtraArg, 0));
         let table = self.function.free_register;
-        let mut constructor = Constructor { item: Kind::Void.into(), table, hash_size: 0, stored: 0, pending: 0 };
+        let mut constructor = Constructor {
+            item: Kind::Void.into(),
+            table,
+            hash_size: 0,
+            stored: 0,
+            pending: 0,
+        };
         self.reserve_registers(1)?;
         self.expect(Token::Byte(b'{'))?;
         while !self.is(Token::Byte(b'}')) {
             self.close_item(&mut constructor)?;
             match self.token() {
-                Token::Name(_) if self.lexer.peek()? == Token::Byte(b'=') => self.keyed_field(&mut constructor)?,
+                Token::Name(_) if self.lexer.peek()? == Token::Byte(b'=') => {
+                    self.keyed_field(&mut constructor)?
+                }
                 Token::Byte(b'[') => self.keyed_field(&mut constructor)?,
                 _ => {
                     constructor.item = self.expression()?;
@@ -296,10 +306,14 @@ impl Parser<'_> {
         if constructor.item.kind == Kind::Void {
             return Ok(());
         }
-        self.to_next_register(&mut constructor.item)?;
+        self.place_in_next_register(&mut constructor.item)?;
         constructor.item.kind = Kind::Void;
         if constructor.pending == FIELDS_PER_FLUSH {
-            self.emit_set_list(constructor.table, constructor.stored, constructor.pending as i32);
+            self.emit_set_list(
+                constructor.table,
+                constructor.stored,
+                constructor.pending as i32,
+            );
             constructor.stored += constructor.pending;
             constructor.pending = 0;
         }
@@ -317,9 +331,13 @@ impl Parser<'_> {
             constructor.pending -= 1; // it does not count for the table's size
         } else {
             if constructor.item.kind != Kind::Void {
-                self.to_next_register(&mut constructor.item)?;
+                self.place_in_next_register(&mut constructor.item)?;
             }
-            self.emit_set_list(constructor.table, constructor.stored, constructor.pending as i32);
+            self.emit_set_list(
+                constructor.table,
+                constructor.stored,
+                constructor.pending as i32,
+            );
         }
         constructor.stored += constructor.pending;
         Ok(())
@@ -339,8 +357,9 @@ impl Parser<'_> {
         self.function.prototype.last_line_defined = self.lexer.line;
         self.expect_closing(Token::Fixed("end"), Token::Fixed("function"), line)?;
         self.finish_function()?;
-        let mut e = Kind::Relocatable(self.emit(Instruction::abx(Opcode::Closure, 0, nested_index))).into();
-        self.to_next_register(&mut e)?;
+        let mut e =
+            Kind::Relocatable(self.emit(Instruction::abx(Opcode::Closure, 0, nested_index))).into();
+        self.place_in_next_register(&mut e)?;
         Ok(e)
     }
 

@@ -150,14 +150,21 @@ impl Parser<'_> {
     }
 
     /// If a variable that is assigned to serves as table or key in an earlier target, that one gets a copy.
-    fn save_conflicting(&mut self, targets: &mut [Expression], variable: &Expression) -> Result<()> {
+    fn save_conflicting(
+        &mut self,
+        targets: &mut [Expression],
+        variable: &Expression,
+    ) -> Result<()> {
         let copy = self.function.free_register;
         let mut is_conflict = false;
         for target in targets {
             match (&mut target.kind, variable.kind) {
                 (Kind::IndexedUpvalue { table, key }, Kind::Upvalue(index)) if *table == index => {
                     is_conflict = true;
-                    target.kind = Kind::IndexedField { table: copy, key: *key };
+                    target.kind = Kind::IndexedField {
+                        table: copy,
+                        key: *key,
+                    };
                 }
                 (Kind::Indexed { table, key }, Kind::Local { register, .. }) => {
                     for place in [table, key] {
@@ -189,14 +196,19 @@ impl Parser<'_> {
     }
 
     /// Makes `count` expressions, the last of which is `last`, give as many values as there are variables.
-    fn adjust_values(&mut self, variables: usize, count: usize, last: &mut Expression) -> Result<()> {
+    fn adjust_values(
+        &mut self,
+        variables: usize,
+        count: usize,
+        last: &mut Expression,
+    ) -> Result<()> {
         // Both are bounded: each variable and each expression but the last has a register or a depth.
         let needed = variables as i32 - count as i32;
         if last.is_multiple() {
             self.set_results(last, (needed + 1).max(0))?;
         } else {
             if last.kind != Kind::Void {
-                self.to_next_register(last)?;
+                self.place_in_next_register(last)?;
             }
             if needed > 0 {
                 self.check_stack(needed as u32)?;
@@ -349,7 +361,7 @@ impl Parser<'_> {
 
     fn expression_to_next_register(&mut self) -> Result<()> {
         let mut e = self.expression()?;
-        self.to_next_register(&mut e)
+        self.place_in_next_register(&mut e)
     }
 
     fn generic_for(&mut self, first: Name) -> Result<()> {
@@ -447,7 +459,9 @@ impl Parser<'_> {
         match text {
             b"const" => Ok(VariableKind::Constant),
             b"close" => Ok(VariableKind::ToBeClosed),
-            _ => Err(self.lexer.error(&[b"unknown attribute '", text, b"'"].concat())),
+            _ => Err(self
+                .lexer
+                .error(&[b"unknown attribute '", text, b"'"].concat())),
         }
     }
 
@@ -461,7 +475,9 @@ impl Parser<'_> {
             self.variables[variable].kind = kind;
             if kind == VariableKind::ToBeClosed {
                 if to_close.is_some() {
-                    return Err(self.lexer.error(b"multiple to-be-closed variables in local list"));
+                    return Err(self
+                        .lexer
+                        .error(b"multiple to-be-closed variables in local list"));
                 }
                 to_close = Some(self.function.active + variables);
             }
@@ -508,14 +524,17 @@ impl Parser<'_> {
                     && !self.inside_to_be_closed()
                 {
                     let i = self.instruction(pc);
-                    self.set_instruction(pc, Instruction::abc(Opcode::TailCall, i.a(), i.b(), i.c(), i.k()));
+                    self.set_instruction(
+                        pc,
+                        Instruction::abc(Opcode::TailCall, i.a(), i.b(), i.c(), i.k()),
+                    );
                 }
                 count = MULTIPLE;
             } else if expressions == 1 {
-                first = self.to_register(&mut last)?;
+                first = self.place_in_register(&mut last)?;
                 count = 1;
             } else {
-                self.to_next_register(&mut last)?;
+                self.place_in_next_register(&mut last)?;
                 count = expressions as i32;
             }
         }
