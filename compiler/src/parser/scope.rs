@@ -469,7 +469,8 @@ impl Parser<'_> {
             self.patch_list(goto.pc, pc)?;
         }
         if close {
-            let registers = self.active_registers();
+            // Unlike the reference, which at a last label keeps open what the gotos have left behind.
+            let registers = self.register_level(active);
             self.emit_abc(Opcode::Close, registers, 0, 0);
         }
         Ok(close)
