@@ -246,3 +246,49 @@ fn shared_strings() {
     };
     assert!(std::sync::Arc::ptr_eq(&find(0).unwrap(), &find(1).unwrap()));
 }
+
+#[test]
+fn damaged_source() {
+    let mut compiled = 0;
+    for place in 0..PROGRAM.len() {
+        for change in [
+            &b""[..],
+            b" ",
+            b"\0",
+            b"\xff",
+            b"(",
+            b")",
+            b"'",
+            b"[[",
+            b"]",
+            b"end ",
+            b"do ",
+            b"=",
+            b"...",
+            b"1",
+        ] {
+            let source = [
+                &PROGRAM.as_bytes()[..place],
+                change,
+                &PROGRAM.as_bytes()[place + 1..],
+            ]
+            .concat();
+            if let Ok(chunk) = compile(&source, b"=x") {
+                verify(&chunk).unwrap();
+                compiled += 1;
+            }
+        }
+    }
+    assert!(compiled > 100, "{compiled} compiled");
+}
+
+/// The variable that a goto leaves behind is closed, though the label ends its block and other variables are there.
+#[test]
+fn last_label_closes() {
+    let source = "do if x then goto m end do local b; function f() b = 1 end goto m end local c, d ::m:: end";
+    let chunk = compile(source.as_bytes(), b"=x").unwrap();
+    verify(&chunk).unwrap();
+    let code = &chunk.prototypes[0].code;
+    let last_close = code.iter().rfind(|i| i.opcode().name() == "CLOSE").unwrap();
+    assert_eq!(last_close.a(), 0);
+}
