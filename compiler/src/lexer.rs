@@ -1,0 +1,677 @@
+//! The lexer: bytes to tokens, one at a time, with one token of look-ahead.
+//!
+//! Journey: source text -> **tokens** -> prototype. `logos` finds where a lexical element ends (names, numerals,
+//! operators, blanks); strings, long brackets and comments, whose errors quote what was read so far, are read by hand
+//! from where it stops. It runs as a state machine, so a token of any length costs no stack.
+//!
+//! Always: `line` is the line where reading has come to, `last_line` that of the last token the parser consumed: the
+//! first goes into error messages, the second into the line table of the code. Every distinct string exists once.
+//!
+//! Not here: the values of numerals (number.rs), what a token means (parser/).
+
+use crate::error::{CompileError, Result};
+use crate::number::{Number, hex_value, is_space, parse_number};
+use logos::Logos;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A string of the source (name or literal), interned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Name(u32);
+
+impl Name {
+    /// `_ENV`
+    pub const ENV: Name = Name(0);
+    /// `break`, which no label can be called.
+    pub const BREAK: Name = Name(1);
+    /// `self`
+    pub const SELF: Name = Name(2);
+    /// The hidden variables of loops.
+    pub const FOR_STATE: Name = Name(3);
+}
+
+/// The strings of a chunk.
+pub(crate) struct Names {
+    numbers: HashMap<Arc<[u8]>, Name>,
+    texts: Vec<Arc<[u8]>>,
+}
+
+impl Names {
+    fn new() -> Self {
+        let mut names = Names {
+            numbers: HashMap::new(),
+            texts: Vec::new(),
+        };
+        for text in ["_ENV", "break", "self", "(for state)"] {
+            names.intern(text.as_bytes());
+        }
+        names
+    }
+
+    fn intern(&mut self, text: &[u8]) -> Name {
+        if let Some(&name) = self.numbers.get(text) {
+            return name;
+        }
+        let name = Name(self.texts.len() as u32); // fewer than the bytes of the source, which are limited
+        let text: Arc<[u8]> = text.into();
+        self.texts.push(text.clone());
+        self.numbers.insert(text, name);
+        name
+    }
+
+    pub fn text(&self, name: Name) -> &Arc<[u8]> {
+        &self.texts[name.0 as usize]
+    }
+}
+
+/// What `logos` recognises.
+#[derive(Logos, Clone, Copy, PartialEq, Debug)]
+#[logos(utf8 = false)]
+enum Raw {
+    #[regex(r"\r\n|\n\r|\r|\n")]
+    NewLine,
+    #[regex(r"[ \t\x0b\x0c]+")]
+    Blank,
+    #[token("--")]
+    Comment,
+    #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
+    Name,
+    // The trailing letter makes `3x` one malformed numeral.
+    #[regex(r"\.?0[xX]([pP][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 20)]
+    #[regex(r"\.?[0-9]([eE][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 10)]
+    Numeral,
+    #[regex(r#"["']"#)]
+    Quote,
+    #[regex(r"\[=*\[")]
+    LongBracket,
+    #[regex(r"\[=+")]
+    BrokenLongBracket,
+    #[token("and")]
+    And,
+    #[token("break")]
+    Break,
+    #[token("do")]
+    Do,
+    #[token("else")]
+    Else,
+    #[token("elseif")]
+    ElseIf,
+    #[token("end")]
+    End,
+    #[token("false")]
+    False,
+    #[token("for")]
+    For,
+    #[token("function")]
+    Function,
+    #[token("goto")]
+    Goto,
+    #[token("if")]
+    If,
+    #[token("in")]
+    In,
+    #[token("local")]
+    Local,
+    #[token("nil")]
+    Nil,
+    #[token("not")]
+    Not,
+    #[token("or")]
+    Or,
+    #[token("repeat")]
+    Repeat,
+    #[token("return")]
+    Return,
+    #[token("then")]
+    Then,
+    #[token("true")]
+    True,
+    #[token("until")]
+    Until,
+    #[token("while")]
+    While,
+    #[token("//")]
+    IntegerDivide,
+    #[token("..")]
+    Concat,
+    #[token("...")]
+    Dots,
+    #[token("==")]
+    Equal,
+    #[token(">=")]
+    GreaterEqual,
+    #[token("<=")]
+    LessEqual,
+    #[token("~=")]
+    NotEqual,
+    #[token("<<")]
+    ShiftLeft,
+    #[token(">>")]
+    ShiftRight,
+    #[token("::")]
+    DoubleColon,
+    #[regex(r"(?s-u:.)", priority = 0)]
+    Byte,
+}
+
+/// A token.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Token {
+    /// The end of the source.
+    End,
+    /// A reserved word or an operator of more than one byte, as it is written.
+    Fixed(&'static str),
+    /// An operator of one byte, or a byte that Lua has no use for.
+    Byte(u8),
+    Name(Name),
+    String(Name),
+    Integer(i64),
+    Float(f64),
+}
+
+impl Token {
+    /// The token as messages name it when it is expected.
+    pub fn describe(self) -> Vec<u8> {
+        match self {
+            Token::End => b"<eof>".to_vec(),
+            Token::Fixed(text) => format!("'{text}'").into_bytes(),
+            Token::Byte(byte @ b' '..=b'~') => vec![b'\'', byte, b'\''],
+            Token::Byte(byte) => format!("'<\\{byte}>'").into_bytes(),
+            Token::Name(_) => b"<name>".to_vec(),
+            Token::String(_) => b"<string>".to_vec(),
+            Token::Integer(_) => b"<integer>".to_vec(),
+            Token::Float(_) => b"<number>".to_vec(),
+        }
+    }
+}
+
+/// A token and where it stands.
+#[derive(Clone, Copy)]
+struct Placed {
+    token: Token,
+    start: usize,
+    end: usize,
+    column: u32,
+}
+
+/// The lexer and its look-ahead.
+pub(crate) struct Lexer<'s> {
+    raw: logos::Lexer<'s, Raw>,
+    source: &'s [u8],
+    /// The chunk's name as messages show it.
+    short_name: Vec<u8>,
+    current: Placed,
+    ahead: Option<Placed>,
+    /// Line where reading has come to.
+    pub line: u32,
+    /// Line of the last token that was consumed.
+    pub last_line: u32,
+    /// Offset where that line begins.
+    line_start: usize,
+    /// What a string literal has come to so far, with its delimiter.
+    buffer: Vec<u8>,
+    /// All strings of the chunk.
+    pub names: Names,
+}
+
+impl<'s> Lexer<'s> {
+    pub fn new(source: &'s [u8], short_name: Vec<u8>) -> Self {
+        Lexer {
+            raw: Raw::lexer(source),
+            source,
+            short_name,
+            current: Placed {
+                token: Token::End,
+                start: 0,
+                end: 0,
+                column: 1,
+            },
+            ahead: None,
+            line: 1,
+            last_line: 1,
+            line_start: 0,
+            buffer: Vec::new(),
+            names: Names::new(),
+        }
+    }
+
+    /// The current token.
+    pub fn token(&self) -> Token {
+        self.current.token
+    }
+
+    /// Consumes the current token.
+    pub fn advance(&mut self) -> Result<()> {
+        self.last_line = self.line;
+        self.current = match self.ahead.take() {
+            Some(placed) => placed,
+            None => self.scan()?,
+        };
+        Ok(())
+    }
+
+    /// The token after the current one.
+    pub fn peek(&mut self) -> Result<Token> {
+        let placed = match self.ahead {
+            Some(placed) => placed,
+            None => self.scan()?,
+        };
+        self.ahead = Some(placed);
+        Ok(placed.token)
+    }
+
+    /// An error at the current token, which the message quotes.
+    pub fn error_near(&self, what: &[u8]) -> Box<CompileError> {
+        let text = |text: &[u8]| {
+            let end = text.iter().position(|&b| b == 0).unwrap_or(text.len()); // formatted as a C string there
+            [b"'", &text[..end], b"'"].concat()
+        };
+        let source = &self.source[self.current.start..self.current.end];
+        let near = match self.current.token {
+            Token::Name(_) | Token::Integer(_) | Token::Float(_) => text(source),
+            Token::String(name) => {
+                // The reference quotes its buffer: delimiters, and between them the value of the string.
+                let delimiter = match source.first() {
+                    Some(b'[') => source[1..]
+                        .iter()
+                        .position(|&b| b == b'[')
+                        .map_or(0, |i| i + 2),
+                    _ => 1,
+                };
+                let value = self.names.text(name);
+                text(
+                    &[
+                        &source[..delimiter],
+                        value,
+                        &source[source.len() - delimiter..],
+                    ]
+                    .concat(),
+                )
+            }
+            Token::Byte(0) => return self.error(what), // where the reference takes it for no token
+            token => token.describe(),
+        };
+        self.error_at(&[what, b" near ", &near].concat(), self.current.column)
+    }
+
+    /// An error that quotes no token.
+    pub fn error(&self, what: &[u8]) -> Box<CompileError> {
+        self.error_at(what, self.current.column)
+    }
+
+    /// An error whose message says no place: the limits that the reference checks outside its parser.
+    pub fn error_without_place(&self, what: &[u8]) -> Box<CompileError> {
+        Box::new(CompileError {
+            message: what.to_vec(),
+            line: self.line,
+            column: self.current.column,
+        })
+    }
+
+    fn error_at(&self, what: &[u8], column: u32) -> Box<CompileError> {
+        let message = [
+            &self.short_name,
+            format!(":{}: ", self.line).as_bytes(),
+            what,
+        ]
+        .concat();
+        Box::new(CompileError {
+            message,
+            line: self.line,
+            column,
+        })
+    }
+
+    /// An error in the lexical element that starts at `start`, quoting `near`.
+    fn lexical_error(&self, what: &str, near: &[u8], column: u32) -> Box<CompileError> {
+        let end = near.iter().position(|&b| b == 0).unwrap_or(near.len());
+        self.error_at(
+            &[what.as_bytes(), b" near '", &near[..end], b"'"].concat(),
+            column,
+        )
+    }
+
+    fn scan(&mut self) -> Result<Placed> {
+        loop {
+            let Some(raw) = self.raw.next() else {
+                let start = self.source.len();
+                return Ok(Placed {
+                    token: Token::End,
+                    start,
+                    end: start,
+                    column: self.column(start),
+                });
+            };
+            let span = self.raw.span();
+            let column = self.column(span.start);
+            let token = match raw.unwrap_or(Raw::Byte) {
+                Raw::NewLine => {
+                    self.start_line(span.end);
+                    continue;
+                }
+                Raw::Blank => continue,
+                Raw::Comment => {
+                    self.skip_comment(column)?;
+                    continue;
+                }
+                Raw::Name => Token::Name(self.names.intern(self.raw.slice())),
+                Raw::Numeral => match parse_number(self.raw.slice()) {
+                    Some(Number::Integer(value)) => Token::Integer(value),
+                    Some(Number::Float(value)) => Token::Float(value),
+                    None => {
+                        return Err(self.lexical_error(
+                            "malformed number",
+                            self.raw.slice(),
+                            column,
+                        ));
+                    }
+                },
+                Raw::Quote => Token::String(self.read_string(self.source[span.start], column)?),
+                Raw::LongBracket => {
+                    let level = span.len() - 2;
+                    self.buffer.clear();
+                    self.read_long_bracket(level, "string", column)?;
+                    Token::String(self.names.intern(&self.buffer))
+                }
+                Raw::BrokenLongBracket => {
+                    return Err(self.lexical_error(
+                        "invalid long string delimiter",
+                        self.raw.slice(),
+                        column,
+                    ));
+                }
+                Raw::Byte => Token::Byte(self.source[span.start]),
+                Raw::And => Token::Fixed("and"),
+                Raw::Break => Token::Fixed("break"),
+                Raw::Do => Token::Fixed("do"),
+                Raw::Else => Token::Fixed("else"),
+                Raw::ElseIf => Token::Fixed("elseif"),
+                Raw::End => Token::Fixed("end"),
+                Raw::False => Token::Fixed("false"),
+                Raw::For => Token::Fixed("for"),
+                Raw::Function => Token::Fixed("function"),
+                Raw::Goto => Token::Fixed("goto"),
+                Raw::If => Token::Fixed("if"),
+                Raw::In => Token::Fixed("in"),
+                Raw::Local => Token::Fixed("local"),
+                Raw::Nil => Token::Fixed("nil"),
+                Raw::Not => Token::Fixed("not"),
+                Raw::Or => Token::Fixed("or"),
+                Raw::Repeat => Token::Fixed("repeat"),
+                Raw::Return => Token::Fixed("return"),
+                Raw::Then => Token::Fixed("then"),
+                Raw::True => Token::Fixed("true"),
+                Raw::Until => Token::Fixed("until"),
+                Raw::While => Token::Fixed("while"),
+                Raw::IntegerDivide => Token::Fixed("//"),
+                Raw::Concat => Token::Fixed(".."),
+                Raw::Dots => Token::Fixed("..."),
+                Raw::Equal => Token::Fixed("=="),
+                Raw::GreaterEqual => Token::Fixed(">="),
+                Raw::LessEqual => Token::Fixed("<="),
+                Raw::NotEqual => Token::Fixed("~="),
+                Raw::ShiftLeft => Token::Fixed("<<"),
+                Raw::ShiftRight => Token::Fixed(">>"),
+                Raw::DoubleColon => Token::Fixed("::"),
+            };
+            return Ok(Placed {
+                token,
+                start: span.start,
+                end: self.raw.span().end,
+                column,
+            });
+        }
+    }
+
+    fn column(&self, offset: usize) -> u32 {
+        u32::try_from(offset - self.line_start).unwrap_or(u32::MAX - 1) + 1
+    }
+
+    fn start_line(&mut self, offset: usize) {
+        self.line = self.line.saturating_add(1);
+        self.line_start = offset;
+    }
+
+    /// Offset where the hand-written readers stand.
+    fn offset(&self) -> usize {
+        self.raw.span().end
+    }
+
+    fn peek_byte(&self) -> Option<u8> {
+        self.raw.remainder().first().copied()
+    }
+
+    /// Skips a line break at the current offset, if there is one: one of `\n`, `\r`, `\r\n`, `\n\r`.
+    fn skip_line_break(&mut self) -> bool {
+        let length = match self.raw.remainder() {
+            [b'\r', b'\n', ..] | [b'\n', b'\r', ..] => 2,
+            [b'\r' | b'\n', ..] => 1,
+            _ => return false,
+        };
+        self.raw.bump(length);
+        self.start_line(self.offset());
+        true
+    }
+
+    fn skip_comment(&mut self, column: u32) -> Result<()> {
+        let rest = self.raw.remainder();
+        if let [b'[', after @ ..] = rest {
+            let level = after.iter().take_while(|&&b| b == b'=').count();
+            if after.get(level) == Some(&b'[') {
+                self.raw.bump(level + 2);
+                return self.read_long_bracket(level, "comment", column);
+            }
+        }
+        let length = rest
+            .iter()
+            .position(|&b| b == b'\n' || b == b'\r')
+            .unwrap_or(rest.len());
+        self.raw.bump(length);
+        Ok(())
+    }
+
+    /// Reads the inside of a long bracket up to and with its end into the buffer.
+    fn read_long_bracket(&mut self, level: usize, what: &str, column: u32) -> Result<()> {
+        let is_comment = what == "comment";
+        let first_line = self.line;
+        self.skip_line_break();
+        loop {
+            let rest = self.raw.remainder();
+            let plain = rest.iter().position(|b| matches!(b, b']' | b'\n' | b'\r'));
+            let Some(plain) = plain else {
+                let message =
+                    format!("unfinished long {what} (starting at line {first_line}) near <eof>");
+                return Err(self.error_at(message.as_bytes(), column));
+            };
+            if !is_comment {
+                self.buffer.extend_from_slice(&rest[..plain]);
+            }
+            self.raw.bump(plain);
+            if self.skip_line_break() {
+                if !is_comment {
+                    self.buffer.push(b'\n');
+                }
+                continue;
+            }
+            // A `]`: it ends the bracket if `level` signs and another `]` follow; that one may begin the real end.
+            let signs = self.raw.remainder()[1..]
+                .iter()
+                .take_while(|&&b| b == b'=')
+                .count();
+            let closes = signs == level && self.raw.remainder().get(1 + signs) == Some(&b']');
+            if closes {
+                self.raw.bump(signs + 2);
+                return Ok(());
+            }
+            if !is_comment {
+                self.buffer
+                    .extend_from_slice(&self.raw.remainder()[..=signs]);
+            }
+            self.raw.bump(signs + 1);
+        }
+    }
+
+    /// Moves the next byte to the buffer.
+    fn keep(&mut self) {
+        if let Some(byte) = self.peek_byte() {
+            self.buffer.push(byte);
+            self.raw.bump(1);
+        }
+    }
+
+    /// The error of an escape sequence: quotes the string up to and with the byte that does not fit.
+    fn escape_error(&mut self, what: &str, column: u32) -> Box<CompileError> {
+        self.keep();
+        self.lexical_error(what, &self.buffer, column)
+    }
+
+    fn read_string(&mut self, delimiter: u8, column: u32) -> Result<Name> {
+        self.buffer.clear();
+        self.buffer.push(delimiter);
+        loop {
+            let rest = self.raw.remainder();
+            let plain = rest
+                .iter()
+                .position(|&b| b == delimiter || matches!(b, b'\\' | b'\n' | b'\r'))
+                .unwrap_or(rest.len());
+            self.buffer.extend_from_slice(&rest[..plain]);
+            self.raw.bump(plain);
+            match self.peek_byte() {
+                None => return Err(self.error_at(b"unfinished string near <eof>", column)),
+                Some(b'\n' | b'\r') => {
+                    return Err(self.lexical_error("unfinished string", &self.buffer, column));
+                }
+                Some(b'\\') => self.read_escape(column)?,
+                Some(_) => {
+                    self.raw.bump(1);
+                    return Ok(self.names.intern(&self.buffer[1..]));
+                }
+            }
+        }
+    }
+
+    /// Reads an escape sequence. The buffer holds its text while it is being read, for error messages.
+    fn read_escape(&mut self, column: u32) -> Result<()> {
+        let start = self.buffer.len();
+        self.keep(); // the backslash
+        let Some(letter) = self.peek_byte() else {
+            return Ok(()); // the string is unfinished, which the caller finds
+        };
+        let value = match letter {
+            b'a' => 0x07,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'v' => 0x0b,
+            b'\\' | b'"' | b'\'' => letter,
+            b'x' => {
+                self.keep();
+                let high = self.read_hex_digit(column)?;
+                let low = self.read_hex_digit(column)?;
+                self.buffer.truncate(start);
+                self.buffer.push(high << 4 | low);
+                return Ok(());
+            }
+            b'u' => {
+                let code = self.read_code_point(column)?;
+                self.buffer.truncate(start);
+                push_utf8(&mut self.buffer, code);
+                return Ok(());
+            }
+            b'\n' | b'\r' => {
+                self.skip_line_break();
+                self.buffer.truncate(start);
+                self.buffer.push(b'\n');
+                return Ok(());
+            }
+            b'z' => {
+                self.buffer.truncate(start);
+                self.raw.bump(1);
+                while let Some(byte) = self.peek_byte().filter(|&b| is_space(b)) {
+                    if byte == b'\n' || byte == b'\r' {
+                        self.skip_line_break();
+                    } else {
+                        self.raw.bump(1);
+                    }
+                }
+                return Ok(());
+            }
+            b'0'..=b'9' => {
+                let mut value = 0u32;
+                for _ in 0..3 {
+                    let Some(digit @ b'0'..=b'9') = self.peek_byte() else {
+                        break;
+                    };
+                    value = value * 10 + u32::from(digit - b'0');
+                    self.keep();
+                }
+                let Ok(value) = u8::try_from(value) else {
+                    return Err(self.escape_error("decimal escape too large", column));
+                };
+                self.buffer.truncate(start);
+                self.buffer.push(value);
+                return Ok(());
+            }
+            _ => return Err(self.escape_error("invalid escape sequence", column)),
+        };
+        self.raw.bump(1);
+        self.buffer.truncate(start);
+        self.buffer.push(value);
+        Ok(())
+    }
+
+    fn read_hex_digit(&mut self, column: u32) -> Result<u8> {
+        match self.peek_byte().and_then(hex_value) {
+            Some(value) => {
+                self.keep();
+                Ok(value)
+            }
+            None => Err(self.escape_error("hexadecimal digit expected", column)),
+        }
+    }
+
+    /// The number in `u{XXX}`.
+    fn read_code_point(&mut self, column: u32) -> Result<u32> {
+        self.keep(); // the `u`
+        if self.peek_byte() != Some(b'{') {
+            return Err(self.escape_error("missing '{'", column));
+        }
+        self.keep();
+        let mut code = u32::from(self.read_hex_digit(column)?);
+        while let Some(digit) = self.peek_byte().and_then(hex_value) {
+            if code > 0x7fff_ffff >> 4 {
+                return Err(self.escape_error("UTF-8 value too large", column));
+            }
+            code = code << 4 | u32::from(digit);
+            self.keep();
+        }
+        if self.peek_byte() != Some(b'}') {
+            return Err(self.escape_error("missing '}'", column));
+        }
+        self.keep();
+        Ok(code)
+    }
+}
+
+/// Appends a code of up to 31 bits in the original, longer form of UTF-8.
+fn push_utf8(out: &mut Vec<u8>, code: u32) {
+    if code < 0x80 {
+        out.push(code as u8);
+        return;
+    }
+    // Continuation bytes hold six bits each; the first byte holds what is left beside its mark.
+    let continuation_count = match code {
+        ..0x800 => 1,
+        0x800..0x1_0000 => 2,
+        0x1_0000..0x20_0000 => 3,
+        0x20_0000..0x400_0000 => 4,
+        _ => 5,
+    };
+    let mark = 0xffu8 << (7 - continuation_count);
+    out.push(mark | (code >> (6 * continuation_count)) as u8);
+    for i in (0..continuation_count).rev() {
+        out.push(0x80 | (code >> (6 * i) & 0x3f) as u8);
+    }
+}
