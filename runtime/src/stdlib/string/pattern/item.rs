@@ -1,0 +1,204 @@
+//! The items of a Lua pattern that match a single byte: a literal, `.`, a class such as `%a`, a `[set]`
+//! (manual §6.4.1, "Character Class").
+//!
+//! Step of the journey: value; read by the matcher alone. Classes and sets become bit maps, so that a
+//! repetition tests a byte with one shift instead of reading the set again.
+//!
+//! Not here: how items combine, and what follows one (`pattern`).
+
+use memchr::memchr;
+
+use super::PatternError;
+
+/// What a single-byte item matches.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Single {
+    Any,
+    Byte(u8),
+    Set(ByteSet),
+}
+
+impl Single {
+    pub(super) fn is_any(&self) -> bool {
+        matches!(self, Single::Any)
+    }
+
+    #[inline]
+    pub(super) fn has(&self, byte: u8) -> bool {
+        match self {
+            Single::Any => true,
+            Single::Byte(expected) => *expected == byte,
+            Single::Set(set) => set.has(byte),
+        }
+    }
+
+    /// The first byte that matches.
+    pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Single::Any if bytes.is_empty() => None,
+            Single::Any => Some(0),
+            Single::Byte(expected) => memchr(*expected, bytes),
+            Single::Set(set) => bytes.iter().position(|&byte| set.has(byte)),
+        }
+    }
+
+    /// How many bytes match from the first on.
+    pub(super) fn run_length(&self, bytes: &[u8]) -> usize {
+        let end = match self {
+            Single::Any => None,
+            Single::Byte(expected) => bytes.iter().position(|byte| byte != expected),
+            Single::Set(set) => bytes.iter().position(|&byte| !set.has(byte)),
+        };
+        end.unwrap_or(bytes.len())
+    }
+}
+
+/// A set of bytes, a bit each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    const EMPTY: ByteSet = ByteSet([0; 4]);
+
+    #[inline]
+    pub(super) const fn has(&self, byte: u8) -> bool {
+        self.0[(byte >> 6) as usize] >> (byte & 63) & 1 != 0
+    }
+
+    const fn insert(&mut self, byte: u8) {
+        self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
+    }
+
+    const fn complement(self) -> ByteSet {
+        let [a, b, c, d] = self.0;
+        ByteSet([!a, !b, !c, !d])
+    }
+
+    fn union(&mut self, other: ByteSet) {
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word |= other;
+        }
+    }
+}
+
+/// The set of a class such as `%a`, by its lower-case letter; bytes above 127 belong to none, as in the
+/// C locale.
+const fn class(letter: u8) -> ByteSet {
+    let mut set = ByteSet::EMPTY;
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let inside = match letter {
+            b'a' => byte.is_ascii_alphabetic(),
+            b'c' => byte.is_ascii_control(),
+            b'd' => byte.is_ascii_digit(),
+            b'g' => byte.is_ascii_graphic(),
+            b'l' => byte.is_ascii_lowercase(),
+            b'p' => byte.is_ascii_punctuation(),
+            b's' => matches!(byte, b' ' | 9..=13),
+            b'u' => byte.is_ascii_uppercase(),
+            b'w' => byte.is_ascii_alphanumeric(),
+            b'x' => byte.is_ascii_hexdigit(),
+            // Not in the manual any more, but in the reference.
+            b'z' => byte == 0,
+            _ => false,
+        };
+        if inside {
+            set.insert(byte);
+        }
+        byte += 1;
+    }
+    set
+}
+
+/// [`class`] of every letter.
+const CLASSES: [ByteSet; 26] = {
+    let mut classes = [ByteSet::EMPTY; 26];
+    let mut index = 0;
+    while index < 26 {
+        classes[index] = class(b'a' + index as u8);
+        index += 1;
+    }
+    classes
+};
+
+/// What `%` and a byte match: a class, its complement for a capital letter, or the byte itself.
+#[inline]
+pub(super) fn escaped(letter: u8) -> Single {
+    static TABLE: [ByteSet; 26] = CLASSES;
+    match letter.to_ascii_lowercase() {
+        lower @ (b'a' | b'c' | b'd' | b'g' | b'l' | b'p' | b's' | b'u' | b'w' | b'x' | b'z') => {
+            let set = TABLE[usize::from(lower - b'a')];
+            Single::Set(if letter == lower {
+                set
+            } else {
+                set.complement()
+            })
+        }
+        _ => Single::Byte(letter),
+    }
+}
+
+/// The offset behind the `]` that ends the set at `item`. A `]` in the first place is a member.
+pub(super) fn set_end(pattern: &[u8], item: usize) -> Result<usize, PatternError> {
+    let mut index = item + 1;
+    if pattern.get(index) == Some(&b'^') {
+        index += 1;
+    }
+    loop {
+        match pattern.get(index) {
+            None => return Err(PatternError::MissingBracket),
+            Some(b'%') => index += 2,
+            Some(_) => index += 1,
+        }
+        if pattern.get(index) == Some(&b']') {
+            return Ok(index + 1);
+        }
+    }
+}
+
+/// The bytes that a set's inside, without brackets, stands for.
+pub(super) fn compile_set(inside: &[u8]) -> ByteSet {
+    let (complement, mut rest) = match inside {
+        [b'^', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let mut set = ByteSet::EMPTY;
+    loop {
+        rest = match *rest {
+            [] => break,
+            [b'%', letter, ref tail @ ..] => {
+                match escaped(letter) {
+                    Single::Set(class) => set.union(class),
+                    _ => set.insert(letter),
+                }
+                tail
+            }
+            [first, b'-', last, ref tail @ ..] => {
+                (first..=last).for_each(|byte| set.insert(byte));
+                tail
+            }
+            [byte, ref tail @ ..] => {
+                set.insert(byte);
+                tail
+            }
+        };
+    }
+    if complement { set.complement() } else { set }
+}
+
+/// The byte that must stand where the item at `item` begins, if that item is a literal which is not
+/// optional.
+pub(super) fn required_byte(pattern: &[u8], item: usize) -> Option<u8> {
+    let (byte, after) = match *pattern.get(item)? {
+        b'(' | b')' | b'.' | b'[' | b'$' => return None,
+        b'%' => match *pattern.get(item + 1)? {
+            letter if letter.is_ascii_alphanumeric() => return None,
+            letter => (letter, item + 2),
+        },
+        byte => (byte, item + 1),
+    };
+    match pattern.get(after) {
+        Some(b'*' | b'?' | b'-') => None,
+        _ => Some(byte),
+    }
+}
