@@ -478,3 +478,16 @@ mod tests {
         assert_eq!(pow(0.0, 0.0), 1.0);
     }
 }
+
+/// Text of a number value, as `tostring` gives it.
+pub fn number_text(v: super::Value) -> NumberText {
+    match v.as_integer() {
+        Some(n) => integer_to_text(n),
+        None => float_to_text(v.number_as_float().unwrap_or(f64::NAN)),
+    }
+}
+
+/// Appends the text of a number value.
+pub fn write_number(out: &mut Vec<u8>, v: super::Value) {
+    out.extend_from_slice(number_text(v).as_bytes());
+}

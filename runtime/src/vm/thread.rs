@@ -170,6 +170,10 @@ pub struct Thread {
     pub(crate) no_yield: u32,
     /// Resumes below it.
     pub(crate) depth: u32,
+    /// It ended with an error, which is its topmost value.
+    pub(crate) failed: bool,
+    /// Its variables are being closed.
+    pub(crate) closing: bool,
 }
 
 impl Thread {
@@ -198,6 +202,8 @@ impl Thread {
                 status: Status::Suspended,
                 no_yield: 0,
                 depth: 0,
+                failed: false,
+                closing: false,
             }
         }
     }
@@ -260,14 +266,18 @@ impl Thread {
     }
     /// First slot that no frame uses.
     pub(crate) unsafe fn extent(&self) -> *mut Value {
+        unsafe { self.extent_of(self.frame, self.top) }
+    }
+    /// As `extent`, with the frame and top that the running coroutine keeps elsewhere.
+    pub(crate) unsafe fn extent_of(&self, frame: *const Frame, top: *mut Value) -> *mut Value {
         unsafe {
-            let mut end = self.top;
-            if self.depth_of_frames() > 0 {
-                if let Some(p) = (*self.frame).proto() {
-                    end = end.max((*self.frame).base.add(p.registers as usize));
+            let mut end = top;
+            if frame >= self.frames {
+                if let Some(p) = (*frame).proto() {
+                    end = end.max((*frame).base.add(p.registers as usize));
                 }
             }
-            end.min(self.stack.add(self.stack_len))
+            end.min(self.stack.add(self.stack_len - SLACK))
         }
     }
     /// Marks what the stack holds and clears the rest of it.

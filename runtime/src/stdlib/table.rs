@@ -1,0 +1,3 @@
+//! Temporary.
+/// x
+#[derive(serde::Serialize,serde::Deserialize,Clone,Debug)] pub struct SortState;

@@ -1,0 +1,1301 @@
+//! Calls, returns, errors and coroutine switches: the state machine around the instructions.
+//!
+//! Journey: closure -> **frame** -> value. An instruction's slow path makes an [`Act`]; [`Vm::drive`] carries it out,
+//! and those that follow from it, in a loop without recursion, until a Lua frame is on top (the instructions go on) or
+//! the interpreter is to be left. What happens to a frame's results is in the frame ([`Continue`]), so a process
+//! suspended anywhere in here is data.
+//!
+//! Errors: [`Act::Raise`] looks for the nearest native that catches (`pcall`), calls a message handler on top of the
+//! failing frames if there is one, pops the frames, runs `__close` handlers one by one, and enters the catcher again.
+
+use super::arith::ArithError;
+use super::error::Operand;
+use super::metamethod::{Event, fast};
+use super::native::{ERROR, Function, Raise, ResumeKind, Step};
+use super::thread::{Continue, Frame, FrameKind, Status, Thread, flags};
+use super::{Exit, Left, Vm};
+use crate::heap::Header;
+use crate::value::{Closure, Ref, Table, Value, number, tag};
+
+/// Longest chain of `__index` or `__newindex` tables, and of `__call`.
+const MAX_CHAIN: usize = 2000;
+/// Coroutines that may be resumed inside each other, as the reference's limit of C calls.
+const MAX_RESUMES: u32 = 195;
+/// Errors in message handlers while a message handler runs.
+const MAX_HANDLERS: usize = 10;
+/// State of a native frame whose next step is to return its last (state & 0xffff) registers.
+const RETURN: u32 = 1 << 30;
+/// State of a native frame whose next step is to raise its last register.
+const RAISE: u32 = 1 << 29;
+
+/// What is to be done next.
+#[derive(Clone, Copy)]
+pub(crate) enum Act {
+    /// Go on with the instructions of the top frame.
+    Run,
+    /// Leave the interpreter; `left` says why.
+    Leave,
+    /// Call the function in a slot with the arguments above it, up to `top`.
+    Call { function: *mut Value, results: i16, then: Continue },
+    /// The top frame returns.
+    Return { first: *mut Value, n: usize },
+    /// Enter the native of the top frame.
+    Native,
+    /// Raise `error`.
+    Raise,
+    /// Go on closing variables of the top frame's callees, then tell the catcher.
+    Unwind,
+}
+
+impl Vm {
+    /// Carries out an act and those that follow; true: go on with the instructions.
+    pub(crate) unsafe fn drive(&mut self, mut act: Act) -> bool {
+        unsafe {
+            loop {
+                act = match act {
+                    Act::Run => return true,
+                    Act::Leave => return false,
+                    Act::Call { function, results, then } => self.do_call(function, results, then),
+                    Act::Return { first, n } => self.do_return(first, n),
+                    Act::Native => self.do_native(),
+                    Act::Raise => self.do_raise(),
+                    Act::Unwind => self.do_unwind(),
+                };
+            }
+        }
+    }
+    /// What to do when the interpreter is entered.
+    pub(crate) unsafe fn entry(&mut self) -> Act {
+        unsafe {
+            if self.frame_count() == 0 {
+                let function = (*self.thread).stack;
+                return Act::Call { function, results: -1, then: Continue::Coroutine };
+            }
+            match (*self.frame).kind {
+                FrameKind::Lua => Act::Run,
+                FrameKind::Native => Act::Native,
+            }
+        }
+    }
+
+    // Calls.
+
+    unsafe fn do_call(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+        unsafe {
+            let mut chain = 0;
+            loop {
+                match (*function).tag {
+                    tag::CLOSURE => return self.call_lua(function, results, then),
+                    tag::NATIVE | tag::NATIVE_CLOSURE => return self.call_native(function, results, then),
+                    _ => {
+                        let mm = self.metamethod(*function, Event::Call);
+                        chain += 1;
+                        if mm.is_nil() || chain > MAX_CHAIN {
+                            return self.call_error(function, then);
+                        }
+                        // The called value becomes the first argument.
+                        let offset = function.offset_from((*self.thread).stack);
+                        if self.ensure_slots(1).is_err() {
+                            return self.stack_overflow();
+                        }
+                        function = (*self.thread).stack.offset(offset);
+                        let mut p = self.top;
+                        while p > function {
+                            *p = *p.sub(1);
+                            p = p.sub(1);
+                        }
+                        *function = mm;
+                        self.top = self.top.add(1);
+                    }
+                }
+            }
+        }
+    }
+    #[cold]
+    unsafe fn call_error(&mut self, function: *mut Value, then: Continue) -> Act {
+        unsafe {
+            let v = *function;
+            let raise = if then == Continue::CloseUnwind || then == Continue::CloseAgain {
+                let mut text = b"attempt to call a ".to_vec();
+                text.extend_from_slice(&self.type_name_of(v));
+                text.extend_from_slice(b" value (metamethod 'close')");
+                self.runtime_error(text)
+            } else if self.frame_count() > 0 && (*self.frame).kind == FrameKind::Lua && then == Continue::Plain {
+                let frame = &*self.frame;
+                let p = frame.proto().expect("a Lua frame has a prototype");
+                let i = super::load::canonical_instruction(p, frame.current_pc());
+                if i.is_some_and(|i| i.opcode() == rlua_compiler::opcode::Opcode::TForCall) {
+                    let mut text = b"attempt to call a ".to_vec();
+                    text.extend_from_slice(&self.type_name_of(v));
+                    text.extend_from_slice(b" value (for iterator 'for iterator')");
+                    self.runtime_error(text)
+                } else {
+                    let register = function.offset_from(frame.base) as u32;
+                    self.operand_error("call", v, Operand::Register(register))
+                }
+            } else {
+                self.operand_error("call", v, Operand::Unknown)
+            };
+            self.raised(raise)
+        }
+    }
+    #[inline]
+    unsafe fn call_lua(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+        unsafe {
+            let closure = (*function).bits as *const Closure;
+            let p = &*(*closure).proto;
+            let arguments = self.top.offset_from(function) as usize - 1;
+            if self.stack_end.offset_from(function) < p.registers as isize + 1 {
+                let offset = function.offset_from((*self.thread).stack);
+                let needed = p.registers as usize + 1;
+                let top = self.top;
+                self.top = function;
+                if self.ensure_slots(needed).is_err() {
+                    self.top = (*self.thread).stack.offset(offset);
+                    return self.stack_overflow();
+                }
+                let moved = top.offset_from(function);
+                function = (*self.thread).stack.offset(offset);
+                self.top = function.offset(moved);
+            }
+            if self.ensure_frame().is_err() {
+                return self.stack_overflow();
+            }
+            self.push_frame(function, FrameKind::Lua, results, then);
+            let f = &mut *self.frame;
+            f.pc = p.code;
+            f.k = p.k;
+            f.state = arguments as u32;
+            let mut i = arguments;
+            while i < p.parameters as usize {
+                *f.base.add(i) = Value::NIL;
+                i += 1;
+            }
+            Act::Run
+        }
+    }
+    #[inline]
+    unsafe fn call_native(&mut self, function: *mut Value, results: i16, then: Continue) -> Act {
+        unsafe {
+            let native = Vm::native_in(*function).expect("the tag says native");
+            match native.function {
+                Function::Leaf(f) => {
+                    self.base = function.add(1);
+                    self.leaf = function;
+                    let outcome = f(self);
+                    let function = self.leaf;
+                    self.leaf = std::ptr::null_mut();
+                    match outcome {
+                        Ok(v) => {
+                            *function = v;
+                            self.deliver(function, 1, function, results, then)
+                        }
+                        Err(raise) => {
+                            // A frame of its own, for tracebacks.
+                            if self.ensure_frame().is_ok() {
+                                self.push_frame(function, FrameKind::Native, results, then);
+                            }
+                            self.raised(raise)
+                        }
+                    }
+                }
+                Function::Steps(_) => {
+                    if self.ensure_frame().is_err() {
+                        return self.stack_overflow();
+                    }
+                    self.push_frame(function, FrameKind::Native, results, then);
+                    self.do_native()
+                }
+            }
+        }
+    }
+    #[cold]
+    pub(crate) fn stack_overflow(&mut self) -> Act {
+        let raise = self.runtime_error("stack overflow");
+        self.raised(raise)
+    }
+    #[inline(always)]
+    pub(crate) fn raised(&mut self, _: Raise) -> Act {
+        Act::Raise
+    }
+    /// Sets up a call of a metamethod above everything in use.
+    pub(crate) unsafe fn call_metamethod(&mut self, f: Value, arguments: &[Value], results: i16, then: Continue) -> Act {
+        unsafe {
+            let function = self.free_slot();
+            self.top = function;
+            if self.ensure_slots(arguments.len() + 1).is_err() {
+                return self.stack_overflow();
+            }
+            let function = self.top;
+            *function = f;
+            for (i, &a) in arguments.iter().enumerate() {
+                *function.add(1 + i) = a;
+            }
+            self.top = function.add(1 + arguments.len());
+            Act::Call { function, results, then }
+        }
+    }
+    /// The first slot above the registers of the top frame.
+    unsafe fn free_slot(&self) -> *mut Value {
+        unsafe {
+            if self.frame_count() == 0 {
+                return self.top;
+            }
+            match (*self.frame).proto() {
+                Some(p) => (*self.frame).base.add(p.registers as usize),
+                None => self.top,
+            }
+        }
+    }
+
+    // Returns.
+
+    unsafe fn do_return(&mut self, first: *mut Value, n: usize) -> Act {
+        unsafe {
+            let f = *self.frame;
+            self.frame = self.frame.wrapping_sub(1);
+            self.deliver(first, n, f.function_slot(), f.results, f.then)
+        }
+    }
+    /// Gives results to whoever waits for them. The frame that made them is gone.
+    #[inline]
+    pub(crate) unsafe fn deliver(&mut self, first: *mut Value, n: usize, function: *mut Value, results: i16, then: Continue) -> Act {
+        unsafe {
+            match then {
+                Continue::Plain => {
+                    self.move_results(first, n, function, results);
+                    Act::Run
+                }
+                Continue::Native => {
+                    self.move_results(first, n, function, results);
+                    if results >= 0 {
+                        self.top = function.add(results as usize);
+                    }
+                    Act::Native
+                }
+                Continue::Store => {
+                    let v = if n > 0 { *first } else { Value::NIL };
+                    let f = &*self.frame;
+                    let a = (*f.pc.sub(1) >> 16) as u16;
+                    *f.base.byte_add(a as usize) = v;
+                    Act::Run
+                }
+                Continue::Condition => {
+                    let truth = n > 0 && !(*first).is_false();
+                    let f = &mut *self.frame;
+                    let k = (*f.pc.sub(1) >> 8) as u8 != 0;
+                    if truth != k {
+                        f.pc = f.pc.add(1);
+                    }
+                    Act::Run
+                }
+                Continue::Discard => Act::Run,
+                Continue::Concat => {
+                    let v = if n > 0 { *first } else { Value::NIL };
+                    let f = &*self.frame;
+                    let a = f.base.byte_add((*f.pc.sub(1) >> 16) as u16 as usize);
+                    let total = f.state as usize;
+                    *a.add(total - 1) = v;
+                    self.concat(a, total)
+                }
+                Continue::CloseAgain => {
+                    let f = &mut *self.frame;
+                    f.pc = f.pc.sub(1);
+                    let word = *f.pc;
+                    // A return up to the top finds its values again.
+                    self.top = f.base.byte_add((word >> 16) as u16 as usize).add(f.state as usize);
+                    Act::Run
+                }
+                Continue::CloseUnwind => {
+                    // The error in flight was kept below the handler's function.
+                    self.error = *function.sub(1);
+                    Act::Unwind
+                }
+                Continue::Handler => {
+                    self.error = if n > 0 { *first } else { Value::NIL };
+                    self.unwind_to_catcher()
+                }
+                Continue::Finalizer => self.finalizer_done(function),
+                Continue::Coroutine => self.coroutine_done(first, n),
+            }
+        }
+    }
+    /// Moves results to their place; -1: all, and `top` tells how many.
+    #[inline(always)]
+    unsafe fn move_results(&mut self, first: *mut Value, n: usize, to: *mut Value, wanted: i16) {
+        unsafe {
+            match wanted {
+                0 => {}
+                1 => *to = if n > 0 { *first } else { Value::NIL },
+                -1 => {
+                    for i in 0..n {
+                        *to.add(i) = *first.add(i);
+                    }
+                    self.top = to.add(n);
+                }
+                _ => {
+                    let wanted = wanted as usize;
+                    for i in 0..n.min(wanted) {
+                        *to.add(i) = *first.add(i);
+                    }
+                    for i in n..wanted {
+                        *to.add(i) = Value::NIL;
+                    }
+                }
+            }
+        }
+    }
+
+    // Natives.
+
+    unsafe fn do_native(&mut self) -> Act {
+        unsafe {
+            let f = &mut *self.frame;
+            self.base = f.base;
+            let state = f.state;
+            if f.flags & flags::NO_YIELD != 0 {
+                f.flags &= !flags::NO_YIELD;
+                (*self.thread).no_yield -= 1;
+            }
+            f.flags &= !(flags::CATCH | flags::HANDLER);
+            if state & (RETURN | RAISE) != 0 && state & ERROR == 0 {
+                if state & RAISE != 0 {
+                    self.error = *self.top.sub(1);
+                    return Act::Raise;
+                }
+                let n = (state & 0xffff) as usize;
+                return Act::Return { first: self.top.sub(n), n };
+            }
+            let native = Vm::native_in(f.function()).expect("a native frame's function is native");
+            let Function::Steps(function) = native.function else { unreachable!("a leaf's frame is never entered") };
+            let step = match function(self, state) {
+                Ok(step) => step,
+                Err(raise) => return self.raised(raise),
+            };
+            let f = &mut *self.frame;
+            match step {
+                Step::Return(n) => Act::Return { first: self.top.sub(n), n },
+                Step::Call { function, results, next, catch } => {
+                    f.state = next;
+                    f.pc = function as *const u64;
+                    if catch {
+                        f.flags |= flags::CATCH;
+                    }
+                    if !native.yieldable {
+                        f.flags |= flags::NO_YIELD;
+                        (*self.thread).no_yield += 1;
+                    }
+                    Act::Call { function: f.base.add(function), results, then: Continue::Native }
+                }
+                Step::CallWithHandler { function, next } => {
+                    f.state = next;
+                    f.pc = function as *const u64;
+                    f.flags |= flags::CATCH | flags::HANDLER;
+                    Act::Call { function: f.base.add(function), results: -1, then: Continue::Native }
+                }
+                Step::Again(next) => {
+                    f.state = next;
+                    if self.fuel > 0 {
+                        return Act::Native;
+                    }
+                    self.left = Left::Safepoint;
+                    Act::Leave
+                }
+                Step::Collect(next) => {
+                    f.state = next;
+                    self.collect_garbage();
+                    Act::Native
+                }
+                Step::Yield => self.do_yield(),
+                Step::Resume(kind) => self.do_resume(kind),
+                Step::CloseCoroutine => self.do_close_coroutine(),
+                Step::Request(request) => {
+                    self.left = Left::Exit(Exit::Request(request));
+                    Act::Leave
+                }
+            }
+        }
+    }
+    /// Fulfils the request that the process waits for: its native returns these values when the process runs again.
+    pub fn finish_request(&mut self, values: &[Value]) {
+        for &v in values {
+            self.push(v);
+        }
+        // SAFETY: a request leaves its native's frame on top.
+        unsafe { (*self.frame).state = RETURN | values.len() as u32 };
+    }
+    /// Fulfils the request by an error.
+    pub fn fail_request(&mut self, error: Value) {
+        self.push(error);
+        // SAFETY: as above.
+        unsafe { (*self.frame).state = RAISE };
+    }
+    /// Makes the native that made the request go on at a state.
+    pub fn continue_request(&mut self, state: u32) {
+        // SAFETY: as above.
+        unsafe { (*self.frame).state = state };
+    }
+    /// Makes the registers of the native on top accessible, between two runs.
+    pub fn enter_request(&mut self) {
+        // SAFETY: as above.
+        self.base = unsafe { (*self.frame).base };
+    }
+
+    // Errors.
+
+    unsafe fn do_raise(&mut self) -> Act {
+        unsafe {
+            self.leaf = std::ptr::null_mut();
+            let frames = (*self.thread).frames;
+            let (mut f, mut handlers) = (self.frame, 0);
+            while f >= frames {
+                if (*f).then == Continue::Finalizer {
+                    return self.finalizer_failed(f);
+                }
+                if (*f).flags & flags::CATCH != 0 && !self.exiting {
+                    break;
+                }
+                handlers += ((*f).then == Continue::Handler) as usize;
+                f = f.sub(1);
+            }
+            if f >= frames && (*f).flags & flags::HANDLER != 0 {
+                if handlers < MAX_HANDLERS {
+                    let handler = *(*f).base.add(1);
+                    let error = self.error;
+                    self.top = (*self.thread).extent_of(self.frame, self.top);
+                    return self.call_metamethod_at_top(handler, error);
+                }
+                self.error = self.heap.string(b"C stack overflow");
+            }
+            self.unwind_to_catcher()
+        }
+    }
+    /// Calls a message handler above everything, even what a native has pushed.
+    unsafe fn call_metamethod_at_top(&mut self, handler: Value, error: Value) -> Act {
+        unsafe {
+            if self.ensure_slots(2).is_err() && self.ensure_slots(2).is_err() {
+                self.error = self.heap.string(b"stack overflow");
+                return self.unwind_to_catcher();
+            }
+            let function = self.top;
+            *function = handler;
+            *function.add(1) = error;
+            self.top = function.add(2);
+            Act::Call { function, results: 1, then: Continue::Handler }
+        }
+    }
+    /// Pops the frames above the nearest catcher and begins to close their variables.
+    unsafe fn unwind_to_catcher(&mut self) -> Act {
+        unsafe {
+            let frames = (*self.thread).frames;
+            while self.frame >= frames {
+                let f = &mut *self.frame;
+                if f.flags & flags::NO_YIELD != 0 {
+                    f.flags &= !flags::NO_YIELD;
+                    (*self.thread).no_yield -= 1;
+                }
+                if f.flags & (flags::CATCH | flags::UNWINDING) != 0 && !self.exiting {
+                    f.flags = (f.flags & !(flags::CATCH | flags::HANDLER)) | flags::UNWINDING;
+                    return Act::Unwind;
+                }
+                if self.exiting || (*self.thread).closing {
+                    self.frame = self.frame.sub(1);
+                    continue;
+                }
+                // No catcher below? Then the frames stay, for the traceback.
+                let mut g = self.frame;
+                while g >= frames && (*g).flags & (flags::CATCH | flags::UNWINDING) == 0 {
+                    g = g.sub(1);
+                }
+                if g < frames {
+                    return self.coroutine_failed();
+                }
+                self.frame = self.frame.sub(1);
+            }
+            if (*self.thread).closing {
+                (*self.thread).failed = true;
+                return Act::Unwind;
+            }
+            if self.exiting {
+                return Act::Unwind;
+            }
+            self.coroutine_failed()
+        }
+    }
+    /// Calls the next `__close` handler of the frames that were popped, or tells the catcher.
+    unsafe fn do_unwind(&mut self) -> Act {
+        unsafe {
+            let t = self.thread;
+            let whole = self.frame < (*t).frames;
+            let level = if whole { (*t).stack } else { (*self.frame).base };
+            let limit = level.offset_from((*t).stack) as u32;
+            while let Some(&index) = (*t).to_close.last() {
+                if index < limit {
+                    break;
+                }
+                (*t).to_close.pop();
+                let slot = (*t).stack.add(index as usize);
+                (*t).close_upvalues(slot);
+                let object = *slot;
+                let mm = self.metamethod(object, Event::Close);
+                let error = self.error;
+                self.top = slot.add(1);
+                if self.ensure_slots(4).is_err() && self.ensure_slots(4).is_err() {
+                    continue;
+                }
+                let at = self.top;
+                *at = error;
+                *at.add(1) = mm;
+                *at.add(2) = object;
+                *at.add(3) = if whole && !(*t).failed && !self.exiting { Value::NIL } else { error };
+                self.top = at.add(4);
+                return Act::Call { function: at.add(1), results: 0, then: Continue::CloseUnwind };
+            }
+            (*t).close_upvalues(level);
+            if whole {
+                return self.coroutine_closed();
+            }
+            let f = &mut *self.frame;
+            f.flags &= !flags::UNWINDING;
+            let at = f.base.add(f.pc as usize);
+            *at = self.error;
+            self.top = at.add(1);
+            self.error = Value::NIL;
+            f.state |= ERROR;
+            // A stack that grew past its size to handle an overflow goes back.
+            if (*t).stack_len > super::thread::MAX_SLOTS && self.slots_used() < super::thread::MAX_SLOTS / 2 {
+                self.shrink_after_overflow();
+            }
+            Act::Native
+        }
+    }
+    unsafe fn shrink_after_overflow(&mut self) {
+        unsafe {
+            self.save_thread();
+            let t = self.thread;
+            (*t).resize_stack(&mut self.heap, super::thread::MAX_SLOTS);
+            self.load_thread(t);
+            if self.frame_count() > 0 {
+                self.base = (*self.frame).base;
+            }
+        }
+    }
+
+    // Finalizers.
+
+    /// Sets up the call of the next waiting finalizer, at a safepoint.
+    pub(crate) fn push_finalizer(&mut self) {
+        while let Some(object) = self.heap.take_finalizable() {
+            let mm = self.metamethod(object, Event::Gc);
+            if !mm.is_function() {
+                continue;
+            }
+            // SAFETY: a safepoint: the top frame's registers end at `extent`, and the call goes above them.
+            unsafe {
+                self.save_thread();
+                let old_top = self.top.offset_from((*self.thread).stack) as i64;
+                self.top = (*self.thread).extent();
+                if self.ensure_slots(3).is_err() {
+                    self.top = (*self.thread).stack.offset(old_top as isize);
+                    continue;
+                }
+                *self.top = Value::integer(old_top);
+                let function = self.top.add(1);
+                *function = mm;
+                *function.add(1) = object;
+                self.top = function.add(2);
+                self.in_finalizer = true;
+                (*self.thread).no_yield += 1;
+                let act = self.do_call(function, 0, Continue::Finalizer);
+                self.pending(act);
+                return;
+            }
+        }
+    }
+    /// Brings an act that was made outside the loop to a state from which `entry` goes on.
+    unsafe fn pending(&mut self, mut act: Act) {
+        unsafe {
+            loop {
+                act = match act {
+                    Act::Run | Act::Leave | Act::Native => return,
+                    Act::Call { function, results, then } => self.do_call(function, results, then),
+                    Act::Return { first, n } => self.do_return(first, n),
+                    Act::Raise => self.do_raise(),
+                    Act::Unwind => self.do_unwind(),
+                };
+            }
+        }
+    }
+    unsafe fn finalizer_done(&mut self, function: *mut Value) -> Act {
+        unsafe {
+            let old_top = (*function.sub(1)).as_integer().expect("the finalizer's frame keeps the top");
+            self.top = (*self.thread).stack.offset(old_top as isize);
+            self.in_finalizer = false;
+            (*self.thread).no_yield -= 1;
+            if self.heap.has_finalizers_waiting() {
+                self.interrupt();
+            }
+            self.entry()
+        }
+    }
+    /// An error in `__gc` is a warning.
+    unsafe fn finalizer_failed(&mut self, finalizer: *mut Frame) -> Act {
+        unsafe {
+            let error = self.error;
+            self.error = Value::NIL;
+            if self.warnings {
+                let text = self.error_text(error);
+                eprintln!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
+            }
+            let function = (*finalizer).function_slot();
+            let index = function.offset_from((*self.thread).stack) as u32;
+            while self.frame >= finalizer {
+                if (*self.frame).flags & flags::NO_YIELD != 0 {
+                    (*self.thread).no_yield -= 1;
+                }
+                self.frame = self.frame.wrapping_sub(1);
+            }
+            (*self.thread).to_close.retain(|&i| i < index);
+            (*self.thread).close_upvalues(function);
+            self.finalizer_done(function)
+        }
+    }
+
+    // Coroutines.
+
+    /// A coroutine that will call a function.
+    pub fn new_coroutine(&mut self, f: Value) -> Ref<Thread> {
+        let t = self.heap.thread();
+        // SAFETY: a fresh thread has room for one slot.
+        unsafe {
+            *t.stack = f;
+            (*t.as_ptr()).top = t.stack.add(1);
+        }
+        t
+    }
+    /// The status of a coroutine as `coroutine.status` names it.
+    pub fn coroutine_status(&self, t: Ref<Thread>) -> &'static str {
+        match t.status {
+            Status::Running => "running",
+            Status::Normal => "normal",
+            Status::Suspended => "suspended",
+            Status::Dead => "dead",
+        }
+    }
+    /// The running coroutine, and whether it is the main one.
+    pub fn running(&self) -> (Ref<Thread>, bool) {
+        // SAFETY: the running coroutine is live.
+        (unsafe { Ref::new(self.thread) }, self.thread == self.main)
+    }
+    /// Whether the running coroutine may yield.
+    pub fn is_yieldable(&self) -> bool {
+        // SAFETY: as above.
+        self.thread != self.main && unsafe { (*self.thread).no_yield } == 0
+    }
+    unsafe fn do_yield(&mut self) -> Act {
+        unsafe {
+            if self.thread == self.main {
+                let raise = self.error("attempt to yield from outside a coroutine");
+                return self.raised(raise);
+            }
+            if (*self.thread).no_yield > 0 {
+                let raise = self.error("attempt to yield across a C-call boundary");
+                return self.raised(raise);
+            }
+            let (first, n) = (self.base, self.count());
+            (*self.thread).status = Status::Suspended;
+            self.save_thread();
+            self.give_to_resumer(first, n, true)
+        }
+    }
+    /// Switches back to the resumer and hands it values (or an error, as the only value).
+    unsafe fn give_to_resumer(&mut self, first: *mut Value, n: usize, success: bool) -> Act {
+        unsafe {
+            let child = self.thread;
+            let parent = (*child).resumer;
+            (*child).resumer = std::ptr::null_mut();
+            self.load_thread(parent);
+            (*parent).status = Status::Running;
+            let f = *self.frame;
+            self.top = f.base;
+            if self.ensure_slots(n + 1).is_err() {
+                return self.stack_overflow();
+            }
+            let f = &mut *self.frame;
+            for i in 0..n {
+                *f.base.add(i) = *first.add(i);
+            }
+            self.top = f.base.add(n);
+            self.base = f.base;
+            let kind = f.state;
+            if kind == RESUME_WRAP && !success {
+                // As the reference: a message gets the position of the caller in front of it.
+                let v = *f.base;
+                self.error = match v.as_string() {
+                    Some(s) => {
+                        let mut text = self.position(1);
+                        text.extend_from_slice(s.bytes());
+                        self.heap.string(&text)
+                    }
+                    None => v,
+                };
+                return Act::Raise;
+            }
+            if kind == RESUME_WRAP {
+                return Act::Return { first: f.base, n };
+            }
+            if kind == RESUME_CLOSE && success {
+                *f.base.sub(1) = Value::TRUE;
+                return Act::Return { first: f.base.sub(1), n: 1 };
+            }
+            *f.base.sub(1) = Value::boolean(success);
+            Act::Return { first: f.base.sub(1), n: n + 1 }
+        }
+    }
+    unsafe fn do_resume(&mut self, kind: ResumeKind) -> Act {
+        unsafe {
+            let child = self.arg(0).as_thread().expect("the library checks the argument").as_ptr();
+            let f = &mut *self.frame;
+            f.state = if kind == ResumeKind::Wrap { RESUME_WRAP } else { RESUME };
+            let problem = match (*child).status {
+                Status::Suspended if (*self.thread).depth >= MAX_RESUMES => Some("C stack overflow"),
+                Status::Suspended => None,
+                Status::Dead => Some("cannot resume dead coroutine"),
+                _ => Some("cannot resume non-suspended coroutine"),
+            };
+            if let Some(text) = problem {
+                if kind == ResumeKind::Wrap {
+                    let raise = self.error(text);
+                    return self.raised(raise);
+                }
+                let message = self.heap.string(text.as_bytes());
+                self.push(Value::FALSE);
+                self.push(message);
+                return Act::Return { first: self.top.sub(2), n: 2 };
+            }
+            let n = self.count() - 1;
+            let first = self.base.add(1);
+            let fresh = (*child).depth_of_frames() == 0;
+            let to = if fresh { (*child).top } else { (*(*child).frame).base };
+            let used = to.offset_from((*child).stack) as usize;
+            if used + n + super::thread::SLACK >= (*child).stack_len {
+                (*child).resize_stack(&mut self.heap, (used + n + 2 * super::thread::SLACK).next_power_of_two());
+            }
+            let to = (*child).stack.add(used);
+            for i in 0..n {
+                *to.add(i) = *first.add(i);
+            }
+            (*child).top = to.add(n);
+            self.switch_to(child);
+            if fresh {
+                Act::Call { function: (*child).stack, results: -1, then: Continue::Coroutine }
+            } else {
+                Act::Return { first: to, n }
+            }
+        }
+    }
+    unsafe fn switch_to(&mut self, child: *mut Thread) {
+        unsafe {
+            self.save_thread();
+            (*child).resumer = self.thread;
+            (*child).depth = (*self.thread).depth + 1;
+            (*self.thread).status = Status::Normal;
+            (*child).status = Status::Running;
+            self.load_thread(child);
+        }
+    }
+    /// The first function of the running coroutine returned.
+    unsafe fn coroutine_done(&mut self, first: *mut Value, n: usize) -> Act {
+        unsafe {
+            let t = self.thread;
+            (*t).status = Status::Dead;
+            if t == self.main {
+                let to = (*t).stack;
+                for i in 0..n {
+                    *to.add(i) = *first.add(i);
+                }
+                self.top = to.add(n);
+                self.left = Left::Exit(Exit::Finished);
+                return Act::Leave;
+            }
+            self.top = (*t).stack;
+            self.save_thread();
+            self.give_to_resumer(first, n, true)
+        }
+    }
+    /// An error reached the bottom of the running coroutine. Its frames stay, for tracebacks.
+    unsafe fn coroutine_failed(&mut self) -> Act {
+        unsafe {
+            let t = self.thread;
+            if t == self.main {
+                self.left = Left::Exit(Exit::Failed);
+                return Act::Leave;
+            }
+            self.top = (*t).extent_of(self.frame, self.top);
+            *self.top = self.error;
+            self.top = self.top.add(1);
+            (*t).status = Status::Dead;
+            (*t).failed = true;
+            let first = self.top.sub(1);
+            self.error = Value::NIL;
+            self.save_thread();
+            let parent = (*t).resumer;
+            if (*(*parent).frame).state == RESUME_WRAP && !(*t).to_close.is_empty() {
+                // wrap closes the coroutine's variables before it raises the error again.
+                self.error = *first;
+                return self.begin_closing();
+            }
+            self.give_to_resumer(first, 1, false)
+        }
+    }
+    unsafe fn do_close_coroutine(&mut self) -> Act {
+        unsafe {
+            let t = self.arg(0).as_thread().expect("the library checks the argument").as_ptr();
+            (*self.frame).state = RESUME_CLOSE;
+            if (*t).status != Status::Suspended && (*t).status != Status::Dead {
+                let text = format!("cannot close a {} coroutine", self.coroutine_status(Ref::new(t)));
+                let raise = self.error(text);
+                return self.raised(raise);
+            }
+            let error = if (*t).failed { *(*t).top.sub(1) } else { Value::NIL };
+            self.switch_to(t);
+            self.error = error;
+            self.begin_closing()
+        }
+    }
+    /// Drops the running coroutine's frames and closes its variables.
+    unsafe fn begin_closing(&mut self) -> Act {
+        unsafe {
+            let t = self.thread;
+            (*t).status = Status::Running;
+            (*t).closing = true;
+            (*t).no_yield = 0;
+            self.frame = (*t).frames.wrapping_sub(1);
+            Act::Unwind
+        }
+    }
+    /// All variables of the running coroutine are closed, and it has no frames.
+    unsafe fn coroutine_closed(&mut self) -> Act {
+        unsafe {
+            let t = self.thread;
+            (*t).closing = false;
+            (*t).status = Status::Dead;
+            let failed = std::mem::take(&mut (*t).failed);
+            if (*t).resumer.is_null() {
+                // The process is being ended and its main coroutine is done.
+                self.top = (*t).stack;
+                self.left = Left::Exit(Exit::Failed);
+                return Act::Leave;
+            }
+            self.top = (*t).stack;
+            *self.top = self.error;
+            self.save_thread();
+            let first = self.top;
+            if self.exiting {
+                // The end goes on in the resumer.
+                let parent = (*t).resumer;
+                (*t).resumer = std::ptr::null_mut();
+                self.load_thread(parent);
+                (*parent).status = Status::Running;
+                return Act::Raise;
+            }
+            self.error = Value::NIL;
+            if failed { self.give_to_resumer(first, 1, false) } else { self.give_to_resumer(first, 0, true) }
+        }
+    }
+    /// Begins the end of the process: all frames of all coroutines on the resume chain go, `__close` handlers run. The
+    /// next runs carry it out and end with [`Exit::Failed`].
+    pub fn begin_exit(&mut self, reason: Value) {
+        self.exiting = true;
+        self.error = reason;
+        self.leaf = std::ptr::null_mut();
+        // SAFETY: between two runs; the state that `pending` leaves is one that `entry` goes on from.
+        unsafe {
+            let act = self.do_raise();
+            if !matches!(act, Act::Leave) {
+                self.pending(act);
+            }
+        }
+    }
+
+    // Metamethod-aware operations of instructions. Each stores its result in register A of the current instruction, or
+    // sets up the call that will.
+
+    #[inline]
+    unsafe fn store(&mut self, v: Value) -> Act {
+        unsafe {
+            let f = &*self.frame;
+            *f.base.byte_add((*f.pc.sub(1) >> 16) as u16 as usize) = v;
+            Act::Run
+        }
+    }
+    /// `object[key]`.
+    pub(crate) unsafe fn index(&mut self, mut object: Value, key: Value, name: Operand) -> Act {
+        unsafe {
+            for _ in 0..MAX_CHAIN {
+                let mm;
+                if object.tag == tag::TABLE {
+                    let t = object.bits as *mut Table;
+                    let v = (*t).get(key);
+                    if !v.is_nil() {
+                        return self.store(v);
+                    }
+                    mm = fast((*t).metatable.get(), Event::Index);
+                    if mm.is_nil() {
+                        return self.store(Value::NIL);
+                    }
+                } else {
+                    mm = self.metamethod(object, Event::Index);
+                    if mm.is_nil() {
+                        return self.index_error(object, key, name);
+                    }
+                }
+                if mm.is_function() {
+                    return self.call_metamethod(mm, &[object, key], 1, Continue::Store);
+                }
+                object = mm;
+            }
+            let raise = self.runtime_error("'__index' chain too long; possibly a loop");
+            self.raised(raise)
+        }
+    }
+    #[cold]
+    unsafe fn index_error(&mut self, object: Value, key: Value, operand: Operand) -> Act {
+        let mut name = self.operand_name(operand);
+        if name.is_empty() {
+            // As the reference (5.4.6 on): a constant key is named when the table has no name.
+            if let (Some(_), Operand::Unknown) = (key.as_string(), operand) {
+                name = Vec::new();
+            }
+        }
+        let mut text = b"attempt to index a ".to_vec();
+        text.extend_from_slice(&self.type_name_of(object));
+        text.extend_from_slice(b" value");
+        text.extend_from_slice(&name);
+        let raise = self.runtime_error(text);
+        self.raised(raise)
+    }
+    /// `object[key] = value`.
+    pub(crate) unsafe fn new_index(&mut self, mut object: Value, key: Value, value: Value, name: Operand) -> Act {
+        unsafe {
+            for _ in 0..MAX_CHAIN {
+                let mm;
+                if object.tag == tag::TABLE {
+                    let t = object.bits as *mut Table;
+                    let meta = (*t).metatable.get();
+                    mm = if meta.is_null() { Value::NIL } else { fast(meta, Event::NewIndex) };
+                    if mm.is_nil() || !(*t).get(key).is_nil() {
+                        return self.raw_set(Ref::new(t), key, value);
+                    }
+                } else {
+                    mm = self.metamethod(object, Event::NewIndex);
+                    if mm.is_nil() {
+                        return self.index_error(object, key, name);
+                    }
+                }
+                if mm.is_function() {
+                    return self.call_metamethod(mm, &[object, key, value], 0, Continue::Discard);
+                }
+                object = mm;
+            }
+            let raise = self.runtime_error("'__newindex' chain too long; possibly a loop");
+            self.raised(raise)
+        }
+    }
+    unsafe fn raw_set(&mut self, t: Ref<Table>, key: Value, value: Value) -> Act {
+        match t.set(&mut self.heap, key, value) {
+            Ok(()) => {
+                if self.heap.wants_collection() {
+                    self.interrupt();
+                }
+                Act::Run
+            }
+            Err(e) => {
+                let raise = self.runtime_error(e.message());
+                self.raised(raise)
+            }
+        }
+    }
+    /// An arithmetic or bitwise operation whose fast path failed.
+    pub(crate) unsafe fn arith_slow(&mut self, event: Event, a: (Value, Operand), b: (Value, Operand)) -> Act {
+        unsafe {
+            let raise = match self.arith_coerced(event, a.0, b.0) {
+                Ok(v) => return self.store(v),
+                Err(ArithError::DivideByZero) => self.runtime_error("attempt to perform 'n//0'"),
+                Err(ArithError::ModuloByZero) => self.runtime_error("attempt to perform 'n%%0'"),
+                Err(ArithError::Operands) => {
+                    let mut mm = self.own_metamethod(a.0, event);
+                    if mm.is_nil() {
+                        mm = self.own_metamethod(b.0, event);
+                    }
+                    if !mm.is_nil() {
+                        return self.call_metamethod(mm, &[a.0, b.0], 1, Continue::Store);
+                    }
+                    self.arith_error(event, a, b)
+                }
+            };
+            self.raised(raise)
+        }
+    }
+    /// The metamethod of an operand, not counting the string library's arithmetic ones, which the operation has tried
+    /// already.
+    fn own_metamethod(&self, v: Value, event: Event) -> Value {
+        let mm = self.metamethod(v, event);
+        match Vm::native_in(mm) {
+            Some(n) if v.is_string() && n.name.starts_with("string.__") => Value::NIL,
+            _ => mm,
+        }
+    }
+    /// `#v`.
+    pub(crate) unsafe fn length_slow(&mut self, v: Value, operand: Operand) -> Act {
+        unsafe {
+            if let Some(s) = v.as_string() {
+                return self.store(Value::integer(s.bytes().len() as i64));
+            }
+            let mm = match v.as_table() {
+                Some(t) => {
+                    let mm = fast(t.metatable.get(), Event::Len);
+                    if mm.is_nil() {
+                        return self.store(Value::integer(t.length()));
+                    }
+                    mm
+                }
+                None => self.metamethod(v, Event::Len),
+            };
+            if mm.is_nil() {
+                let raise = self.operand_error("get length of", v, operand);
+                return self.raised(raise);
+            }
+            self.call_metamethod(mm, &[v, v], 1, Continue::Store)
+        }
+    }
+    /// Decides the jump of the current comparison.
+    unsafe fn decide(&mut self, truth: bool) -> Act {
+        unsafe {
+            let f = &mut *self.frame;
+            let k = (*f.pc.sub(1) >> 8) as u8 != 0;
+            if truth != k {
+                f.pc = f.pc.add(1);
+            }
+            Act::Run
+        }
+    }
+    /// `a == b` of the current instruction.
+    pub(crate) unsafe fn equal_slow(&mut self, a: Value, b: Value) -> Act {
+        unsafe {
+            if a.raw_equals(b) {
+                return self.decide(true);
+            }
+            if a.tag != b.tag || !matches!(a.tag, tag::TABLE | tag::USERDATA) {
+                return self.decide(false);
+            }
+            let mut mm = self.metamethod(a, Event::Eq);
+            if mm.is_nil() {
+                mm = self.metamethod(b, Event::Eq);
+            }
+            if mm.is_nil() {
+                return self.decide(false);
+            }
+            self.call_metamethod(mm, &[a, b], 1, Continue::Condition)
+        }
+    }
+    /// `a < b` or `a <= b` of the current instruction.
+    pub(crate) unsafe fn compare_slow(&mut self, a: Value, b: Value, or_equal: bool) -> Act {
+        unsafe {
+            if let Some(answer) = self.compare(a, b, or_equal) {
+                return self.decide(answer);
+            }
+            let event = if or_equal { Event::Le } else { Event::Lt };
+            let mut mm = self.metamethod(a, event);
+            if mm.is_nil() {
+                mm = self.metamethod(b, event);
+            }
+            if mm.is_nil() {
+                let raise = self.compare_error(a, b);
+                return self.raised(raise);
+            }
+            self.call_metamethod(mm, &[a, b], 1, Continue::Condition)
+        }
+    }
+    /// Concatenates `total` values from `a` up; the result goes to `a`.
+    pub(crate) unsafe fn concat(&mut self, a: *mut Value, mut total: usize) -> Act {
+        unsafe {
+            let is_text = |v: Value| v.is_string() || v.is_number();
+            while total > 1 {
+                let (x, y) = (*a.add(total - 2), *a.add(total - 1));
+                if !is_text(x) || !is_text(y) {
+                    let mut mm = self.metamethod(x, Event::Concat);
+                    if mm.is_nil() {
+                        mm = self.metamethod(y, Event::Concat);
+                    }
+                    if mm.is_nil() {
+                        let first = is_text(x);
+                        let (bad, slot) = if first { (y, a.add(total - 1)) } else { (x, a.add(total - 2)) };
+                        let register = slot.offset_from((*self.frame).base) as u32;
+                        let raise = self.operand_error("concatenate", bad, Operand::Register(register));
+                        return self.raised(raise);
+                    }
+                    (*self.frame).state = total as u32 - 1;
+                    return self.call_metamethod(mm, &[x, y], 1, Continue::Concat);
+                }
+                // As many texts as there are from the end.
+                let mut n = 2;
+                while n < total && is_text(*a.add(total - n - 1)) {
+                    n += 1;
+                }
+                let first = a.add(total - n);
+                let v = match self.join(first, n) {
+                    Ok(v) => v,
+                    Err(raise) => return self.raised(raise),
+                };
+                *first = v;
+                total -= n - 1;
+            }
+            let f = &*self.frame;
+            debug_assert_eq!(a, f.base.byte_add((*f.pc.sub(1) >> 16) as u16 as usize));
+            if self.heap.wants_collection() {
+                self.interrupt();
+            }
+            Act::Run
+        }
+    }
+    /// One string of `n` strings and numbers.
+    unsafe fn join(&mut self, first: *const Value, n: usize) -> Result<Value, Raise> {
+        unsafe {
+            let mut texts: [number::NumberText; 4] = [number::integer_to_text(0); 4];
+            if n <= 4 {
+                let (mut total, mut numbers) = (0usize, 0);
+                for i in 0..n {
+                    let v = *first.add(i);
+                    total += match v.as_string() {
+                        Some(s) => s.len,
+                        None => {
+                            texts[numbers] = number::number_text(v);
+                            numbers += 1;
+                            texts[numbers - 1].as_bytes().len()
+                        }
+                    };
+                }
+                if total > MAX_STRING {
+                    return Err(self.runtime_error("string length overflow"));
+                }
+                return Ok(self.heap.string_with(total, |mut to| {
+                    let mut used = 0;
+                    for i in 0..n {
+                        let v = *first.add(i);
+                        let source: &[u8] = match v.as_string() {
+                            Some(ref s) => std::slice::from_raw_parts(s.bytes().as_ptr(), s.len),
+                            None => {
+                                used += 1;
+                                texts[used - 1].as_bytes()
+                            }
+                        };
+                        let (head, rest) = to.split_at_mut(source.len());
+                        head.copy_from_slice(source);
+                        to = rest;
+                    }
+                }));
+            }
+            let mut text = Vec::new();
+            for i in 0..n {
+                let v = *first.add(i);
+                match v.as_string() {
+                    Some(s) => text.extend_from_slice(s.bytes()),
+                    None => text.extend_from_slice(number::number_text(v).as_bytes()),
+                }
+                if text.len() > MAX_STRING {
+                    return Err(self.runtime_error("string length overflow"));
+                }
+            }
+            Ok(self.heap.string_with(text.len(), |to| to.copy_from_slice(&text)))
+        }
+    }
+    /// Marks a register of the top frame as to be closed (manual 3.3.8).
+    pub(crate) unsafe fn mark_to_close(&mut self, slot: *mut Value) -> Result<(), Raise> {
+        unsafe {
+            let v = *slot;
+            if v.is_false() {
+                return Ok(());
+            }
+            if self.metamethod(v, Event::Close).is_nil() {
+                let f = &*self.frame;
+                let register = slot.offset_from(f.base) as u32;
+                let name = f
+                    .proto()
+                    .and_then(|p| p.canonical().local_name(register + 1, f.current_pc() + 1))
+                    .unwrap_or(b"?")
+                    .to_vec();
+                let text = [b"variable '".as_slice(), &name, b"' got a non-closable value"].concat();
+                return Err(self.runtime_error(text));
+            }
+            let index = slot.offset_from((*self.thread).stack) as u32;
+            let list = &mut (*self.thread).to_close;
+            // Ascending: bytecode that marks out of order has lost the claim of what lies above.
+            while list.last().is_some_and(|&last| last >= index) {
+                list.pop();
+            }
+            list.push(index);
+            Ok(())
+        }
+    }
+    /// Closes the next pending variable from `level` up; none if there is none left (upvalues are closed then).
+    /// `keep` is how many values the current RETURN has.
+    pub(crate) unsafe fn close_one(&mut self, level: *mut Value, keep: usize) -> Option<Act> {
+        unsafe {
+            let t = self.thread;
+            let limit = level.offset_from((*t).stack) as u32;
+            match (*t).to_close.last() {
+                Some(&index) if index >= limit => {
+                    (*t).to_close.pop();
+                    let slot = (*t).stack.add(index as usize);
+                    (*t).close_upvalues(slot);
+                    let object = *slot;
+                    let mm = self.metamethod(object, Event::Close);
+                    (*self.frame).state = keep as u32;
+                    // Above the values that are being returned, which may lie past the frame's registers.
+                    let free = self.free_slot().max(self.top);
+                    self.top = free;
+                    if self.ensure_slots(3).is_err() {
+                        return Some(self.stack_overflow());
+                    }
+                    let function = self.top;
+                    *function = mm;
+                    *function.add(1) = object;
+                    *function.add(2) = Value::NIL;
+                    self.top = function.add(3);
+                    Some(Act::Call { function, results: 0, then: Continue::CloseAgain })
+                }
+                _ => {
+                    (*t).close_upvalues(level);
+                    None
+                }
+            }
+        }
+    }
+    /// Sets a table's metatable, and queues the table for its finalizer if it has one.
+    pub fn set_metatable(&mut self, t: Ref<Table>, meta: Option<Ref<Table>>) {
+        t.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
+        if let Some(m) = meta {
+            if !fast(m.as_ptr(), Event::Gc).is_nil() {
+                self.heap.set_finalizable(t.as_ptr().cast::<Header>());
+            }
+        }
+    }
+    /// Sets a userdata's metatable; as [`Vm::set_metatable`].
+    pub fn set_userdata_metatable(&mut self, u: Ref<crate::value::Userdata>, meta: Option<Ref<Table>>) {
+        u.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
+        if let Some(m) = meta {
+            if !fast(m.as_ptr(), Event::Gc).is_nil() {
+                self.heap.set_finalizable(u.as_ptr().cast::<Header>());
+            }
+        }
+    }
+}
+
+/// Longest string, in bytes.
+pub const MAX_STRING: usize = 1 << 31;
+
+/// States of a native that has resumed a coroutine.
+const RESUME: u32 = 1;
+const RESUME_WRAP: u32 = 2;
+const RESUME_CLOSE: u32 = 3;
