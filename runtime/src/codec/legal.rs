@@ -170,8 +170,10 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
     ensure(t.status != Status::Dead || t.failed, "a dead coroutine with frames has failed")?;
     let mut no_yield = 0u32;
     let mut extent = slots.len();
-    for (i, f) in t.frames.iter().enumerate() {
+    for f in &t.frames {
         ensure(f.base > f.shift as usize && f.base <= slots.len(), "a frame's registers are in the stack")?;
+    }
+    for (i, f) in t.frames.iter().enumerate() {
         let below = i.checked_sub(1).map(|i| &t.frames[i]);
         match below {
             Some(b) => ensure(f.function_slot() >= b.base, "a frame is above its caller's registers")?,

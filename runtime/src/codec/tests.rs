@@ -241,12 +241,17 @@ fn run_plainly(program: &str) -> String {
     }
 }
 
-fn moved(mut vm: Vm, modules: &dyn ModuleSource) -> Vm {
-    let bytes = if modules.find(&[0; 32]).is_none() { freeze(&mut vm) } else { freeze_without_code(&mut vm) };
+/// The process after a journey; with the code unless the modules are given.
+fn moved(mut vm: Vm, modules: Option<&Vec<Arc<Module>>>) -> Vm {
+    let bytes = if modules.is_none() { freeze(&mut vm) } else { freeze_without_code(&mut vm) };
     let bytes = bytes.expect("a stopped process");
     let host = std::mem::replace(&mut vm.host, Box::new(()));
     drop(vm);
-    thaw(&bytes, host, modules).unwrap_or_else(|e| panic!("{e}"))
+    match modules {
+        Some(m) => thaw(&bytes, host, m),
+        None => thaw(&bytes, host, &NoModules),
+    }
+    .unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Runs a program unmoved, and frozen and thawed at every stop; both must end the same.
@@ -256,10 +261,10 @@ fn check(program: &str) -> String {
     let modules = vm.heap.modules().to_vec();
     for i in 0..200_000 {
         // Now with the code, now with the modules at hand.
-        vm = if i % 16 == 0 { moved(vm, &NoModules) } else { moved(vm, &modules) };
+        vm = moved(vm, (i % 16 != 0).then_some(&modules));
         let exit = vm.run(1);
         if let Exit::Request(_) = exit {
-            vm = moved(vm, &modules);
+            vm = moved(vm, None);
         }
         if let Some(exit) = answer(&mut vm, exit) {
             assert_eq!(outcome(&mut vm, exit), plain);
@@ -366,4 +371,84 @@ fn programs_go_on_wherever_they_are_moved() {
         let outcome = check(p);
         assert!(!outcome.contains("damaged"), "{outcome}");
     }
+}
+
+/// A small generator of random numbers.
+struct Random(u64);
+impl Random {
+    fn next(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((self.0 >> 33) as usize) % below
+    }
+}
+
+/// Thaws bytes that may be anything, and runs what comes of them for a while.
+fn run_hostile(bytes: &[u8], modules: &Vec<Arc<Module>>) -> bool {
+    let Ok(mut vm) = thaw(bytes, Box::new(String::new()), modules) else { return false };
+    vm.collect_garbage();
+    for i in 0..30 {
+        let exit = vm.run(if i < 10 { 1 } else { 100 });
+        if answer(&mut vm, exit).is_some() {
+            break;
+        }
+        if i % 3 == 0 {
+            vm.collect_garbage();
+        }
+    }
+    if let Ok(again) = freeze_without_code(&mut vm) {
+        thaw(&again, Box::new(()), modules).unwrap_or_else(|e| panic!("{e}"));
+    }
+    vm.collect_garbage();
+    true
+}
+
+#[test]
+fn damaged_bytes_are_refused_or_run_safely() {
+    let rounds: usize = std::env::var("CODEC_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    let mut random = Random(std::env::var("CODEC_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1));
+    let (mut lived, mut all) = (0, 0);
+    for p in PROGRAMS {
+        let mut vm = started(p);
+        let modules = vm.heap.modules().to_vec();
+        loop {
+            let exit = vm.run(1 + random.next(40) as i64);
+            if matches!(exit, Exit::Finished | Exit::Failed) {
+                break;
+            }
+            let bytes = freeze_without_code(&mut vm).expect("a stopped process");
+            for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+                assert!(thaw(&bytes[..cut], Box::new(()), &modules).is_err());
+            }
+            for _ in 0..rounds {
+                let mut bad = bytes.clone();
+                // Most of the interest is past the directory.
+                for _ in 0..1 + random.next(3) {
+                    let i = if random.next(4) == 0 { random.next(bad.len()) } else { bad.len() / 2 + random.next(bad.len() / 2) };
+                    match random.next(5) {
+                        0 => bad[i] ^= 1 << random.next(8),
+                        1 => bad[i] = random.next(256) as u8,
+                        2 => bad[i] = bad[i].wrapping_add(1),
+                        3 => bad[i] = bad[i].wrapping_sub(1),
+                        _ => bad[i] = bad[random.next(bad.len())],
+                    }
+                }
+                if let Ok(path) = std::env::var("CODEC_LAST") {
+                    std::fs::write(path, &bad).expect("a file for the last bytes");
+                }
+                lived += run_hostile(&bad, &modules) as usize;
+                all += 1;
+            }
+            answer(&mut vm, exit);
+        }
+    }
+    println!("{lived} of {all} ran");
+    assert!(lived > 0 && lived < all);
+}
+
+#[test]
+fn replay() {
+    let Ok(path) = std::env::var("CODEC_REPLAY") else { return };
+    let bytes = std::fs::read(path).expect("the last bytes");
+    let modules: Vec<_> = PROGRAMS.iter().flat_map(|p| started(p).heap.modules().to_vec()).collect();
+    run_hostile(&bytes, &modules);
 }
