@@ -1,5 +1,6 @@
+//! The rlua-actor runtime: virtual machine, processes and libraries. Can be embedded without the command line.
 
-pub mod concurrent;
+pub mod codec;
 pub mod heap;
 pub mod stdlib;
 pub mod value;

@@ -411,6 +411,43 @@ impl Heap {
             (*object).mark.set((*object).mark.get() | mark::FINALIZER);
         }
     }
+    /// Puts objects with finalizers into their two lists, in this order; false if one comes twice.
+    pub(crate) fn set_finalizer_lists(&mut self, finalizable: &[Value], queue: &[Value]) -> bool {
+        for v in finalizable.iter().chain(queue) {
+            debug_assert!(matches!(v.tag, tag::TABLE | tag::USERDATA));
+            // SAFETY: the tag says that it is a live object.
+            let mark = unsafe { &(*(v.bits as *const Header)).mark };
+            if mark.get() & mark::FINALIZER != 0 {
+                return false;
+            }
+            mark.set(mark.get() | mark::FINALIZER);
+        }
+        // SAFETY: list surgery over live objects; those marked leave the list of all and enter one of the two.
+        unsafe {
+            let mut link: *mut *mut Header = &mut self.all;
+            while !(*link).is_null() {
+                let o = *link;
+                if (*o).mark.get() & mark::FINALIZER != 0 {
+                    *link = (*o).next.get();
+                } else {
+                    link = (*o).next.as_ptr();
+                }
+            }
+            for (list, objects) in [(&mut self.finalizable, finalizable), (&mut self.to_finalize, queue)] {
+                let mut last: *mut *mut Header = list;
+                while !(*last).is_null() {
+                    last = (**last).next.as_ptr();
+                }
+                for v in objects {
+                    let o = v.bits as *mut Header;
+                    (*o).next.set(std::ptr::null_mut());
+                    *last = o;
+                    last = (*o).next.as_ptr();
+                }
+            }
+        }
+        true
+    }
     /// Takes the next object whose finalizer is to run; it becomes an ordinary one.
     pub(crate) fn take_finalizable(&mut self) -> Option<Value> {
         let object = self.to_finalize;

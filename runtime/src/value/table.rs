@@ -32,7 +32,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    const EMPTY: Node = Node { value_bits: 0, key_bits: 0, next: 0, value_tag: 0, key_tag: 0, hash16: 0 };
+    pub(crate) const EMPTY: Node = Node { value_bits: 0, key_bits: 0, next: 0, value_tag: 0, key_tag: 0, hash16: 0 };
     #[inline(always)]
     pub fn value(&self) -> Value {
         Value { tag: self.value_tag as u64, bits: self.value_bits }
@@ -162,6 +162,102 @@ impl Table {
         let m = self.metatable.get();
         // SAFETY: a metatable that is set is live as long as this table.
         (!m.is_null()).then(|| unsafe { Ref::new(m) })
+    }
+
+    // The parts as they lie, for the codec.
+
+    /// The array slots.
+    pub(crate) fn array_part(&self) -> &[Value] {
+        match self.asize.get() as usize {
+            0 => &[],
+            // SAFETY: `asize` initialised slots.
+            n => unsafe { std::slice::from_raw_parts(self.array.get(), n) },
+        }
+    }
+    /// The nodes, taken or not.
+    pub(crate) fn node_part(&self) -> &[Node] {
+        // SAFETY: `node_count` initialised nodes; with none the pointer is to the static one.
+        unsafe { std::slice::from_raw_parts(self.nodes.get(), self.node_count()) }
+    }
+    /// Sets an array slot; nobody may hold `array_part` meanwhile.
+    pub(crate) fn put_slot(&self, i: usize, v: Value) {
+        assert!(i < self.asize.get() as usize);
+        // SAFETY: in range.
+        unsafe { *self.array.get().add(i) = v }
+    }
+    /// Sets a node; nobody may hold `node_part` meanwhile. Whoever does this answers for the chains.
+    pub(crate) fn put_node(&self, i: usize, n: Node) {
+        assert!(i < self.node_count());
+        // SAFETY: in range, and `node_count` is 0 for the static node.
+        unsafe { *self.nodes.get().add(i) = n }
+    }
+    /// Whether every key is where lookups find it: chains stay inside the nodes, do not meet and have no circles, and
+    /// each live key's chain passes its main position before it. Asked of tables that came as bytes.
+    pub(crate) fn check_layout(&self) -> Result<(), &'static str> {
+        let nodes = self.node_part();
+        let count = nodes.len();
+        const NONE: u32 = u32::MAX;
+        // Per node: whether a link leads to it; the first node of its chain; its place there.
+        let mut reached = vec![false; count];
+        let mut place = vec![(NONE, 0u32); count];
+        for (i, n) in nodes.iter().enumerate() {
+            if n.next != 0 {
+                let to = i as i64 + n.next as i64;
+                if n.key_tag == 0 || to < 0 || to >= count as i64 {
+                    return Err("a link of a table leads out of it");
+                }
+                if std::mem::replace(&mut reached[to as usize], true) {
+                    return Err("two chains of a table meet");
+                }
+            }
+        }
+        for first in 0..count {
+            if reached[first] {
+                continue;
+            }
+            let (mut i, mut depth) = (first, 0);
+            loop {
+                place[i] = (first as u32, depth);
+                if nodes[i].next == 0 {
+                    break;
+                }
+                i = (i as i64 + nodes[i].next as i64) as usize;
+                depth += 1;
+            }
+        }
+        for (i, n) in nodes.iter().enumerate() {
+            if place[i].0 == NONE {
+                return Err("a chain of a table is a circle");
+            }
+            if n.key_tag == 0 {
+                if reached[i] || n.value_tag != 0 {
+                    return Err("a node of a table has no key");
+                }
+                continue;
+            }
+            if n.key_tag as u64 == tag::DEAD_KEY {
+                if n.value_tag != 0 {
+                    return Err("a dead key has a value");
+                }
+                continue;
+            }
+            let key = n.key();
+            match key.tag {
+                tag::FLOAT if normalize(key).tag != tag::FLOAT || f64::from_bits(key.bits).is_nan() => {
+                    return Err("a float cannot be this key");
+                }
+                tag::INT if key.bits.wrapping_sub(1) < self.asize.get() as u64 => {
+                    return Err("a key of the array part is in the hash part");
+                }
+                _ => {}
+            }
+            let Some(hash) = known_hash(key) else { return Err("a key has no serial number") };
+            let main = place[(hash & self.mask.get()) as usize];
+            if main.0 != place[i].0 || main.1 > place[i].1 {
+                return Err("a key of a table is not where lookups find it");
+            }
+        }
+        Ok(())
     }
 
     // Lookup.
@@ -658,8 +754,9 @@ impl Table {
             }
         }
         let mut n = self.find_node(key);
-        if n.is_null() && key.tag & tag::KEEPS_BITS != 0 && self.has_nodes() {
-            // It may have been marked dead while the traversal still holds it.
+        if n.is_null() && key.tag > 0xf && self.has_nodes() {
+            // It may have been marked dead while the traversal still holds it. (A thawed traversal may hold an atom,
+            // where the key was a string of the heap.)
             for i in 0..self.node_count() {
                 // SAFETY: in range.
                 let candidate = unsafe { self.nodes.get().add(i) };

@@ -20,13 +20,13 @@ use crate::value::{Closure, Ref, Table, Value, number, tag};
 /// Longest chain of `__index` or `__newindex` tables, and of `__call`.
 const MAX_CHAIN: usize = 2000;
 /// Coroutines that may be resumed inside each other, as the reference's limit of C calls.
-const MAX_RESUMES: u32 = 195;
+pub(crate) const MAX_RESUMES: u32 = 195;
 /// Errors in message handlers while a message handler runs.
 const MAX_HANDLERS: usize = 10;
 /// State of a native frame whose next step is to return its last (state & 0xffff) registers.
-const RETURN: u32 = 1 << 30;
+pub(crate) const RETURN: u32 = 1 << 30;
 /// State of a native frame whose next step is to raise its last register.
-const RAISE: u32 = 1 << 29;
+pub(crate) const RAISE: u32 = 1 << 29;
 
 /// What is to be done next.
 #[derive(Clone, Copy)]
@@ -374,7 +374,15 @@ impl Vm {
             };
             let f = &mut *self.frame;
             match step {
-                Step::Return(n) => Act::Return { first: self.top.sub(n), n },
+                // A native that was thawed in the middle of its work may have found fewer registers than it left.
+                Step::Return(n) => {
+                    let n = n.min(self.count());
+                    Act::Return { first: self.top.sub(n), n }
+                }
+                Step::Call { function, .. } | Step::CallWithHandler { function, .. } if function >= self.count() => {
+                    let raise = self.error("the state of a native function is damaged");
+                    self.raised(raise)
+                }
                 Step::Call { function, results, next, catch } => {
                     f.state = next;
                     f.pc = function as *const u64;
@@ -1296,6 +1304,6 @@ impl Vm {
 pub const MAX_STRING: usize = 1 << 31;
 
 /// States of a native that has resumed a coroutine.
-const RESUME: u32 = 1;
+pub(crate) const RESUME: u32 = 1;
 const RESUME_WRAP: u32 = 2;
-const RESUME_CLOSE: u32 = 3;
+pub(crate) const RESUME_CLOSE: u32 = 3;

@@ -177,7 +177,9 @@ impl Vm {
     pub fn set_native_upvalue(&mut self, i: usize, v: Value) {
         // SAFETY: the function is below the registers.
         if let Kind::NativeClosure(c) = unsafe { *self.base.sub(1) }.kind() {
-            c.upvalues()[i].set(v)
+            if let Some(u) = c.upvalues().get(i) {
+                u.set(v)
+            }
         }
     }
     /// Returns one value from a state machine.

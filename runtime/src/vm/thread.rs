@@ -264,6 +264,50 @@ impl Thread {
             self.frame = new.wrapping_add(depth).wrapping_sub(1);
         }
     }
+    /// Number of slots that hold something.
+    pub(crate) fn slots_in_use(&self) -> usize {
+        // SAFETY: both point into the stack.
+        unsafe { self.extent().max(self.top).offset_from(self.stack) as usize }
+    }
+    /// The first `n` slots.
+    pub(crate) fn slots(&self, n: usize) -> &[Value] {
+        assert!(n <= self.stack_len);
+        // SAFETY: all slots are initialised.
+        unsafe { std::slice::from_raw_parts(self.stack, n) }
+    }
+    /// The frames, bottom first.
+    pub(crate) fn frame_slice(&self) -> &[Frame] {
+        // SAFETY: as many frames were pushed.
+        unsafe { std::slice::from_raw_parts(self.frames, self.depth_of_frames()) }
+    }
+    /// Makes both arrays of an empty coroutine large enough for so many slots in use and frames; false if that is more
+    /// than a coroutine may have.
+    pub(crate) fn make_room(&mut self, heap: &mut Heap, slots: usize, frames: usize) -> bool {
+        debug_assert!(self.depth_of_frames() == 0 && self.open.is_null());
+        let (needed, frames) = (slots + SLACK, frames + 1);
+        let len = if needed > MAX_SLOTS {
+            if needed > MAX_SLOTS + EXTRA_SLOTS {
+                return false;
+            }
+            MAX_SLOTS + EXTRA_SLOTS
+        } else {
+            needed.next_power_of_two().min(MAX_SLOTS)
+        };
+        if frames > MAX_FRAMES + 1000 {
+            return false;
+        }
+        // SAFETY: the coroutine has no frames and no open upvalues.
+        unsafe {
+            if len > self.stack_len {
+                self.resize_stack(heap, len);
+            }
+            if frames > self.frames_len {
+                let len = if frames > MAX_FRAMES { MAX_FRAMES + 1000 } else { frames.next_power_of_two().min(MAX_FRAMES) };
+                self.resize_frames(heap, len);
+            }
+        }
+        true
+    }
     /// First slot that no frame uses.
     pub(crate) unsafe fn extent(&self) -> *mut Value {
         unsafe { self.extent_of(self.frame, self.top) }

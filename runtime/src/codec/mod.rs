@@ -1,0 +1,110 @@
+//! The graph codec: heaps, messages and spawn snapshots as plain data.
+//!
+//! Journey: value -> **bytes or records** -> value of another heap. Three uses of one walk over the object graph:
+//!
+//! * [`freeze`] and [`thaw`]: a whole process, every table node and frame as it lies, for migration and checkpoints.
+//!   Bytes, documented in spec/format.md; hostile until proven legal (legal.rs, spec/bytecode.md).
+//! * [`encode_message`] and [`decode_message`]: one value, copied for another process. Bytes too, but of contents and
+//!   not of layouts, and smaller. A message for a process of the same runtime may hold addresses of atoms and natives.
+//! * [`snapshot`] and [`thaw_snapshot`]: what a spawned process starts with. It never leaves the runtime, so it is no
+//!   bytes at all but copies of the tables with object numbers instead of addresses.
+//!
+//! Always: no recursion on the depth of the data (worklists); nothing is allocated by a length that was not compared
+//! with the bytes that are there; nothing here collects garbage, so values in Rust variables stay good.
+//!
+//! Not here: who sends what when (process, node, migration), and files (they are indices into a table of resources).
+
+mod freeze;
+mod legal;
+mod message;
+mod snapshot;
+mod thaw;
+pub(crate) mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use freeze::{FreezeError, freeze, freeze_without_code};
+//pub use message::{Message, NotSendable, decode_message, encode_message, encode_portable_message};
+//pub use snapshot::{Snapshot, snapshot, thaw_snapshot};
+pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
+
+use crate::vm::native::Native;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Version of the frozen form; its first byte.
+pub const VERSION: u8 = 1;
+
+/// The kinds of records of a frozen process.
+pub(crate) mod kind {
+    pub const STRING: u8 = 0;
+    pub const TABLE: u8 = 1;
+    pub const CLOSURE: u8 = 2;
+    pub const NATIVE_CLOSURE: u8 = 3;
+    pub const USERDATA: u8 = 4;
+    pub const THREAD: u8 = 5;
+    pub const UPVALUE: u8 = 6;
+    pub const BUFFER: u8 = 7;
+}
+
+/// How a value is written.
+pub(crate) mod code {
+    pub const NIL: u8 = 0;
+    pub const FALSE: u8 = 1;
+    pub const TRUE: u8 = 2;
+    pub const INTEGER: u8 = 3;
+    pub const FLOAT: u8 = 4;
+    pub const NATIVE: u8 = 5;
+    pub const PID: u8 = 6;
+    /// A record, by its number.
+    pub const OBJECT: u8 = 7;
+    /// In a node: a dead key that nothing else refers to.
+    pub const DEAD: u8 = 8;
+    /// In a node: a dead key whose object is a record.
+    pub const DEAD_OBJECT: u8 = 9;
+    /// In a node: there is no key.
+    pub const EMPTY: u8 = 10;
+}
+
+/// A native function by its name.
+pub(crate) fn find_native(name: &[u8]) -> Option<&'static Native> {
+    let name = std::str::from_utf8(name).ok()?;
+    #[cfg(test)]
+    if let Some(found) = tests::find_native(name) {
+        return Some(found);
+    }
+    natives::find(name)
+}
+
+/// Stand-in for the library's list of natives.
+mod natives {
+    use crate::vm::native::Native;
+    pub fn find(name: &str) -> Option<&'static Native> {
+        if name == "next" {
+            return Some(&crate::stdlib::base::NEXT);
+        }
+        crate::stdlib::base::ALL.iter().find(|n| n.name == name)
+    }
+}
+
+/// Hashes addresses, which are distinct and trusted.
+#[derive(Default)]
+pub(crate) struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("addresses are hashed as words")
+    }
+    #[inline]
+    fn write_u64(&mut self, n: u64) {
+        let wide = n as u128 * 0x9e37_79b9_7f4a_7c15;
+        self.0 = wide as u64 ^ (wide >> 64) as u64;
+    }
+}
+
+/// Numbers of objects by their addresses.
+pub(crate) type Numbers = HashMap<u64, u32, BuildHasherDefault<AddressHasher>>;

@@ -1,0 +1,623 @@
+//! Bytes to a process.
+//!
+//! Journey: **bytes** -> a [`Vm`] that goes on where the frozen one stopped. The directory says what objects there are,
+//! so they are all made first, empty; bodies then refer to any of them. What the bytes say about frames is collected and
+//! proven legal (legal.rs) before a frame is installed; tables' chains are checked when all keys are there.
+//!
+//! The bytes are hostile. Sizes in the directory are paid for from a budget of the bytes that there are, so memory is a
+//! fixed multiple of the input. An error drops the half-made heap, which is consistent at every moment.
+
+use super::legal::{self, FrameRecord, ThreadRecord};
+use super::wire::{Fault, Reader};
+use super::{VERSION, code, find_native, kind};
+use crate::heap::Header;
+use crate::value::function::{NativeClosure, Upvalue};
+use crate::value::table::Node;
+use crate::value::userdata::{NativeState, Userdata};
+use crate::value::{Closure, Kind, Pid, Ref, Table, Value, tag};
+use crate::vm::load::{Literals, Module};
+use crate::vm::native::{Function, Native};
+use crate::vm::thread::{Continue, FrameKind, Status, Thread};
+use crate::vm::{Exit, Left, Vm};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where a node finds modules that it has already.
+pub trait ModuleSource {
+    /// The module of this hash.
+    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Module>>;
+}
+
+/// Knows no module: all code comes with the bytes.
+pub struct NoModules;
+
+impl ModuleSource for NoModules {
+    fn find(&self, _: &[u8; 32]) -> Option<Arc<Module>> {
+        None
+    }
+}
+
+impl ModuleSource for [Arc<Module>] {
+    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Module>> {
+        self.iter().find(|m| m.hash() == hash).cloned()
+    }
+}
+
+impl ModuleSource for Vec<Arc<Module>> {
+    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Module>> {
+        self.as_slice().find(hash)
+    }
+}
+
+/// Why bytes are no process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ThawError {
+    /// They are of another version of the format.
+    Version(u8),
+    /// They are damaged, or made to harm: where, and the rule that is broken.
+    Damaged {
+        /// Offset of the byte after what was read last.
+        at: usize,
+        /// The rule.
+        what: &'static str,
+    },
+    /// A native function that this runtime does not have.
+    UnknownNative(String),
+    /// A module that neither came along nor is known here.
+    UnknownModule([u8; 32]),
+    /// A module's code is damaged or unsafe.
+    Code(String),
+}
+
+impl fmt::Display for ThawError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ThawError::Version(n) => write!(f, "frozen by another version: expected {VERSION}, found {n}"),
+            ThawError::Damaged { at, what } => write!(f, "damaged at byte {at}: {what}"),
+            ThawError::UnknownNative(name) => write!(f, "the native function '{name}' is unknown here"),
+            ThawError::UnknownModule(hash) => {
+                f.write_str("the module ")?;
+                for b in hash {
+                    write!(f, "{b:02x}")?;
+                }
+                f.write_str(" is unknown here")
+            }
+            ThawError::Code(what) => write!(f, "damaged code: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ThawError {}
+
+/// The process that [`super::freeze`] wrote. `host` is attached to it; its resources are what the frozen one's were.
+pub fn thaw(bytes: &[u8], host: Box<dyn Any + Send>, modules: &dyn ModuleSource) -> Result<Vm, ThawError> {
+    let mut thawer = Thawer {
+        reader: Reader::new(bytes),
+        budget: bytes.len(),
+        vm: Vm::new(host),
+        modules: Vec::new(),
+        natives: Vec::new(),
+        objects: Vec::new(),
+        threads: Vec::new(),
+        open: Vec::new(),
+        error: None,
+    };
+    match thawer.process(modules) {
+        Ok(()) => Ok(thawer.vm),
+        Err(what) => Err(thawer.error.take().unwrap_or(ThawError::Damaged { at: thawer.reader.position(), what })),
+    }
+}
+
+struct Thawer<'b> {
+    reader: Reader<'b>,
+    /// Slots, nodes and frames that the rest of the directory may still ask for.
+    budget: usize,
+    vm: Vm,
+    modules: Vec<Arc<Module>>,
+    natives: Vec<&'static Native>,
+    /// By number; the tag is the kind.
+    objects: Vec<Value>,
+    threads: Vec<ThreadRecord>,
+    /// Number of the coroutine, slot, variable.
+    open: Vec<(u32, u32, *mut Upvalue)>,
+    /// What is to be reported instead of a fault.
+    error: Option<ThawError>,
+}
+
+/// What a place may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Lua values.
+    Value,
+    /// A native's state, too.
+    Register,
+}
+
+type Check<T> = Result<T, Fault>;
+
+impl Thawer<'_> {
+    fn process(&mut self, modules: &dyn ModuleSource) -> Check<()> {
+        let version = self.reader.byte()?;
+        if version != VERSION {
+            self.error = Some(ThawError::Version(version));
+            return Err("version");
+        }
+        self.read_modules(modules)?;
+        for _ in 0..self.reader.count()? {
+            let name = self.reader.text()?;
+            match find_native(name) {
+                Some(n) => self.natives.push(n),
+                None => {
+                    self.error = Some(ThawError::UnknownNative(String::from_utf8_lossy(name).into_owned()));
+                    return Err("native");
+                }
+            }
+        }
+        let count = self.reader.count()?;
+        if count > u32::MAX as usize {
+            return Err("too many objects");
+        }
+        for n in 0..count {
+            let v = self.entry(n)?;
+            self.objects.push(v);
+        }
+        if count < 3 {
+            return Err("the first three objects are missing");
+        }
+        let mut serials = 0;
+        for n in 0..count {
+            self.body(n, &mut serials)?;
+        }
+        self.roots(serials)?;
+        if self.reader.left() != 0 {
+            return Err("there are bytes after the end");
+        }
+        for v in &self.objects {
+            if let Some(t) = v.as_table() {
+                t.check_layout()?;
+            }
+        }
+        self.install_threads()?;
+        self.vm.heap.set_stopped(self.vm.heap.is_stopped());
+        Ok(())
+    }
+    fn read_modules(&mut self, modules: &dyn ModuleSource) -> Check<()> {
+        for _ in 0..self.reader.count()? {
+            let literals = match self.reader.byte()? {
+                0 => Literals::Owned,
+                1 => Literals::Atoms,
+                _ => return Err("no such kind of literals"),
+            };
+            let hash: &[u8; 32] = self.reader.run(32)?.try_into().expect("32 bytes");
+            let code = self.reader.text()?;
+            let module = match modules.find(hash) {
+                Some(m) => m,
+                None if code.is_empty() => {
+                    self.error = Some(ThawError::UnknownModule(*hash));
+                    return Err("module");
+                }
+                None => {
+                    let chunk = rlua_compiler::undump(code).map_err(|e| {
+                        self.error = Some(ThawError::Code(e.to_string()));
+                        "code"
+                    })?;
+                    // Named by its content, so that a wrong name cannot stand for other code later.
+                    if rlua_compiler::hash(&chunk) != *hash {
+                        return Err("a module's hash is not its code's");
+                    }
+                    Module::new(chunk, literals)
+                }
+            };
+            self.vm.heap.keep_module(&module);
+            self.modules.push(module);
+        }
+        Ok(())
+    }
+    /// Takes from the budget.
+    fn pay(&mut self, n: u64) -> Check<usize> {
+        match usize::try_from(n) {
+            Ok(n) if n <= self.budget => {
+                self.budget -= n;
+                Ok(n)
+            }
+            _ => Err("more things are announced than there are bytes"),
+        }
+    }
+    /// Makes the object of a directory entry, empty.
+    fn entry(&mut self, n: usize) -> Check<Value> {
+        let k = self.reader.byte()?;
+        let expected = match n {
+            0 => kind::THREAD,
+            1 | 2 => kind::TABLE,
+            _ => k,
+        };
+        if k != expected {
+            return Err("the first three objects are a coroutine and two tables");
+        }
+        Ok(match k {
+            kind::STRING => {
+                let bytes = self.reader.text()?;
+                if bytes.len() <= 1 { self.vm.heap.string(bytes) } else { self.vm.heap.name(bytes) }
+            }
+            kind::TABLE => {
+                let asize = self.reader.number()?;
+                let asize = self.pay(asize)?;
+                let bits = self.reader.byte()?;
+                let count = match bits {
+                    0 => 0,
+                    1..=31 => self.pay(1 << (bits - 1))?,
+                    _ => return Err("a table is too large"),
+                };
+                let t = match n {
+                    1 => self.vm.globals(),
+                    2 => self.vm.registry(),
+                    _ => self.vm.heap.table(),
+                };
+                let asize = u32::try_from(asize).map_err(|_| "a table is too large")?;
+                t.resize(&mut self.vm.heap, asize, count as u32).map_err(|_| "a table is too large")?;
+                Value::table(t)
+            }
+            kind::CLOSURE => {
+                let module = self.reader.count_below(self.modules.len())?;
+                let index = self.reader.number32()?;
+                let module = self.modules[module].clone();
+                let proto = module.proto(index as usize).ok_or("no such prototype")?;
+                let count = self.pay(proto.canonical().upvalues.len() as u64)?;
+                Value::closure(self.vm.heap.closure(proto, count))
+            }
+            kind::NATIVE_CLOSURE => {
+                let native = self.reader.count_below(self.natives.len())?;
+                let count = self.reader.number()?;
+                let count = self.pay(count)?;
+                Value::native_closure(self.vm.heap.native_closure(self.natives[native], &vec![Value::NIL; count]))
+            }
+            kind::USERDATA => Value::userdata(self.vm.heap.userdata(0, None)),
+            kind::THREAD => {
+                let slots = self.reader.number()?;
+                let slots = self.pay(slots)?;
+                let frames = self.reader.number()?;
+                let frames = self.pay(frames)?;
+                let t = if n == 0 { self.vm.main } else { self.vm.heap.thread().as_ptr() };
+                // SAFETY: an empty coroutine of this heap.
+                if !unsafe { (*t).make_room(&mut self.vm.heap, slots, frames) } {
+                    return Err("a stack is too large");
+                }
+                self.threads.push(ThreadRecord { number: n as u32, slots, frame_count: frames, ..ThreadRecord::default() });
+                Value::object(tag::THREAD, t)
+            }
+            kind::UPVALUE => Value::object(tag::UPVALUE, self.vm.heap.upvalue(Value::NIL).as_ptr()),
+            kind::BUFFER => {
+                let bytes = self.reader.text()?;
+                let (state, rest): (NativeState, _) =
+                    postcard::take_from_bytes(bytes).map_err(|_| "the state of a native function is damaged")?;
+                if !rest.is_empty() {
+                    return Err("the state of a native function is damaged");
+                }
+                Value::buffer(self.vm.heap.buffer(state))
+            }
+            _ => return Err("no such kind of object"),
+        })
+    }
+    fn body(&mut self, n: usize, serials: &mut u32) -> Check<()> {
+        let object = self.objects[n];
+        if object.is_string() || object.tag == tag::BUFFER {
+            return Ok(());
+        }
+        let serial = self.reader.number32()?;
+        *serials = (*serials).max(serial);
+        // SAFETY: all other tags are objects of this heap, made by `entry`.
+        unsafe { (*(object.bits as *const Header)).serial.set(serial) };
+        match object.tag {
+            tag::TABLE => self.table(object.as_table().expect("a table")),
+            tag::CLOSURE => {
+                let c = object.bits as *const Closure;
+                // SAFETY: made by `entry` with `count` cells.
+                for i in 0..unsafe { (*c).count } {
+                    let u = self.object()?;
+                    if u.tag != tag::UPVALUE {
+                        return Err("an upvalue of a function is none");
+                    }
+                    unsafe { *(*c).cells().add(i) = u.bits as *mut Upvalue };
+                }
+                Ok(())
+            }
+            tag::NATIVE_CLOSURE => {
+                // SAFETY: made by `entry`.
+                let c = unsafe { Ref::new(object.bits as *mut NativeClosure) };
+                for u in c.upvalues() {
+                    u.set(self.value(Place::Register)?);
+                }
+                Ok(())
+            }
+            tag::USERDATA => {
+                // SAFETY: made by `entry`.
+                let u = unsafe { Ref::new(object.bits as *mut Userdata) };
+                u.metatable.set(self.optional_table()?);
+                u.resource.set(self.reader.number()?);
+                u.user_value.set(self.value(Place::Value)?);
+                Ok(())
+            }
+            tag::UPVALUE => {
+                let u = object.bits as *mut Upvalue;
+                match self.reader.byte()? {
+                    // SAFETY: made by `entry`.
+                    0 => unsafe { (*u).closed.set(self.value(Place::Value)?) },
+                    1 => {
+                        let owner = self.reader.number32()?;
+                        let slot = self.reader.number32()?;
+                        self.open.push((owner, slot, u));
+                    }
+                    _ => return Err("a variable is neither open nor closed"),
+                }
+                Ok(())
+            }
+            tag::THREAD => self.thread(n, object.bits as *mut Thread),
+            _ => unreachable!("`entry` makes no other objects"),
+        }
+    }
+    fn table(&mut self, t: Ref<Table>) -> Check<()> {
+        t.metatable.set(self.optional_table()?);
+        let last_free = self.reader.number32()?;
+        let hint = self.reader.number32()?;
+        if last_free as usize > t.node_count() || hint > t.asize.get() {
+            return Err("a table's marks pass its end");
+        }
+        for i in 0..t.asize.get() as usize {
+            t.put_slot(i, self.value(Place::Value)?);
+        }
+        for i in 0..t.node_count() {
+            let mut node = Node::EMPTY;
+            let key = match self.reader.byte()? {
+                code::EMPTY => continue,
+                code::NIL => return Err("nil cannot be a key"),
+                code::DEAD => Value { tag: tag::DEAD_KEY, bits: 0 },
+                code::DEAD_OBJECT => Value { tag: tag::DEAD_KEY, bits: self.object()?.bits },
+                code => self.value_of(code, Place::Value)?,
+            };
+            (node.key_bits, node.key_tag) = (key.bits, key.tag as u8);
+            if let Some(s) = key.as_string() {
+                node.hash16 = (s.hash() >> 16) as u16;
+            }
+            node.set_value(self.value(Place::Value)?);
+            node.next = i32::try_from(self.reader.signed()?).map_err(|_| "a link of a table leads out of it")?;
+            t.put_node(i, node);
+        }
+        // After the resizing that `entry` did.
+        t.last_free.set(last_free);
+        t.border_hint.set(hint);
+        Ok(())
+    }
+    fn thread(&mut self, n: usize, t: *mut Thread) -> Check<()> {
+        let place = self.threads.binary_search_by_key(&(n as u32), |r| r.number).expect("each coroutine has a record");
+        let mut record = std::mem::take(&mut self.threads[place]);
+        let bits = self.reader.byte()?;
+        record.status = match bits & 3 {
+            0 => Status::Suspended,
+            1 => Status::Running,
+            2 => Status::Normal,
+            _ => Status::Dead,
+        };
+        record.failed = bits & 4 != 0;
+        record.closing = bits & 8 != 0;
+        if bits > 15 {
+            return Err("no such status of a coroutine");
+        }
+        record.no_yield = self.reader.number32()?;
+        record.depth = self.reader.number32()?;
+        record.resumer = self.optional_number()?;
+        record.top = self.reader.number32()? as usize;
+        for i in 0..record.slots {
+            let v = self.value(Place::Register)?;
+            // SAFETY: `make_room` made at least that many slots.
+            unsafe { *(*t).stack.add(i) = v };
+        }
+        let mut frames = Vec::with_capacity(record.frame_count);
+        for _ in 0..record.frame_count {
+            let kind = match self.reader.byte()? {
+                0 => FrameKind::Lua,
+                1 => FrameKind::Native,
+                _ => return Err("no such kind of frame"),
+            };
+            let then = *CONTINUES.get(self.reader.byte()? as usize).ok_or("no such continuation")?;
+            let pc = self.reader.number()?;
+            let base = self.reader.number32()? as usize;
+            let results = i16::try_from(self.reader.signed()?).map_err(|_| "too many results are wanted")?;
+            let shift = self.reader.number32()?;
+            let state = self.reader.number32()?;
+            let flags = self.reader.number32()?;
+            frames.push(FrameRecord { kind, then, pc, base, results, shift, state, flags });
+        }
+        record.frames = frames;
+        let pending = self.reader.count()?;
+        record.to_close = (0..pending).map(|_| self.reader.number32()).collect::<Check<_>>()?;
+        self.threads[place] = record;
+        Ok(())
+    }
+    /// A record, by its number.
+    fn object(&mut self) -> Check<Value> {
+        let n = self.reader.number()?;
+        self.objects.get(usize::try_from(n).unwrap_or(usize::MAX)).copied().ok_or("no such object")
+    }
+    fn optional_number(&mut self) -> Check<Option<u32>> {
+        Ok(self.reader.number32()?.checked_sub(1))
+    }
+    fn optional_table(&mut self) -> Check<*mut Table> {
+        match self.optional_number()? {
+            None => Ok(std::ptr::null_mut()),
+            Some(n) => match self.objects.get(n as usize).and_then(|v| v.as_table()) {
+                Some(t) => Ok(t.as_ptr()),
+                None => Err("a metatable is no table"),
+            },
+        }
+    }
+    fn value(&mut self, place: Place) -> Check<Value> {
+        let code = self.reader.byte()?;
+        self.value_of(code, place)
+    }
+    fn value_of(&mut self, code: u8, place: Place) -> Check<Value> {
+        Ok(match code {
+            code::NIL => Value::NIL,
+            code::FALSE => Value::FALSE,
+            code::TRUE => Value::TRUE,
+            code::INTEGER => Value::integer(self.reader.signed()?),
+            code::FLOAT => Value::float(f64::from_bits(self.reader.word()?)),
+            code::NATIVE => Value::native(self.natives[self.reader.count_below(self.natives.len())?]),
+            code::PID => Value::pid(Pid(self.reader.number()?)),
+            code::OBJECT => {
+                let v = self.object()?;
+                if v.tag == tag::UPVALUE || (v.tag == tag::BUFFER && place == Place::Value) {
+                    return Err("an internal object is no value");
+                }
+                v
+            }
+            _ => return Err("no such kind of value"),
+        })
+    }
+    fn roots(&mut self, serials: u32) -> Check<()> {
+        let running = self.object()?;
+        let Some(running) = running.as_thread() else { return Err("what runs is no coroutine") };
+        self.vm.thread = running.as_ptr();
+        self.vm.string_metatable = self.optional_table()?;
+        for i in 0..self.vm.type_metatables.len() {
+            self.vm.type_metatables[i] = self.optional_table()?;
+        }
+        self.vm.error = self.value(Place::Value)?;
+        let bits = self.reader.byte()?;
+        if bits > 15 {
+            return Err("no such state of a process");
+        }
+        self.vm.in_finalizer = bits & 1 != 0;
+        self.vm.warnings = bits & 2 != 0;
+        self.vm.exiting = bits & 4 != 0;
+        let stopped = bits & 8 != 0;
+        self.vm.left = match self.reader.number32()? {
+            0 => Left::Safepoint,
+            n => Left::Exit(Exit::Request(n - 1)),
+        };
+        let pause = self.reader.number32()?;
+        if pause > 1_000_000 {
+            return Err("the collector's pause is too long");
+        }
+        self.vm.heap.pause = pause;
+        self.vm.heap.set_stopped(stopped);
+        let counter = self.reader.number32()?;
+        if counter < serials {
+            return Err("a serial number was not given yet");
+        }
+        self.vm.heap.set_serial_counter(counter);
+        let mut lists = [Vec::new(), Vec::new()];
+        for list in &mut lists {
+            for _ in 0..self.reader.count()? {
+                let v = self.object()?;
+                if !matches!(v.tag, tag::TABLE | tag::USERDATA) {
+                    return Err("only tables and userdata have finalizers");
+                }
+                list.push(v);
+            }
+        }
+        if !self.vm.heap.set_finalizer_lists(&lists[0], &lists[1]) {
+            return Err("an object is finalized once");
+        }
+        Ok(())
+    }
+    /// Proves all coroutines legal and puts them together.
+    fn install_threads(&mut self) -> Check<()> {
+        // Variables of each stack from the top down, each slot once.
+        self.open.sort_by_key(|&(owner, slot, _)| (owner, std::cmp::Reverse(slot)));
+        if self.open.windows(2).any(|w| (w[0].0, w[0].1) == (w[1].0, w[1].1)) {
+            return Err("a slot has two variables");
+        }
+        let mut rest = &self.open[..];
+        for record in &mut self.threads {
+            let n = rest.iter().take_while(|o| o.0 == record.number).count();
+            record.open = rest[..n].iter().rev().map(|o| o.1).collect();
+            rest = &rest[n..];
+        }
+        if !rest.is_empty() {
+            return Err("a variable's stack is no coroutine");
+        }
+        let running = Value::object(tag::THREAD, self.vm.thread);
+        let number_of_running = self.objects.iter().position(|v| v.raw_equals(running)).expect("the running one") as u32;
+        let whole = legal::Process { running: number_of_running, in_finalizer: self.vm.in_finalizer, exiting: self.vm.exiting };
+        legal::check_chain(&self.threads, &whole)?;
+        let mut at = 0;
+        for record in &mut self.threads {
+            let t = self.objects[record.number as usize].bits as *mut Thread;
+            // SAFETY: `t` was made by `entry` and has `slots` slots; `check` proves that all indices are inside the
+            // stack, after which `make_room` has made it large enough for every frame's registers.
+            unsafe {
+                let extent = legal::check(record, (*t).slots(record.slots), &whole)?;
+                if !(*t).make_room(&mut self.vm.heap, extent.max(record.slots), record.frames.len()) {
+                    return Err("a stack is too large");
+                }
+                let t = &mut *t;
+                for (i, f) in record.frames.iter().enumerate() {
+                    let frame = t.frames.add(i);
+                    frame.write(f.frame(t.stack));
+                    t.frame = frame;
+                }
+                t.top = t.stack.add(record.top);
+                t.status = record.status;
+                t.failed = record.failed;
+                t.closing = record.closing;
+                t.no_yield = record.no_yield;
+                t.depth = record.depth;
+                t.to_close = std::mem::take(&mut record.to_close);
+                t.resumer = match record.resumer {
+                    Some(n) => self.objects[n as usize].bits as *mut Thread,
+                    None => std::ptr::null_mut(),
+                };
+                // The list goes from the top of the stack down, as `open` is sorted.
+                let mut link: *mut *mut Upvalue = &mut t.open;
+                for &(_, slot, u) in &self.open[at..at + record.open.len()] {
+                    (*u).location.set(t.stack.add(slot as usize));
+                    (*u).owner.set(t);
+                    *link = u;
+                    link = (*u).next_open.as_ptr();
+                }
+                at += record.open.len();
+            }
+        }
+        // SAFETY: the running coroutine is installed.
+        unsafe {
+            let t = self.vm.thread;
+            self.vm.load_thread(t);
+            if (*t).depth_of_frames() > 0 {
+                self.vm.base = (*self.vm.frame).base;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The continuations by their numbers.
+const CONTINUES: [Continue; 11] = [
+    Continue::Plain,
+    Continue::Native,
+    Continue::Store,
+    Continue::Condition,
+    Continue::Discard,
+    Continue::Concat,
+    Continue::CloseAgain,
+    Continue::CloseUnwind,
+    Continue::Handler,
+    Continue::Finalizer,
+    Continue::Coroutine,
+];
+const _: () = {
+    let mut i = 0;
+    while i < CONTINUES.len() {
+        assert!(CONTINUES[i] as usize == i);
+        i += 1;
+    }
+};
+
+/// Whether a value is a native that can have a frame that is entered again.
+pub(crate) fn has_steps(v: Value) -> bool {
+    match v.kind() {
+        Kind::Native(n) => matches!(n.function, Function::Steps(_)),
+        Kind::NativeClosure(c) => matches!(c.native().function, Function::Steps(_)),
+        _ => false,
+    }
+}

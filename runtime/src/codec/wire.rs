@@ -1,0 +1,128 @@
+//! Bytes in and out: variable-length integers and runs of bytes.
+//!
+//! Journey: value -> **bytes** -> value. Numbers are LEB128, signed ones zigzag. The reader answers every malformed input
+//! with an error; a length is compared with what is left before anything is allocated for it.
+
+/// What is wrong with the bytes, for [`super::ThawError`].
+pub(crate) type Fault = &'static str;
+
+/// Appends to a vector.
+pub(crate) trait Write {
+    fn byte(&mut self, b: u8);
+    fn number(&mut self, n: u64);
+    fn run(&mut self, bytes: &[u8]);
+    fn signed(&mut self, n: i64) {
+        self.number((n << 1 ^ n >> 63) as u64)
+    }
+    fn text(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.run(bytes)
+    }
+}
+
+impl Write for Vec<u8> {
+    #[inline]
+    fn byte(&mut self, b: u8) {
+        self.push(b)
+    }
+    #[inline]
+    fn number(&mut self, mut n: u64) {
+        while n >= 0x80 {
+            self.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        self.push(n as u8)
+    }
+    #[inline]
+    fn run(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes)
+    }
+}
+
+/// Reads from a slice.
+pub(crate) struct Reader<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl<'b> Reader<'b> {
+    pub fn new(bytes: &'b [u8]) -> Reader<'b> {
+        Reader { bytes, at: 0 }
+    }
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+    /// How many bytes were read.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+    #[inline]
+    pub fn byte(&mut self) -> Result<u8, Fault> {
+        let b = *self.bytes.get(self.at).ok_or("the bytes end too early")?;
+        self.at += 1;
+        Ok(b)
+    }
+    #[inline]
+    pub fn number(&mut self) -> Result<u64, Fault> {
+        let b = self.byte()?;
+        if b < 0x80 { Ok(b as u64) } else { self.long_number(b) }
+    }
+    fn long_number(&mut self, first: u8) -> Result<u64, Fault> {
+        let mut n = (first & 0x7f) as u64;
+        let mut shift = 7;
+        loop {
+            let b = self.byte()?;
+            let part = (b & 0x7f) as u64;
+            if shift == 63 && part > 1 {
+                return Err("a number has more than 64 bits");
+            }
+            n |= part << shift;
+            if b < 0x80 {
+                return Ok(n);
+            }
+            shift += 7;
+            if shift > 63 {
+                return Err("a number has more than 64 bits");
+            }
+        }
+    }
+    pub fn signed(&mut self) -> Result<i64, Fault> {
+        let n = self.number()?;
+        Ok((n >> 1) as i64 ^ -((n & 1) as i64))
+    }
+    pub fn number32(&mut self) -> Result<u32, Fault> {
+        u32::try_from(self.number()?).map_err(|_| "a number has more than 32 bits")
+    }
+    /// An index.
+    pub fn count_below(&mut self, end: usize) -> Result<usize, Fault> {
+        match usize::try_from(self.number()?) {
+            Ok(n) if n < end => Ok(n),
+            _ => Err("an index passes the end of its list"),
+        }
+    }
+    /// A count of things that take at least a byte each.
+    pub fn count(&mut self) -> Result<usize, Fault> {
+        match usize::try_from(self.number()?) {
+            Ok(n) if n <= self.left() => Ok(n),
+            _ => Err("a length passes the end of the bytes"),
+        }
+    }
+    #[inline]
+    pub fn run(&mut self, n: usize) -> Result<&'b [u8], Fault> {
+        if n > self.left() {
+            return Err("a length passes the end of the bytes");
+        }
+        let run = &self.bytes[self.at..self.at + n];
+        self.at += n;
+        Ok(run)
+    }
+    #[inline]
+    pub fn word(&mut self) -> Result<u64, Fault> {
+        Ok(u64::from_le_bytes(self.run(8)?.try_into().expect("8 bytes")))
+    }
+    pub fn text(&mut self) -> Result<&'b [u8], Fault> {
+        let n = self.count()?;
+        self.run(n)
+    }
+}
