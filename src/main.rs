@@ -1,20 +1,65 @@
-//! The command line.
-use rlua_runtime::vm::{Vm, Exit, LoadMode, load::Literals};
-use rlua_runtime::value::Value;
-fn main() {
-    let path = std::env::args().nth(2).unwrap();
-    let text = std::fs::read(&path).unwrap();
-    let mut vm = Vm::new(rlua_runtime::stdlib::host::new());
-    rlua_runtime::stdlib::open(&mut vm);
-    let env = Value::table(vm.globals());
-    let f = vm.load(rlua_compiler::skip_shebang(&text), format!("@{path}").as_bytes(), LoadMode::Both, Literals::Atoms, env).unwrap_or_else(|e| { eprintln!("{}", String::from_utf8_lossy(&e)); std::process::exit(1) });
-    vm.start(f, &[]);
-    loop {
-        match vm.run(100000) {
-            Exit::Preempted => {}
-            Exit::Finished => { rlua_runtime::stdlib::host::flush(&mut vm); break }
-            Exit::Failed => { let e = vm.error_value(); let t = vm.error_text(e); let t = vm.traceback(None, Some(&t), 0); rlua_runtime::stdlib::host::flush(&mut vm); eprintln!("rlua: {}", String::from_utf8_lossy(&t)); std::process::exit(1) }
-            Exit::Request(_) => { let s = rlua_runtime::stdlib::host::exit_status(&mut vm); rlua_runtime::stdlib::host::flush(&mut vm); std::process::exit(s) }
-        }
+//! The command line of rlua-actor: one file per subcommand.
+//!
+//! Journey: where it begins (a file's name) and ends (an exit status).
+
+mod disasm;
+mod run;
+
+use clap::{Parser, Subcommand};
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Lua 5.4 with Erlang's processes.
+///
+/// Programs run unchanged; `require 'concurrent'` gives them processes that share no memory, talk by messages, links
+/// and monitors, and run on all cores.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a Lua program
+    #[command(after_help = "Examples:\n  rlua-actor run hello.lua\n  rlua-actor run --workers 4 server.lua 8080\n  \
+                            echo 'print(1)' | rlua-actor run -")]
+    Run(run::Arguments),
+    /// Print the bytecode of a Lua program
+    Disasm(disasm::Arguments),
+}
+
+fn main() -> std::process::ExitCode {
+    let status = match Cli::parse().command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Disasm(arguments) => disasm::run(arguments),
+    };
+    std::process::ExitCode::from(status)
+}
+
+/// Reads a program: a file, or standard input for `-`. Errors are one line with the file's name.
+fn read_program(path: &str) -> Result<Vec<u8>, String> {
+    let read = if path == "-" {
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text).map(|_| text)
+    } else {
+        std::fs::read(path)
+    };
+    let shown = if path == "-" { "standard input" } else { path };
+    read.map_err(|e| format!("cannot read {shown}: {}", rlua_runtime::stdlib::io::reason(&e)))
+}
+
+/// The chunk of a program, or the message that says why there is none.
+fn load_program(path: &str) -> Result<rlua_compiler::prototype::Chunk, String> {
+    let text = read_program(path)?;
+    let shown = if path == "-" { "stdin" } else { path };
+    if text.starts_with(b"\x1b") {
+        return rlua_compiler::undump(&text).map_err(|e| format!("{shown}: {e}"));
     }
+    let name = if path == "-" { b"=stdin".to_vec() } else { format!("@{path}").into_bytes() };
+    rlua_compiler::compile(rlua_compiler::skip_shebang(&text), &name)
+        .map_err(|e| String::from_utf8_lossy(&e.message).into_owned())
 }

@@ -15,9 +15,8 @@
 //! Not here: who sends what when (process, node, migration), and files (they are indices into a table of resources).
 
 mod freeze;
+pub mod graph;
 mod legal;
-mod message;
-mod snapshot;
 mod thaw;
 pub(crate) mod wire;
 
@@ -25,8 +24,7 @@ pub(crate) mod wire;
 mod tests;
 
 pub use freeze::{FreezeError, freeze, freeze_without_code};
-//pub use message::{Message, NotSendable, decode_message, encode_message, encode_portable_message};
-//pub use snapshot::{Snapshot, snapshot, thaw_snapshot};
+pub use graph::{Message, NotSendable, Snapshot, decode_message, encode_message, register_metatable, snapshot, thaw_snapshot};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
 
 use crate::vm::native::Native;
@@ -74,18 +72,7 @@ pub(crate) fn find_native(name: &[u8]) -> Option<&'static Native> {
     if let Some(found) = tests::find_native(name) {
         return Some(found);
     }
-    natives::find(name)
-}
-
-/// Stand-in for the library's list of natives.
-mod natives {
-    use crate::vm::native::Native;
-    pub fn find(name: &str) -> Option<&'static Native> {
-        if name == "next" {
-            return Some(&crate::stdlib::base::NEXT);
-        }
-        crate::stdlib::base::ALL.iter().find(|n| n.name == name)
-    }
+    crate::stdlib::find_native(name)
 }
 
 /// Hashes addresses, which are distinct and trusted.

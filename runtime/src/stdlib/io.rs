@@ -184,6 +184,10 @@ fn new_file(vm: &mut Vm, resource: u64) -> Ref<Userdata> {
     vm.set_userdata_metatable(u, meta);
     u
 }
+/// A standard stream as a file value, by its index.
+pub fn stream(vm: &mut Vm, index: u64) -> Value {
+    Value::userdata(new_file(vm, index))
+}
 /// The text of an error of the system, as C's `strerror` has it.
 pub fn reason(e: &std::io::Error) -> String {
     let text = e.to_string();

@@ -72,7 +72,8 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
             utf8::NATIVES,
             &[],
         ];
-        let singles: [&'static Native; 3] = [&base::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED];
+        let singles: [&'static Native; 4] =
+            [&base::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED, &crate::codec::graph::PLACEHOLDER_USED];
         lists.into_iter().flatten().chain(singles).map(|n| (n.name, n)).collect()
     });
     all.get(name).copied().or_else(|| crate::concurrent::find_native(name))

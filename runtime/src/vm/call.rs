@@ -67,6 +67,9 @@ impl Vm {
     /// What to do when the interpreter is entered.
     pub(crate) unsafe fn entry(&mut self) -> Act {
         unsafe {
+            if self.frame_count() == 0 && self.exiting {
+                return Act::Unwind;
+            }
             if self.frame_count() == 0 {
                 let function = (*self.thread).stack;
                 return Act::Call { function, results: -1, then: Continue::Coroutine };
@@ -376,7 +379,7 @@ impl Vm {
             match step {
                 // A native that was thawed in the middle of its work may have found fewer registers than it left.
                 Step::Return(n) => {
-                    let n = n.min(self.count());
+                    let n = n.min(self.count() + 1);
                     Act::Return { first: self.top.sub(n), n }
                 }
                 Step::Call { function, .. } | Step::CallWithHandler { function, .. } if function >= self.count() => {

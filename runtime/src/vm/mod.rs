@@ -90,6 +90,8 @@ pub struct Vm {
     pub(crate) stop: bool,
     /// A finalizer is running.
     pub(crate) in_finalizer: bool,
+    /// Test mode: code is dumped, verified and loaded again before it runs.
+    pub reload: bool,
     /// Warnings are printed (`warn("@on")`).
     pub warnings: bool,
     /// An unwinding that no catcher stops: the process is being ended.
@@ -128,6 +130,7 @@ impl Vm {
             type_metatables: [std::ptr::null_mut(); 6],
             stop: false,
             in_finalizer: false,
+            reload: false,
             warnings: false,
             exiting: false,
             host,
@@ -156,6 +159,11 @@ impl Vm {
     /// The metatable of strings.
     pub fn set_string_metatable(&mut self, t: Option<Ref<Table>>) {
         self.string_metatable = t.map_or(std::ptr::null_mut(), Ref::as_ptr);
+    }
+    /// The metatable of strings, or nil.
+    pub fn string_metatable_value(&self) -> Value {
+        // SAFETY: a root.
+        if self.string_metatable.is_null() { Value::NIL } else { Value::table(unsafe { Ref::new(self.string_metatable) }) }
     }
     /// The metatable of a type other than table and userdata (`debug.setmetatable`).
     pub fn set_type_metatable(&mut self, v: Value, t: Option<Ref<Table>>) {
@@ -203,10 +211,21 @@ impl Vm {
             if mode == LoadMode::Binary {
                 return Err(b"attempt to load a text chunk (mode is 'b')".to_vec());
             }
-            rlua_compiler::compile(text, name).map_err(|e| e.message)?
+            let chunk = rlua_compiler::compile(text, name).map_err(|e| e.message)?;
+            self.reloaded(chunk)
         };
         let module = Module::new(chunk, if binary { Literals::Owned } else { literals });
         Ok(self.load_module(&module, env))
+    }
+    /// In the test mode, a chunk after a round trip through bytes and the verifier.
+    pub(crate) fn reloaded(&self, chunk: rlua_compiler::prototype::Chunk) -> rlua_compiler::prototype::Chunk {
+        if !self.reload {
+            return chunk;
+        }
+        match rlua_compiler::undump(&rlua_compiler::dump(&chunk, false)) {
+            Ok(again) => again,
+            Err(e) => panic!("compiled code does not pass the verifier: {e}"),
+        }
     }
     /// Sets up the main coroutine to call a function; [`Vm::run`] starts it.
     pub fn start(&mut self, function: Value, arguments: &[Value]) {

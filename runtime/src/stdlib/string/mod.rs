@@ -86,7 +86,7 @@ pub fn basic_text(vm: &mut Vm, v: Value) -> Vec<u8> {
         Kind::Boolean(b) => b.to_string().into_bytes(),
         Kind::Integer(_) | Kind::Float(_) => number::number_text(v).as_bytes().to_vec(),
         Kind::String(s) => s.bytes().to_vec(),
-        Kind::Pid(pid) => format!("{pid:?}").into_bytes(),
+        Kind::Pid(pid) => crate::concurrent::pid_text(pid).into_bytes(),
         Kind::Native(_) => {
             let address = vm.heap.address_of(v);
             format!("function: 0x{address:x}").into_bytes()

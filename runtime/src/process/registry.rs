@@ -1,0 +1,47 @@
+//! Names of processes.
+//!
+//! Journey: send, by name. One table per runtime; a name belongs to one live process.
+
+use crate::value::Pid;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// The table.
+#[derive(Default)]
+pub struct Registry(Mutex<BTreeMap<Arc<[u8]>, Pid>>);
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<[u8]>, Pid>> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// Who has a name.
+    pub fn find(&self, name: &[u8]) -> Option<Pid> {
+        self.lock().get(name).copied()
+    }
+    /// Gives a process a name; false if it is taken.
+    pub fn insert(&self, name: Arc<[u8]>, pid: Pid) -> bool {
+        use std::collections::btree_map::Entry;
+        match self.lock().entry(name) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(v) => {
+                v.insert(pid);
+                true
+            }
+        }
+    }
+    /// Takes a name away; tells who had it.
+    pub fn remove(&self, name: &[u8]) -> Option<Pid> {
+        self.lock().remove(name)
+    }
+    /// Takes a name away if this process has it.
+    pub fn remove_of(&self, name: &[u8], pid: Pid) {
+        let mut all = self.lock();
+        if all.get(name) == Some(&pid) {
+            all.remove(name);
+        }
+    }
+    /// All names, sorted.
+    pub fn names(&self) -> Vec<Arc<[u8]>> {
+        self.lock().keys().cloned().collect()
+    }
+}
