@@ -15,9 +15,9 @@ assert(1 / (0.0 * -1) == -huge and 1 / -(0.0) == -huge)
 assert(tostring(-0.0) == '-0.0' and tostring(0.0) == '0.0')
 
 -- floor division
-assert(7.5 // 2 == 3.0 and -7.5 // 2 == -4.0 and 7.5 // -2 == -4.0)
+assert(7.5 // 2 == 3.0 and -7.5 // 2 == -4.0 and 7.5 // -2 == -4.0 and -7.5 // -2 == 3.0)
 assert(math.type(7.0 // 2) == 'float' and math.type(7 // 2.0) == 'float')
-assert(1 // 0.0 == huge and -1 // 0.0 == -huge and 5 // huge == 0.0 and -5 // huge == -1.0)
+assert(1 // 0.0 == huge and -1 // 0.0 == -huge and 5 // huge == 0.0 and -5 // huge == 0.0)
 assert(huge // 1 == huge and (0.0 // 0.0) ~= (0.0 // 0.0))
 assert(1e308 // 1e-308 == huge)
 
@@ -25,7 +25,7 @@ assert(1e308 // 1e-308 == huge)
 assert(5.5 % 2 == 1.5 and -5.5 % 2 == 0.5 and 5.5 % -2 == -0.5 and -5.5 % -2 == -1.5)
 assert(5 % huge == 5.0 and -5 % huge == huge and 5 % -huge == -huge and -5 % -huge == -5.0)
 assert(huge % 2 ~= huge % 2 and 1 % 0.0 ~= 1 % 0.0)
-assert(1 / (0.0 % 1) == huge and 1 / (-0.0 % 1) == huge or 1 / (-0.0 % 1) == -huge)
+assert(1 / (0.0 % 1) == huge and 1 / (-0.0 % 1) == -huge)
 assert(3.0 % 1.5 == 0.0 and 0.75 % 0.5 == 0.25)
 for _, a in ipairs { 5.25, -5.25, 0.5, -0.5 } do
   for _, b in ipairs { 1.5, -1.5, 2.0, -2.0 } do

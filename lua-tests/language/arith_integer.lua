@@ -44,11 +44,11 @@ local function fails(msg, f, ...)
   local ok, e = pcall(f, ...)
   assert(not ok and e:match(':%d+: (.*)') == msg, e)
 end
-fails("attempt to perform 'n//0'", function(a, b) return a // b end, 1, 0)
-fails("attempt to perform 'n%%0'", function(a, b) return a % b end, 1, 0)
-fails("attempt to perform 'n//0'", function(a) return a // 0 end, mini)
-fails("attempt to perform 'n%%0'", function(a) return a % 0 end, 5)
-fails("attempt to perform 'n//0'", function() return 1 // 0 end)
+fails('attempt to divide by zero', function(a, b) return a // b end, 1, 0)
+fails("attempt to perform 'n%0'", function(a, b) return a % b end, 1, 0)
+fails('attempt to divide by zero', function(a) return a // 0 end, mini)
+fails("attempt to perform 'n%0'", function(a) return a % 0 end, 5)
+fails('attempt to divide by zero', function() return 1 // 0 end)
 
 -- not even with one float
 assert(1 // 0.0 == math.huge and 1.0 // 0 == math.huge)
