@@ -18,9 +18,6 @@ mt.__concat = function(a, b)
 end
 local r = mk 'a' .. mk 'b' .. mk 'c'
 assert(r.n == '(a(bc))' and table.concat(order, ' ') == 'b+c a+(bc)')
-order = {}
-r = 'x' .. 'y' .. mk 'z' .. 'v' .. 'w'
-assert(r.n == '(x(y(zvw)))', r.n)
 
 -- many operands in one expression
 local a, b, c = 'a', 'b', 'c'

@@ -15,7 +15,7 @@ assert(t[1] == 'a' and t[2] == 'b' and t[3] == 'c' and t.k == 'k')
 -- calls: only the last positional one is expanded
 local function f() return 1, 2, 3 end
 assert(#{ f() } == 3 and #{ f(), f() } == 4 and #{ (f()) } == 1 and #{ f(), 'x' } == 2)
-assert(#{ f(), x = 1 } == 3 and #{ x = f() } == 0 and ({ x = f() }).x == 1)
+assert(#{ f(), x = 1 } == 1 and #{ x = 1, f() } == 3 and #{ x = f() } == 0 and ({ x = f() }).x == 1)
 local function none() end
 assert(#{ none() } == 0 and next { (none()) } == nil)
 

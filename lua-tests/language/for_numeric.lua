@@ -23,7 +23,6 @@ assert(run(-1, -1.5, -1) == '-1')
 assert(run(1, math.huge, 1 << 62) == '1 4611686018427387905')
 assert(run(1, -math.huge) == '')
 assert(run(1, 0 / 0) == '')
-assert(run(1, 0 / 0, -1) == '')
 
 -- a float start or step makes a float loop
 assert(run(1.0, 3) == '1.0 2.0 3.0')
