@@ -168,6 +168,9 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
         return Ok(slots.len());
     }
     ensure(t.status != Status::Dead || t.failed, "a dead coroutine with frames has failed")?;
+    // Past the top of a native function the collector clears the stack.
+    let last = t.frames.last().expect("there are frames");
+    ensure(last.kind == FrameKind::Lua || t.top >= last.base, "a native function's registers are below the top")?;
     let mut no_yield = 0u32;
     let mut extent = slots.len();
     for f in &t.frames {

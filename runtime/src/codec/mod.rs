@@ -25,7 +25,7 @@ pub(crate) mod wire;
 mod tests;
 
 pub use freeze::{FreezeError, freeze, freeze_without_code};
-//pub use message::{Message, NotSendable, decode_message, encode_message, encode_portable_message};
+pub use message::{DecodeError, Message, NotSendable, decode_message, encode_message, encode_portable_message};
 //pub use snapshot::{Snapshot, snapshot, thaw_snapshot};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
 
