@@ -281,6 +281,13 @@ impl Heap {
             None => self.new_string(bytes),
         }
     }
+    /// A name that becomes an atom: for the libraries' own, which are finite.
+    pub fn atom(&mut self, bytes: &[u8]) -> Value {
+        match crate::value::string::make_atom(bytes) {
+            Some(s) => Value::object(tag::ATOM, s),
+            None => self.new_string(bytes),
+        }
+    }
     fn new_string(&mut self, bytes: &[u8]) -> Value {
         self.string_with(bytes.len(), |to| to.copy_from_slice(bytes))
     }

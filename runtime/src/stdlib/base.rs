@@ -1,38 +1,606 @@
-//! Temporary.
-use crate::value::Value;
-use crate::vm::Vm;
-use crate::vm::native::*;
+//! The basic functions (manual 6.1), and the older names `unpack` and `loadstring`.
+//!
+//! Journey: frame -> value. `pcall` and `xpcall` only say that they catch; the machine unwinds (vm/call.rs).
+
+use super::access::{self, Access};
+use crate::value::{Kind, Value};
+use crate::vm::load::Literals;
+use crate::vm::metamethod::{Event, name_value};
+use crate::vm::native::{ERROR, Native, Result, Step};
+use crate::vm::{LoadMode, Vm};
+
+/// `next`, which the interpreter knows (TFORCALL).
+pub static NEXT: Native = Native::steps("next", next);
+/// Runs the finalizers that wait; at the end of a process and in `collectgarbage`.
+pub static RUN_FINALIZERS: Native = Native::yieldable("finalizers", run_finalizers);
+
+/// The library's functions.
+pub static NATIVES: &[Native] = &[
+    Native::steps("assert", assert),
+    Native::steps("collectgarbage", collectgarbage),
+    Native::yieldable("dofile", dofile),
+    Native::steps("error", error),
+    Native::leaf("getmetatable", getmetatable),
+    Native::steps("ipairs", ipairs),
+    Native::steps("ipairs_next", ipairs_next),
+    Native::steps("load", load),
+    Native::steps("loadfile", loadfile),
+    Native::steps("loadstring", load),
+    Native::yieldable("pairs", pairs),
+    Native::yieldable("pcall", pcall),
+    Native::steps("print", print),
+    Native::leaf("rawequal", rawequal),
+    Native::leaf("rawget", rawget),
+    Native::leaf("rawlen", rawlen),
+    Native::leaf("rawset", rawset),
+    Native::steps("select", select),
+    Native::leaf("setmetatable", setmetatable),
+    Native::leaf("tonumber", tonumber),
+    Native::steps("tostring", tostring),
+    Native::leaf("type", type_),
+    Native::steps("warn", warn),
+    Native::yieldable("xpcall", xpcall),
+];
+
+/// Sets the globals.
+pub fn open(vm: &mut Vm) {
+    let g = vm.globals();
+    for n in NATIVES.iter().filter(|n| n.name != "ipairs_next") {
+        super::field(vm, g, n.name, Value::native(n));
+    }
+    super::field(vm, g, "next", Value::native(&NEXT));
+    super::field(vm, g, "_G", Value::table(g));
+    let version = vm.heap.name(b"Lua 5.4");
+    super::field(vm, g, "_VERSION", version);
+    if let Some(n) = super::table::NATIVES.iter().find(|n| n.name == "table.unpack") {
+        super::field(vm, g, "unpack", Value::native(n));
+    }
+}
+
+fn assert(vm: &mut Vm, _: u32) -> Result<Step> {
+    if !vm.check_any(0)?.is_false() {
+        return Ok(Step::Return(vm.count()));
+    }
+    if vm.count() > 1 {
+        let v = vm.arg(1);
+        return Err(vm.raise(v));
+    }
+    Err(vm.error_plain("assertion failed!"))
+}
+
+fn error(vm: &mut Vm, _: u32) -> Result<Step> {
+    let level = vm.opt_integer(1, 1)?;
+    let v = vm.arg(0);
+    if let (Some(s), true) = (v.as_string(), level > 0) {
+        let mut text = vm.position(level as usize);
+        text.extend_from_slice(s.bytes());
+        let v = vm.heap.string(&text);
+        return Err(vm.raise(v));
+    }
+    Err(vm.raise(v))
+}
+
+// Calls that catch.
+
+fn pcall(vm: &mut Vm, state: u32) -> Result<Step> {
+    match state {
+        0 => {
+            vm.check_any(0)?;
+            Ok(Step::Call { function: 0, results: -1, next: 1, catch: true })
+        }
+        1 => Ok(vm.return_with_first(Value::TRUE)),
+        _ => Ok(vm.return_with_first(Value::FALSE)),
+    }
+}
+fn xpcall(vm: &mut Vm, state: u32) -> Result<Step> {
+    match state {
+        0 => {
+            vm.check_function(1)?;
+            // f, handler, f, arguments: the handler stays in register 1.
+            let f = vm.arg(0);
+            vm.push(Value::NIL);
+            for i in (3..vm.count()).rev() {
+                let moved = vm.arg(i - 1);
+                vm.set_arg(i, moved);
+            }
+            vm.set_arg(2, f);
+            Ok(Step::CallWithHandler { function: 2, next: 1 })
+        }
+        1 => {
+            vm.set_arg(1, Value::TRUE);
+            Ok(Step::Return(vm.count() - 1))
+        }
+        _ => {
+            vm.set_arg(1, Value::FALSE);
+            vm.truncate(3);
+            Ok(Step::Return(2))
+        }
+    }
+}
+
+// Tables.
+
 fn next(vm: &mut Vm, _: u32) -> Result<Step> {
     let t = vm.check_table(0)?;
     match t.next(vm.arg(1)) {
-        Ok(Some((k, v))) => { vm.push(k); vm.push(v); Ok(Step::Return(2)) }
+        Ok(Some((k, v))) => {
+            vm.push(k);
+            vm.push(v);
+            Ok(Step::Return(2))
+        }
         Ok(None) => vm.return_one(Value::NIL),
-        Err(()) => Err(vm.error("invalid key to 'next'")),
+        Err(()) => Err(vm.error_plain("invalid key to 'next'")),
     }
 }
-pub static NEXT: Native = Native::steps("next", next);
-fn pairs(vm: &mut Vm, _: u32) -> Result<Step> {
-    let t = vm.check_any(0)?;
-    vm.push(Value::native(&NEXT)); vm.push(t); vm.push(Value::NIL);
+fn pairs(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0 {
+        let v = vm.check_any(0)?;
+        let mm = vm.metamethod(v, Event::Pairs);
+        if mm.is_nil() {
+            vm.push(Value::native(&NEXT));
+            vm.push(v);
+            vm.push(Value::NIL);
+            return Ok(Step::Return(3));
+        }
+        vm.truncate(1);
+        vm.push(mm);
+        vm.push(v);
+        return Ok(Step::Call { function: 1, results: 3, next: 1, catch: false });
+    }
     Ok(Step::Return(3))
 }
-fn print(vm: &mut Vm, _: u32) -> Result<Step> {
-    for i in 0..vm.count() {
-        let v = vm.arg(i);
-        if i > 0 { print!("\t"); }
-        if let Some(s) = v.as_string() { print!("{}", String::from_utf8_lossy(s.bytes())); }
-        else if v.is_number() { let mut t = vec![]; crate::value::number::write_number(&mut t, v); print!("{}", String::from_utf8_lossy(&t)); }
-        else { print!("{v:?}"); }
+fn ipairs(vm: &mut Vm, _: u32) -> Result<Step> {
+    let v = vm.check_any(0)?;
+    let iterator = NATIVES.iter().find(|n| n.name == "ipairs_next").expect("it is in the list");
+    vm.push(Value::native(iterator));
+    vm.push(v);
+    vm.push(Value::integer(0));
+    Ok(Step::Return(3))
+}
+fn ipairs_next(vm: &mut Vm, state: u32) -> Result<Step> {
+    let v = if state == 0 {
+        let i = vm.check_integer(1)?.wrapping_add(1);
+        vm.set_arg(1, Value::integer(i));
+        vm.truncate(2);
+        let t = vm.arg(0);
+        match access::index(vm, t, Value::integer(i))? {
+            Access::Done(v) => v,
+            Access::Call(function) => return Ok(Step::Call { function, results: 1, next: 1, catch: false }),
+        }
+    } else {
+        vm.arg(2)
+    };
+    if v.is_nil() {
+        return vm.return_one(Value::NIL);
     }
-    println!();
+    vm.truncate(2);
+    vm.push(v);
+    Ok(Step::Return(2))
+}
+fn rawequal(vm: &mut Vm) -> Result<Value> {
+    let (a, b) = (vm.check_any(0)?, vm.check_any(1)?);
+    Ok(Value::boolean(a.raw_equals(b)))
+}
+fn rawget(vm: &mut Vm) -> Result<Value> {
+    let t = vm.check_table(0)?;
+    let k = vm.check_any(1)?;
+    Ok(t.get(k))
+}
+fn rawlen(vm: &mut Vm) -> Result<Value> {
+    match vm.arg(0).kind() {
+        Kind::Table(t) => Ok(Value::integer(t.length())),
+        Kind::String(s) => Ok(Value::integer(s.bytes().len() as i64)),
+        _ => Err(vm.type_error(0, "table or string")),
+    }
+}
+fn rawset(vm: &mut Vm) -> Result<Value> {
+    let t = vm.check_table(0)?;
+    let (k, v) = (vm.check_any(1)?, vm.check_any(2)?);
+    match vm.raw_set_table(t, k, v) {
+        Ok(()) => Ok(Value::table(t)),
+        Err(e) => Err(vm.error_plain(e.message())),
+    }
+}
+fn getmetatable(vm: &mut Vm) -> Result<Value> {
+    let v = vm.check_any(0)?;
+    Ok(match vm.metatable_of(v) {
+        None => Value::NIL,
+        Some(m) => {
+            let protected = m.get(name_value(Event::Metatable));
+            if protected.is_nil() { Value::table(m) } else { protected }
+        }
+    })
+}
+fn setmetatable(vm: &mut Vm) -> Result<Value> {
+    let t = vm.check_table(0)?;
+    let meta = match vm.arg(1).kind() {
+        Kind::Nil if vm.count() > 1 => None,
+        Kind::Table(m) => Some(m),
+        _ => return Err(vm.type_error(1, "nil or table")),
+    };
+    if let Some(old) = t.metatable() {
+        if !old.get(name_value(Event::Metatable)).is_nil() {
+            return Err(vm.error("cannot change a protected metatable"));
+        }
+    }
+    vm.set_metatable(t, meta);
+    Ok(Value::table(t))
+}
+fn select(vm: &mut Vm, _: u32) -> Result<Step> {
+    let n = vm.count() as i64;
+    if vm.arg(0).as_string().is_some_and(|s| s.bytes() == b"#") {
+        return vm.return_one(Value::integer(n - 1));
+    }
+    let i = vm.check_integer(0)?;
+    let first = if i < 0 { n + i } else { i.min(n) };
+    if first < 1 {
+        return Err(vm.arg_error(0, "index out of range"));
+    }
+    Ok(Step::Return((n - first) as usize))
+}
+
+// Conversions.
+
+fn type_(vm: &mut Vm) -> Result<Value> {
+    let v = vm.check_any(0)?;
+    Ok(vm.heap.name(v.type_name().as_bytes()))
+}
+fn tonumber(vm: &mut Vm) -> Result<Value> {
+    if vm.arg(1).is_nil() {
+        let v = vm.check_any(0)?;
+        return Ok(vm.to_number(v).unwrap_or(Value::NIL));
+    }
+    let base = vm.check_integer(1)?;
+    let Some(s) = vm.arg(0).as_string() else { return Err(vm.type_error(0, "string")) };
+    if !(2..=36).contains(&base) {
+        return Err(vm.arg_error(1, "base out of range"));
+    }
+    let text = s.bytes().trim_ascii();
+    let (negative, digits) = match text.first() {
+        Some(b'-') => (true, &text[1..]),
+        _ => (false, text),
+    };
+    let mut n: i64 = 0;
+    for &c in digits {
+        match (c as char).to_digit(36) {
+            Some(d) if (d as i64) < base => n = n.wrapping_mul(base).wrapping_add(d as i64),
+            _ => return Ok(Value::NIL),
+        }
+    }
+    if digits.is_empty() {
+        return Ok(Value::NIL);
+    }
+    Ok(Value::integer(if negative { n.wrapping_neg() } else { n }))
+}
+/// Begins to make a string of a value: done, or a call of its `__tostring`.
+pub fn to_text(vm: &mut Vm, v: Value) -> Access {
+    if v.is_string() {
+        return Access::Done(v);
+    }
+    let mm = vm.metamethod(v, Event::ToString);
+    if !mm.is_nil() {
+        let function = vm.count();
+        vm.push(mm);
+        vm.push(v);
+        return Access::Call(function);
+    }
+    let text = super::string::basic_text(vm, v);
+    Access::Done(vm.heap.string(&text))
+}
+/// Checks what a `__tostring` gave.
+pub fn check_text(vm: &mut Vm, v: Value) -> Result<Value> {
+    if v.is_string() {
+        return Ok(v);
+    }
+    if v.is_number() {
+        return Ok(vm.number_to_string(v));
+    }
+    Err(vm.error("'__tostring' must return a string"))
+}
+fn tostring(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0 {
+        let v = vm.check_any(0)?;
+        return match to_text(vm, v) {
+            Access::Done(s) => vm.return_one(s),
+            Access::Call(function) => Ok(Step::Call { function, results: 1, next: 1, catch: false }),
+        };
+    }
+    let v = vm.arg(vm.count() - 1);
+    let s = check_text(vm, v)?;
+    vm.return_one(s)
+}
+
+// Output.
+
+/// Registers: the arguments. State: the argument being written; with bit 16, its text is on top.
+fn print(vm: &mut Vm, state: u32) -> Result<Step> {
+    const CALLED: u32 = 1 << 16;
+    // All arguments become texts first, in their registers, so that nothing is written in half.
+    let mut i = (state & !CALLED) as usize;
+    if state & CALLED != 0 {
+        let v = vm.arg(vm.count() - 1);
+        let s = check_text(vm, v)?;
+        let n = vm.count() - 1;
+        vm.truncate(n);
+        vm.set_arg(i, s);
+        i += 1;
+    }
+    let n = vm.count();
+    while i < n {
+        let v = vm.arg(i);
+        if !v.is_string() {
+            match to_text(vm, v) {
+                Access::Done(s) => vm.set_arg(i, s),
+                Access::Call(function) => {
+                    return Ok(Step::Call { function, results: 1, next: i as u32 | CALLED, catch: false });
+                }
+            }
+        }
+        i += 1;
+    }
+    let mut line = Vec::new();
+    for i in 0..n {
+        if i > 0 {
+            line.push(b'\t');
+        }
+        if let Some(s) = vm.arg(i).as_string() {
+            line.extend_from_slice(s.bytes());
+        }
+    }
+    line.push(b'\n');
+    super::host::host(vm).files.write_stdout(&line);
     Ok(Step::Return(0))
 }
-fn pcall(vm: &mut Vm, state: u32) -> Result<Step> {
-    match state {
-        0 => Ok(Step::Call { function: 0, results: -1, next: 1, catch: true }),
-        1 => { let n = vm.count(); vm.push(Value::NIL); for i in (0..n).rev() { let v = vm.arg(i); vm.set_arg(i + 1, v); } vm.set_arg(0, Value::TRUE); Ok(Step::Return(n + 1)) }
-        _ => { let e = vm.arg(0); vm.set_arg(0, Value::FALSE); vm.set_arg(1, e); Ok(Step::Return(2)) }
+fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
+    let mut text = Vec::new();
+    vm.check_string(0)?;
+    for i in 0..vm.count() {
+        text.extend_from_slice(vm.check_string(i)?.bytes());
+    }
+    if vm.count() == 1 && text.first() == Some(&b'@') {
+        match text.as_slice() {
+            b"@on" => vm.warnings = true,
+            b"@off" => vm.warnings = false,
+            _ => {}
+        }
+    } else if vm.warnings {
+        super::host::flush(vm);
+        eprintln!("Lua warning: {}", String::from_utf8_lossy(&text));
+    }
+    Ok(Step::Return(0))
+}
+
+// Collection.
+
+fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state != 0 {
+        // A full collection was run; then the finalizers, then 0.
+        return match run_finalizers(vm, 1)? {
+            Step::Return(_) => vm.return_one(Value::integer(0)),
+            Step::Call { function, results, catch, .. } => Ok(Step::Call { function, results, next: 1, catch }),
+            other => Ok(other),
+        };
+    }
+    let option = match vm.opt_string(0)? {
+        None => b"collect".to_vec(),
+        Some(s) => s.bytes().to_vec(),
+    };
+    let result = match option.as_slice() {
+        b"collect" => return Ok(Step::Collect(1)),
+        b"count" => Value::float(vm.heap.bytes() as f64 / 1024.0),
+        b"step" => {
+            // A step is a whole collection here, so it always ends a cycle.
+            vm.set_arg(0, Value::NIL);
+            return Ok(Step::Collect(STEP));
+        }
+        b"isrunning" => Value::boolean(!vm.heap.is_stopped()),
+        b"stop" => {
+            vm.heap.set_stopped(true);
+            Value::integer(0)
+        }
+        b"restart" => {
+            vm.heap.set_stopped(false);
+            Value::integer(0)
+        }
+        b"setpause" => {
+            let n = vm.opt_integer(1, 0)?;
+            let old = vm.heap.pause;
+            vm.heap.pause = n.clamp(50, 1000) as u32;
+            Value::integer(old as i64)
+        }
+        b"setstepmul" => {
+            vm.opt_integer(1, 0)?;
+            Value::integer(100)
+        }
+        b"generational" | b"incremental" => {
+            // One collector; the mode is only remembered, for who asks.
+            let registry = vm.registry();
+            let old = registry.get_field(&mut vm.heap, b"collector");
+            let new = vm.heap.name(&option);
+            super::field(vm, registry, "collector", new);
+            if old.is_nil() { vm.heap.name(b"incremental") } else { old }
+        }
+        _ => {
+            let text = format!("invalid option '{}'", String::from_utf8_lossy(&option));
+            return Err(vm.arg_error(0, text));
+        }
+    };
+    vm.return_one(result)
+}
+/// State of `collectgarbage("step")` after its collection.
+const STEP: u32 = 1;
+
+fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state & ERROR != 0 {
+        let v = vm.arg(vm.count() - 1);
+        let text = vm.error_text(v);
+        if vm.warnings {
+            eprintln!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
+        }
+    }
+    vm.truncate(1);
+    while let Some(object) = vm.heap.take_finalizable() {
+        let mm = vm.metamethod(object, Event::Gc);
+        if mm.is_function() {
+            let function = vm.count();
+            vm.push(mm);
+            vm.push(object);
+            return Ok(Step::Call { function, results: 0, next: 1, catch: true });
+        }
+    }
+    Ok(Step::Return(0))
+}
+
+// Loading.
+
+fn mode_of(vm: &mut Vm, i: usize) -> Result<LoadMode> {
+    Ok(match vm.opt_string(i)? {
+        None => LoadMode::Both,
+        Some(s) => match (s.bytes().contains(&b't'), s.bytes().contains(&b'b')) {
+            (true, true) => LoadMode::Both,
+            (true, false) => LoadMode::Text,
+            (false, true) => LoadMode::Binary,
+            (false, false) => LoadMode::Text,
+        },
+    })
+}
+/// Registers of `load` with a reader: function, name, mode, env, a buffer with the text so far, and the reader's call.
+fn load(vm: &mut Vm, state: u32) -> Result<Step> {
+    use crate::value::NativeState;
+    if state == 0 {
+        if vm.arg(0).is_string() || vm.arg(0).is_number() {
+            let s = vm.check_string(0)?;
+            let name = match vm.opt_string(1)? {
+                Some(n) => n.bytes().to_vec(),
+                None => s.bytes().to_vec(),
+            };
+            let mode = mode_of(vm, 2)?;
+            let text = s.bytes().to_vec();
+            return finish_load(vm, &text, &name, mode);
+        }
+        vm.check_function(0)?;
+        vm.opt_string(1)?;
+        mode_of(vm, 2)?;
+        if vm.count() < 4 {
+            // Whether an environment was given is told by the buffer's place.
+            vm.set_arg(2, vm.arg(2));
+            let given = vm.count();
+            vm.set_arg(3, Value::NIL);
+            vm.set_arg(4, Value::integer(given as i64));
+        } else {
+            vm.truncate(4);
+            vm.push(Value::integer(4));
+        }
+        let buffer = vm.heap.buffer(NativeState::Bytes(Vec::new()));
+        vm.push(Value::buffer(buffer));
+    } else {
+        let piece = vm.arg(vm.count() - 1);
+        if state & ERROR != 0 {
+            vm.push(Value::NIL);
+            vm.push(piece);
+            return Ok(Step::Return(2));
+        }
+        let buffer = vm.arg(5).as_buffer().expect("register 5 holds the text");
+        let end = match piece.kind() {
+            Kind::Nil => true,
+            Kind::String(s) => {
+                if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
+                    text.extend_from_slice(s.bytes());
+                }
+                s.bytes().is_empty()
+            }
+            _ => {
+                let message = vm.heap.string(b"reader function must return a string");
+                vm.push(Value::NIL);
+                vm.push(message);
+                return Ok(Step::Return(2));
+            }
+        };
+        if end {
+            let text = match &mut *buffer.state.borrow_mut() {
+                NativeState::Bytes(text) => std::mem::take(text),
+                _ => Vec::new(),
+            };
+            let name = match vm.opt_string(1)? {
+                Some(n) => n.bytes().to_vec(),
+                None => b"=(load)".to_vec(),
+            };
+            let mode = mode_of(vm, 2)?;
+            let given = vm.arg(4).as_integer().unwrap_or(0) as usize;
+            vm.truncate(given);
+            return finish_load(vm, &text, &name, mode);
+        }
+    }
+    vm.truncate(6);
+    let f = vm.arg(0);
+    vm.push(f);
+    Ok(Step::Call { function: 6, results: 1, next: 1, catch: true })
+}
+fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8], mode: LoadMode) -> Result<Step> {
+    let env = if vm.count() > 3 { vm.arg(3) } else { Value::table(vm.globals()) };
+    match vm.load(text, name, mode, Literals::Owned, env) {
+        Ok(f) => vm.return_one(f),
+        Err(message) => {
+            let message = vm.heap.string(&message);
+            vm.push(Value::NIL);
+            vm.push(message);
+            Ok(Step::Return(2))
+        }
     }
 }
-fn clock(_: &mut Vm) -> Result<Value> { Ok(Value::float(0.0)) }
-pub static ALL: [Native; 4] = [Native::steps("pairs", pairs), Native::steps("print", print), Native::yieldable("pcall", pcall), Native::leaf("clock", clock)];
+/// Reads a file for `loadfile`, `dofile` and `require`: its text without a first line that starts with `#`.
+pub fn read_source(path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
+    let shown = String::from_utf8_lossy(path).into_owned();
+    let text = std::fs::read(shown.as_str()).map_err(|e| {
+        format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes()
+    })?;
+    Ok(rlua_compiler::skip_shebang(&text).to_vec())
+}
+fn load_path(vm: &mut Vm, mode: LoadMode, env: Value) -> Result<std::result::Result<Value, Vec<u8>>> {
+    let Some(path) = vm.opt_string(0)? else {
+        let mut text = Vec::new();
+        let mut input = std::io::stdin().lock();
+        if let Err(e) = std::io::Read::read_to_end(&mut input, &mut text) {
+            return Ok(Err(format!("cannot read stdin: {e}").into_bytes()));
+        }
+        let text = rlua_compiler::skip_shebang(&text).to_vec();
+        return Ok(vm.load(&text, b"=stdin", mode, Literals::Owned, env));
+    };
+    let path = path.bytes().to_vec();
+    let text = match read_source(&path) {
+        Ok(text) => text,
+        Err(message) => return Ok(Err(message)),
+    };
+    let name = [b"@".as_slice(), &path].concat();
+    Ok(vm.load(&text, &name, mode, Literals::Owned, env))
+}
+fn loadfile(vm: &mut Vm, _: u32) -> Result<Step> {
+    let mode = mode_of(vm, 1)?;
+    let env = if vm.count() > 2 { vm.arg(2) } else { Value::table(vm.globals()) };
+    match load_path(vm, mode, env)? {
+        Ok(f) => vm.return_one(f),
+        Err(message) => {
+            let message = vm.heap.string(&message);
+            vm.push(Value::NIL);
+            vm.push(message);
+            Ok(Step::Return(2))
+        }
+    }
+}
+fn dofile(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state != 0 {
+        return Ok(Step::Return(vm.count()));
+    }
+    let env = Value::table(vm.globals());
+    match load_path(vm, LoadMode::Both, env)? {
+        Ok(f) => {
+            vm.truncate(0);
+            vm.push(f);
+            Ok(Step::Call { function: 0, results: -1, next: 1, catch: false })
+        }
+        Err(message) => {
+            let message = vm.heap.string(&message);
+            Err(vm.raise(message))
+        }
+    }
+}

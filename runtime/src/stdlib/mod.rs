@@ -1,13 +1,112 @@
-//! The standard library.
+//! The standard library: one file per library (manual, section 6).
+//!
+//! Journey: frame -> value. Library functions are natives with stable names ([`find_native`]), since a frozen process
+//! refers to them by name. What they keep between steps is in their registers; what the libraries keep for a process is
+//! in its registry.
+
+pub mod access;
 pub mod base;
+pub mod coroutine;
+pub mod debug;
+pub mod host;
+pub mod io;
+pub mod math;
+pub mod os;
+pub mod package;
 pub mod string;
 pub mod table;
-use crate::value::Value;
+pub mod utf8;
+
+use crate::value::{Ref, Table, Value};
 use crate::vm::Vm;
-/// Opens the libraries.
+use crate::vm::native::Native;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// Opens all libraries in a fresh machine.
 pub fn open(vm: &mut Vm) {
-    let g = vm.globals();
-    for n in &base::ALL {
-        g.set_field(&mut vm.heap, n.name.as_bytes(), Value::native(n)).unwrap();
+    let registry = vm.registry();
+    let loaded = vm.heap.table();
+    field(vm, registry, "_LOADED", Value::table(loaded));
+    let globals = vm.globals();
+    base::open(vm);
+    field(vm, loaded, "_G", Value::table(globals));
+    type Open = fn(&mut Vm) -> Value;
+    let libraries: [(&str, Open); 9] = [
+        ("package", package::open),
+        ("coroutine", coroutine::open),
+        ("table", table::open),
+        ("io", io::open),
+        ("os", os::open),
+        ("string", string::open),
+        ("math", math::open),
+        ("utf8", utf8::open),
+        ("debug", debug::open),
+    ];
+    for (name, open) in libraries {
+        let t = open(vm);
+        field(vm, globals, name, t);
+        field(vm, loaded, name, t);
+        if name == "string" {
+            if let Some(t) = t.as_table() {
+                string::metatable(vm, t);
+            }
+        }
     }
+}
+
+/// The native with a stable name.
+pub fn find_native(name: &str) -> Option<&'static Native> {
+    static ALL: OnceLock<HashMap<&'static str, &'static Native>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let lists: [&'static [Native]; 11] = [
+            base::NATIVES,
+            coroutine::NATIVES,
+            debug::NATIVES,
+            io::NATIVES,
+            math::NATIVES,
+            os::NATIVES,
+            package::NATIVES,
+            string::NATIVES,
+            table::NATIVES,
+            utf8::NATIVES,
+            &[],
+        ];
+        let singles: [&'static Native; 3] = [&base::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED];
+        lists.into_iter().flatten().chain(singles).map(|n| (n.name, n)).collect()
+    });
+    all.get(name).copied().or_else(|| crate::concurrent::find_native(name))
+}
+
+/// A table of a library's functions, their names without the prefix.
+pub fn library(vm: &mut Vm, natives: &'static [Native], prefix: &str) -> Ref<Table> {
+    let t = vm.heap.table_sized(0, natives.len());
+    for n in natives {
+        if let Some(name) = n.name.strip_prefix(prefix) {
+            field(vm, t, name, Value::native(n));
+        }
+    }
+    t
+}
+
+/// Sets a field whose name is likely an atom.
+pub fn field(vm: &mut Vm, t: Ref<Table>, name: &str, v: Value) {
+    let key = vm.heap.atom(name.as_bytes());
+    t.set(&mut vm.heap, key, v).expect("a name is a key");
+}
+
+/// Inserts a register before all others.
+pub fn insert_first(vm: &mut Vm, v: Value) {
+    vm.push(Value::NIL);
+    for i in (1..vm.count()).rev() {
+        let moved = vm.arg(i - 1);
+        vm.set_arg(i, moved);
+    }
+    vm.set_arg(0, v);
+}
+
+/// Two words that differ from run to run.
+pub(crate) fn random_seed() -> (u64, u64) {
+    use std::hash::{BuildHasher, RandomState};
+    (RandomState::new().hash_one(0), RandomState::new().hash_one(1))
 }

@@ -104,9 +104,12 @@ fn hash_word(x: u64) -> u32 {
     (wide as u64 ^ (wide >> 64) as u64) as u32
 }
 
-/// A float key with an integer value counts as that integer (manual 2.1).
+/// A float key with an integer value counts as that integer (manual 2.1); the payload of a boolean means nothing.
 #[inline]
 fn normalize(key: Value) -> Value {
+    if key.tag < tag::INT {
+        return Value { tag: key.tag, bits: 0 };
+    }
     if key.tag == tag::FLOAT {
         if let Some(n) = number::float_to_integer(f64::from_bits(key.bits)) {
             return Value::integer(n);
@@ -416,6 +419,13 @@ impl Table {
             return Ok(());
         }
         self.set(heap, Value::integer(key), value)
+    }
+    /// Sets an array slot that is there, without any check of the guard.
+    #[inline(always)]
+    pub(crate) fn set_slot(&self, i: u32, v: Value) {
+        assert!(i >= 1 && i <= self.asize.get());
+        // SAFETY: in range.
+        unsafe { *self.array.get().add(i as usize - 1) = v }
     }
     /// Sets the field of this name, making the name a string of `heap` if it is no atom.
     pub fn set_field(&self, heap: &mut Heap, name: &[u8], value: Value) -> Result<(), TableError> {

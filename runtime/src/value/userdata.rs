@@ -20,6 +20,17 @@ pub struct Userdata {
     pub(crate) user_value: Cell<super::Value>,
 }
 
+impl Userdata {
+    /// The associated value.
+    pub fn user_value(&self) -> super::Value {
+        self.user_value.get()
+    }
+    /// Sets the associated value.
+    pub fn set_user_value(&self, v: super::Value) {
+        self.user_value.set(v)
+    }
+}
+
 /// What a native function keeps between its steps, besides the values in its registers.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub enum NativeState {

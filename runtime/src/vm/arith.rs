@@ -116,7 +116,7 @@ impl Vm {
     /// Arithmetic on numbers and on strings that convert to numbers.
     pub fn arith_coerced(&self, event: Event, a: Value, b: Value) -> Result<Value, ArithError> {
         match arith(event, a, b) {
-            Err(ArithError::Operands) if a.is_string() || b.is_string() => {
+            Err(ArithError::Operands) if (a.is_string() || b.is_string()) && !event.is_bitwise() => {
                 match (self.to_number(a), self.to_number(b)) {
                     (Some(x), Some(y)) => arith(event, x, y),
                     _ => Err(ArithError::Operands),

@@ -473,7 +473,7 @@ impl Vm {
                     self.top = (*self.thread).extent_of(self.frame, self.top);
                     return self.call_metamethod_at_top(handler, error);
                 }
-                self.error = self.heap.string(b"C stack overflow");
+                self.error = self.heap.string(b"error in error handling");
             }
             self.unwind_to_catcher()
         }
@@ -703,11 +703,11 @@ impl Vm {
     unsafe fn do_yield(&mut self) -> Act {
         unsafe {
             if self.thread == self.main {
-                let raise = self.error("attempt to yield from outside a coroutine");
+                let raise = self.runtime_error("attempt to yield from outside a coroutine");
                 return self.raised(raise);
             }
             if (*self.thread).no_yield > 0 {
-                let raise = self.error("attempt to yield across a C-call boundary");
+                let raise = self.runtime_error("attempt to yield across a C-call boundary");
                 return self.raised(raise);
             }
             let (first, n) = (self.base, self.count());
@@ -963,7 +963,7 @@ impl Vm {
                 }
                 object = mm;
             }
-            let raise = self.runtime_error("'__index' chain too long; possibly a loop");
+            let raise = self.runtime_error("'__index' chain too long; possible loop");
             self.raised(raise)
         }
     }
@@ -1006,7 +1006,7 @@ impl Vm {
                 }
                 object = mm;
             }
-            let raise = self.runtime_error("'__newindex' chain too long; possibly a loop");
+            let raise = self.runtime_error("'__newindex' chain too long; possible loop");
             self.raised(raise)
         }
     }
@@ -1029,8 +1029,8 @@ impl Vm {
         unsafe {
             let raise = match self.arith_coerced(event, a.0, b.0) {
                 Ok(v) => return self.store(v),
-                Err(ArithError::DivideByZero) => self.runtime_error("attempt to perform 'n//0'"),
-                Err(ArithError::ModuloByZero) => self.runtime_error("attempt to perform 'n%%0'"),
+                Err(ArithError::DivideByZero) => self.runtime_error("attempt to divide by zero"),
+                Err(ArithError::ModuloByZero) => self.runtime_error("attempt to perform 'n%0'"),
                 Err(ArithError::Operands) => {
                     let mut mm = self.own_metamethod(a.0, event);
                     if mm.is_nil() {

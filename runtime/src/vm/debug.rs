@@ -293,6 +293,73 @@ impl Vm {
         }
         text
     }
+    /// A number that is the same for the same variable only.
+    pub fn upvalue_identity(&mut self, u: Ref<crate::value::Upvalue>) -> u32 {
+        self.heap.serial_of(&u.header)
+    }
+    /// Name and place of the `n`-th local variable of a frame; negative: an extra argument.
+    fn find_local(&self, view: FrameView, n: i64) -> Option<(Vec<u8>, *mut Value)> {
+        let f = view.frame();
+        // SAFETY: the slots lie between the frame's base and the end of what it uses.
+        unsafe {
+            if n < 0 {
+                let extra = view.extra_arguments() as i64;
+                if -n > extra {
+                    return None;
+                }
+                return Some((b"(vararg)".to_vec(), f.base.sub(1 + (extra + n + 1) as usize)));
+            }
+            let i = u32::try_from(n).ok().filter(|&i| i >= 1)?;
+            let slot = f.base.add(i as usize - 1);
+            if let Some(p) = f.proto() {
+                if let Some(name) = p.canonical().local_name(i, f.current_pc()) {
+                    return Some((name.to_vec(), slot));
+                }
+            }
+            // A register in use: up to the next frame's function, or the top.
+            let t = &*view.thread;
+            let (top_frame, top) = if std::ptr::eq(view.thread, self.thread) { (self.frame, self.top) } else { (t.frame, t.top) };
+            let limit = if std::ptr::eq(view.frame, top_frame) {
+                if f.proto().is_some() { t.extent_of(top_frame, top) } else { top }
+            } else {
+                (*view.frame.add(1)).function_slot()
+            };
+            if slot < limit {
+                let name: &[u8] = if f.proto().is_some() { b"(temporary)" } else { b"(C temporary)" };
+                return Some((name.to_vec(), slot));
+            }
+            None
+        }
+    }
+    /// Name and value of a local variable of a frame (`debug.getlocal`).
+    pub fn local(&self, view: FrameView, n: i64) -> Option<(Vec<u8>, Value)> {
+        let (name, slot) = self.find_local(view, n)?;
+        // SAFETY: the slot is in the stack.
+        let v = unsafe { *slot };
+        Some((name, if v.as_buffer().is_some() { Value::NIL } else { v }))
+    }
+    /// Sets a local variable of a Lua function's frame; its name.
+    pub fn set_local(&mut self, view: FrameView, n: i64, v: Value) -> Option<Vec<u8>> {
+        let (name, slot) = self.find_local(view, n)?;
+        // A native's registers hold its state.
+        view.frame().proto()?;
+        // SAFETY: the slot is in the stack.
+        unsafe { *slot = v };
+        Some(name)
+    }
+    /// Where the innermost Lua function of the running coroutine is: `source:line`.
+    pub fn where_it_is(&self) -> Vec<u8> {
+        let mut level = 0;
+        while let Some(f) = self.frame_at(level) {
+            let mut text = self.position_of(f);
+            if !text.is_empty() {
+                text.truncate(text.len() - 2);
+                return text;
+            }
+            level += 1;
+        }
+        Vec::new()
+    }
     /// The message of `arg_error`, with the name of the function as its caller's code has it.
     pub(crate) fn argument_message(&mut self, mut i: usize, message: &[u8]) -> Vec<u8> {
         let function = if !self.leaf.is_null() {

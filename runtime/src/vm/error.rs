@@ -117,21 +117,22 @@ impl Vm {
     /// The error of an arithmetic or bitwise operation without a metamethod.
     #[cold]
     pub(crate) fn arith_error(&mut self, event: Event, a: (Value, Operand), b: (Value, Operand)) -> Raise {
-        use Event::*;
-        if matches!(event, BAnd | BOr | BXor | Shl | Shr | BNot) {
-            if self.to_number(a.0).is_some() && self.to_number(b.0).is_some() {
-                let bad = if self.to_integer(a.0).is_none() { a } else { b };
+        // The culprit is the first operand that is no number.
+        let bad = if a.0.is_number() { b } else { a };
+        if event.is_bitwise() {
+            if a.0.is_number() && b.0.is_number() {
+                let bad = if a.0.number_as_integer().is_none() { a } else { b };
                 let mut text = b"number".to_vec();
                 text.extend_from_slice(&self.operand_name(bad.1));
                 text.extend_from_slice(b" has no integer representation");
                 return self.runtime_error(text);
             }
-            let bad = if a.0.is_number() { b } else { a };
             return self.operand_error("perform bitwise operation on", bad.0, bad.1);
         }
-        // The culprit is the second operand if the first is a number (or a string that is one).
-        let first_good = a.0.is_number() || (a.0.is_string() && self.to_number(a.0).is_some());
-        let bad = if first_good { b } else { a };
+        if a.0.is_string() || b.0.is_string() {
+            let (x, y) = (a.0.type_name(), b.0.type_name());
+            return self.runtime_error(format!("attempt to {} a '{x}' with a '{y}'", &event.name()[2..]));
+        }
         self.operand_error("perform arithmetic on", bad.0, bad.1)
     }
     /// `attempt to compare two table values`.

@@ -1125,7 +1125,7 @@ macro_rules! eqk_op {
     ($name:ident, $k:literal) => {
         op! { $name(i, pc, base, vm, k, t) {
             let (a, b) = (ra!(i, base) as *const Value, rb!(i, k));
-            if tag_of(a) == tag_of(b) && (*a).bits == (*b).bits && tag_of(a) != tag::FLOAT {
+            if tag_of(a) == tag_of(b) && ((*a).bits == (*b).bits || tag_of(a) < tag::INT) && tag_of(a) != tag::FLOAT {
                 jump_if!($k, i, pc, base, vm, k, t)
             }
             slow_eqk(i, pc, base, vm, k, t)
@@ -1506,7 +1506,7 @@ unsafe fn for_prepare(vm: &mut Vm, a: *mut Value) -> Result<bool, super::native:
                 Some(n) => n,
                 None => {
                     let Some(f) = vm.loop_number(limit) else {
-                        return Err(vm.for_type_error("limit"));
+                        return Err(vm.for_type_error("limit", limit));
                     };
                     match f {
                         Ok(n) => n,
@@ -1546,9 +1546,9 @@ unsafe fn for_prepare(vm: &mut Vm, a: *mut Value) -> Result<bool, super::native:
             set_int(a.add(3), first);
             return Ok(true);
         }
-        let Some(l) = vm.loop_number(limit) else { return Err(vm.for_type_error("limit")) };
-        let Some(s) = vm.loop_number(step) else { return Err(vm.for_type_error("step")) };
-        let Some(x) = vm.loop_number(init) else { return Err(vm.for_type_error("initial")) };
+        let Some(l) = vm.loop_number(limit) else { return Err(vm.for_type_error("limit", limit)) };
+        let Some(s) = vm.loop_number(step) else { return Err(vm.for_type_error("step", step)) };
+        let Some(x) = vm.loop_number(init) else { return Err(vm.for_type_error("initial value", init)) };
         let float = |n: Result<i64, f64>| match n {
             Ok(n) => n as f64,
             Err(f) => f,
@@ -1576,8 +1576,8 @@ impl Vm {
             _ => None,
         }
     }
-    fn for_type_error(&mut self, what: &str) -> super::native::Raise {
-        let text = format!("'for' {what}{} must be a number", if what == "initial" { " value" } else { "" });
+    fn for_type_error(&mut self, what: &str, v: Value) -> super::native::Raise {
+        let text = format!("bad 'for' {what} (number expected, got {})", String::from_utf8_lossy(&self.type_name_of(v)));
         self.runtime_error(text)
     }
 }

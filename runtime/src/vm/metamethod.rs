@@ -51,6 +51,11 @@ const NAMES: [&str; 29] = [
 ];
 
 impl Event {
+    /// Whether it is a bitwise operation, which does not convert strings.
+    pub fn is_bitwise(self) -> bool {
+        use Event::*;
+        matches!(self, BAnd | BOr | BXor | Shl | Shr | BNot)
+    }
     /// The metatable's field.
     pub fn name(self) -> &'static str {
         NAMES[self as usize]

@@ -282,6 +282,37 @@ impl Vm {
         self.stop = true;
         self.interrupt();
     }
+    /// Whether the slice was ended on request.
+    pub fn stop_requested(&self) -> bool {
+        self.stop
+    }
+    /// Runs a whole collection between two runs.
+    pub fn collect_now(&mut self) {
+        self.collect_garbage();
+    }
+    /// At the end of a process: queues all finalizers and sets up the main coroutine to call `run`, a native that calls
+    /// them one by one. False if there are none.
+    pub fn start_finalizers(&mut self, run: &'static Native) -> bool {
+        self.heap.finalize_all();
+        if !self.heap.has_finalizers_waiting() {
+            return false;
+        }
+        self.exiting = false;
+        self.in_finalizer = true;
+        self.error = Value::NIL;
+        // SAFETY: the main coroutine's frames are gone or not needed any more.
+        unsafe {
+            let main = self.main;
+            (*main).frame = (*main).frames.wrapping_sub(1);
+            (*main).top = (*main).stack;
+            (*main).to_close.clear();
+            (*main).close_upvalues((*main).stack);
+            (*main).status = Status::Running;
+            self.load_thread(main);
+        }
+        self.start(Value::native(run), &[]);
+        true
+    }
     /// Runs a whole collection now. Only between instructions, when no native holds a value.
     pub(crate) fn collect_garbage(&mut self) {
         self.save_thread();

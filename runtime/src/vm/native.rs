@@ -187,6 +187,34 @@ impl Vm {
         self.push(v);
         Ok(Step::Return(1))
     }
+    /// Returns a value and all registers after it, the value taking the function's own slot.
+    pub fn return_with_first(&mut self, v: Value) -> Step {
+        // SAFETY: the slot below the registers is the native's own function, which is not needed any more.
+        unsafe { *self.base.sub(1) = v };
+        Step::Return(self.count() + 1)
+    }
+    /// Sets a table's entry without metamethods.
+    pub fn raw_set_table(&mut self, t: Ref<Table>, key: Value, v: Value) -> std::result::Result<(), crate::value::table::TableError> {
+        t.header.guard.set(0);
+        t.set(&mut self.heap, key, v)
+    }
+    /// Raises a message as the machine does while a native runs: without a position.
+    pub fn native_runtime_error(&mut self, message: impl AsRef<[u8]>) -> Raise {
+        self.runtime_error(message)
+    }
+    /// Raises a message as it is.
+    pub fn error_plain(&mut self, message: &str) -> Raise {
+        let v = self.heap.string(message.as_bytes());
+        self.raise(v)
+    }
+    /// Whether a coroutine may yield.
+    pub fn may_yield(&self, t: Ref<super::thread::Thread>) -> bool {
+        t.as_ptr() != self.main && t.no_yield == 0
+    }
+    /// Reductions that are left until the next check.
+    pub fn fuel_now(&self) -> i64 {
+        self.fuel
+    }
     /// Charges reductions; true if the native should let others run (`Step::Again`).
     #[inline]
     pub fn charge(&mut self, reductions: usize) -> bool {

@@ -1,0 +1,303 @@
+//! The debug library (manual 6.10). Hooks are not supported yet: `sethook` is absent.
+//!
+//! Journey: frame -> value.
+
+use crate::value::{Kind, Ref, Value};
+use crate::vm::Vm;
+use crate::vm::debug::FrameView;
+use crate::vm::native::{Native, Result, Step};
+use crate::vm::thread::Thread;
+
+/// The library's functions.
+pub static NATIVES: &[Native] = &[
+    Native::leaf("debug.getinfo", getinfo),
+    Native::steps("debug.getlocal", getlocal),
+    Native::leaf("debug.getmetatable", getmetatable),
+    Native::leaf("debug.getregistry", |vm| Ok(Value::table(vm.registry()))),
+    Native::steps("debug.getupvalue", getupvalue),
+    Native::steps("debug.getuservalue", getuservalue),
+    Native::steps("debug.setlocal", setlocal),
+    Native::leaf("debug.setmetatable", setmetatable),
+    Native::steps("debug.setupvalue", setupvalue),
+    Native::leaf("debug.setuservalue", setuservalue),
+    Native::steps("debug.traceback", traceback),
+    Native::leaf("debug.upvalueid", upvalueid),
+    Native::steps("debug.upvaluejoin", upvaluejoin),
+];
+
+/// Builds the library's table.
+pub fn open(vm: &mut Vm) -> Value {
+    Value::table(super::library(vm, NATIVES, "debug."))
+}
+
+/// The coroutine argument, if the first one is a coroutine, and where the others begin.
+fn thread_argument(vm: &Vm) -> (Option<Ref<Thread>>, usize) {
+    match vm.arg(0).as_thread() {
+        Some(t) => (Some(t), 1),
+        None => (None, 0),
+    }
+}
+/// A view of a level: of the running coroutine, level 0 is the native itself.
+fn level(vm: &mut Vm, t: Option<Ref<Thread>>, n: i64) -> Option<FrameView> {
+    let n = usize::try_from(n).ok()?;
+    vm.frame_view(t, n)
+}
+
+fn traceback(vm: &mut Vm, _: u32) -> Result<Step> {
+    let (t, first) = thread_argument(vm);
+    let message = vm.arg(first);
+    if !message.is_nil() && !message.is_string() && !message.is_number() {
+        return vm.return_one(message);
+    }
+    let text = match message.is_nil() {
+        true => None,
+        false => Some(vm.check_string(first)?.bytes().to_vec()),
+    };
+    let own = t.is_none_or(|t| t == vm.running().0);
+    let n = vm.opt_integer(first + 1, own as i64)?;
+    let text = match usize::try_from(n) {
+        Ok(n) => vm.traceback(t, text.as_deref(), n),
+        Err(_) => vm.traceback(t, text.as_deref(), usize::MAX / 2),
+    };
+    let v = vm.heap.string(&text);
+    vm.return_one(v)
+}
+
+fn getinfo(vm: &mut Vm) -> Result<Value> {
+    let (t, first) = thread_argument(vm);
+    let options = vm.opt_string(first + 1)?.map_or(b"flnSrtu".to_vec(), |s| s.bytes().to_vec());
+    if options.iter().any(|c| !b"SlnrutLf".contains(c)) {
+        return Err(vm.arg_error(first + 1, "invalid option"));
+    }
+    let what = vm.arg(first);
+    let (view, function) = if what.is_function() {
+        (None, what)
+    } else {
+        let n = vm.check_integer(first)?;
+        if n < 0 {
+            return Err(vm.arg_error(first, "level out of range"));
+        }
+        match level(vm, t, n) {
+            Some(view) => (Some(view), view.function()),
+            // Level 0 of the running coroutine is this function itself, which has no frame.
+            None => return Ok(Value::NIL),
+        }
+    };
+    let info = vm.heap.table();
+    let has = |c: u8| options.contains(&c);
+    let closure = function.as_closure();
+    if has(b'S') {
+        let (source, what, line, last) = match closure {
+            Some(c) => {
+                let p = c.proto().canonical();
+                let source = c.proto().module().chunk().name.to_vec();
+                let what = if p.line_defined == 0 { "main" } else { "Lua" };
+                (source, what, p.line_defined as i64, p.last_line_defined as i64)
+            }
+            None => (b"=[C]".to_vec(), "C", -1, -1),
+        };
+        let short = rlua_compiler::short_source(&source);
+        for (name, v) in [("source", &source), ("short_src", &short)] {
+            let v = vm.heap.string(v);
+            super::field(vm, info, name, v);
+        }
+        let what = vm.heap.name(what.as_bytes());
+        super::field(vm, info, "what", what);
+        super::field(vm, info, "linedefined", Value::integer(line));
+        super::field(vm, info, "lastlinedefined", Value::integer(last));
+    }
+    if has(b'l') {
+        let line = view.and_then(|v| v.current_line()).map_or(-1, |l| l as i64);
+        super::field(vm, info, "currentline", Value::integer(line));
+    }
+    if has(b'u') {
+        let (nups, parameters, vararg) = match function.kind() {
+            Kind::Closure(c) => {
+                let p = c.proto().canonical();
+                (c.upvalue_count(), p.parameters as i64, p.is_vararg)
+            }
+            Kind::NativeClosure(c) => (c.upvalues().len(), 0, true),
+            _ => (0, 0, true),
+        };
+        super::field(vm, info, "nups", Value::integer(nups as i64));
+        super::field(vm, info, "nparams", Value::integer(parameters));
+        super::field(vm, info, "isvararg", Value::boolean(vararg));
+    }
+    if has(b'n') {
+        let (kind, name) = match view.and_then(|v| v.name()) {
+            Some((kind, name)) => (kind, vm.heap.string(&name)),
+            None => ("", Value::NIL),
+        };
+        let kind = vm.heap.name(kind.as_bytes());
+        super::field(vm, info, "namewhat", kind);
+        super::field(vm, info, "name", name);
+    }
+    if has(b't') {
+        super::field(vm, info, "istailcall", Value::boolean(view.is_some_and(|v| v.is_tail_call())));
+    }
+    if has(b'r') {
+        super::field(vm, info, "ftransfer", Value::integer(0));
+        super::field(vm, info, "ntransfer", Value::integer(0));
+    }
+    if has(b'L') {
+        if let Some(c) = closure {
+            let lines = vm.heap.table();
+            let p = c.proto().canonical();
+            for (i, &line) in p.lines.iter().enumerate() {
+                if i == 0 && p.is_vararg {
+                    continue;
+                }
+                lines.set_integer(&mut vm.heap, line as i64, Value::TRUE).expect("an integer is a key");
+            }
+            super::field(vm, info, "activelines", Value::table(lines));
+        }
+    }
+    if has(b'f') {
+        super::field(vm, info, "func", function);
+    }
+    Ok(Value::table(info))
+}
+
+fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
+    let (t, first) = thread_argument(vm);
+    let n = vm.check_integer(first + 1)?;
+    if vm.arg(first).is_function() {
+        let name = match vm.arg(first).as_closure() {
+            Some(c) if n > 0 => c.proto().canonical().local_name(n.min(256) as u32, 0).map(<[u8]>::to_vec),
+            _ => None,
+        };
+        let v = name.map_or(Value::NIL, |n| vm.heap.string(&n));
+        return vm.return_one(v);
+    }
+    let at = vm.check_integer(first)?;
+    let Some(view) = level(vm, t, at) else { return Err(vm.arg_error(first, "level out of range")) };
+    match vm.local(view, n) {
+        Some((name, v)) => {
+            let name = vm.heap.string(&name);
+            vm.push(name);
+            vm.push(v);
+            Ok(Step::Return(2))
+        }
+        None => vm.return_one(Value::NIL),
+    }
+}
+fn setlocal(vm: &mut Vm, _: u32) -> Result<Step> {
+    let (t, first) = thread_argument(vm);
+    let at = vm.check_integer(first)?;
+    let n = vm.check_integer(first + 1)?;
+    let v = vm.check_any(first + 2)?;
+    let Some(view) = level(vm, t, at) else { return Err(vm.arg_error(first, "level out of range")) };
+    let name = match vm.set_local(view, n, v) {
+        Some(name) => vm.heap.string(&name),
+        None => Value::NIL,
+    };
+    vm.return_one(name)
+}
+
+fn getmetatable(vm: &mut Vm) -> Result<Value> {
+    let v = vm.check_any(0)?;
+    Ok(vm.metatable_of(v).map_or(Value::NIL, Value::table))
+}
+fn setmetatable(vm: &mut Vm) -> Result<Value> {
+    let v = vm.arg(0);
+    let meta = match vm.arg(1).kind() {
+        Kind::Nil => None,
+        Kind::Table(m) => Some(m),
+        _ => return Err(vm.type_error(1, "nil or table")),
+    };
+    match v.kind() {
+        Kind::Table(t) => vm.set_metatable(t, meta),
+        Kind::Userdata(u) => vm.set_userdata_metatable(u, meta),
+        _ => vm.set_type_metatable(v, meta),
+    }
+    Ok(v)
+}
+fn getupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
+    let f = vm.check_function(0)?;
+    let n = vm.check_integer(1)?;
+    let found = match f.kind() {
+        Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
+            let i = n as usize - 1;
+            let name = c.proto().canonical().upvalues[i].name.to_vec();
+            let name = if name.is_empty() { b"(no name)".to_vec() } else { name };
+            Some((name, c.upvalue(i).get()))
+        }
+        Kind::NativeClosure(c) if n >= 1 && n as u64 <= c.upvalues().len() as u64 => {
+            let v = c.upvalues()[n as usize - 1].get();
+            // A native's own state is not for programs.
+            Some((Vec::new(), if v.as_buffer().is_some() { Value::NIL } else { v }))
+        }
+        _ => None,
+    };
+    match found {
+        Some((name, v)) => {
+            let name = vm.heap.string(&name);
+            vm.push(name);
+            vm.push(v);
+            Ok(Step::Return(2))
+        }
+        None => Ok(Step::Return(0)),
+    }
+}
+fn setupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
+    let v = vm.check_any(2)?;
+    let f = vm.check_function(0)?;
+    let n = vm.check_integer(1)?;
+    match f.kind() {
+        Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
+            let i = n as usize - 1;
+            c.upvalue(i).set(v);
+            let name = vm.heap.string(&c.proto().canonical().upvalues[i].name);
+            vm.return_one(name)
+        }
+        // The upvalues of natives are their own.
+        _ => Ok(Step::Return(0)),
+    }
+}
+fn upvalue_argument(vm: &mut Vm, f: usize, n: usize) -> Result<Option<Ref<crate::value::Upvalue>>> {
+    let c = vm.check_function(f)?;
+    let i = vm.check_integer(n)?;
+    Ok(match c.kind() {
+        Kind::Closure(c) if i >= 1 && i as u64 <= c.upvalue_count() as u64 => Some(c.upvalue(i as usize - 1)),
+        _ => None,
+    })
+}
+/// The identity is an integer here (the reference gives a light userdata).
+fn upvalueid(vm: &mut Vm) -> Result<Value> {
+    Ok(match upvalue_argument(vm, 0, 1)? {
+        Some(u) => Value::integer(vm.upvalue_identity(u) as i64),
+        None => Value::NIL,
+    })
+}
+fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
+    let (f1, f2) = (vm.check_closure(0)?, vm.check_closure(2)?);
+    let (n1, n2) = (vm.check_integer(1)?, vm.check_integer(3)?);
+    if n1 < 1 || n1 as u64 > f1.upvalue_count() as u64 {
+        return Err(vm.arg_error(1, "invalid upvalue index"));
+    }
+    if n2 < 1 || n2 as u64 > f2.upvalue_count() as u64 {
+        return Err(vm.arg_error(3, "invalid upvalue index"));
+    }
+    f1.set_upvalue(n1 as usize - 1, f2.upvalue(n2 as usize - 1));
+    Ok(Step::Return(0))
+}
+fn getuservalue(vm: &mut Vm, _: u32) -> Result<Step> {
+    match vm.arg(0).as_userdata() {
+        Some(u) if vm.opt_integer(1, 1)? == 1 => {
+            let v = u.user_value();
+            vm.push(v);
+            vm.push(Value::TRUE);
+            Ok(Step::Return(2))
+        }
+        _ => vm.return_one(Value::NIL),
+    }
+}
+fn setuservalue(vm: &mut Vm) -> Result<Value> {
+    let Some(u) = vm.arg(0).as_userdata() else { return Err(vm.type_error(0, "userdata")) };
+    let v = vm.check_any(1)?;
+    if vm.opt_integer(2, 1)? != 1 {
+        return Ok(Value::NIL);
+    }
+    u.set_user_value(v);
+    Ok(Value::userdata(u))
+}

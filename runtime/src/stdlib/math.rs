@@ -1,0 +1,253 @@
+//! The mathematical functions (manual 6.7).
+//!
+//! Journey: value. The state of the random generator is four integers in the registry, so it travels with its process.
+
+use crate::value::{Kind, Value, number};
+use crate::vm::Vm;
+use crate::vm::native::{Native, Result, Step};
+
+/// The library's functions.
+pub static NATIVES: &[Native] = &[
+    Native::leaf("math.abs", abs),
+    Native::leaf("math.acos", |vm| unary(vm, f64::acos)),
+    Native::leaf("math.asin", |vm| unary(vm, f64::asin)),
+    Native::leaf("math.atan", atan),
+    Native::leaf("math.ceil", ceil),
+    Native::leaf("math.cos", |vm| unary(vm, f64::cos)),
+    Native::leaf("math.deg", |vm| unary(vm, |x| x * (180.0 / std::f64::consts::PI))),
+    Native::leaf("math.exp", |vm| unary(vm, f64::exp)),
+    Native::leaf("math.floor", floor),
+    Native::leaf("math.fmod", fmod),
+    Native::leaf("math.log", log),
+    Native::leaf("math.max", |vm| extreme(vm, true)),
+    Native::leaf("math.min", |vm| extreme(vm, false)),
+    Native::steps("math.modf", modf),
+    Native::leaf("math.rad", |vm| unary(vm, |x| x * (std::f64::consts::PI / 180.0))),
+    Native::leaf("math.random", random),
+    Native::steps("math.randomseed", randomseed),
+    Native::leaf("math.sin", |vm| unary(vm, f64::sin)),
+    Native::leaf("math.sqrt", |vm| unary(vm, f64::sqrt)),
+    Native::leaf("math.tan", |vm| unary(vm, f64::tan)),
+    Native::leaf("math.tointeger", tointeger),
+    Native::leaf("math.type", math_type),
+    Native::leaf("math.ult", ult),
+];
+
+/// Builds the library's table.
+pub fn open(vm: &mut Vm) -> Value {
+    let t = super::library(vm, NATIVES, "math.");
+    for (name, v) in [
+        ("pi", Value::float(std::f64::consts::PI)),
+        ("huge", Value::float(f64::INFINITY)),
+        ("maxinteger", Value::integer(i64::MAX)),
+        ("mininteger", Value::integer(i64::MIN)),
+    ] {
+        super::field(vm, t, name, v);
+    }
+    Value::table(t)
+}
+
+fn unary(vm: &mut Vm, f: fn(f64) -> f64) -> Result<Value> {
+    Ok(Value::float(f(vm.check_float(0)?)))
+}
+fn abs(vm: &mut Vm) -> Result<Value> {
+    Ok(match vm.check_number(0)?.kind() {
+        Kind::Integer(n) => Value::integer(n.wrapping_abs()),
+        Kind::Float(n) => Value::float(n.abs()),
+        _ => unreachable!("check_number gives a number"),
+    })
+}
+fn atan(vm: &mut Vm) -> Result<Value> {
+    let y = vm.check_float(0)?;
+    let x = if vm.arg(1).is_nil() { 1.0 } else { vm.check_float(1)? };
+    Ok(Value::float(y.atan2(x)))
+}
+fn rounded(f: f64) -> Value {
+    number::float_to_integer(f).map_or(Value::float(f), Value::integer)
+}
+fn floor(vm: &mut Vm) -> Result<Value> {
+    if let Some(n) = vm.arg(0).as_integer() {
+        return Ok(Value::integer(n));
+    }
+    Ok(rounded(vm.check_float(0)?.floor()))
+}
+fn ceil(vm: &mut Vm) -> Result<Value> {
+    if let Some(n) = vm.arg(0).as_integer() {
+        return Ok(Value::integer(n));
+    }
+    Ok(rounded(vm.check_float(0)?.ceil()))
+}
+fn fmod(vm: &mut Vm) -> Result<Value> {
+    let (a, b) = (vm.check_number(0)?, vm.check_number(1)?);
+    if let (Some(x), Some(y)) = (a.as_integer(), b.as_integer()) {
+        if y == 0 {
+            return Err(vm.arg_error(1, "zero"));
+        }
+        return Ok(Value::integer(x.wrapping_rem(y)));
+    }
+    Ok(Value::float(vm.check_float(0)? % vm.check_float(1)?))
+}
+fn log(vm: &mut Vm) -> Result<Value> {
+    let x = vm.check_float(0)?;
+    if vm.arg(1).is_nil() {
+        return Ok(Value::float(x.ln()));
+    }
+    let base = vm.check_float(1)?;
+    Ok(Value::float(if base == 2.0 {
+        x.log2()
+    } else if base == 10.0 {
+        x.log10()
+    } else {
+        x.ln() / base.ln()
+    }))
+}
+fn extreme(vm: &mut Vm, max: bool) -> Result<Value> {
+    let mut best = vm.check_number(0)?;
+    for i in 1..vm.count() {
+        let v = vm.check_number(i)?;
+        let (small, large) = if max { (best, v) } else { (v, best) };
+        if vm.compare(small, large, false) == Some(true) {
+            best = v;
+        }
+    }
+    Ok(best)
+}
+fn modf(vm: &mut Vm, _: u32) -> Result<Step> {
+    if let Some(n) = vm.arg(0).as_integer() {
+        vm.push(Value::float(n as f64));
+        vm.push(Value::float(0.0));
+        return Ok(Step::Return(2));
+    }
+    let x = vm.check_float(0)?;
+    let whole = x.trunc();
+    let fraction = if x.is_infinite() { 0.0 } else { x - whole };
+    // The integral part is a float; as the reference, one that prints like an integer.
+    vm.push(Value::float(whole));
+    vm.push(Value::float(fraction));
+    Ok(Step::Return(2))
+}
+fn tointeger(vm: &mut Vm) -> Result<Value> {
+    let v = vm.check_any(0)?;
+    let n = if v.is_string() { vm.to_integer(v) } else { v.number_as_integer() };
+    Ok(n.map_or(Value::NIL, Value::integer))
+}
+fn math_type(vm: &mut Vm) -> Result<Value> {
+    let v = vm.check_any(0)?;
+    Ok(match v.kind() {
+        Kind::Integer(_) => vm.heap.name(b"integer"),
+        Kind::Float(_) => vm.heap.name(b"float"),
+        _ => Value::NIL,
+    })
+}
+fn ult(vm: &mut Vm) -> Result<Value> {
+    Ok(Value::boolean((vm.check_integer(0)? as u64) < vm.check_integer(1)? as u64))
+}
+
+// xoshiro256**, as the reference.
+
+const STATE: &[u8] = b"math.random";
+
+fn seed_state(n1: u64, n2: u64) -> [u64; 4] {
+    let mut s = [n1, 0xff, n2, 0];
+    for _ in 0..16 {
+        next(&mut s);
+    }
+    s
+}
+fn next(s: &mut [u64; 4]) -> u64 {
+    let result = s[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
+    let t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = s[3].rotate_left(45);
+    result
+}
+fn load(vm: &mut Vm) -> [u64; 4] {
+    let registry = vm.registry();
+    match registry.get_field(&mut vm.heap, STATE).as_table() {
+        Some(t) => std::array::from_fn(|i| t.get_integer(i as i64 + 1).as_integer().unwrap_or(1) as u64),
+        None => {
+            let (a, b) = super::random_seed();
+            let s = seed_state(a, b);
+            store(vm, s);
+            s
+        }
+    }
+}
+fn store(vm: &mut Vm, s: [u64; 4]) {
+    let registry = vm.registry();
+    let t = match registry.get_field(&mut vm.heap, STATE).as_table() {
+        Some(t) => t,
+        None => {
+            let t = vm.heap.table_sized(4, 0);
+            super::field(vm, registry, "math.random", Value::table(t));
+            t
+        }
+    };
+    for (i, n) in s.into_iter().enumerate() {
+        t.set_integer(&mut vm.heap, i as i64 + 1, Value::integer(n as i64)).expect("a small integer is a key");
+    }
+}
+/// A number in 0..=limit without bias, as the reference's `project`.
+fn project(mut random: u64, limit: u64, s: &mut [u64; 4]) -> u64 {
+    if limit & limit.wrapping_add(1) == 0 {
+        return random & limit;
+    }
+    let mask = u64::MAX >> limit.leading_zeros();
+    loop {
+        random &= mask;
+        if random <= limit {
+            return random;
+        }
+        random = next(s);
+    }
+}
+fn random(vm: &mut Vm) -> Result<Value> {
+    let (low, high) = match vm.count() {
+        0 => {
+            let mut s = load(vm);
+            let r = next(&mut s);
+            store(vm, s);
+            return Ok(Value::float((r >> 11) as f64 * (0.5 / (1u64 << 52) as f64)));
+        }
+        1 => {
+            let high = vm.check_integer(0)?;
+            if high == 0 {
+                let mut s = load(vm);
+                let r = next(&mut s);
+                store(vm, s);
+                return Ok(Value::integer(r as i64));
+            }
+            (1, high)
+        }
+        2 => (vm.check_integer(0)?, vm.check_integer(1)?),
+        _ => return Err(vm.error("wrong number of arguments")),
+    };
+    if low > high {
+        return Err(vm.arg_error(0, "interval is empty"));
+    }
+    let mut s = load(vm);
+    let r = next(&mut s);
+    let n = project(r, (high as u64).wrapping_sub(low as u64), &mut s);
+    store(vm, s);
+    Ok(Value::integer(n.wrapping_add(low as u64) as i64))
+}
+fn randomseed(vm: &mut Vm, _: u32) -> Result<Step> {
+    let (a, b) = if vm.count() == 0 {
+        super::random_seed()
+    } else {
+        let v = vm.check_number(0)?;
+        let a = match v.number_as_integer() {
+            Some(n) => n as u64,
+            None => v.number_as_float().unwrap_or(0.0).to_bits(),
+        };
+        (a, vm.opt_integer(1, 0)? as u64)
+    };
+    store(vm, seed_state(a, b));
+    vm.push(Value::integer(a as i64));
+    vm.push(Value::integer(b as i64));
+    Ok(Step::Return(2))
+}

@@ -1,0 +1,251 @@
+//! Modules (manual 6.3): `require` and the table `package`. Modules are Lua files; C modules are not supported.
+//!
+//! Journey: source text -> closure. `require` calls the searchers one by one, then the loader.
+
+use super::base::read_source;
+use crate::value::{Kind, Value};
+use crate::vm::load::Literals;
+use crate::vm::native::{Native, Result, Step};
+use crate::vm::{LoadMode, Vm};
+
+/// The library's functions.
+pub static NATIVES: &[Native] = &[
+    Native::steps("require", require),
+    Native::steps("package.loadlib", loadlib),
+    Native::steps("package.searchpath", searchpath),
+    Native::steps("package.searcher_preload", searcher_preload),
+    Native::steps("package.searcher_lua", searcher_lua),
+    Native::leaf("package.open_concurrent", open_concurrent),
+    Native::leaf("package.open_concurrent_time", |vm| Ok(crate::concurrent::time_module(vm))),
+];
+const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
+
+fn native(name: &str) -> Value {
+    Value::native(NATIVES.iter().find(|n| n.name == name).expect("it is in the list"))
+}
+
+/// Builds the library's table, and sets the global `require`.
+pub fn open(vm: &mut Vm) -> Value {
+    let t = vm.heap.table();
+    let registry = vm.registry();
+    let loaded = registry.get_field(&mut vm.heap, b"_LOADED");
+    super::field(vm, t, "loaded", loaded);
+    let preload = vm.heap.table();
+    super::field(vm, preload, "concurrent", native("package.open_concurrent"));
+    super::field(vm, preload, "concurrent.time", native("package.open_concurrent_time"));
+    super::field(vm, t, "preload", Value::table(preload));
+    super::field(vm, registry, "_PRELOAD", Value::table(preload));
+    let path = std::env::var("LUA_PATH_5_4").or_else(|_| std::env::var("LUA_PATH"));
+    let path = match path {
+        Ok(p) => p.replace(";;", &format!(";{DEFAULT_PATH};")).trim_matches(';').to_string(),
+        Err(_) => DEFAULT_PATH.to_string(),
+    };
+    let path = vm.heap.string(path.as_bytes());
+    super::field(vm, t, "path", path);
+    let none = vm.heap.string(b"");
+    super::field(vm, t, "cpath", none);
+    let config = vm.heap.string(b"/\n;\n?\n!\n-\n");
+    super::field(vm, t, "config", config);
+    super::field(vm, t, "loadlib", native("package.loadlib"));
+    super::field(vm, t, "searchpath", native("package.searchpath"));
+    let searchers = vm.heap.table_sized(2, 0);
+    for (i, name) in ["package.searcher_preload", "package.searcher_lua"].into_iter().enumerate() {
+        searchers.set_integer(&mut vm.heap, i as i64 + 1, native(name)).expect("a small integer is a key");
+    }
+    super::field(vm, t, "searchers", Value::table(searchers));
+    super::field(vm, registry, "package", Value::table(t));
+    let globals = vm.globals();
+    super::field(vm, globals, "require", native("require"));
+    Value::table(t)
+}
+
+/// `require 'concurrent'` also sets the global of that name.
+fn open_concurrent(vm: &mut Vm) -> Result<Value> {
+    let m = crate::concurrent::module(vm);
+    let globals = vm.globals();
+    super::field(vm, globals, "concurrent", m);
+    Ok(m)
+}
+fn loadlib(vm: &mut Vm, _: u32) -> Result<Step> {
+    let text = vm.heap.string(b"C modules are not supported");
+    let kind = vm.heap.string(b"absent");
+    vm.push(Value::NIL);
+    vm.push(text);
+    vm.push(kind);
+    Ok(Step::Return(3))
+}
+
+/// Looks for a readable file; the error lists what was tried.
+fn search(name: &[u8], path: &[u8], separator: &[u8], replacement: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
+    let replace = |text: &[u8], from: &[u8], to: &[u8]| -> Vec<u8> {
+        if from.is_empty() {
+            return text.to_vec();
+        }
+        let mut out = Vec::new();
+        let mut i = 0;
+        while i < text.len() {
+            if text[i..].starts_with(from) {
+                out.extend_from_slice(to);
+                i += from.len();
+            } else {
+                out.push(text[i]);
+                i += 1;
+            }
+        }
+        out
+    };
+    let name = replace(name, separator, replacement);
+    let mut tried = Vec::new();
+    for template in path.split(|&b| b == b';').filter(|t| !t.is_empty()) {
+        let file = replace(template, b"?", &name);
+        if std::fs::File::open(String::from_utf8_lossy(&file).as_ref()).is_ok() {
+            return Ok(file);
+        }
+        if !tried.is_empty() {
+            tried.extend_from_slice(b"\n\t");
+        }
+        tried.extend_from_slice(b"no file '");
+        tried.extend_from_slice(&file);
+        tried.push(b'\'');
+    }
+    Err(tried)
+}
+fn searchpath(vm: &mut Vm, _: u32) -> Result<Step> {
+    let name = vm.check_string(0)?.bytes().to_vec();
+    let path = vm.check_string(1)?.bytes().to_vec();
+    let separator = vm.opt_string(2)?.map_or(b".".to_vec(), |s| s.bytes().to_vec());
+    let replacement = vm.opt_string(3)?.map_or(b"/".to_vec(), |s| s.bytes().to_vec());
+    match search(&name, &path, &separator, &replacement) {
+        Ok(file) => {
+            let v = vm.heap.string(&file);
+            vm.return_one(v)
+        }
+        Err(tried) => {
+            let v = vm.heap.string(&tried);
+            vm.push(Value::NIL);
+            vm.push(v);
+            Ok(Step::Return(2))
+        }
+    }
+}
+fn package_field(vm: &mut Vm, name: &str) -> Value {
+    let registry = vm.registry();
+    match registry.get_field(&mut vm.heap, b"package").as_table() {
+        Some(t) => t.get_field(&mut vm.heap, name.as_bytes()),
+        None => Value::NIL,
+    }
+}
+fn searcher_preload(vm: &mut Vm, _: u32) -> Result<Step> {
+    let name = vm.check_string(0)?.bytes().to_vec();
+    let registry = vm.registry();
+    let preload = registry.get_field(&mut vm.heap, b"_PRELOAD");
+    let loader = match preload.as_table() {
+        Some(t) => t.get(vm.arg(0)),
+        None => Value::NIL,
+    };
+    if loader.is_nil() {
+        let text = [b"no field package.preload['".as_slice(), &name, b"']"].concat();
+        let v = vm.heap.string(&text);
+        return vm.return_one(v);
+    }
+    let data = vm.heap.string(b":preload:");
+    vm.push(loader);
+    vm.push(data);
+    Ok(Step::Return(2))
+}
+fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
+    let name = vm.check_string(0)?.bytes().to_vec();
+    let Some(path) = package_field(vm, "path").as_string() else {
+        return Err(vm.error("'package.path' must be a string"));
+    };
+    let path = path.bytes().to_vec();
+    let file = match search(&name, &path, b".", b"/") {
+        Ok(file) => file,
+        Err(tried) => {
+            let v = vm.heap.string(&tried);
+            return vm.return_one(v);
+        }
+    };
+    let env = Value::table(vm.globals());
+    let chunk = [b"@".as_slice(), &file].concat();
+    let loaded = read_source(&file).and_then(|text| vm.load(&text, &chunk, LoadMode::Both, Literals::Atoms, env));
+    match loaded {
+        Ok(f) => {
+            let data = vm.heap.string(&file);
+            vm.push(f);
+            vm.push(data);
+            Ok(Step::Return(2))
+        }
+        Err(message) => {
+            let text = [b"error loading module '".as_slice(), &name, b"' from file '", &file, b"':\n\t", &message].concat();
+            Err(vm.error(text))
+        }
+    }
+}
+
+/// Registers: name, the messages so far, the searcher's number; then a call. States: 1 a searcher answered, 2 the loader
+/// returned (register 3: loader data).
+fn require(vm: &mut Vm, state: u32) -> Result<Step> {
+    let registry = vm.registry();
+    let loaded = registry.get_field(&mut vm.heap, b"_LOADED").as_table();
+    let Some(loaded) = loaded else { return Err(vm.error("'package.loaded' must be a table")) };
+    match state {
+        0 => {
+            vm.check_string(0)?;
+            vm.truncate(1);
+            let v = loaded.get(vm.arg(0));
+            if !v.is_false() {
+                return vm.return_one(v);
+            }
+            let none = vm.heap.string(b"");
+            vm.push(none);
+            vm.push(Value::integer(0));
+        }
+        1 => {
+            let (found, data) = (vm.arg(3), vm.arg(4));
+            vm.truncate(3);
+            if found.is_function() {
+                let name = vm.arg(0);
+                vm.push(data);
+                vm.push(found);
+                vm.push(name);
+                vm.push(data);
+                return Ok(Step::Call { function: 4, results: 1, next: 2, catch: false });
+            }
+            if let Kind::String(s) = found.kind() {
+                let mut text = vm.arg(1).as_string().map_or(Vec::new(), |t| t.bytes().to_vec());
+                text.extend_from_slice(b"\n\t");
+                text.extend_from_slice(s.bytes());
+                let text = vm.heap.string(&text);
+                vm.set_arg(1, text);
+            }
+        }
+        _ => {
+            let (name, data, result) = (vm.arg(0), vm.arg(3), vm.arg(4));
+            if !result.is_nil() {
+                loaded.set(&mut vm.heap, name, result).expect("a string is a key");
+            } else if loaded.get(name).is_nil() {
+                loaded.set(&mut vm.heap, name, Value::TRUE).expect("a string is a key");
+            }
+            let v = loaded.get(name);
+            vm.push(v);
+            vm.push(data);
+            return Ok(Step::Return(2));
+        }
+    }
+    let Some(searchers) = package_field(vm, "searchers").as_table() else {
+        return Err(vm.error("'package.searchers' must be a table"));
+    };
+    let n = vm.arg(2).as_integer().unwrap_or(0) + 1;
+    let searcher = searchers.get_integer(n);
+    if searcher.is_nil() {
+        let (name, tried) = (vm.check_string(0)?, vm.check_string(1)?);
+        let text = [b"module '".as_slice(), name.bytes(), b"' not found:", tried.bytes()].concat();
+        return Err(vm.error(text));
+    }
+    vm.set_arg(2, Value::integer(n));
+    let name = vm.arg(0);
+    vm.push(searcher);
+    vm.push(name);
+    Ok(Step::Call { function: 3, results: 2, next: 1, catch: false })
+}
