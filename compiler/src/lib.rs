@@ -26,7 +26,7 @@ pub use dump::{LoadError, dump, extract, hash, undump};
 pub use error::{CompileError, short_source};
 pub use number::{Number, parse_number};
 pub use prototype::{Chunk, Prototype};
-pub use verify::{VerifyError, verify};
+pub use verify::{VerifyError, captured_registers, verify};
 
 /// Compiles a source text. `chunk_name` is as `load` takes it: `@file`, `=name` or the text itself.
 ///

@@ -59,8 +59,31 @@ pub fn verify(chunk: &Chunk) -> Result<(), VerifyError> {
         verify_debug_information(prototype).map_err(|what| in_prototype((0, what)))?;
         let checker = Checker::new(chunk, prototype).map_err(in_prototype)?;
         checker.check().map_err(in_prototype)?;
+        checker.check_captures(chunk).map_err(in_prototype)?;
     }
     Ok(())
+}
+
+/// Per instruction of a prototype, the registers that closures may share with it when control arrives there, as a bit
+/// set; none if control never does. Empty if no closure takes a register. The chunk must have been verified.
+///
+/// A frame that was thawed at an instruction may have open upvalues in these registers and no others.
+pub fn captured_registers(chunk: &Chunk, index: u32) -> Vec<Option<[u64; 4]>> {
+    let Some(prototype) = chunk.prototypes.get(index as usize) else {
+        return Vec::new();
+    };
+    match Checker::new(chunk, prototype) {
+        Ok(checker) => checker.captures(chunk),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The set without the registers from `first` up.
+fn below(mut set: [u64; 4], first: u32) -> [u64; 4] {
+    for register in first..256 {
+        set[register as usize / 64] &= !(1 << (register % 64));
+    }
+    set
 }
 
 /// A fault and where it is.
@@ -648,6 +671,61 @@ impl<'c> Checker<'c> {
             }
         }
         Ok(())
+    }
+
+    /// No call puts its function at or above a register that a closure shares: the closure could replace the function
+    /// while it runs.
+    fn check_captures(&self, chunk: &Chunk) -> Result<(), Fault> {
+        for (pc, set) in self.captures(chunk).into_iter().enumerate() {
+            let i = self.code[pc];
+            let first = match self.ops[pc] {
+                Opcode::Call => i.a(),
+                Opcode::TForCall => i.a() + 4,
+                _ => continue,
+            };
+            if set.is_some_and(|set| below(set, first) != set) {
+                return Err((pc, "a called function is above the registers that closures share"));
+            }
+        }
+        Ok(())
+    }
+
+    /// See [`captured_registers`].
+    fn captures(&self, chunk: &Chunk) -> Vec<Option<[u64; 4]>> {
+        let taken = |pc: usize| {
+            let nested = self.prototype.nested[self.code[pc].bx() as usize];
+            let origins = &chunk.prototypes[nested as usize].upvalues;
+            origins.iter().filter(|origin| origin.in_stack)
+        };
+        let takes = (0..self.code.len()).any(|pc| self.ops[pc] == Opcode::Closure && taken(pc).next().is_some());
+        if !takes {
+            return Vec::new();
+        }
+        let mut open: Vec<Option<[u64; 4]>> = vec![None; self.code.len()];
+        open[0] = Some([0; 4]);
+        let mut work = vec![0];
+        while let Some(pc) = work.pop() {
+            let Some(mut set) = open[pc] else { continue };
+            match self.ops[pc] {
+                Opcode::Closure => {
+                    for origin in taken(pc) {
+                        set[origin.index as usize / 64] |= 1 << (origin.index % 64);
+                    }
+                }
+                Opcode::Close => set = below(set, self.code[pc].a()),
+                Opcode::TailCall => set = [0; 4],
+                _ => {}
+            }
+            for target in self.successors(pc).into_iter().flatten() {
+                let merged =
+                    open[target].map_or(set, |old| std::array::from_fn(|n| old[n] | set[n]));
+                if open[target] != Some(merged) {
+                    open[target] = Some(merged);
+                    work.push(target);
+                }
+            }
+        }
+        open
     }
 
     /// Where control may go from an instruction. The flow has been checked, so these exist.

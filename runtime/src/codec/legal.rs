@@ -168,6 +168,9 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
         return Ok(slots.len());
     }
     ensure(t.status != Status::Dead || t.failed, "a dead coroutine with frames has failed")?;
+    // Past the top of a native function the collector clears the stack.
+    let last = t.frames.last().expect("there are frames");
+    ensure(last.kind == FrameKind::Lua || t.top >= last.base, "a native function's registers are below the top")?;
     let mut no_yield = 0u32;
     let mut extent = slots.len();
     for f in &t.frames {
@@ -231,6 +234,7 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
     ensure(t.to_close.windows(2).all(|w| w[0] < w[1]), "variables to be closed are in order")?;
     ensure(inside(&t.to_close, &windows), "a variable to be closed is a register")?;
     ensure(inside(&t.open, &windows), "an open variable is a register")?;
+    check_captures(t, slots)?;
     Ok(extent)
 }
 
@@ -438,6 +442,36 @@ fn check_native(f: &FrameRecord, function: Value, role: &Role, slots: usize) -> 
             }
         }
     }
+}
+
+/// Open variables are in registers that closures can share at the frame's pc, so that no call to come puts its function
+/// where a closure could replace it.
+fn check_captures(t: &ThreadRecord, slots: &[Value]) -> Check {
+    let mut i = t.frames.len();
+    // From the top down, each variable with the frame whose registers it is among.
+    let mut known: Option<(*const Proto, Vec<Option<[u64; 4]>>)> = None;
+    for &slot in t.open.iter().rev() {
+        while i > 0 && t.frames[i - 1].base > slot as usize {
+            i -= 1;
+        }
+        let Some(f) = i.checked_sub(1).map(|i| &t.frames[i]) else { return Ok(()) };
+        let Some(p) = proto_of(slots[f.base - 1]) else { continue };
+        let next = t.frames.get(i).map(|next| next.then);
+        let ended = next == Some(Continue::Handler) || (next.is_none() && t.status == Status::Dead);
+        if f.kind != FrameKind::Lua || ended {
+            continue;
+        }
+        if known.as_ref().is_none_or(|k| !std::ptr::eq(k.0, p)) {
+            known = Some((p, rlua_compiler::captured_registers(p.module().chunk(), p.index())));
+        }
+        let (_, sets) = known.as_ref().expect("just set");
+        // A handler's instruction will be executed again.
+        let pc = f.pc as usize - (next == Some(Continue::CloseAgain)) as usize;
+        let set = sets.get(pc).copied().flatten().unwrap_or_default();
+        let register = slot as usize - f.base;
+        ensure(set[register / 64] & 1 << (register % 64) != 0, "an open variable is a register that closures share")?;
+    }
+    Ok(())
 }
 
 /// Where variables of closures and variables to be closed may be, ascending.

@@ -452,3 +452,21 @@ fn replay() {
     let modules: Vec<_> = PROGRAMS.iter().flat_map(|p| started(p).heap.modules().to_vec()).collect();
     run_hostile(&bytes, &modules);
 }
+#[test]
+fn look() {
+    let Ok(path) = std::env::var("CODEC_LOOK") else { return };
+    let bytes = std::fs::read(path).expect("the last bytes");
+    let modules: Vec<_> = PROGRAMS.iter().flat_map(|p| started(p).heap.modules().to_vec()).collect();
+    let mut vm = thaw(&bytes, Box::new(String::new()), &modules).unwrap();
+    for n in 0..40 {
+        let t = unsafe { &*vm.thread };
+        println!("-- {n} thread {:p} top {}", t, unsafe { t.top.offset_from(t.stack) });
+        for f in t.frame_slice() {
+            println!("{:?} {:?} base {} shift {} state {:x} flags {:x} res {} fn {:?} pc {}", f.kind, f.then, unsafe { f.base.offset_from(t.stack) }, f.shift, f.state, f.flags, f.results, f.function().type_name(), f.current_pc());
+            if let Some(p) = f.proto() { let i = p.canonical().code[f.current_pc() as usize]; println!("     {:?} {} {} {}", i.opcode(), i.a(), i.b(), i.c()); }
+        }
+        let e = vm.run(1);
+        println!("{e:?}");
+        if answer(&mut vm, e).is_some() { break; }
+    }
+}
