@@ -1,3 +1,4 @@
+-- test: interleaved
 -- test: processes
 -- test: unordered
 -- The thesis's program registered; which of the two last lines comes first is not promised.
