@@ -1,4 +1,3 @@
--- test: interleaved
 -- test: processes
 -- test: unordered
 -- The thesis's program registered; which of the two last lines comes first is not promised.
