@@ -317,7 +317,6 @@ impl Vm {
             return false;
         }
         self.exiting = false;
-        self.in_finalizer = true;
         self.error = Value::NIL;
         // SAFETY: the main coroutine's frames are gone or not needed any more.
         unsafe {
