@@ -167,7 +167,11 @@ pub(super) fn process_info(scheduler: &Arc<Scheduler>, p: &mut Process) -> Resul
     } else {
         match &*slot.process.lock().unwrap_or_else(|e| e.into_inner()) {
             Some(other) => (other.vm.where_it_is(), other.vm.heap.bytes(), other.reductions),
-            None => (Vec::new(), 0, 0),
+            // Another worker runs it: what its last slice left.
+            None => {
+                let s = slot.lock();
+                (Vec::new(), s.heap_bytes, s.reductions)
+            }
         }
     };
     let t = p.vm.heap.table();

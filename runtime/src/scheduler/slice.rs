@@ -32,6 +32,11 @@ impl Scheduler {
         slot.lock().status = Status::Running;
         // A bug of ours ends the process, not the node.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.slice(&mut process)));
+        {
+            let mut s = slot.lock();
+            s.heap_bytes = process.vm.heap.bytes();
+            s.reductions = process.reductions;
+        }
         match outcome {
             Ok(Outcome::Ready) => {
                 *slot.process.lock().unwrap_or_else(|e| e.into_inner()) = Some(process);
