@@ -629,7 +629,9 @@ impl Message {
     pub fn is_string(&self, text: &[u8]) -> bool {
         match self {
             Message::Small(Small(v)) => v.as_string().is_some_and(|s| s.bytes() == text),
-            Message::Graph(g) => g.bytes.len() == text.len() + 2 && g.bytes[0] == code::STRING && g.bytes.ends_with(text),
+            Message::Graph(g) => {
+                g.bytes.len() == text.len() + 2 && g.bytes[0] == code::STRING && g.bytes.ends_with(text)
+            }
             Message::System(_) => false,
         }
     }

@@ -24,7 +24,9 @@ pub(crate) mod wire;
 mod tests;
 
 pub use freeze::{FreezeError, freeze, freeze_without_code};
-pub use graph::{Message, NotSendable, Snapshot, decode_message, encode_message, register_metatable, snapshot, thaw_snapshot};
+pub use graph::{
+    Message, NotSendable, Snapshot, decode_message, encode_message, register_metatable, snapshot, thaw_snapshot,
+};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
 
 use crate::vm::native::Native;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::value::{Kind, Value};
 use crate::vm::load::{Literals, Module};
-use crate::vm::native::{ERROR, Native, Raise, ResumeKind, Result, Step};
+use crate::vm::native::{ERROR, Native, Raise, Result, ResumeKind, Step};
 use crate::vm::{Exit, LoadMode, Vm};
 use std::sync::Arc;
 
@@ -423,7 +423,11 @@ fn damaged_bytes_are_refused_or_run_safely() {
                 let mut bad = bytes.clone();
                 // Most of the interest is past the directory.
                 for _ in 0..1 + random.next(3) {
-                    let i = if random.next(4) == 0 { random.next(bad.len()) } else { bad.len() / 2 + random.next(bad.len() / 2) };
+                    let i = if random.next(4) == 0 {
+                        random.next(bad.len())
+                    } else {
+                        bad.len() / 2 + random.next(bad.len() / 2)
+                    };
                     match random.next(5) {
                         0 => bad[i] ^= 1 << random.next(8),
                         1 => bad[i] = random.next(256) as u8,
@@ -462,11 +466,27 @@ fn look() {
         let t = unsafe { &*vm.thread };
         println!("-- {n} thread {:p} top {}", t, unsafe { t.top.offset_from(t.stack) });
         for f in t.frame_slice() {
-            println!("{:?} {:?} base {} shift {} state {:x} flags {:x} res {} fn {:?} pc {}", f.kind, f.then, unsafe { f.base.offset_from(t.stack) }, f.shift, f.state, f.flags, f.results, f.function().type_name(), f.current_pc());
-            if let Some(p) = f.proto() { let i = p.canonical().code[f.current_pc() as usize]; println!("     {:?} {} {} {}", i.opcode(), i.a(), i.b(), i.c()); }
+            println!(
+                "{:?} {:?} base {} shift {} state {:x} flags {:x} res {} fn {:?} pc {}",
+                f.kind,
+                f.then,
+                unsafe { f.base.offset_from(t.stack) },
+                f.shift,
+                f.state,
+                f.flags,
+                f.results,
+                f.function().type_name(),
+                f.current_pc()
+            );
+            if let Some(p) = f.proto() {
+                let i = p.canonical().code[f.current_pc() as usize];
+                println!("     {:?} {} {} {}", i.opcode(), i.a(), i.b(), i.c());
+            }
         }
         let e = vm.run(1);
         println!("{e:?}");
-        if answer(&mut vm, e).is_some() { break; }
+        if answer(&mut vm, e).is_some() {
+            break;
+        }
     }
 }

@@ -59,7 +59,10 @@ impl Scheduler {
             }
             Ok(Outcome::Over) => self.slice_over(&slot, false),
             Err(_) => {
-                eprintln!("rlua-actor: process {} was ended by an internal error", crate::concurrent::pid_text(slot.pid));
+                eprintln!(
+                    "rlua-actor: process {} was ended by an internal error",
+                    crate::concurrent::pid_text(slot.pid)
+                );
                 let reason = codec::Message::string(b"internal error");
                 // Its heap may be in any state: it is left as it is.
                 std::mem::forget(process);
@@ -291,11 +294,10 @@ impl Scheduler {
         };
         self.tell(slot.pid, &links, &watchers, &reason, abnormal);
         self.forget(slot);
-        if !slot.is_root && self.live.fetch_sub(1, Ordering::AcqRel) == 1 {
-            if let Some(root) = self.root() {
+        if !slot.is_root && self.live.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(root) = self.root() {
                 self.wake_from(&root, Wait::Loop);
             }
-        }
     }
     fn tell(&self, from: Pid, links: &[Pid], watchers: &[Pid], reason: &codec::Message, abnormal: bool) {
         for &watcher in watchers {
@@ -359,7 +361,7 @@ impl Scheduler {
         if n > budget.first {
             // Past the first ones: at growing distances, further apart as the budget is used up.
             let step = 1 + n / 64 + if spent > budget.bytes { n * (spent / budget.bytes.max(1)) } else { 0 };
-            if n % step != 0 {
+            if !n.is_multiple_of(step) {
                 return;
             }
         }

@@ -218,11 +218,10 @@ fn setmetatable(vm: &mut Vm) -> Result<Value> {
         Kind::Table(m) => Some(m),
         _ => return Err(vm.type_error(1, "nil or table")),
     };
-    if let Some(old) = t.metatable() {
-        if !old.get(name_value(Event::Metatable)).is_nil() {
+    if let Some(old) = t.metatable()
+        && !old.get(name_value(Event::Metatable)).is_nil() {
             return Err(vm.error("cannot change a protected metatable"));
         }
-    }
     vm.set_metatable(t, meta);
     Ok(Value::table(t))
 }
@@ -551,9 +550,8 @@ fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8], mode: LoadMode) -> Result<
 /// Reads a file for `loadfile`, `dofile` and `require`: its text without a first line that starts with `#`.
 pub fn read_source(path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
     let shown = String::from_utf8_lossy(path).into_owned();
-    let text = std::fs::read(shown.as_str()).map_err(|e| {
-        format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes()
-    })?;
+    let text = std::fs::read(shown.as_str())
+        .map_err(|e| format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes())?;
     Ok(rlua_compiler::skip_shebang(&text).to_vec())
 }
 fn load_path(vm: &mut Vm, mode: LoadMode, env: Value) -> Result<std::result::Result<Value, Vec<u8>>> {

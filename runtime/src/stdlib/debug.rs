@@ -139,8 +139,8 @@ fn getinfo(vm: &mut Vm) -> Result<Value> {
         super::field(vm, info, "ftransfer", Value::integer(0));
         super::field(vm, info, "ntransfer", Value::integer(0));
     }
-    if has(b'L') {
-        if let Some(c) = closure {
+    if has(b'L')
+        && let Some(c) = closure {
             let lines = vm.heap.table();
             let p = c.proto().canonical();
             for (i, &line) in p.lines.iter().enumerate() {
@@ -151,7 +151,6 @@ fn getinfo(vm: &mut Vm) -> Result<Value> {
             }
             super::field(vm, info, "activelines", Value::table(lines));
         }
-    }
     if has(b'f') {
         super::field(vm, info, "func", function);
     }

@@ -152,7 +152,11 @@ fn time(vm: &mut Vm) -> Result<Value> {
     let local = match Local.from_local_datetime(&naive) {
         LocalResult::Single(d) => d,
         LocalResult::Ambiguous(a, b) => {
-            if wants_dst.is_false() { b } else { a }
+            if wants_dst.is_false() {
+                b
+            } else {
+                a
+            }
         }
         LocalResult::None => match Local.from_local_datetime(&(naive + TimeDelta::hours(1))) {
             LocalResult::Single(d) | LocalResult::Ambiguous(d, _) => d - TimeDelta::hours(1),
@@ -191,7 +195,11 @@ fn date(vm: &mut Vm) -> Result<Value> {
     let Some(moment) = DateTime::<Utc>::from_timestamp(seconds, 0) else {
         return Err(vm.error("date result cannot be represented in this installation"));
     };
-    if utc { format_date(vm, format, &moment, "GMT") } else { format_date(vm, format, &moment.with_timezone(&Local), "") }
+    if utc {
+        format_date(vm, format, &moment, "GMT")
+    } else {
+        format_date(vm, format, &moment.with_timezone(&Local), "")
+    }
 }
 fn format_date<T: TimeZone>(vm: &mut Vm, format: &[u8], d: &DateTime<T>, zone: &str) -> Result<Value>
 where

@@ -201,7 +201,8 @@ impl Vm {
         match thread {
             Some(t) if t.as_ptr() != self.thread => {
                 // SAFETY: a live coroutine's frames.
-                (level < t.depth_of_frames()).then(|| FrameView { frame: unsafe { t.frame.sub(level) }, thread: t.as_ptr() })
+                (level < t.depth_of_frames())
+                    .then(|| FrameView { frame: unsafe { t.frame.sub(level) }, thread: t.as_ptr() })
             }
             _ => self.frame_at(level).map(|frame| FrameView { frame, thread: self.thread }),
         }
@@ -311,14 +312,14 @@ impl Vm {
             }
             let i = u32::try_from(n).ok().filter(|&i| i >= 1)?;
             let slot = f.base.add(i as usize - 1);
-            if let Some(p) = f.proto() {
-                if let Some(name) = p.canonical().local_name(i, f.current_pc()) {
+            if let Some(p) = f.proto()
+                && let Some(name) = p.canonical().local_name(i, f.current_pc()) {
                     return Some((name.to_vec(), slot));
                 }
-            }
             // A register in use: up to the next frame's function, or the top.
             let t = &*view.thread;
-            let (top_frame, top) = if std::ptr::eq(view.thread, self.thread) { (self.frame, self.top) } else { (t.frame, t.top) };
+            let (top_frame, top) =
+                if std::ptr::eq(view.thread, self.thread) { (self.frame, self.top) } else { (t.frame, t.top) };
             let limit = if std::ptr::eq(view.frame, top_frame) {
                 if f.proto().is_some() { t.extent_of(top_frame, top) } else { top }
             } else {

@@ -163,7 +163,11 @@ impl Vm {
     /// The metatable of strings, or nil.
     pub fn string_metatable_value(&self) -> Value {
         // SAFETY: a root.
-        if self.string_metatable.is_null() { Value::NIL } else { Value::table(unsafe { Ref::new(self.string_metatable) }) }
+        if self.string_metatable.is_null() {
+            Value::NIL
+        } else {
+            Value::table(unsafe { Ref::new(self.string_metatable) })
+        }
     }
     /// The metatable of a type other than table and userdata (`debug.setmetatable`).
     pub fn set_type_metatable(&mut self, v: Value, t: Option<Ref<Table>>) {
@@ -196,7 +200,14 @@ impl Vm {
         Value::closure(closure)
     }
     /// Compiles source text, or loads bytecode, into a function. The error is the message `load` returns.
-    pub fn load(&mut self, text: &[u8], name: &[u8], mode: LoadMode, literals: Literals, env: Value) -> Result<Value, Vec<u8>> {
+    pub fn load(
+        &mut self,
+        text: &[u8],
+        name: &[u8],
+        mode: LoadMode,
+        literals: Literals,
+        env: Value,
+    ) -> Result<Value, Vec<u8>> {
         let binary = text.first() == Some(&0x1b);
         let chunk = if binary {
             if mode == LoadMode::Text {
@@ -412,7 +423,11 @@ impl Vm {
             (*self.thread).resize_stack(&mut self.heap, slots);
             let new = (*self.thread).stack;
             let moved = |p: *mut Value| {
-                if p.is_null() { p } else { (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value }
+                if p.is_null() {
+                    p
+                } else {
+                    (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value
+                }
             };
             self.base = moved(self.base);
             self.leaf = moved(self.leaf);
