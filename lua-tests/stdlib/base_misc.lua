@@ -49,7 +49,7 @@ local has = {
   coroutine = 'close create isyieldable resume running status wrap yield',
   os = 'clock date difftime execute exit getenv remove rename setlocale time tmpname',
   io = 'close flush input lines open output popen read stderr stdin stdout tmpfile type write',
-  debug = 'gethook getinfo getlocal getmetatable getregistry getupvalue sethook setlocal setmetatable setupvalue traceback upvalueid upvaluejoin',
+  debug = 'getinfo getlocal getmetatable getregistry getupvalue setlocal setmetatable setupvalue traceback upvalueid upvaluejoin',
   _G = 'assert collectgarbage dofile error getmetatable ipairs load loadfile next pairs pcall print rawequal rawget rawlen rawset require select setmetatable tonumber tostring type warn xpcall',
 }
 for lib, names in pairs(has) do

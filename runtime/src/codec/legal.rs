@@ -134,7 +134,7 @@ pub(crate) fn check_chain(threads: &[ThreadRecord], process: &Process) -> Check 
             ensure(t.frames.iter().all(|f| f.then != Continue::Finalizer), "a finalizer is suspended")?;
         }
     }
-    ensure(finalizers == process.in_finalizer as usize, "a finalizer runs or does not")
+    ensure(finalizers == 0 || (finalizers == 1 && process.in_finalizer), "a finalizer runs or does not")
 }
 
 /// What is expected of a frame by its place.

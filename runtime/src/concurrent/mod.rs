@@ -166,8 +166,10 @@ pub fn answer(scheduler: &Arc<Scheduler>, p: &mut Process, number: u32) -> Answe
         }
         request::ISNODEALIVE => go(p, Value::FALSE),
         u32::MAX => {
-            let status = crate::stdlib::host::exit_status(&mut p.vm);
-            return Answer::Program(status);
+            if crate::stdlib::host::host(&mut p.vm).close {
+                return Answer::Exit(Message::string(b"normal"), Value::NIL);
+            }
+            return Answer::Program(crate::stdlib::host::exit_status(&mut p.vm));
         }
         _ => unreachable!("no native makes this request"),
     };

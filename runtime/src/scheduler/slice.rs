@@ -241,11 +241,15 @@ impl Scheduler {
     /// The end of an end.
     fn over(self: &Arc<Self>, p: &mut Process) -> Outcome {
         let e = p.ending.take().expect("the process is ending");
+        // What `os.exit` asked for, if it began this end.
+        let asked = crate::stdlib::host::host(&mut p.vm).exit;
         let slot = p.slot.clone();
         self.end(&slot, e.reason, e.abnormal);
         if slot.is_root {
             self.warn_never_entered();
-            self.finish(e.abnormal as i32);
+            self.finish(asked.unwrap_or(e.abnormal as i32));
+        } else if let Some(status) = asked {
+            self.finish(status);
         }
         Outcome::Over
     }
@@ -332,7 +336,7 @@ impl Scheduler {
     }
     /// An uncaught error on standard error.
     fn report(&self, p: &mut Process, error: Value) {
-        let text = p.vm.error_text(error);
+        let text = p.vm.shown_text(error);
         let text = p.vm.traceback(None, Some(&text), 0);
         let text = String::from_utf8_lossy(&text).into_owned();
         self.flush_output(p);

@@ -375,6 +375,8 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
     if state != 0 {
         // A full collection was run; then the finalizers, then 0.
         return match run_finalizers(vm, 1)? {
+            // Register 0 says that it was a step.
+            Step::Return(_) if matches!(vm.arg(0).kind(), Kind::Boolean(false)) => vm.return_one(Value::TRUE),
             Step::Return(_) => vm.return_one(Value::integer(0)),
             Step::Call { function, results, catch, .. } => Ok(Step::Call { function, results, next: 1, catch }),
             other => Ok(other),
@@ -389,8 +391,8 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
         b"count" => Value::float(vm.heap.bytes() as f64 / 1024.0),
         b"step" => {
             // A step is a whole collection here, so it always ends a cycle.
-            vm.set_arg(0, Value::NIL);
-            return Ok(Step::Collect(STEP));
+            vm.set_arg(0, Value::FALSE);
+            return Ok(Step::Collect(1));
         }
         b"isrunning" => Value::boolean(!vm.heap.is_stopped()),
         b"stop" => {
@@ -426,9 +428,6 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
     };
     vm.return_one(result)
 }
-/// State of `collectgarbage("step")` after its collection.
-const STEP: u32 = 1;
-
 fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
     if state & ERROR != 0 {
         let v = vm.arg(vm.count() - 1);
@@ -438,6 +437,7 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
         }
     }
     vm.truncate(1);
+    vm.in_finalizer = true;
     while let Some(object) = vm.heap.take_finalizable() {
         let mm = vm.metamethod(object, Event::Gc);
         if mm.is_function() {
@@ -447,6 +447,7 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
             return Ok(Step::Call { function, results: 0, next: 1, catch: true });
         }
     }
+    vm.in_finalizer = false;
     Ok(Step::Return(0))
 }
 

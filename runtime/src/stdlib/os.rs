@@ -52,7 +52,10 @@ fn exit(vm: &mut Vm, _: u32) -> Result<Step> {
         Kind::Boolean(false) => 1,
         _ => vm.check_integer(0)? as i32 & 0xff,
     };
-    super::host::host(vm).exit = Some(status);
+    let close = !vm.arg(1).is_false();
+    let host = super::host::host(vm);
+    host.exit = Some(status);
+    host.close = close;
     Ok(Step::Request(u32::MAX))
 }
 fn execute(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -95,7 +98,8 @@ fn rename(vm: &mut Vm, _: u32) -> Result<Step> {
     let (from, to) = (path_argument(vm, 0)?, path_argument(vm, 1)?);
     match std::fs::rename(&from, &to) {
         Ok(()) => vm.return_one(Value::TRUE),
-        Err(e) => super::io::push_failure(vm, Some(&from), &e),
+        // As the reference, which names neither file here.
+        Err(e) => super::io::push_failure(vm, None, &e),
     }
 }
 fn tmpname(vm: &mut Vm) -> Result<Value> {

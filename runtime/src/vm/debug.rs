@@ -240,12 +240,20 @@ impl Vm {
             text.push(b'\n');
         }
         text.extend_from_slice(b"stack traceback:");
-        let mut total = level;
-        while self.frame_view(thread, total).is_some() {
-            total += 1;
-        }
+        let other = thread.filter(|t| t.as_ptr() != self.thread);
+        let frames = match other {
+            Some(t) => t.depth_of_frames(),
+            None => self.frame_count() + !self.leaf.is_null() as usize,
+        };
+        // The main coroutine was called from outside.
+        let outside = other.map_or(self.thread, Ref::as_ptr) == self.main;
+        let total = frames + outside as usize;
         let mut i = level;
-        while let Some(view) = self.frame_view(thread, i) {
+        while i < total {
+            let Some(view) = self.frame_view(thread, i) else {
+                text.extend_from_slice(b"\n\t[C]: in ?");
+                break;
+            };
             if total - level > 22 && i == level + 10 {
                 let skipped = total - level - 21;
                 text.extend_from_slice(format!("\n\t...\t(skipping {skipped} levels)").as_bytes());

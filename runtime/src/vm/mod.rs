@@ -328,6 +328,7 @@ impl Vm {
             return false;
         }
         self.exiting = false;
+        self.in_finalizer = true;
         self.error = Value::NIL;
         // SAFETY: the main coroutine's frames are gone or not needed any more.
         unsafe {
@@ -341,6 +342,55 @@ impl Vm {
         }
         self.start(Value::native(run), &[]);
         true
+    }
+    /// The text of an error value for a report: what its `__tostring` makes of it, within a bound of reductions.
+    pub fn shown_text(&mut self, v: Value) -> Vec<u8> {
+        let mm = self.metamethod(v, metamethod::Event::ToString);
+        if !v.is_string() && mm.is_function() {
+            if let Some(s) = self.call_aside(mm, &[v]).and_then(|r| r.as_string()) {
+                return s.bytes().to_vec();
+            }
+        }
+        self.error_text(v)
+    }
+    /// Calls a function while the process has failed and its frames are kept; its first result. It may not ask its
+    /// surroundings for anything, and is given up after a million reductions.
+    fn call_aside(&mut self, f: Value, arguments: &[Value]) -> Option<Value> {
+        self.save_thread();
+        let (main, thread, error) = (self.main, self.thread, self.error);
+        let registry = self.registry();
+        // SAFETY: both are live; the registry keeps them so while another coroutine is the main one.
+        let kept = unsafe { [Value::thread(Ref::new(main)), Value::thread(Ref::new(thread)), error] };
+        for (i, v) in kept.into_iter().enumerate() {
+            registry.set_integer(&mut self.heap, i as i64 + 1, v).expect("a small integer is a key");
+        }
+        let aside = self.new_coroutine(f).as_ptr();
+        // SAFETY: a fresh coroutine of this heap, then the one that was running.
+        unsafe {
+            (*aside).status = Status::Running;
+            self.main = aside;
+            self.load_thread(aside);
+            self.start(f, arguments);
+            let mut result = None;
+            for _ in 0..100 {
+                match self.run(10_000) {
+                    Exit::Preempted => {}
+                    Exit::Finished => {
+                        result = self.results().first().copied();
+                        break;
+                    }
+                    Exit::Failed | Exit::Request(_) => break,
+                }
+            }
+            self.save_thread();
+            self.main = main;
+            self.load_thread(thread);
+            self.error = error;
+            for i in 1..=3 {
+                registry.set_integer(&mut self.heap, i, Value::NIL).expect("a small integer is a key");
+            }
+            result
+        }
     }
     /// Runs a whole collection now. Only between instructions, when no native holds a value.
     pub(crate) fn collect_garbage(&mut self) {
