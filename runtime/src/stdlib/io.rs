@@ -414,7 +414,7 @@ fn default_file(vm: &mut Vm, default: Default) -> Result<Step> {
             let mode: &[u8] = if default == Default::Input { b"r" } else { b"w" };
             match open_path(&path, mode) {
                 Ok(stream) => add_file(vm, stream),
-                Err(e) => return Err(vm.error(format!("{path}: {}", reason(&e)))),
+                Err(e) => return Err(vm.error(format!("cannot open file '{path}' ({})", reason(&e)))),
             }
         } else {
             file_argument(vm, 0)?
@@ -433,7 +433,10 @@ fn write(vm: &mut Vm, default: Default) -> Result<Step> {
     for i in first..vm.count() {
         let v = vm.arg(i);
         if v.is_number() {
-            text.extend_from_slice(number::number_text(v).as_bytes());
+            // As C's printf: a float that is whole has no point here.
+            let number = number::number_text(v);
+            let bytes = number.as_bytes();
+            text.extend_from_slice(bytes.strip_suffix(b".0").unwrap_or(bytes));
         } else {
             text.extend_from_slice(vm.check_string(i)?.bytes());
         }
@@ -732,7 +735,7 @@ fn io_lines(vm: &mut Vm, _: u32) -> Result<Step> {
     let path = String::from_utf8_lossy(vm.check_string(0)?.bytes()).into_owned();
     let file = match open_path(&path, b"r") {
         Ok(stream) => Value::userdata(add_file(vm, stream)),
-        Err(e) => return Err(vm.error(format!("{path}: {}", reason(&e)))),
+        Err(e) => return Err(vm.error(format!("cannot open file '{path}' ({})", reason(&e)))),
     };
     let f = make_lines(vm, file, 1, true)?;
     vm.push(f);

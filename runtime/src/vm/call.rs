@@ -344,6 +344,9 @@ impl Vm {
                 0 => {}
                 1 => *to = if n > 0 { *first } else { Value::NIL },
                 -1 => {
+                    if n > 64 {
+                        self.fuel -= n as i64 / 16;
+                    }
                     for i in 0..n {
                         *to.add(i) = *first.add(i);
                     }
@@ -366,6 +369,11 @@ impl Vm {
 
     unsafe fn do_native(&mut self) -> Act {
         unsafe {
+            if self.fuel < 0 {
+                // Natives that call each other must let others run, too.
+                self.left = Left::Safepoint;
+                return Act::Leave;
+            }
             let f = &mut *self.frame;
             self.base = f.base;
             let state = f.state;

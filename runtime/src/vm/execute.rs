@@ -1704,12 +1704,13 @@ unsafe fn for_prepare(vm: &mut Vm, a: *mut Value) -> Result<bool, super::native:
     }
 }
 impl Vm {
-    /// `Ok` an integer, `Err` a float; none if it is no number. Strings do not count in loops.
+    /// `Ok` an integer, `Err` a float; none if it is no number.
     fn loop_number(&self, v: Value) -> Option<Result<i64, f64>> {
         match v.tag {
             tag::INT => Some(Ok(v.bits as i64)),
             tag::FLOAT => Some(Err(f64::from_bits(v.bits))),
-            _ => None,
+            // A numeral counts as a float here, as in the reference.
+            _ => self.to_number(v)?.number_as_float().map(Err),
         }
     }
     fn for_type_error(&mut self, what: &str, v: Value) -> super::native::Raise {

@@ -213,7 +213,11 @@ impl Vm {
             if mode == LoadMode::Text {
                 return Err(b"attempt to load a binary chunk (mode is 't')".to_vec());
             }
-            let mut message = rlua_compiler::short_source(name);
+            let mut message = match name.first() {
+                Some(b'@' | b'=') => name[1..].to_vec(),
+                Some(0x1b) => b"binary string".to_vec(),
+                _ => name.to_vec(),
+            };
             rlua_compiler::undump(text).map_err(|e| {
                 message.extend_from_slice(format!(": {e}").as_bytes());
                 message

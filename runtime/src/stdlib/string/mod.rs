@@ -173,7 +173,7 @@ fn rep(vm: &mut Vm) -> Result<Value> {
     let (l, d) = (s.bytes().len(), separator.map_or(0, |d| d.bytes().len()));
     let total = (l as u128 + d as u128) * n as u128 - d as u128;
     if total >= MAX_STRING as u128 {
-        return Err(vm.error_plain("resulting string too large"));
+        return Err(too_large(vm));
     }
     vm.charge(total as usize / 256);
     let (s, total) = (s.bytes(), total as usize);
