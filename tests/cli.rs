@@ -303,8 +303,9 @@ fn huge_strings_and_tables() {
     let out = ok(
         "print(pcall(string.rep, 'x', 1 << 60)) print(pcall(string.rep, 'abc', math.maxinteger))
          print(pcall(table.unpack, {}, 1, 1e7)) print(pcall(table.concat, {}, 'x', 1, 1 << 50))
-         print(pcall(string.format, '%99999d', 1)) print(pcall(select, '#', table.unpack({}, 1, 1e6 + 1)))
-         print(pcall(string.char, table.unpack({}, 1, 1e6 + 1)))",
+         print(pcall(string.format, '%99999d', 1))
+         print(pcall(function() return select('#', table.unpack({}, 1, 1e6 + 1)) end))
+         print(pcall(function() return ('x'):byte(1, -1), table.unpack({}, 1, 1e6) end))",
     );
     assert_eq!(out.lines().filter(|l| l.starts_with("false\t")).count(), 7, "{out}");
 }
@@ -316,7 +317,7 @@ fn small_system_stack() {
         "local function f(n) if n == 0 then return 0 end return coroutine.wrap(f)(n - 1) end print(pcall(f, 190))",
         "print(load(('('):rep(1000000)))",
         "print(load('return ' .. ('-'):rep(190) .. '1'))",
-        "print(pcall(string.rep('a', 200000).find, string.rep('a', 200000), string.rep('a?', 20000) .. 'b'))",
+        "print(#string.match(string.rep('a', 200000), string.rep('a?', 20000)))",
         "local t = {} for i = 1, 50000 do t = { t } end t = nil collectgarbage()",
         "local c = require 'concurrent' local t = {} for i = 1, 50000 do t = { t } end c.send(c.self(), t) c.receive()",
         "local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k + 1] end print(pcall(function() return t[1] end))",
@@ -348,7 +349,7 @@ fn an_endless_loop_holds_nobody_up() {
               local me = concurrent.self()
               local echo = concurrent.spawn(function() while true do local m = concurrent.receive() concurrent.send(me, m) end end)
               for i = 1, 20 do concurrent.send(echo, i) assert(concurrent.receive() == i) concurrent.sleep(1) end
-              for _, pid in ipairs(loops) do concurrent.monitor(pid) concurrent.exit(pid, 'kill') end
+              for _, pid in ipairs(loops) do concurrent.monitor(pid) concurrent.kill(pid) end
               for _ in ipairs(loops) do local m = concurrent.receive(10000) assert(m and m.signal == 'DOWN', 'no signal') end
               print 'over'",
         );
