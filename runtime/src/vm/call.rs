@@ -8,6 +8,8 @@
 //! Errors: [`Act::Raise`] looks for the nearest native that catches (`pcall`), calls a message handler on top of the
 //! failing frames if there is one, pops the frames, runs `__close` handlers one by one, and enters the catcher again.
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
+
 use super::arith::ArithError;
 use super::error::Operand;
 use super::metamethod::{Event, fast};
@@ -1304,17 +1306,19 @@ impl Vm {
     pub fn set_metatable(&mut self, t: Ref<Table>, meta: Option<Ref<Table>>) {
         t.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
         if let Some(m) = meta
-            && !fast(m.as_ptr(), Event::Gc).is_nil() {
-                self.heap.set_finalizable(t.as_ptr().cast::<Header>());
-            }
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(t.as_ptr().cast::<Header>());
+        }
     }
     /// Sets a userdata's metatable; as [`Vm::set_metatable`].
     pub fn set_userdata_metatable(&mut self, u: Ref<crate::value::Userdata>, meta: Option<Ref<Table>>) {
         u.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
         if let Some(m) = meta
-            && !fast(m.as_ptr(), Event::Gc).is_nil() {
-                self.heap.set_finalizable(u.as_ptr().cast::<Header>());
-            }
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(u.as_ptr().cast::<Header>());
+        }
     }
 }
 

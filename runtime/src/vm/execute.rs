@@ -14,6 +14,8 @@
 //! SAFETY of every handler: the code was made by the compiler or passed the verifier, so registers, constants, upvalues
 //! and jumps are in range, and the frame's registers lie in the stack.
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "the safety argument of all handlers is in the header")]
+
 use super::call::Act;
 use super::error::Operand;
 use super::load::Proto;
@@ -1854,9 +1856,18 @@ unsafe extern "C-unwind" fn op_vararg(
 slow! { vararg_overflow(i, pc, base, vm, k, t) {
     (*vm).stack_overflow()
 } }
-slow! { op_extraarg(i, pc, base, vm, k, t) {
+/// Never executed: the instruction before an EXTRAARG passes over it.
+#[cold]
+unsafe extern "C-unwind" fn op_extraarg(
+    _i: u64,
+    _pc: *const u64,
+    _base: *mut Value,
+    _vm: *mut Vm,
+    _k: *const Value,
+    _t: *const Handlers,
+) -> Flow {
     unreachable!("an EXTRAARG is passed over by the instruction before it")
-} }
+}
 
 // Safepoints.
 
