@@ -18,7 +18,6 @@ raises('register'); raises('register', 12); raises('register', 'n', 12); raises(
 raises('whereis'); raises('whereis', 12)
 raises('isprocessalive'); raises('isprocessalive', 12)
 raises('setoption'); raises('setoption', 'tick', 'x'); raises('getoption', 12)
-raises('setcookie'); raises('setcookie', ''); raises('setcookie', 12)
 raises('metatable'); raises('metatable', 'x', 12)
 raises('processinfo'); raises('processinfo', 12)
 

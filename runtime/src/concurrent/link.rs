@@ -152,7 +152,7 @@ pub(super) fn demonitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<A
 pub(super) fn process_info(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
     let Some(slot) = slot_argument(scheduler, p, 0)? else { return go(p, Value::NIL) };
     let own = slot.pid == p.slot.pid;
-    let (status, messages, links, watchers, names) = {
+    let (status, messages, links, watching, names) = {
         let s = slot.lock();
         let status = match s.status {
             Status::Dead => return go(p, Value::NIL),
@@ -160,7 +160,7 @@ pub(super) fn process_info(scheduler: &Arc<Scheduler>, p: &mut Process) -> Resul
             Status::Running => "running",
             Status::Waiting(_) => "waiting",
         };
-        (status, s.messages, s.links.clone(), s.watchers.clone(), s.names.first().cloned())
+        (status, s.messages, s.links.clone(), s.watching.clone(), s.names.first().cloned())
     };
     let (place, bytes, reductions) = if own {
         (p.vm.where_it_is(), p.vm.heap.bytes(), p.reductions)
@@ -172,9 +172,9 @@ pub(super) fn process_info(scheduler: &Arc<Scheduler>, p: &mut Process) -> Resul
     };
     let t = p.vm.heap.table();
     let links: Vec<Value> = links.into_iter().map(Value::pid).collect();
-    let watchers: Vec<Value> = watchers.into_iter().map(Value::pid).collect();
+    let watching: Vec<Value> = watching.into_iter().map(Value::pid).collect();
     let links = super::array(p, &links);
-    let watchers = super::array(p, &watchers);
+    let watching = super::array(p, &watching);
     let (function, line) = split_place(&place);
     let heap = &mut p.vm.heap;
     let name = names.map_or(Value::NIL, |n| heap.string(&n));
@@ -186,7 +186,7 @@ pub(super) fn process_info(scheduler: &Arc<Scheduler>, p: &mut Process) -> Resul
         ("line", line.map_or(Value::NIL, Value::integer)),
         ("mailbox", Value::integer(messages as i64)),
         ("links", links),
-        ("monitors", watchers),
+        ("monitors", watching),
         ("heap", Value::integer(bytes as i64)),
         ("reductions", Value::integer(reductions as i64)),
         ("parent", if slot.is_root { Value::NIL } else { Value::pid(slot.parent) }),

@@ -200,10 +200,9 @@ fn fields_match(pattern: Ref<Table>, v: Value) -> bool {
 }
 
 pub(super) fn register_metatable(p: &mut Process) -> Result<Answer> {
-    let name = p.vm.check_string(0)?;
-    let name_value = p.vm.arg(0);
-    let _ = name;
+    super::name_argument(p, 0)?;
+    let name = p.vm.arg(0);
     let t = p.vm.check_table(1)?;
-    codec::register_metatable(&mut p.vm, name_value, t);
+    codec::register_metatable(&mut p.vm, name, t);
     go(p, Value::table(t))
 }

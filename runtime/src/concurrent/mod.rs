@@ -18,7 +18,7 @@ use crate::codec::Message;
 use crate::process::options::{KEYS, Setting};
 use crate::process::{Process, Slot, Wait};
 use crate::scheduler::Scheduler;
-use crate::value::{Kind, Pid, Value};
+use crate::value::{Kind, Pid, Ref, Str, Value};
 use crate::vm::Vm;
 use crate::vm::native::{Native, Raise, Result, Step};
 use std::sync::Arc;
@@ -226,6 +226,13 @@ fn process_argument(scheduler: &Scheduler, p: &mut Process, i: usize) -> Result<
 /// The slot of the process that an argument names.
 fn slot_argument(scheduler: &Scheduler, p: &mut Process, i: usize) -> Result<Option<Arc<Slot>>> {
     Ok(process_argument(scheduler, p, i)?.and_then(|pid| scheduler.find(pid)))
+}
+/// A name: a string, and no number.
+fn name_argument(p: &mut Process, i: usize) -> Result<Ref<Str>> {
+    match p.vm.arg(i).as_string() {
+        Some(s) => Ok(s),
+        None => Err(p.vm.type_error(i, "string")),
+    }
 }
 /// A time in milliseconds.
 fn time_argument(p: &mut Process, i: usize) -> Result<f64> {

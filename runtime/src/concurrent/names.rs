@@ -10,7 +10,7 @@ use crate::vm::native::Result;
 use std::sync::Arc;
 
 pub(super) fn register(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let name = p.vm.check_string(0)?;
+    let name = super::name_argument(p, 0)?;
     let name: Arc<[u8]> = name.bytes().into();
     let slot = if p.vm.arg(1).is_nil() {
         Some(p.slot.clone())
@@ -40,7 +40,7 @@ pub(super) fn unregister(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<
     let names: Vec<Arc<[u8]>> = if p.vm.arg(0).is_nil() {
         p.slot.lock().names.clone()
     } else {
-        vec![p.vm.check_string(0)?.bytes().into()]
+        vec![super::name_argument(p, 0)?.bytes().into()]
     };
     let mut any = false;
     for name in names {

@@ -38,7 +38,7 @@ impl Process {
         match crate::codec::encode_message(&mut self.vm, reason) {
             Ok(m) => m,
             Err(_) => {
-                let text = self.vm.error_text(reason);
+                let text = crate::stdlib::string::basic_text(&mut self.vm, reason);
                 Message::string(&text)
             }
         }

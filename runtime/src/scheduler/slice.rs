@@ -360,6 +360,8 @@ impl Scheduler {
         }
         let bytes = match codec::freeze(&mut p.vm) {
             Ok(bytes) => bytes,
+            // Nothing is left of it that could be frozen.
+            Err(codec::FreezeError::Ended) => return,
             Err(e) => panic!("freeze mode: {e}"),
         };
         self.frozen_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);

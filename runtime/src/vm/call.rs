@@ -499,38 +499,34 @@ impl Vm {
     unsafe fn unwind_to_catcher(&mut self) -> Act {
         unsafe {
             let frames = (*self.thread).frames;
-            while self.frame >= frames {
+            let mut catcher = self.frame;
+            if !self.exiting {
+                while catcher >= frames && (*catcher).flags & (flags::CATCH | flags::UNWINDING) == 0 {
+                    catcher = catcher.wrapping_sub(1);
+                }
+            }
+            let found = catcher >= frames && !self.exiting;
+            if !found && !self.exiting && !(*self.thread).closing {
+                // The frames stay, for the traceback.
+                return self.coroutine_failed();
+            }
+            loop {
+                if self.frame < frames {
+                    // No frame is left: the coroutine or the whole process is being closed.
+                    (*self.thread).failed |= (*self.thread).closing;
+                    return Act::Unwind;
+                }
                 let f = &mut *self.frame;
                 if f.flags & flags::NO_YIELD != 0 {
                     f.flags &= !flags::NO_YIELD;
                     (*self.thread).no_yield -= 1;
                 }
-                if f.flags & (flags::CATCH | flags::UNWINDING) != 0 && !self.exiting {
+                if found && self.frame == catcher {
                     f.flags = (f.flags & !(flags::CATCH | flags::HANDLER)) | flags::UNWINDING;
                     return Act::Unwind;
                 }
-                if self.exiting || (*self.thread).closing {
-                    self.frame = self.frame.sub(1);
-                    continue;
-                }
-                // No catcher below? Then the frames stay, for the traceback.
-                let mut g = self.frame;
-                while g >= frames && (*g).flags & (flags::CATCH | flags::UNWINDING) == 0 {
-                    g = g.sub(1);
-                }
-                if g < frames {
-                    return self.coroutine_failed();
-                }
-                self.frame = self.frame.sub(1);
+                self.frame = self.frame.wrapping_sub(1);
             }
-            if (*self.thread).closing {
-                (*self.thread).failed = true;
-                return Act::Unwind;
-            }
-            if self.exiting {
-                return Act::Unwind;
-            }
-            self.coroutine_failed()
         }
     }
     /// Calls the next `__close` handler of the frames that were popped, or tells the catcher.
