@@ -346,23 +346,6 @@ impl Heap {
         };
         (walk(self.finalizable), walk(self.to_finalize))
     }
-    /// Queues an object's finalizer at the end of the line; for the codec.
-    pub(crate) fn queue_finalizer(&mut self, v: Value) {
-        debug_assert!(v.tag & tag::HEAP_BIT != 0);
-        self.set_finalizable(v.bits as *mut Header);
-        // SAFETY: the object is now the first of `finalizable`; list surgery over live objects.
-        unsafe {
-            let o = self.finalizable;
-            debug_assert_eq!(o as u64, v.bits);
-            self.finalizable = (*o).next.get();
-            (*o).next.set(std::ptr::null_mut());
-            let mut last: *mut *mut Header = &mut self.to_finalize;
-            while !(*last).is_null() {
-                last = (**last).next.as_ptr();
-            }
-            *last = o;
-        }
-    }
 }
 
 /// Whether a heap object was not reached.
