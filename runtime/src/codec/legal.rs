@@ -177,12 +177,11 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
     for f in &t.frames {
         ensure(f.base > f.shift as usize && f.base <= slots.len(), "a frame's registers are in the stack")?;
     }
+    for pair in t.frames.windows(2) {
+        ensure(pair[1].function_slot() >= pair[0].base, "a frame is above its caller's registers")?;
+    }
+    check_first(t, &t.frames[0], process)?;
     for (i, f) in t.frames.iter().enumerate() {
-        let below = i.checked_sub(1).map(|i| &t.frames[i]);
-        match below {
-            Some(b) => ensure(f.function_slot() >= b.base, "a frame is above its caller's registers")?,
-            None => check_first(t, f, process)?,
-        }
         ensure(f.results >= -1 && f.results <= 254, "too many results are wanted")?;
         let role = match t.frames.get(i + 1) {
             Some(next) => match next.then {
