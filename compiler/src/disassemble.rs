@@ -23,17 +23,8 @@ pub fn disassemble(chunk: &Chunk) -> String {
     out
 }
 
-fn write_prototype(
-    out: &mut String,
-    chunk: &Chunk,
-    index: usize,
-    prototype: &Prototype,
-) -> std::fmt::Result {
-    let kind = if prototype.line_defined == 0 {
-        "main"
-    } else {
-        "function"
-    };
+fn write_prototype(out: &mut String, chunk: &Chunk, index: usize, prototype: &Prototype) -> std::fmt::Result {
+    let kind = if prototype.line_defined == 0 { "main" } else { "function" };
     let name = String::from_utf8_lossy(&short_source(&chunk.name)).into_owned();
     writeln!(
         out,
@@ -54,21 +45,12 @@ fn write_prototype(
         prototype.nested.len()
     )?;
     for (pc, &i) in prototype.code.iter().enumerate() {
-        let line = prototype
-            .lines
-            .get(pc)
-            .map_or("-".to_string(), u32::to_string);
+        let line = prototype.lines.get(pc).map_or("-".to_string(), u32::to_string);
         let Some(op) = i.checked_opcode() else {
             writeln!(out, "\t{}\t[{line}]\t?{:#010x}", pc + 1, i.0)?;
             continue;
         };
-        write!(
-            out,
-            "\t{}\t[{line}]\t{:<10}\t{}",
-            pc + 1,
-            op.name(),
-            operands(op, i)
-        )?;
+        write!(out, "\t{}\t[{line}]\t{:<10}\t{}", pc + 1, op.name(), operands(op, i))?;
         let comment = comment(prototype, pc, op, i);
         if comment.is_empty() {
             writeln!(out)?;
@@ -90,26 +72,12 @@ fn write_prototype(
     writeln!(out, "locals ({}):", prototype.locals.len())?;
     for (index, local) in prototype.locals.iter().enumerate() {
         let name = String::from_utf8_lossy(&local.name);
-        writeln!(
-            out,
-            "\t{index}\t{name}\t{}\t{}",
-            u64::from(local.start_pc) + 1,
-            u64::from(local.end_pc) + 1
-        )?;
+        writeln!(out, "\t{index}\t{name}\t{}\t{}", u64::from(local.start_pc) + 1, u64::from(local.end_pc) + 1)?;
     }
     writeln!(out, "upvalues ({}):", prototype.upvalues.len())?;
     for (index, upvalue) in prototype.upvalues.iter().enumerate() {
-        let name = if upvalue.name.is_empty() {
-            "-".into()
-        } else {
-            String::from_utf8_lossy(&upvalue.name)
-        };
-        writeln!(
-            out,
-            "\t{index}\t{name}\t{}\t{}",
-            u8::from(upvalue.in_stack),
-            upvalue.index
-        )?;
+        let name = if upvalue.name.is_empty() { "-".into() } else { String::from_utf8_lossy(&upvalue.name) };
+        writeln!(out, "\t{index}\t{name}\t{}\t{}", u8::from(upvalue.in_stack), upvalue.index)?;
     }
     Ok(())
 }
@@ -120,26 +88,11 @@ fn operands(op: Opcode, i: Instruction) -> String {
     let (a, b, c) = (i.a(), i.b(), i.c());
     let k = if i.k() { "k" } else { "" };
     match op {
-        O::LoadFalse
-        | O::LFalseSkip
-        | O::LoadTrue
-        | O::LoadKX
-        | O::Close
-        | O::Tbc
-        | O::Return1
-        | O::VarArgPrep => {
+        O::LoadFalse | O::LFalseSkip | O::LoadTrue | O::LoadKX | O::Close | O::Tbc | O::Return1 | O::VarArgPrep => {
             format!("{a}")
         }
         O::Return0 => String::new(),
-        O::Move
-        | O::LoadNil
-        | O::GetUpval
-        | O::SetUpval
-        | O::Unm
-        | O::BNot
-        | O::Not
-        | O::Len
-        | O::Concat => {
+        O::Move | O::LoadNil | O::GetUpval | O::SetUpval | O::Unm | O::BNot | O::Not | O::Len | O::Concat => {
             format!("{a} {b}")
         }
         O::VarArg | O::TForCall => format!("{a} {c}"),
@@ -160,32 +113,18 @@ fn operands(op: Opcode, i: Instruction) -> String {
 
 fn comment(prototype: &Prototype, pc: usize, op: Opcode, i: Instruction) -> String {
     use Opcode as O;
-    let constant = |index: u32| {
-        prototype
-            .constants
-            .get(index as usize)
-            .map_or("?".to_string(), constant_text)
-    };
+    let constant = |index: u32| prototype.constants.get(index as usize).map_or("?".to_string(), constant_text);
     let upvalue = |index: u32| match prototype.upvalues.get(index as usize) {
-        Some(upvalue) if !upvalue.name.is_empty() => {
-            String::from_utf8_lossy(&upvalue.name).into_owned()
-        }
+        Some(upvalue) if !upvalue.name.is_empty() => String::from_utf8_lossy(&upvalue.name).into_owned(),
         _ => "-".to_string(),
     };
     let stored = || {
-        if i.k() {
-            format!(" {}", constant(i.c()))
-        } else {
-            String::new()
-        }
+        if i.k() { format!(" {}", constant(i.c())) } else { String::new() }
     };
     let target = |distance: i64| format!("to {}", pc as i64 + 2 + distance);
     match op {
         O::LoadK => constant(i.bx()),
-        O::LoadKX => prototype
-            .code
-            .get(pc + 1)
-            .map_or(String::new(), |extra| constant(extra.ax_arg())),
+        O::LoadKX => prototype.code.get(pc + 1).map_or(String::new(), |extra| constant(extra.ax_arg())),
         O::GetUpval | O::SetUpval => upvalue(i.b()),
         O::GetTabUp => format!("{} {}", upvalue(i.b()), constant(i.c())),
         O::GetField => constant(i.c()),
@@ -193,16 +132,9 @@ fn comment(prototype: &Prototype, pc: usize, op: Opcode, i: Instruction) -> Stri
         O::SetField => format!("{}{}", constant(i.b()), stored()),
         O::SetTable | O::SetI | O::Self_ => stored().trim_start().to_string(),
         O::EqK => constant(i.b()),
-        O::AddK
-        | O::SubK
-        | O::MulK
-        | O::ModK
-        | O::PowK
-        | O::DivK
-        | O::IDivK
-        | O::BAndK
-        | O::BOrK
-        | O::BXorK => constant(i.c()),
+        O::AddK | O::SubK | O::MulK | O::ModK | O::PowK | O::DivK | O::IDivK | O::BAndK | O::BOrK | O::BXorK => {
+            constant(i.c())
+        }
         O::Jmp => target(i.sj_arg().into()),
         O::ForLoop | O::TForLoop => target(-i64::from(i.bx())),
         O::ForPrep => target(i64::from(i.bx()) + 1),

@@ -53,20 +53,13 @@ impl std::error::Error for LoadError {}
 pub fn dump(chunk: &Chunk, strip: bool) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.push(VERSION);
-    let encoded = if strip {
-        postcard::to_allocvec(&stripped(chunk))
-    } else {
-        postcard::to_allocvec(chunk)
-    };
+    let encoded = if strip { postcard::to_allocvec(&stripped(chunk)) } else { postcard::to_allocvec(chunk) };
     bytes.extend_from_slice(&encoded.expect("encoding plain data into a vector cannot fail"));
     bytes
 }
 
 fn stripped(chunk: &Chunk) -> Chunk {
-    let mut chunk = Chunk {
-        name: b"=?"[..].into(),
-        prototypes: chunk.prototypes.clone(),
-    };
+    let mut chunk = Chunk { name: b"=?"[..].into(), prototypes: chunk.prototypes.clone() };
     for prototype in &mut chunk.prototypes {
         prototype.lines = Vec::new();
         prototype.locals = Vec::new();
@@ -90,11 +83,10 @@ pub fn undump(bytes: &[u8]) -> Result<Chunk, LoadError> {
         return Err(LoadError::VersionMismatch);
     }
     // serde grows a vector from a bounded size, not from the length that the bytes claim.
-    let (chunk, rest): (Chunk, _) =
-        postcard::take_from_bytes(encoded).map_err(|error| match error {
-            postcard::Error::DeserializeUnexpectedEnd => LoadError::Truncated,
-            _ => LoadError::BadFormat,
-        })?;
+    let (chunk, rest): (Chunk, _) = postcard::take_from_bytes(encoded).map_err(|error| match error {
+        postcard::Error::DeserializeUnexpectedEnd => LoadError::Truncated,
+        _ => LoadError::BadFormat,
+    })?;
     if !rest.is_empty() {
         return Err(LoadError::BadFormat);
     }
@@ -125,8 +117,5 @@ pub fn extract(chunk: &Chunk, index: u32) -> Option<Chunk> {
         prototypes[next].nested = (first..first + nested.len() as u32).collect();
         next += 1;
     }
-    Some(Chunk {
-        name: chunk.name.clone(),
-        prototypes,
-    })
+    Some(Chunk { name: chunk.name.clone(), prototypes })
 }

@@ -58,10 +58,7 @@ pub fn short_source(name: &[u8]) -> Vec<u8> {
         }
         _ => {
             let room = SHORT_SOURCE_SIZE - br#"[string "..."]"#.len() - 1;
-            let end = name
-                .iter()
-                .position(|&b| b == b'\n' || b == 0)
-                .filter(|&i| name[i] == b'\n');
+            let end = name.iter().position(|&b| b == b'\n' || b == 0).filter(|&i| name[i] == b'\n');
             out.extend_from_slice(br#"[string ""#);
             if end.is_none() && name.len() < room {
                 out.extend_from_slice(name);

@@ -38,10 +38,7 @@ pub(crate) struct Names {
 
 impl Names {
     fn new() -> Self {
-        let mut names = Names {
-            numbers: HashMap::new(),
-            texts: Vec::new(),
-        };
+        let mut names = Names { numbers: HashMap::new(), texts: Vec::new() };
         for text in ["_ENV", "break", "self", "(for state)"] {
             names.intern(text.as_bytes());
         }
@@ -220,12 +217,7 @@ impl<'s> Lexer<'s> {
             raw: Raw::lexer(source),
             source,
             short_name,
-            current: Placed {
-                token: Token::End,
-                start: 0,
-                end: 0,
-                column: 1,
-            },
+            current: Placed { token: Token::End, start: 0, end: 0, column: 1 },
             ahead: None,
             line: 1,
             last_line: 1,
@@ -272,21 +264,11 @@ impl<'s> Lexer<'s> {
             Token::String(name) => {
                 // The reference quotes its buffer: delimiters, and between them the value of the string.
                 let delimiter = match source.first() {
-                    Some(b'[') => source[1..]
-                        .iter()
-                        .position(|&b| b == b'[')
-                        .map_or(0, |i| i + 2),
+                    Some(b'[') => source[1..].iter().position(|&b| b == b'[').map_or(0, |i| i + 2),
                     _ => 1,
                 };
                 let value = self.names.text(name);
-                text(
-                    &[
-                        &source[..delimiter],
-                        value,
-                        &source[source.len() - delimiter..],
-                    ]
-                    .concat(),
-                )
+                text(&[&source[..delimiter], value, &source[source.len() - delimiter..]].concat())
             }
             Token::Byte(0) => return self.error(what), // where the reference takes it for no token
             token => token.describe(),
@@ -301,46 +283,25 @@ impl<'s> Lexer<'s> {
 
     /// An error whose message says no place: the limits that the reference checks outside its parser.
     pub fn error_without_place(&self, what: &[u8]) -> Box<CompileError> {
-        Box::new(CompileError {
-            message: what.to_vec(),
-            line: self.line,
-            column: self.current.column,
-        })
+        Box::new(CompileError { message: what.to_vec(), line: self.line, column: self.current.column })
     }
 
     fn error_at(&self, what: &[u8], column: u32) -> Box<CompileError> {
-        let message = [
-            &self.short_name,
-            format!(":{}: ", self.line).as_bytes(),
-            what,
-        ]
-        .concat();
-        Box::new(CompileError {
-            message,
-            line: self.line,
-            column,
-        })
+        let message = [&self.short_name, format!(":{}: ", self.line).as_bytes(), what].concat();
+        Box::new(CompileError { message, line: self.line, column })
     }
 
     /// An error in the lexical element that starts at `start`, quoting `near`.
     fn lexical_error(&self, what: &str, near: &[u8], column: u32) -> Box<CompileError> {
         let end = near.iter().position(|&b| b == 0).unwrap_or(near.len());
-        self.error_at(
-            &[what.as_bytes(), b" near '", &near[..end], b"'"].concat(),
-            column,
-        )
+        self.error_at(&[what.as_bytes(), b" near '", &near[..end], b"'"].concat(), column)
     }
 
     fn scan(&mut self) -> Result<Placed> {
         loop {
             let Some(raw) = self.raw.next() else {
                 let start = self.source.len();
-                return Ok(Placed {
-                    token: Token::End,
-                    start,
-                    end: start,
-                    column: self.column(start),
-                });
+                return Ok(Placed { token: Token::End, start, end: start, column: self.column(start) });
             };
             let span = self.raw.span();
             let column = self.column(span.start);
@@ -359,11 +320,7 @@ impl<'s> Lexer<'s> {
                     Some(Number::Integer(value)) => Token::Integer(value),
                     Some(Number::Float(value)) => Token::Float(value),
                     None => {
-                        return Err(self.lexical_error(
-                            "malformed number",
-                            self.raw.slice(),
-                            column,
-                        ));
+                        return Err(self.lexical_error("malformed number", self.raw.slice(), column));
                     }
                 },
                 Raw::Quote => Token::String(self.read_string(self.source[span.start], column)?),
@@ -374,11 +331,7 @@ impl<'s> Lexer<'s> {
                     Token::String(self.names.intern(&self.buffer))
                 }
                 Raw::BrokenLongBracket => {
-                    return Err(self.lexical_error(
-                        "invalid long string delimiter",
-                        self.raw.slice(),
-                        column,
-                    ));
+                    return Err(self.lexical_error("invalid long string delimiter", self.raw.slice(), column));
                 }
                 Raw::Byte => Token::Byte(self.source[span.start]),
                 Raw::And => Token::Fixed("and"),
@@ -414,12 +367,7 @@ impl<'s> Lexer<'s> {
                 Raw::ShiftRight => Token::Fixed(">>"),
                 Raw::DoubleColon => Token::Fixed("::"),
             };
-            return Ok(Placed {
-                token,
-                start: span.start,
-                end: self.raw.span().end,
-                column,
-            });
+            return Ok(Placed { token, start: span.start, end: self.raw.span().end, column });
         }
     }
 
@@ -462,10 +410,7 @@ impl<'s> Lexer<'s> {
                 return self.read_long_bracket(level, "comment", column);
             }
         }
-        let length = rest
-            .iter()
-            .position(|&b| b == b'\n' || b == b'\r')
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|&b| b == b'\n' || b == b'\r').unwrap_or(rest.len());
         self.raw.bump(length);
         Ok(())
     }
@@ -479,8 +424,7 @@ impl<'s> Lexer<'s> {
             let rest = self.raw.remainder();
             let plain = rest.iter().position(|b| matches!(b, b']' | b'\n' | b'\r'));
             let Some(plain) = plain else {
-                let message =
-                    format!("unfinished long {what} (starting at line {first_line}) near <eof>");
+                let message = format!("unfinished long {what} (starting at line {first_line}) near <eof>");
                 return Err(self.error_at(message.as_bytes(), column));
             };
             if !is_comment {
@@ -494,18 +438,14 @@ impl<'s> Lexer<'s> {
                 continue;
             }
             // A `]`: it ends the bracket if `level` signs and another `]` follow; that one may begin the real end.
-            let signs = self.raw.remainder()[1..]
-                .iter()
-                .take_while(|&&b| b == b'=')
-                .count();
+            let signs = self.raw.remainder()[1..].iter().take_while(|&&b| b == b'=').count();
             let closes = signs == level && self.raw.remainder().get(1 + signs) == Some(&b']');
             if closes {
                 self.raw.bump(signs + 2);
                 return Ok(());
             }
             if !is_comment {
-                self.buffer
-                    .extend_from_slice(&self.raw.remainder()[..=signs]);
+                self.buffer.extend_from_slice(&self.raw.remainder()[..=signs]);
             }
             self.raw.bump(signs + 1);
         }
@@ -530,10 +470,8 @@ impl<'s> Lexer<'s> {
         self.buffer.push(delimiter);
         loop {
             let rest = self.raw.remainder();
-            let plain = rest
-                .iter()
-                .position(|&b| b == delimiter || matches!(b, b'\\' | b'\n' | b'\r'))
-                .unwrap_or(rest.len());
+            let plain =
+                rest.iter().position(|&b| b == delimiter || matches!(b, b'\\' | b'\n' | b'\r')).unwrap_or(rest.len());
             self.buffer.extend_from_slice(&rest[..plain]);
             self.raw.bump(plain);
             match self.peek_byte() {

@@ -51,9 +51,6 @@ pub fn skip_shebang(source: &[u8]) -> &[u8] {
     if source.first() != Some(&b'#') {
         return source;
     }
-    let end = source
-        .iter()
-        .position(|&b| b == b'\n')
-        .unwrap_or(source.len());
+    let end = source.iter().position(|&b| b == b'\n').unwrap_or(source.len());
     &source[end..]
 }

@@ -51,14 +51,8 @@ pub fn parse_number(text: &[u8]) -> Option<Number> {
 fn parse_decimal(digits: &[u8], negative: bool) -> Option<Number> {
     if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
         // Accumulated below zero, where there is room for the least integer.
-        let value = digits.iter().try_fold(0i64, |sum, &d| {
-            sum.checked_mul(10)?.checked_sub((d - b'0').into())
-        });
-        let value = if negative {
-            value
-        } else {
-            value.and_then(i64::checked_neg)
-        };
+        let value = digits.iter().try_fold(0i64, |sum, &d| sum.checked_mul(10)?.checked_sub((d - b'0').into()));
+        let value = if negative { value } else { value.and_then(i64::checked_neg) };
         if let Some(value) = value {
             return Some(Number::Integer(value));
         }
@@ -72,10 +66,7 @@ fn parse_decimal(digits: &[u8], negative: bool) -> Option<Number> {
         return None;
     }
     if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = exponent
-            .strip_prefix(b"+")
-            .or(exponent.strip_prefix(b"-"))
-            .unwrap_or(exponent);
+        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
         if exponent.is_empty() || !exponent.iter().all(u8::is_ascii_digit) {
             return None;
         }
@@ -93,14 +84,8 @@ fn take_digits(text: &[u8]) -> (usize, &[u8]) {
 
 fn parse_hex(digits: &[u8], negative: bool) -> Option<Number> {
     if !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit) {
-        let value = digits
-            .iter()
-            .try_fold(0u64, |sum, &d| Some(sum << 4 | u64::from(hex_value(d)?)))?;
-        let value = if negative {
-            value.wrapping_neg()
-        } else {
-            value
-        };
+        let value = digits.iter().try_fold(0u64, |sum, &d| Some(sum << 4 | u64::from(hex_value(d)?)))?;
+        let value = if negative { value.wrapping_neg() } else { value };
         return Some(Number::Integer(value as i64));
     }
     let mut mantissa = 0u64; // the first digits that fit
@@ -138,9 +123,7 @@ fn parse_hex(digits: &[u8], negative: bool) -> Option<Number> {
         if tail.is_empty() || !tail.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let power = tail.iter().fold(0i64, |sum, &d| {
-            sum.saturating_mul(10).saturating_add((d - b'0').into())
-        });
+        let power = tail.iter().fold(0i64, |sum, &d| sum.saturating_mul(10).saturating_add((d - b'0').into()));
         exponent = exponent.saturating_add(if minus { power.saturating_neg() } else { power });
     } else if !rest.is_empty() {
         return None;
@@ -166,19 +149,11 @@ fn scale(mantissa: u64, sticky: bool, exponent: i64) -> f64 {
         return 0.0;
     }
     // Bits to drop: 11 for a normal number, more for a subnormal one, whose last bit is worth 2^-1074.
-    let drop = if top >= -1022 {
-        11
-    } else {
-        (-1074 - low) as u32
-    };
+    let drop = if top >= -1022 { 11 } else { (-1074 - low) as u32 };
     let (kept, half, below) = if drop >= 64 {
         (0, mantissa >> 63, mantissa << 1)
     } else {
-        (
-            mantissa >> drop,
-            mantissa >> (drop - 1) & 1,
-            mantissa << (64 - drop) << 1,
-        )
+        (mantissa >> drop, mantissa >> (drop - 1) & 1, mantissa << (64 - drop) << 1)
     };
     let round_up = half == 1 && (below != 0 || sticky || kept & 1 == 1);
     let kept = kept + u64::from(round_up);
@@ -210,14 +185,8 @@ mod tests {
             ("0x1.fffffffffffff8p1023", Some(Float(f64::INFINITY))),
             ("0x1.fffffffffffffp1023", Some(Float(f64::MAX))),
             ("0x1.00000000000008p0", Some(Float(1.0))),
-            (
-                "0x1.000000000000080000000000001p0",
-                Some(Float(1.0000000000000002)),
-            ),
-            (
-                "0x0.fffffffffffffp-1022",
-                Some(Float(f64::from_bits((1 << 52) - 1))),
-            ),
+            ("0x1.000000000000080000000000001p0", Some(Float(1.0000000000000002))),
+            ("0x0.fffffffffffffp-1022", Some(Float(f64::from_bits((1 << 52) - 1)))),
             ("0x1p99999999999999999999", Some(Float(f64::INFINITY))),
             ("3.", Some(Float(3.0))),
             (".5e1", Some(Float(5.0))),

@@ -247,11 +247,7 @@ opcodes! {
 impl Opcode {
     /// The operation with this number, if there is one.
     pub const fn from_number(number: u8) -> Option<Opcode> {
-        if (number as usize) < Self::ALL.len() {
-            Some(Self::ALL[number as usize])
-        } else {
-            None
-        }
+        if (number as usize) < Self::ALL.len() { Some(Self::ALL[number as usize]) } else { None }
     }
 }
 

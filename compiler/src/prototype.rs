@@ -125,10 +125,6 @@ impl Prototype {
 
 impl std::fmt::Debug for Prototype {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "prototype of lines {}..{}",
-            self.line_defined, self.last_line_defined
-        )
+        write!(f, "prototype of lines {}..{}", self.line_defined, self.last_line_defined)
     }
 }

@@ -29,11 +29,7 @@ pub struct VerifyError {
 
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "prototype {}, instruction {}: {}",
-            self.prototype, self.pc, self.what
-        )
+        write!(f, "prototype {}, instruction {}: {}", self.prototype, self.pc, self.what)
     }
 }
 
@@ -51,11 +47,7 @@ impl std::error::Error for VerifyError {}
 pub fn verify(chunk: &Chunk) -> Result<(), VerifyError> {
     verify_tree(chunk)?;
     for (index, prototype) in chunk.prototypes.iter().enumerate() {
-        let in_prototype = |(pc, what)| VerifyError {
-            prototype: index as u32,
-            pc: pc as u32,
-            what,
-        };
+        let in_prototype = |(pc, what)| VerifyError { prototype: index as u32, pc: pc as u32, what };
         verify_debug_information(prototype).map_err(|what| in_prototype((0, what)))?;
         let checker = Checker::new(chunk, prototype).map_err(in_prototype)?;
         checker.check().map_err(in_prototype)?;
@@ -96,13 +88,7 @@ fn ensure(condition: bool, what: &'static str) -> Check {
 
 /// Nesting is a tree in index order, and upvalues exist where they are taken from.
 fn verify_tree(chunk: &Chunk) -> Result<(), VerifyError> {
-    let fault = |prototype: usize, what| {
-        Err(VerifyError {
-            prototype: prototype as u32,
-            pc: 0,
-            what,
-        })
-    };
+    let fault = |prototype: usize, what| Err(VerifyError { prototype: prototype as u32, pc: 0, what });
     let count = chunk.prototypes.len();
     if count == 0 {
         return fault(0, "a chunk has a main function");
@@ -116,26 +102,16 @@ fn verify_tree(chunk: &Chunk) -> Result<(), VerifyError> {
         for &nested in &prototype.nested {
             let nested = nested as usize;
             if nested <= index || nested >= count {
-                return fault(
-                    index,
-                    "a nested prototype has a greater index than the one around it",
-                );
+                return fault(index, "a nested prototype has a greater index than the one around it");
             }
             if named[nested] {
                 return fault(nested, "a prototype is nested in one other only");
             }
             named[nested] = true;
             for upvalue in &chunk.prototypes[nested].upvalues {
-                let limit = if upvalue.in_stack {
-                    prototype.registers.into()
-                } else {
-                    prototype.upvalues.len()
-                };
+                let limit = if upvalue.in_stack { prototype.registers.into() } else { prototype.upvalues.len() };
                 if usize::from(upvalue.index) >= limit {
-                    return fault(
-                        nested,
-                        "an upvalue comes from a register or upvalue of the enclosing prototype",
-                    );
+                    return fault(nested, "an upvalue comes from a register or upvalue of the enclosing prototype");
                 }
             }
         }
@@ -149,10 +125,7 @@ fn verify_tree(chunk: &Chunk) -> Result<(), VerifyError> {
 /// Debug information fits the code, and no more variables are active at once than there are registers.
 fn verify_debug_information(prototype: &Prototype) -> Check {
     let length = prototype.code.len();
-    ensure(
-        prototype.lines.is_empty() || prototype.lines.len() == length,
-        "there is a line for each instruction",
-    )?;
+    ensure(prototype.lines.is_empty() || prototype.lines.len() == length, "there is a line for each instruction")?;
     let mut changes = Vec::with_capacity(prototype.locals.len() * 2);
     for local in &prototype.locals {
         let in_order = local.start_pc <= local.end_pc && local.end_pc as usize <= length;
@@ -164,10 +137,7 @@ fn verify_debug_information(prototype: &Prototype) -> Check {
     let mut active = 0;
     for (_, change) in changes {
         active += change;
-        ensure(
-            active <= i64::from(prototype.registers),
-            "each active local variable has a register",
-        )?;
+        ensure(active <= i64::from(prototype.registers), "each active local variable has a register")?;
     }
     Ok(())
 }
@@ -192,22 +162,12 @@ impl<'c> Checker<'c> {
         for (pc, i) in code.iter().enumerate() {
             ops.push(i.checked_opcode().ok_or((pc, "no such operation"))?);
         }
-        let captured = prototype.nested.iter().any(|&nested| {
-            chunk.prototypes[nested as usize]
-                .upvalues
-                .iter()
-                .any(|upvalue| upvalue.in_stack)
-        });
-        let needs_close = captured
-            || ops
-                .iter()
-                .any(|op| matches!(op, Opcode::Tbc | Opcode::TForPrep));
-        Ok(Checker {
-            prototype,
-            code,
-            ops,
-            needs_close,
-        })
+        let captured = prototype
+            .nested
+            .iter()
+            .any(|&nested| chunk.prototypes[nested as usize].upvalues.iter().any(|upvalue| upvalue.in_stack));
+        let needs_close = captured || ops.iter().any(|op| matches!(op, Opcode::Tbc | Opcode::TForPrep));
+        Ok(Checker { prototype, code, ops, needs_close })
     }
 
     fn check(&self) -> Result<(), Fault> {
@@ -221,8 +181,7 @@ impl<'c> Checker<'c> {
         if prototype.upvalues.len() > 255 {
             return Err((0, "too many upvalues"));
         }
-        let is_nan =
-            |constant: &Constant| matches!(constant, Constant::Float(value) if value.is_nan());
+        let is_nan = |constant: &Constant| matches!(constant, Constant::Float(value) if value.is_nan());
         if prototype.constants.iter().any(is_nan) {
             return Err((0, "a constant is not a NaN"));
         }
@@ -247,41 +206,25 @@ impl<'c> Checker<'c> {
     }
 
     fn register(&self, register: u32) -> Check {
-        ensure(
-            register < self.prototype.registers.into(),
-            "a register exists",
-        )
+        ensure(register < self.prototype.registers.into(), "a register exists")
     }
 
     fn constant(&self, index: u32) -> Check {
-        ensure(
-            (index as usize) < self.prototype.constants.len(),
-            "a constant exists",
-        )
+        ensure((index as usize) < self.prototype.constants.len(), "a constant exists")
     }
 
     fn string(&self, index: u32) -> Check {
         let constant = self.prototype.constants.get(index as usize);
-        ensure(
-            matches!(constant, Some(Constant::String(_))),
-            "the constant is a string",
-        )
+        ensure(matches!(constant, Some(Constant::String(_))), "the constant is a string")
     }
 
     fn upvalue(&self, index: u32) -> Check {
-        ensure(
-            (index as usize) < self.prototype.upvalues.len(),
-            "an upvalue exists",
-        )
+        ensure((index as usize) < self.prototype.upvalues.len(), "an upvalue exists")
     }
 
     /// Operand `C` of a store: constant or register.
     fn register_or_constant(&self, i: Instruction) -> Check {
-        if i.k() {
-            self.constant(i.c())
-        } else {
-            self.register(i.c())
-        }
+        if i.k() { self.constant(i.c()) } else { self.register(i.c()) }
     }
 
     /// Registers, constants, upvalues and prototypes that an instruction names.
@@ -358,11 +301,7 @@ impl<'c> Checker<'c> {
             O::Self_ => {
                 self.register(a + 1)?;
                 self.register(b)?;
-                if i.k() {
-                    self.string(c)
-                } else {
-                    self.register(c)
-                }
+                if i.k() { self.string(c) } else { self.register(c) }
             }
             O::AddI | O::ShrI | O::ShlI => {
                 self.register(a)?;
@@ -379,10 +318,7 @@ impl<'c> Checker<'c> {
                 self.register(a)?;
                 self.register(b)?;
                 let constant = self.prototype.constants.get(c as usize);
-                ensure(
-                    matches!(constant, Some(Constant::Integer(_))),
-                    "the constant is an integer",
-                )
+                ensure(matches!(constant, Some(Constant::Integer(_))), "the constant is an integer")
             }
             O::GetTable
             | O::Add
@@ -432,24 +368,15 @@ impl<'c> Checker<'c> {
             O::SetList => self.register(a + b),
             O::Closure => {
                 self.register(a)?;
-                ensure(
-                    (i.bx() as usize) < self.prototype.nested.len(),
-                    "a nested prototype exists",
-                )
+                ensure((i.bx() as usize) < self.prototype.nested.len(), "a nested prototype exists")
             }
             O::VarArg => {
                 ensure(self.prototype.is_vararg, "VARARG is in a vararg function")?;
                 self.register(a + c.saturating_sub(2))
             }
             O::VarArgPrep => {
-                ensure(
-                    self.prototype.is_vararg && pc == 0,
-                    "VARARGPREP begins a vararg function",
-                )?;
-                ensure(
-                    a == self.prototype.parameters.into(),
-                    "VARARGPREP knows the number of parameters",
-                )
+                ensure(self.prototype.is_vararg && pc == 0, "VARARGPREP begins a vararg function")?;
+                ensure(a == self.prototype.parameters.into(), "VARARGPREP knows the number of parameters")
             }
             O::ExtraArg => Ok(()),
         }
@@ -469,20 +396,11 @@ impl<'c> Checker<'c> {
 
     /// A place where control may arrive from elsewhere than the instruction before.
     fn landing(&self, target: i64) -> Check {
-        let Some(target) = usize::try_from(target)
-            .ok()
-            .filter(|&target| target < self.code.len())
-        else {
+        let Some(target) = usize::try_from(target).ok().filter(|&target| target < self.code.len()) else {
             return Err("a jump stays inside the code");
         };
-        ensure(
-            !self.is_bound(target),
-            "a jump does not separate an instruction from the one it belongs to",
-        )?;
-        ensure(
-            self.ops[target] != Opcode::VarArgPrep,
-            "VARARGPREP is not jumped to",
-        )
+        ensure(!self.is_bound(target), "a jump does not separate an instruction from the one it belongs to")?;
+        ensure(self.ops[target] != Opcode::VarArgPrep, "VARARGPREP is not jumped to")
     }
 
     /// Where control goes, and what the neighbours must be.
@@ -500,23 +418,16 @@ impl<'c> Checker<'c> {
                 ensure(owned, "EXTRAARG follows LOADKX, NEWTABLE or SETLIST")?;
             }
             O::TForLoop => {
-                let paired = before
-                    .is_some_and(|pc| self.ops[pc] == O::TForCall && self.code[pc].a() == i.a());
+                let paired = before.is_some_and(|pc| self.ops[pc] == O::TForCall && self.code[pc].a() == i.a());
                 ensure(paired, "TFORLOOP follows its TFORCALL")?;
             }
             O::Call | O::TailCall | O::SetList if i.b() == 0 => {
                 let base = before.and_then(|pc| self.open_base(pc));
-                ensure(
-                    base.is_some_and(|base| base > i.a()),
-                    "open operands follow open results",
-                )?;
+                ensure(base.is_some_and(|base| base > i.a()), "open operands follow open results")?;
             }
             O::Return if i.b() == 0 => {
                 let base = before.and_then(|pc| self.open_base(pc));
-                ensure(
-                    base.is_some_and(|base| base >= i.a()),
-                    "open operands follow open results",
-                )?;
+                ensure(base.is_some_and(|base| base >= i.a()), "open operands follow open results")?;
             }
             _ => {}
         }
@@ -529,10 +440,7 @@ impl<'c> Checker<'c> {
         }
         if self.open_base(pc).is_some() {
             let takes = matches!(next, Some(O::Call | O::TailCall | O::Return | O::SetList));
-            ensure(
-                takes && self.code[pc + 1].b() == 0,
-                "open results are used at once",
-            )?;
+            ensure(takes && self.code[pc + 1].b() == 0, "open results are used at once")?;
         }
         match op {
             _ if is_test(op) => {
@@ -543,18 +451,12 @@ impl<'c> Checker<'c> {
             O::Jmp => self.landing(here + 1 + i64::from(i.sj_arg()))?,
             O::ForPrep => {
                 let end = here + 1 + i64::from(i.bx());
-                ensure(
-                    self.is_pair(here, O::ForPrep, end, O::ForLoop),
-                    "FORPREP and FORLOOP belong together",
-                )?;
+                ensure(self.is_pair(here, O::ForPrep, end, O::ForLoop), "FORPREP and FORLOOP belong together")?;
                 self.landing(end + 1)?;
             }
             O::ForLoop => {
                 let start = here - i64::from(i.bx());
-                ensure(
-                    self.is_pair(start, O::ForPrep, here, O::ForLoop),
-                    "FORPREP and FORLOOP belong together",
-                )?;
+                ensure(self.is_pair(start, O::ForPrep, here, O::ForLoop), "FORPREP and FORLOOP belong together")?;
                 self.landing(start + 1)?;
             }
             O::TForPrep => {
@@ -571,29 +473,16 @@ impl<'c> Checker<'c> {
                 self.landing(start + 1)?;
             }
             O::Return | O::TailCall => {
-                ensure(
-                    i.k() || !self.needs_close,
-                    "a return closes what is captured",
-                )?;
+                ensure(i.k() || !self.needs_close, "a return closes what is captured")?;
                 let is_vararg = self.prototype.is_vararg;
-                let c = if is_vararg {
-                    u32::from(self.prototype.parameters) + 1
-                } else {
-                    0
-                };
-                ensure(
-                    i.c() == c,
-                    "a return knows the number of parameters of a vararg function",
-                )?;
+                let c = if is_vararg { u32::from(self.prototype.parameters) + 1 } else { 0 };
+                ensure(i.c() == c, "a return knows the number of parameters of a vararg function")?;
                 if op == O::TailCall {
                     ensure(next == Some(O::Return), "a RETURN follows a TAILCALL")?;
                 }
             }
             O::Return0 | O::Return1 => {
-                ensure(
-                    !self.prototype.is_vararg,
-                    "a short return is not in a vararg function",
-                )?;
+                ensure(!self.prototype.is_vararg, "a short return is not in a vararg function")?;
                 ensure(!self.needs_close, "a return closes what is captured")?;
             }
             _ => {}
@@ -634,10 +523,7 @@ impl<'c> Checker<'c> {
 
     /// At a tail call no to-be-closed variable may be pending, since its frame is gone when the call returns.
     fn check_tail_calls(&self) -> Result<(), Fault> {
-        let has_variable = self
-            .ops
-            .iter()
-            .any(|op| matches!(op, Opcode::Tbc | Opcode::TForPrep));
+        let has_variable = self.ops.iter().any(|op| matches!(op, Opcode::Tbc | Opcode::TForPrep));
         if !has_variable || !self.ops.contains(&Opcode::TailCall) {
             return Ok(());
         }
@@ -662,8 +548,7 @@ impl<'c> Checker<'c> {
                 _ => {}
             }
             for target in self.successors(pc).into_iter().flatten() {
-                let merged =
-                    pending[target].map_or(set, |old| std::array::from_fn(|n| old[n] | set[n]));
+                let merged = pending[target].map_or(set, |old| std::array::from_fn(|n| old[n] | set[n]));
                 if pending[target] != Some(merged) {
                     pending[target] = Some(merged);
                     work.push(target);
@@ -717,8 +602,7 @@ impl<'c> Checker<'c> {
                 _ => {}
             }
             for target in self.successors(pc).into_iter().flatten() {
-                let merged =
-                    open[target].map_or(set, |old| std::array::from_fn(|n| old[n] | set[n]));
+                let merged = open[target].map_or(set, |old| std::array::from_fn(|n| old[n] | set[n]));
                 if open[target] != Some(merged) {
                     open[target] = Some(merged);
                     work.push(target);
@@ -736,10 +620,7 @@ impl<'c> Checker<'c> {
         match self.ops[pc] {
             op if is_test(op) => [Some(pc + 1), Some(pc + 2)],
             O::LFalseSkip => [Some(pc + 2), None],
-            O::Jmp => [
-                usize::try_from(pc as i64 + 1 + i64::from(i.sj_arg())).ok(),
-                None,
-            ],
+            O::Jmp => [usize::try_from(pc as i64 + 1 + i64::from(i.sj_arg())).ok(), None],
             O::ForPrep => [Some(pc + 1), Some(pc + 2 + distance)],
             O::TForPrep => [Some(pc + 1 + distance), None],
             O::ForLoop | O::TForLoop => [Some(pc + 1), Some(pc + 1 - distance)],

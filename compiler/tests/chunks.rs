@@ -37,19 +37,8 @@ fn round_trip() {
     assert!(disassemble(&chunk).contains("TFORCALL"));
     let stripped = undump(&dump(&chunk, true)).unwrap();
     assert_eq!(&*stripped.name, b"=?");
-    assert!(
-        stripped
-            .prototypes
-            .iter()
-            .all(|p| p.lines.is_empty() && p.locals.is_empty())
-    );
-    assert!(
-        stripped
-            .prototypes
-            .iter()
-            .flat_map(|p| &p.upvalues)
-            .all(|u| u.name.is_empty())
-    );
+    assert!(stripped.prototypes.iter().all(|p| p.lines.is_empty() && p.locals.is_empty()));
+    assert!(stripped.prototypes.iter().flat_map(|p| &p.upvalues).all(|u| u.name.is_empty()));
     assert!(stripped.prototypes[0].code == chunk.prototypes[0].code);
 }
 
@@ -68,18 +57,11 @@ fn parts() {
 fn damaged() {
     let bytes = dump(&program(), false);
     for length in 0..bytes.len() {
-        assert_eq!(
-            undump(&bytes[..length]),
-            Err(LoadError::Truncated),
-            "{length}"
-        );
+        assert_eq!(undump(&bytes[..length]), Err(LoadError::Truncated), "{length}");
     }
     assert_eq!(undump(b"\x1bLua"), Err(LoadError::BadFormat));
     assert_eq!(undump(b"\x1bRLua\xff"), Err(LoadError::VersionMismatch));
-    assert_eq!(
-        undump(&[&bytes[..], b"x"].concat()),
-        Err(LoadError::BadFormat)
-    );
+    assert_eq!(undump(&[&bytes[..], b"x"].concat()), Err(LoadError::BadFormat));
     // Any byte changed: an error or a chunk that passes the verifier, never a panic.
     for place in 6..bytes.len() {
         for change in [1, 0x80, 0xff] {
@@ -132,86 +114,34 @@ fn rules() {
         let error = verify(&chunk).expect_err(want);
         assert_eq!(error.what, want, "{source}");
     }
-    check(
-        "return 1",
-        |c| c.prototypes.clear(),
-        "a chunk has a main function",
-    );
-    check(
-        "return 1",
-        |c| (c.prototypes[0].code, c.prototypes[0].lines) = Default::default(),
-        "there is code",
-    );
-    check(
-        "return 1",
-        |c| c.prototypes[0].code.truncate(1),
-        "there is a line for each instruction",
-    );
-    check(
-        "return 1",
-        |c| c.prototypes[0].registers = 1,
-        "there are two registers at least",
-    );
-    check(
-        "local a, b, c = 1, 2, 3",
-        |c| c.prototypes[0].registers = 2,
-        "each active local variable has a register",
-    );
-    check(
-        "f(1, 2, 3)",
-        |c| c.prototypes[0].registers = 3,
-        "a register exists",
-    );
-    check(
-        "x = 'a'",
-        |c| c.prototypes[0].constants.truncate(1),
-        "a constant exists",
-    );
-    check(
-        "x = y",
-        |c| c.prototypes[0].constants.clear(),
-        "the constant is a string",
-    );
-    check(
-        "x = y",
-        |c| c.prototypes[0].upvalues.clear(),
-        "an upvalue exists",
-    );
-    check(
-        "x = function() end",
-        |c| c.prototypes[0].nested.clear(),
-        "a prototype is nested in another",
-    );
+    check("return 1", |c| c.prototypes.clear(), "a chunk has a main function");
+    check("return 1", |c| (c.prototypes[0].code, c.prototypes[0].lines) = Default::default(), "there is code");
+    check("return 1", |c| c.prototypes[0].code.truncate(1), "there is a line for each instruction");
+    check("return 1", |c| c.prototypes[0].registers = 1, "there are two registers at least");
+    check("local a, b, c = 1, 2, 3", |c| c.prototypes[0].registers = 2, "each active local variable has a register");
+    check("f(1, 2, 3)", |c| c.prototypes[0].registers = 3, "a register exists");
+    check("x = 'a'", |c| c.prototypes[0].constants.truncate(1), "a constant exists");
+    check("x = y", |c| c.prototypes[0].constants.clear(), "the constant is a string");
+    check("x = y", |c| c.prototypes[0].upvalues.clear(), "an upvalue exists");
+    check("x = function() end", |c| c.prototypes[0].nested.clear(), "a prototype is nested in another");
     check(
         "x = function() end",
         |c| c.prototypes[0].nested[0] = 0,
         "a nested prototype has a greater index than the one around it",
     );
-    check(
-        "x = function() end",
-        |c| c.prototypes[0].nested.push(1),
-        "a prototype is nested in one other only",
-    );
+    check("x = function() end", |c| c.prototypes[0].nested.push(1), "a prototype is nested in one other only");
     check(
         "local a; return function() return a end",
         |c| c.prototypes[1].upvalues[0].index = 9,
         "an upvalue comes from a register or upvalue of the enclosing prototype",
     );
-    check(
-        "x = ...",
-        |c| c.prototypes[0].is_vararg = false,
-        "VARARGPREP begins a vararg function",
-    );
+    check("x = ...", |c| c.prototypes[0].is_vararg = false, "VARARGPREP begins a vararg function");
     check(
         "function f() local a; function g() return a end; return 1 end",
         |c| {
             let code = &mut c.prototypes[1].code;
             for i in code.iter_mut() {
-                i.0 &= if i.opcode().name() == "RETURN" {
-                    !(1 << 15)
-                } else {
-                    !0
-                };
+                i.0 &= if i.opcode().name() == "RETURN" { !(1 << 15) } else { !0 };
             }
         },
         "a return closes what is captured",
@@ -220,10 +150,7 @@ fn rules() {
         "f(g())",
         |c| {
             let code = &mut c.prototypes[0].code;
-            let open = code
-                .iter()
-                .position(|i| i.opcode().name() == "CALL" && i.b() == 0)
-                .unwrap();
+            let open = code.iter().position(|i| i.opcode().name() == "CALL" && i.b() == 0).unwrap();
             code.swap(open, open - 1);
         },
         "open operands follow open results",
@@ -234,15 +161,10 @@ fn rules() {
 fn shared_strings() {
     let chunk = compile(b"x = 'a'; function f() return 'a' end", b"=x").unwrap();
     let find = |index: usize| {
-        chunk.prototypes[index]
-            .constants
-            .iter()
-            .find_map(|constant| match constant {
-                rlua_compiler::prototype::Constant::String(text) if &**text == b"a" => {
-                    Some(text.clone())
-                }
-                _ => None,
-            })
+        chunk.prototypes[index].constants.iter().find_map(|constant| match constant {
+            rlua_compiler::prototype::Constant::String(text) if &**text == b"a" => Some(text.clone()),
+            _ => None,
+        })
     };
     assert!(std::sync::Arc::ptr_eq(&find(0).unwrap(), &find(1).unwrap()));
 }
@@ -251,28 +173,10 @@ fn shared_strings() {
 fn damaged_source() {
     let mut compiled = 0;
     for place in 0..PROGRAM.len() {
-        for change in [
-            &b""[..],
-            b" ",
-            b"\0",
-            b"\xff",
-            b"(",
-            b")",
-            b"'",
-            b"[[",
-            b"]",
-            b"end ",
-            b"do ",
-            b"=",
-            b"...",
-            b"1",
-        ] {
-            let source = [
-                &PROGRAM.as_bytes()[..place],
-                change,
-                &PROGRAM.as_bytes()[place + 1..],
-            ]
-            .concat();
+        for change in
+            [&b""[..], b" ", b"\0", b"\xff", b"(", b")", b"'", b"[[", b"]", b"end ", b"do ", b"=", b"...", b"1"]
+        {
+            let source = [&PROGRAM.as_bytes()[..place], change, &PROGRAM.as_bytes()[place + 1..]].concat();
             if let Ok(chunk) = compile(&source, b"=x") {
                 verify(&chunk).unwrap();
                 compiled += 1;

@@ -15,50 +15,25 @@ fn message(source: &str) -> String {
 
 /// Runs in a thread with a small stack.
 fn with_small_stack(test: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new()
-        .stack_size(1 << 20)
-        .spawn(test)
-        .unwrap()
-        .join()
-        .unwrap();
+    std::thread::Builder::new().stack_size(1 << 20).spawn(test).unwrap().join().unwrap();
 }
 
 #[test]
 fn nesting() {
     with_small_stack(|| {
         let overflow = "C stack overflow";
-        let nested = |open: &str, close: &str, n: usize| {
-            format!("x = {}1{}", open.repeat(n), close.repeat(n))
-        };
+        let nested = |open: &str, close: &str, n: usize| format!("x = {}1{}", open.repeat(n), close.repeat(n));
         assert_eq!(message(&nested("(", ")", 195)), "OK");
-        for (open, close) in [
-            ("(", ")"),
-            ("{", "}"),
-            ("- ", ""),
-            ("not ", ""),
-            ("a[", "]"),
-            ("a ^ ", ""),
-            ("a .. ", ""),
-        ] {
+        for (open, close) in
+            [("(", ")"), ("{", "}"), ("- ", ""), ("not ", ""), ("a[", "]"), ("a ^ ", ""), ("a .. ", "")]
+        {
             assert_eq!(message(&nested(open, close, 1000)), overflow, "{open}");
         }
         assert_eq!(message(&nested("f(", ")", 190)), "OK");
         assert_eq!(message(&nested("f{", "}", 100)), "OK");
-        assert_eq!(
-            message(&nested("function() return ", " end", 1000)),
-            overflow
-        );
-        assert_eq!(
-            message(&format!("{}{}", "do ".repeat(196), "end ".repeat(196))),
-            "OK"
-        );
-        for open in [
-            "do ",
-            "if x then ",
-            "while x do ",
-            "repeat ",
-            "function f() ",
-        ] {
+        assert_eq!(message(&nested("function() return ", " end", 1000)), overflow);
+        assert_eq!(message(&format!("{}{}", "do ".repeat(196), "end ".repeat(196))), "OK");
+        for open in ["do ", "if x then ", "while x do ", "repeat ", "function f() "] {
             assert_eq!(message(&open.repeat(1000)), overflow, "{open}");
         }
         assert_eq!(message(&format!("a{} = 1", ", a".repeat(300))), overflow);
@@ -95,28 +70,16 @@ fn long_chains() {
         ] {
             assert_eq!(message(&source), "OK", "{}", &source[..20]);
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "compilation is linear: {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < Duration::from_secs(60), "compilation is linear: {:?}", start.elapsed());
     });
 }
 
 #[test]
 fn counts() {
-    let names = |prefix: &str, n: usize| {
-        (0..n)
-            .map(|i| format!("{prefix}{i}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let names = |prefix: &str, n: usize| (0..n).map(|i| format!("{prefix}{i}")).collect::<Vec<_>>().join(", ");
     let locals = |n: usize| (0..n).map(|i| format!("local a{i}\n")).collect::<String>();
     assert_eq!(message(&locals(200)), "OK");
-    assert_eq!(
-        message(&locals(201)),
-        "x:202: too many local variables (limit is 200) in main function near <eof>"
-    );
+    assert_eq!(message(&locals(201)), "x:202: too many local variables (limit is 200) in main function near <eof>");
     assert_eq!(
         message(&format!("function f()\n{} end", locals(201))),
         "x:203: too many local variables (limit is 200) in function at line 1 near 'end'"
@@ -159,8 +122,5 @@ fn many_constants() {
 fn long_loops() {
     let body = "x = 1 ".repeat(140_000);
     assert_eq!(message(&format!("while a do {body} end")), "OK");
-    assert_eq!(
-        message(&format!("for i = 1, 2 do {body} end")),
-        "x:1: control structure too long near 'end'"
-    );
+    assert_eq!(message(&format!("for i = 1, 2 do {body} end")), "x:1: control structure too long near 'end'");
 }

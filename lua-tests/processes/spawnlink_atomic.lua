@@ -46,8 +46,8 @@ assert(reasons[parent] == 'parent' and reasons[child] == 'parent')
 
 -- by the name of a global function, and failing
 function quick(x) concurrent.exit(x) end
-assert(concurrent.spawnmonitor('quick', 'q'))
-assert(concurrent.receive().reason == 'q')
+assert(concurrent.spawnmonitor('quick', 17))
+assert(concurrent.receive().reason == 17)
 local pid, msg = concurrent.spawnlink('nosuch')
 assert(pid == nil and type(msg) == 'string')
 pid, msg = concurrent.spawnmonitor('nosuch')

@@ -84,11 +84,7 @@ pub(crate) struct Expression {
 
 impl From<Kind> for Expression {
     fn from(kind: Kind) -> Self {
-        Expression {
-            kind,
-            on_true: NO_JUMP,
-            on_false: NO_JUMP,
-        }
+        Expression { kind, on_true: NO_JUMP, on_false: NO_JUMP }
     }
 }
 
@@ -104,10 +100,7 @@ impl Expression {
 
     /// Whether it can be assigned to (or is a compile-time constant, which is refused later).
     pub fn is_variable(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Local { .. } | Kind::Upvalue(_) | Kind::CompileTime(_)
-        ) || self.is_indexed()
+        matches!(self.kind, Kind::Local { .. } | Kind::Upvalue(_) | Kind::CompileTime(_)) || self.is_indexed()
     }
 
     pub fn is_indexed(&self) -> bool {
@@ -169,12 +162,7 @@ impl Parser<'_> {
     pub(crate) fn constant_value(&self, e: &Expression) -> Option<Kind> {
         match e.kind {
             _ if e.has_jumps() => None,
-            Kind::Nil
-            | Kind::True
-            | Kind::False
-            | Kind::Integer(_)
-            | Kind::Float(_)
-            | Kind::String(_) => Some(e.kind),
+            Kind::Nil | Kind::True | Kind::False | Kind::Integer(_) | Kind::Float(_) | Kind::String(_) => Some(e.kind),
             Kind::CompileTime(variable) => Some(self.variables[variable].value),
             _ => None,
         }
@@ -217,9 +205,7 @@ impl Parser<'_> {
             Kind::CompileTime(variable) => self.variables[variable].value,
             Kind::Local { register, .. } => Kind::Register(register),
             Kind::Upvalue(index) => Kind::Relocatable(self.emit_abc(Opcode::GetUpval, 0, index, 0)),
-            Kind::IndexedUpvalue { table, key } => {
-                Kind::Relocatable(self.emit_abc(Opcode::GetTabUp, 0, table, key))
-            }
+            Kind::IndexedUpvalue { table, key } => Kind::Relocatable(self.emit_abc(Opcode::GetTabUp, 0, table, key)),
             Kind::IndexedInteger { table, key } => {
                 self.release_register(table);
                 Kind::Relocatable(self.emit_abc(Opcode::GetI, 0, table, key))
@@ -327,11 +313,7 @@ impl Parser<'_> {
             let mut load_false = NO_JUMP;
             let mut load_true = NO_JUMP;
             if self.needs_value(e.on_true) || self.needs_value(e.on_false) {
-                let over = if matches!(e.kind, Kind::Jump(_)) {
-                    NO_JUMP
-                } else {
-                    self.emit_jump()
-                };
+                let over = if matches!(e.kind, Kind::Jump(_)) { NO_JUMP } else { self.emit_jump() };
                 self.mark_target();
                 load_false = self.emit_abc(Opcode::LFalseSkip, register, 0, 0);
                 self.mark_target();
@@ -412,10 +394,7 @@ impl Parser<'_> {
     }
 
     /// Makes the expression an `RK` operand; answers the operand and whether it is a constant.
-    pub(super) fn place_in_register_or_constant(
-        &mut self,
-        e: &mut Expression,
-    ) -> Result<(u32, bool)> {
+    pub(super) fn place_in_register_or_constant(&mut self, e: &mut Expression) -> Result<(u32, bool)> {
         match self.make_constant(e) {
             Some(index) => Ok((index, true)),
             None => Ok((self.place_in_register(e)?, false)),
@@ -439,9 +418,7 @@ impl Parser<'_> {
                 let register = self.place_in_register(e)?;
                 self.emit_abc(Opcode::SetUpval, register, index, 0);
             }
-            Kind::IndexedUpvalue { table, key } => {
-                self.emit_abrk(Opcode::SetTabUp, table, key, e)?
-            }
+            Kind::IndexedUpvalue { table, key } => self.emit_abrk(Opcode::SetTabUp, table, key, e)?,
             Kind::IndexedInteger { table, key } => self.emit_abrk(Opcode::SetI, table, key, e)?,
             Kind::IndexedField { table, key } => self.emit_abrk(Opcode::SetField, table, key, e)?,
             Kind::Indexed { table, key } => self.emit_abrk(Opcode::SetTable, table, key, e)?,
@@ -479,10 +456,7 @@ impl Parser<'_> {
             _ => None,
         };
         if let (Kind::Upvalue(table_index), Some(key)) = (table.kind, field) {
-            table.kind = Kind::IndexedUpvalue {
-                table: table_index,
-                key,
-            };
+            table.kind = Kind::IndexedUpvalue { table: table_index, key };
             return Ok(());
         }
         let register = match table.kind {
@@ -490,18 +464,9 @@ impl Parser<'_> {
             _ => self.place_in_register(table)?,
         };
         table.kind = match (field, key.integer()) {
-            (Some(key), _) => Kind::IndexedField {
-                table: register,
-                key,
-            },
-            (None, Some(value @ 0..=255)) => Kind::IndexedInteger {
-                table: register,
-                key: value as u32,
-            },
-            _ => Kind::Indexed {
-                table: register,
-                key: self.place_in_register(key)?,
-            },
+            (Some(key), _) => Kind::IndexedField { table: register, key },
+            (None, Some(value @ 0..=255)) => Kind::IndexedInteger { table: register, key: value as u32 },
+            _ => Kind::Indexed { table: register, key: self.place_in_register(key)? },
         };
         Ok(())
     }
@@ -528,13 +493,7 @@ impl Parser<'_> {
             debug_assert!(false, "the value was just put into a register");
             return Ok(NO_JUMP);
         };
-        Ok(self.emit_test(Instruction::abc(
-            Opcode::TestSet,
-            NO_REGISTER,
-            register,
-            0,
-            condition,
-        )))
+        Ok(self.emit_test(Instruction::abc(Opcode::TestSet, NO_REGISTER, register, 0, condition)))
     }
 
     /// Goes on here if the value is true, else through `on_false`.
@@ -545,11 +504,7 @@ impl Parser<'_> {
                 self.negate_condition(pc);
                 pc
             }
-            Kind::Constant(_)
-            | Kind::Float(_)
-            | Kind::Integer(_)
-            | Kind::String(_)
-            | Kind::True => NO_JUMP,
+            Kind::Constant(_) | Kind::Float(_) | Kind::Integer(_) | Kind::String(_) | Kind::True => NO_JUMP,
             _ => self.jump_if(e, false)?,
         };
         e.on_false = self.join_jumps(e.on_false, jump)?;

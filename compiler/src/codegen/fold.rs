@@ -24,8 +24,7 @@ pub(super) fn binary(op: Binary, left: Number, right: Number) -> Option<Number> 
         Binary::Div | Binary::IDiv | Binary::Mod if to_float(right) == 0.0 => return None,
         Binary::Div => Float(to_float(left) / to_float(right)),
         Binary::Pow => Float(power(to_float(left), to_float(right))),
-        Binary::Add | Binary::Sub | Binary::Mul | Binary::IDiv | Binary::Mod => match (left, right)
-        {
+        Binary::Add | Binary::Sub | Binary::Mul | Binary::IDiv | Binary::Mod => match (left, right) {
             (Integer(a), Integer(b)) => Integer(match op {
                 Binary::Add => a.wrapping_add(b),
                 Binary::Sub => a.wrapping_sub(b),
@@ -100,29 +99,17 @@ fn shift_left(value: i64, by: i64) -> i64 {
 
 fn floor_divide(a: i64, b: i64) -> i64 {
     let quotient = a.wrapping_div(b);
-    if a.wrapping_rem(b) != 0 && (a ^ b) < 0 {
-        quotient - 1
-    } else {
-        quotient
-    }
+    if a.wrapping_rem(b) != 0 && (a ^ b) < 0 { quotient - 1 } else { quotient }
 }
 
 fn modulo(a: i64, b: i64) -> i64 {
     let rest = a.wrapping_rem(b);
-    if rest != 0 && (rest ^ b) < 0 {
-        rest + b
-    } else {
-        rest
-    }
+    if rest != 0 && (rest ^ b) < 0 { rest + b } else { rest }
 }
 
 fn float_modulo(a: f64, b: f64) -> f64 {
     let rest = a % b;
-    if (rest > 0.0 && b < 0.0) || (rest < 0.0 && b > 0.0) {
-        rest + b
-    } else {
-        rest
-    }
+    if (rest > 0.0 && b < 0.0) || (rest < 0.0 && b > 0.0) { rest + b } else { rest }
 }
 
 fn power(a: f64, b: f64) -> f64 {

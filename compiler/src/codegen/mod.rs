@@ -184,10 +184,7 @@ impl Parser<'_> {
                 first = first.min(previous_first);
                 last = last.max(previous_last);
                 let pc = self.function.pc() - 1;
-                self.set_instruction(
-                    pc,
-                    Instruction::abc(Opcode::LoadNil, first, last - first, 0, false),
-                );
+                self.set_instruction(pc, Instruction::abc(Opcode::LoadNil, first, last - first, 0, false));
                 return;
             }
         }
@@ -196,11 +193,7 @@ impl Parser<'_> {
 
     /// The instruction before, unless a jump may come in between.
     fn previous_instruction(&self) -> Option<Instruction> {
-        if self.function.pc() > self.function.last_target {
-            self.function.prototype.code.last().copied()
-        } else {
-            None
-        }
+        if self.function.pc() > self.function.last_target { self.function.prototype.code.last().copied() } else { None }
     }
 
     fn remove_last_instruction(&mut self) {
@@ -225,23 +218,10 @@ impl Parser<'_> {
     }
 
     /// Fills in the sizes of a table constructor, known at its end.
-    pub(crate) fn set_table_size(
-        &mut self,
-        pc: i32,
-        register: u32,
-        array_size: u32,
-        hash_size: u32,
-    ) {
-        let hash_log = if hash_size == 0 {
-            0
-        } else {
-            u32::BITS - (hash_size - 1).leading_zeros() + 1
-        };
+    pub(crate) fn set_table_size(&mut self, pc: i32, register: u32, array_size: u32, hash_size: u32) {
+        let hash_log = if hash_size == 0 { 0 } else { u32::BITS - (hash_size - 1).leading_zeros() + 1 };
         let (extra, low) = (array_size / (MAX_ARG + 1), array_size % (MAX_ARG + 1));
-        self.set_instruction(
-            pc,
-            Instruction::abc(Opcode::NewTable, register, hash_log, low, extra > 0),
-        );
+        self.set_instruction(pc, Instruction::abc(Opcode::NewTable, register, hash_log, low, extra > 0));
         self.set_instruction(pc + 1, Instruction::ax(Opcode::ExtraArg, extra));
     }
 
@@ -260,13 +240,8 @@ impl Parser<'_> {
 
     /// The last pass over a function's code: the final forms of returns, and jumps to jumps made direct.
     pub(crate) fn finish_code(&mut self) -> Result<()> {
-        let (needs_close, is_vararg) =
-            (self.function.needs_close, self.function.prototype.is_vararg);
-        let c = if is_vararg {
-            u32::from(self.function.prototype.parameters) + 1
-        } else {
-            0
-        };
+        let (needs_close, is_vararg) = (self.function.needs_close, self.function.prototype.is_vararg);
+        let c = if is_vararg { u32::from(self.function.prototype.parameters) + 1 } else { 0 };
         for pc in 0..self.function.pc() {
             let mut i = self.instruction(pc);
             match i.opcode() {
@@ -364,11 +339,7 @@ impl Parser<'_> {
 
     /// pc of the test that controls a jump, or of the jump itself.
     fn jump_control(&self, pc: i32) -> i32 {
-        if pc >= 1 && is_test(self.instruction(pc - 1).opcode()) {
-            pc - 1
-        } else {
-            pc
-        }
+        if pc >= 1 && is_test(self.instruction(pc - 1).opcode()) { pc - 1 } else { pc }
     }
 
     /// Gives a TESTSET its target; without one, or if the value is already there, it becomes a TEST. Answers whether
@@ -408,13 +379,7 @@ impl Parser<'_> {
     }
 
     /// Sends the jumps of a list to their targets: those with a value in `register` to one, the others to another.
-    fn patch_list_to(
-        &mut self,
-        mut list: i32,
-        value_target: i32,
-        register: u32,
-        target: i32,
-    ) -> Result<()> {
+    fn patch_list_to(&mut self, mut list: i32, value_target: i32, register: u32, target: i32) -> Result<()> {
         while list != NO_JUMP {
             let next = self.next_jump(list);
             let has_value = self.patch_test(list, register);
@@ -440,9 +405,7 @@ impl Parser<'_> {
         let size = self.function.free_register + count;
         if size > u32::from(self.function.prototype.registers) {
             if size >= MAX_REGISTERS {
-                return Err(self
-                    .lexer
-                    .error_near(b"function or expression needs too many registers"));
+                return Err(self.lexer.error_near(b"function or expression needs too many registers"));
             }
             self.function.prototype.registers = size as u8;
         }
@@ -459,10 +422,7 @@ impl Parser<'_> {
     fn release_register(&mut self, register: u32) {
         if register >= self.active_registers() {
             self.function.free_register -= 1;
-            debug_assert!(
-                register == self.function.free_register,
-                "temporaries are freed in stack order"
-            );
+            debug_assert!(register == self.function.free_register, "temporaries are freed in stack order");
         }
     }
 

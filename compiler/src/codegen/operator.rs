@@ -119,11 +119,7 @@ impl Parser<'_> {
     fn emit_not(&mut self, e: &mut Expression) -> Result<()> {
         match e.kind {
             Kind::Nil | Kind::False => e.kind = Kind::True,
-            Kind::Constant(_)
-            | Kind::Float(_)
-            | Kind::Integer(_)
-            | Kind::String(_)
-            | Kind::True => {
+            Kind::Constant(_) | Kind::Float(_) | Kind::Integer(_) | Kind::String(_) | Kind::True => {
                 e.kind = Kind::False;
             }
             Kind::Jump(pc) => self.negate_condition(pc),
@@ -207,14 +203,9 @@ impl Parser<'_> {
                     order = Order::Swapped;
                 }
                 match right.small_integer() {
-                    Some(value) if op == Binary::Add => self.emit_binary(
-                        left,
-                        right,
-                        Opcode::AddI,
-                        signed_operand(value),
-                        order,
-                        line,
-                    ),
+                    Some(value) if op == Binary::Add => {
+                        self.emit_binary(left, right, Opcode::AddI, signed_operand(value), order, line)
+                    }
                     _ => self.emit_arithmetic(op, left, right, order, line),
                 }
             }
@@ -236,20 +227,10 @@ impl Parser<'_> {
             Binary::Shl => {
                 if let Some(value) = left.small_integer() {
                     swap(left, right);
-                    return self.emit_binary(
-                        left,
-                        right,
-                        Opcode::ShlI,
-                        signed_operand(value),
-                        Order::Kept,
-                        line,
-                    );
+                    return self.emit_binary(left, right, Opcode::ShlI, signed_operand(value), Order::Kept, line);
                 }
                 // The negated number must fit as well, since that is what the instruction holds.
-                match right
-                    .small_integer()
-                    .and_then(|value| small(-i64::from(value)))
-                {
+                match right.small_integer().and_then(|value| small(-i64::from(value))) {
                     Some(negated) => {
                         let operand = signed_operand(negated);
                         self.emit_binary(left, right, Opcode::ShrI, operand, Order::Swapped, line)
@@ -258,14 +239,7 @@ impl Parser<'_> {
                 }
             }
             Binary::Shr => match right.small_integer() {
-                Some(value) => self.emit_binary(
-                    left,
-                    right,
-                    Opcode::ShrI,
-                    signed_operand(value),
-                    Order::Kept,
-                    line,
-                ),
+                Some(value) => self.emit_binary(left, right, Opcode::ShrI, signed_operand(value), Order::Kept, line),
                 None => self.emit_registers(op, left, right, Order::Kept, line),
             },
             Binary::Eq | Binary::Ne => self.emit_equality(op, left, right),
@@ -308,13 +282,7 @@ impl Parser<'_> {
         line: u32,
     ) -> Result<()> {
         let register = self.place_in_register(left)?;
-        let pc = self.emit(Instruction::abc(
-            opcode,
-            0,
-            register,
-            operand,
-            order == Order::Swapped,
-        ));
+        let pc = self.emit(Instruction::abc(opcode, 0, register, operand, order == Order::Swapped));
         self.release_both(left, right);
         left.kind = Kind::Relocatable(pc);
         self.fix_line(line);
@@ -355,50 +323,24 @@ impl Parser<'_> {
     }
 
     /// `<`, `<=`, and, with the operands swapped by the caller, `>`, `>=`.
-    fn emit_order(
-        &mut self,
-        op: Binary,
-        left: &mut Expression,
-        right: &mut Expression,
-    ) -> Result<()> {
+    fn emit_order(&mut self, op: Binary, left: &mut Expression, right: &mut Expression) -> Result<()> {
         let is_less = matches!(op, Binary::Lt | Binary::Gt);
-        let (register, operand, is_float, opcode) =
-            if let Some((value, is_float)) = right.small_number() {
-                let opcode = if is_less { Opcode::LtI } else { Opcode::LeI };
-                (
-                    self.place_in_register(left)?,
-                    signed_operand(value),
-                    is_float,
-                    opcode,
-                )
-            } else if let Some((value, is_float)) = left.small_number() {
-                let opcode = if is_less { Opcode::GtI } else { Opcode::GeI };
-                (
-                    self.place_in_register(right)?,
-                    signed_operand(value),
-                    is_float,
-                    opcode,
-                )
-            } else {
-                (
-                    self.place_in_register(left)?,
-                    self.place_in_register(right)?,
-                    false,
-                    op.opcodes().0,
-                )
-            };
+        let (register, operand, is_float, opcode) = if let Some((value, is_float)) = right.small_number() {
+            let opcode = if is_less { Opcode::LtI } else { Opcode::LeI };
+            (self.place_in_register(left)?, signed_operand(value), is_float, opcode)
+        } else if let Some((value, is_float)) = left.small_number() {
+            let opcode = if is_less { Opcode::GtI } else { Opcode::GeI };
+            (self.place_in_register(right)?, signed_operand(value), is_float, opcode)
+        } else {
+            (self.place_in_register(left)?, self.place_in_register(right)?, false, op.opcodes().0)
+        };
         self.release_both(left, right);
         let test = Instruction::abc(opcode, register, operand, is_float.into(), true);
         left.kind = Kind::Jump(self.emit_test(test));
         Ok(())
     }
 
-    fn emit_equality(
-        &mut self,
-        op: Binary,
-        left: &mut Expression,
-        right: &mut Expression,
-    ) -> Result<()> {
+    fn emit_equality(&mut self, op: Binary, left: &mut Expression, right: &mut Expression) -> Result<()> {
         if !matches!(left.kind, Kind::Register(_)) {
             swap(left, right); // the constant goes second
         }

@@ -113,9 +113,7 @@ impl Parser<'_> {
             Token::Fixed("false") => Kind::False,
             Token::Fixed("...") => {
                 if !self.function.prototype.is_vararg {
-                    return Err(self
-                        .lexer
-                        .error_near(b"cannot use '...' outside a vararg function"));
+                    return Err(self.lexer.error_near(b"cannot use '...' outside a vararg function"));
                 }
                 Kind::VarArg(self.emit_abc(Opcode::VarArg, 0, 0, 1))
             }
@@ -251,21 +249,13 @@ impl Parser<'_> {
         let pc = self.emit_abc(Opcode::NewTable, 0, 0, 0);
         self.emit(Instruction::ax(Opcode::ExtraArg, 0));
         let table = self.function.free_register;
-        let mut constructor = Constructor {
-            item: Kind::Void.into(),
-            table,
-            hash_size: 0,
-            stored: 0,
-            pending: 0,
-        };
+        let mut constructor = Constructor { item: Kind::Void.into(), table, hash_size: 0, stored: 0, pending: 0 };
         self.reserve_registers(1)?;
         self.expect(Token::Byte(b'{'))?;
         while !self.is(Token::Byte(b'}')) {
             self.close_item(&mut constructor)?;
             match self.token() {
-                Token::Name(_) if self.lexer.peek()? == Token::Byte(b'=') => {
-                    self.keyed_field(&mut constructor)?
-                }
+                Token::Name(_) if self.lexer.peek()? == Token::Byte(b'=') => self.keyed_field(&mut constructor)?,
                 Token::Byte(b'[') => self.keyed_field(&mut constructor)?,
                 _ => {
                     constructor.item = self.expression()?;
@@ -309,11 +299,7 @@ impl Parser<'_> {
         self.place_in_next_register(&mut constructor.item)?;
         constructor.item.kind = Kind::Void;
         if constructor.pending == FIELDS_PER_FLUSH {
-            self.emit_set_list(
-                constructor.table,
-                constructor.stored,
-                constructor.pending as i32,
-            );
+            self.emit_set_list(constructor.table, constructor.stored, constructor.pending as i32);
             constructor.stored += constructor.pending;
             constructor.pending = 0;
         }
@@ -333,11 +319,7 @@ impl Parser<'_> {
             if constructor.item.kind != Kind::Void {
                 self.place_in_next_register(&mut constructor.item)?;
             }
-            self.emit_set_list(
-                constructor.table,
-                constructor.stored,
-                constructor.pending as i32,
-            );
+            self.emit_set_list(constructor.table, constructor.stored, constructor.pending as i32);
         }
         constructor.stored += constructor.pending;
         Ok(())
@@ -357,8 +339,7 @@ impl Parser<'_> {
         self.function.prototype.last_line_defined = self.lexer.line;
         self.expect_closing(Token::Fixed("end"), Token::Fixed("function"), line)?;
         self.finish_function()?;
-        let mut e =
-            Kind::Relocatable(self.emit(Instruction::abx(Opcode::Closure, 0, nested_index))).into();
+        let mut e = Kind::Relocatable(self.emit(Instruction::abx(Opcode::Closure, 0, nested_index))).into();
         self.place_in_next_register(&mut e)?;
         Ok(e)
     }

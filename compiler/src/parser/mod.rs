@@ -59,10 +59,7 @@ impl<'s> Parser<'s> {
             return Err(parser.lexer.error(b"chunk is too large"));
         }
         parser.main_function()?;
-        Ok(Chunk {
-            name: chunk_name.into(),
-            prototypes: parser.prototypes.into_iter().flatten().collect(),
-        })
+        Ok(Chunk { name: chunk_name.into(), prototypes: parser.prototypes.into_iter().flatten().collect() })
     }
 
     fn main_function(&mut self) -> Result<()> {
@@ -96,8 +93,7 @@ impl<'s> Parser<'s> {
         self.prototypes.push(None);
         self.function.prototype.nested.push(index as u32);
         let function = FunctionState::new(index, line, self.variables.len(), self.labels.len());
-        self.enclosing
-            .push(std::mem::replace(&mut self.function, function));
+        self.enclosing.push(std::mem::replace(&mut self.function, function));
         self.enter_block(scope::BlockKind::Plain);
         Ok(nested_index)
     }
@@ -108,10 +104,7 @@ impl<'s> Parser<'s> {
         self.emit_return(first, 0);
         self.leave_block()?;
         self.finish_code()?;
-        let outer = self
-            .enclosing
-            .pop()
-            .unwrap_or_else(|| FunctionState::new(0, 0, 0, 0));
+        let outer = self.enclosing.pop().unwrap_or_else(|| FunctionState::new(0, 0, 0, 0));
         let function = std::mem::replace(&mut self.function, outer);
         self.prototypes[function.index] = Some(function.prototype);
         Ok(())
@@ -130,18 +123,12 @@ impl<'s> Parser<'s> {
     }
 
     /// The error of a limit per function.
-    fn limit_error(
-        &self,
-        function: &FunctionState,
-        what: &str,
-        limit: usize,
-    ) -> Box<crate::CompileError> {
+    fn limit_error(&self, function: &FunctionState, what: &str, limit: usize) -> Box<crate::CompileError> {
         let place = match function.prototype.line_defined {
             0 => "main function".to_string(),
             line => format!("function at line {line}"),
         };
-        self.lexer
-            .error_near(format!("too many {what} (limit is {limit}) in {place}").as_bytes())
+        self.lexer.error_near(format!("too many {what} (limit is {limit}) in {place}").as_bytes())
     }
 }
 
@@ -165,16 +152,11 @@ impl Parser<'_> {
     }
 
     fn expected(&self, token: Token) -> Box<crate::CompileError> {
-        self.lexer
-            .error_near(&[&token.describe()[..], b" expected"].concat())
+        self.lexer.error_near(&[&token.describe()[..], b" expected"].concat())
     }
 
     fn check(&self, token: Token) -> Result<()> {
-        if self.is(token) {
-            Ok(())
-        } else {
-            Err(self.expected(token))
-        }
+        if self.is(token) { Ok(()) } else { Err(self.expected(token)) }
     }
 
     fn expect(&mut self, token: Token) -> Result<()> {
@@ -191,12 +173,7 @@ impl Parser<'_> {
             return Err(self.expected(token));
         }
         let place = format!(" at line {line})");
-        let parts = [
-            &token.describe()[..],
-            b" expected (to close ",
-            &opening.describe(),
-            place.as_bytes(),
-        ];
+        let parts = [&token.describe()[..], b" expected (to close ", &opening.describe(), place.as_bytes()];
         Err(self.lexer.error_near(&parts.concat()))
     }
 

@@ -82,22 +82,14 @@ pub(crate) struct PendingJump {
 // Variables.
 impl Parser<'_> {
     fn function_at(&mut self, level: usize) -> &mut FunctionState {
-        if level == self.enclosing.len() {
-            &mut self.function
-        } else {
-            &mut self.enclosing[level]
-        }
+        if level == self.enclosing.len() { &mut self.function } else { &mut self.enclosing[level] }
     }
 
     /// Registers that the first so many active variables occupy.
     pub(crate) fn register_level(&self, active: usize) -> u32 {
         let first = self.function.first_variable;
         let variables = &self.variables[first..first + active];
-        match variables
-            .iter()
-            .rev()
-            .find(|v| v.kind != VariableKind::CompileTime)
-        {
+        match variables.iter().rev().find(|v| v.kind != VariableKind::CompileTime) {
             Some(variable) => variable.register + 1,
             None => 0,
         }
@@ -116,13 +108,7 @@ impl Parser<'_> {
         }
         self.check_entries(index, "local variables")?;
         let kind = VariableKind::Regular;
-        self.variables.push(Variable {
-            name,
-            kind,
-            register: 0,
-            local: 0,
-            value: Kind::Void,
-        });
+        self.variables.push(Variable { name, kind, register: 0, local: 0, value: Kind::Void });
         Ok(index)
     }
 
@@ -145,11 +131,7 @@ impl Parser<'_> {
             variable.local = local;
             let name = self.lexer.names.text(variable.name).clone();
             let start_pc = self.function.pc() as u32;
-            self.function.prototype.locals.push(LocalVariable {
-                name,
-                start_pc,
-                end_pc: 0,
-            });
+            self.function.prototype.locals.push(LocalVariable { name, start_pc, end_pc: 0 });
             self.function.active += 1;
         }
         Ok(())
@@ -214,27 +196,18 @@ impl Parser<'_> {
             let function = self.function_at(level);
             (function.first_variable, function.active)
         };
-        let variable = self.variables[first..first + active]
-            .iter()
-            .rposition(|v| v.name == name)?;
+        let variable = self.variables[first..first + active].iter().rposition(|v| v.name == name)?;
         let found = &self.variables[first + variable];
         Some(match found.kind {
             VariableKind::CompileTime => Kind::CompileTime(first + variable),
-            _ => Kind::Local {
-                variable,
-                register: found.register,
-            },
+            _ => Kind::Local { variable, register: found.register },
         })
     }
 
     /// Adds to a function an upvalue for a variable or upvalue of the function around it.
     fn add_upvalue(&mut self, level: usize, name: Name, from: Kind) -> Result<u32> {
         if self.function_at(level).prototype.upvalues.len() >= MAX_UPVALUES {
-            let function = if level == self.enclosing.len() {
-                &self.function
-            } else {
-                &self.enclosing[level]
-            };
+            let function = if level == self.enclosing.len() { &self.function } else { &self.enclosing[level] };
             return Err(self.limit_error(function, "upvalues", MAX_UPVALUES));
         }
         let (in_stack, index, kind) = match from {
@@ -250,24 +223,14 @@ impl Parser<'_> {
         };
         let name = self.lexer.names.text(name).clone();
         let upvalues = &mut self.function_at(level).prototype.upvalues;
-        upvalues.push(UpvalueOrigin {
-            name,
-            in_stack,
-            index: index as u8,
-            kind,
-        });
+        upvalues.push(UpvalueOrigin { name, in_stack, index: index as u8, kind });
         Ok(upvalues.len() as u32 - 1)
     }
 
     /// Notes in the block of a variable that it is captured.
     fn mark_captured(&mut self, level: usize, variable: usize) {
         let function = self.function_at(level);
-        if let Some(block) = function
-            .blocks
-            .iter_mut()
-            .rev()
-            .find(|block| block.active <= variable)
-        {
+        if let Some(block) = function.blocks.iter_mut().rev().find(|block| block.active <= variable) {
             block.has_upvalue = true;
         }
         function.needs_close = true;
@@ -306,8 +269,7 @@ impl Parser<'_> {
     }
 
     fn constant_error(&self, name: &[u8]) -> Box<crate::CompileError> {
-        self.lexer
-            .error(&[b"attempt to assign to const variable '", name, b"'"].concat())
+        self.lexer.error(&[b"attempt to assign to const variable '", name, b"'"].concat())
     }
 }
 
@@ -325,24 +287,16 @@ impl Parser<'_> {
     }
 
     pub(super) fn inside_to_be_closed(&self) -> bool {
-        self.function
-            .blocks
-            .last()
-            .is_some_and(|block| block.inside_to_be_closed)
+        self.function.blocks.last().is_some_and(|block| block.inside_to_be_closed)
     }
 
     /// Ends a block; answers whether something of it had to be closed.
     pub(super) fn leave_block(&mut self) -> Result<bool> {
-        let Some((active, is_loop, has_upvalue, first_label, first_goto)) =
-            self.function.blocks.last().map(|b| {
-                (
-                    b.active,
-                    b.kind == BlockKind::Loop,
-                    b.has_upvalue,
-                    b.first_label,
-                    b.first_goto,
-                )
-            })
+        let Some((active, is_loop, has_upvalue, first_label, first_goto)) = self
+            .function
+            .blocks
+            .last()
+            .map(|b| (b.active, b.kind == BlockKind::Loop, b.has_upvalue, b.first_label, b.first_goto))
         else {
             debug_assert!(false, "blocks are left as often as they are entered");
             return Ok(false);
@@ -379,23 +333,18 @@ impl Parser<'_> {
     fn undefined_goto(&self, pending: &PendingJump) -> Box<crate::CompileError> {
         let line = pending.line;
         if pending.name == Name::BREAK {
-            return self
-                .lexer
-                .error(format!("break outside loop at line {line}").as_bytes());
+            return self.lexer.error(format!("break outside loop at line {line}").as_bytes());
         }
         let name: &[u8] = self.lexer.names.text(pending.name);
         let place = format!("' for <goto> at line {line}");
-        self.lexer
-            .error(&[b"no visible label '", name, place.as_bytes()].concat())
+        self.lexer.error(&[b"no visible label '", name, place.as_bytes()].concat())
     }
 }
 
 // Labels and gotos.
 impl Parser<'_> {
     fn find_label(&self, name: Name) -> Option<&Label> {
-        self.labels[self.function.first_label..]
-            .iter()
-            .find(|label| label.name == name)
+        self.labels[self.function.first_label..].iter().find(|label| label.name == name)
     }
 
     pub(super) fn check_new_label(&self, name: Name) -> Result<()> {
@@ -404,23 +353,14 @@ impl Parser<'_> {
         };
         let text: &[u8] = self.lexer.names.text(name);
         let place = format!("' already defined on line {}", label.line);
-        Err(self
-            .lexer
-            .error(&[b"label '", text, place.as_bytes()].concat()))
+        Err(self.lexer.error(&[b"label '", text, place.as_bytes()].concat()))
     }
 
     /// Adds a jump (or list of jumps) to a label that comes later.
     pub(super) fn add_goto(&mut self, name: Name, line: u32, pc: i32) -> Result<()> {
         self.check_entries(self.gotos.len(), "labels/gotos")?;
         let (active, registers) = (self.function.active, self.active_registers());
-        self.gotos.push(PendingJump {
-            name,
-            line,
-            pc,
-            active,
-            registers,
-            close: false,
-        });
+        self.gotos.push(PendingJump { name, line, pc, active, registers, close: false });
         Ok(())
     }
 
@@ -450,16 +390,8 @@ impl Parser<'_> {
             Some(block) if is_last => block.active,
             _ => self.function.active,
         };
-        self.labels.push(Label {
-            name,
-            line,
-            pc,
-            active,
-        });
-        let waiting: Vec<PendingJump> = self
-            .gotos
-            .extract_if(first_goto.., |goto| goto.name == name)
-            .collect();
+        self.labels.push(Label { name, line, pc, active });
+        let waiting: Vec<PendingJump> = self.gotos.extract_if(first_goto.., |goto| goto.name == name).collect();
         let mut close = false;
         for goto in waiting {
             if goto.active < active {
@@ -481,7 +413,6 @@ impl Parser<'_> {
         let name: &[u8] = self.lexer.names.text(goto.name);
         let place = format!("> at line {} jumps into the scope of local '", goto.line);
         let variable: &[u8] = self.lexer.names.text(variable.name);
-        self.lexer
-            .error(&[b"<goto ", name, place.as_bytes(), variable, b"'"].concat())
+        self.lexer.error(&[b"<goto ", name, place.as_bytes(), variable, b"'"].concat())
     }
 }

@@ -150,21 +150,14 @@ impl Parser<'_> {
     }
 
     /// If a variable that is assigned to serves as table or key in an earlier target, that one gets a copy.
-    fn save_conflicting(
-        &mut self,
-        targets: &mut [Expression],
-        variable: &Expression,
-    ) -> Result<()> {
+    fn save_conflicting(&mut self, targets: &mut [Expression], variable: &Expression) -> Result<()> {
         let copy = self.function.free_register;
         let mut is_conflict = false;
         for target in targets {
             match (&mut target.kind, variable.kind) {
                 (Kind::IndexedUpvalue { table, key }, Kind::Upvalue(index)) if *table == index => {
                     is_conflict = true;
-                    target.kind = Kind::IndexedField {
-                        table: copy,
-                        key: *key,
-                    };
+                    target.kind = Kind::IndexedField { table: copy, key: *key };
                 }
                 (Kind::Indexed { table, key }, Kind::Local { register, .. }) => {
                     for place in [table, key] {
@@ -196,12 +189,7 @@ impl Parser<'_> {
     }
 
     /// Makes `count` expressions, the last of which is `last`, give as many values as there are variables.
-    fn adjust_values(
-        &mut self,
-        variables: usize,
-        count: usize,
-        last: &mut Expression,
-    ) -> Result<()> {
+    fn adjust_values(&mut self, variables: usize, count: usize, last: &mut Expression) -> Result<()> {
         // Both are bounded: each variable and each expression but the last has a register or a depth.
         let needed = variables as i32 - count as i32;
         if last.is_multiple() {
@@ -459,9 +447,7 @@ impl Parser<'_> {
         match text {
             b"const" => Ok(VariableKind::Constant),
             b"close" => Ok(VariableKind::ToBeClosed),
-            _ => Err(self
-                .lexer
-                .error(&[b"unknown attribute '", text, b"'"].concat())),
+            _ => Err(self.lexer.error(&[b"unknown attribute '", text, b"'"].concat())),
         }
     }
 
@@ -475,9 +461,7 @@ impl Parser<'_> {
             self.variables[variable].kind = kind;
             if kind == VariableKind::ToBeClosed {
                 if to_close.is_some() {
-                    return Err(self
-                        .lexer
-                        .error(b"multiple to-be-closed variables in local list"));
+                    return Err(self.lexer.error(b"multiple to-be-closed variables in local list"));
                 }
                 to_close = Some(self.function.active + variables);
             }
@@ -486,11 +470,8 @@ impl Parser<'_> {
                 break variable;
             }
         };
-        let (mut value, count) = if self.accept(Token::Byte(b'='))? {
-            self.expression_list()?
-        } else {
-            (Kind::Void.into(), 0)
-        };
+        let (mut value, count) =
+            if self.accept(Token::Byte(b'='))? { self.expression_list()? } else { (Kind::Void.into(), 0) };
         let constant = match self.variables[last_variable].kind {
             VariableKind::Constant if count == variables => self.constant_value(&value),
             _ => None,
@@ -524,10 +505,7 @@ impl Parser<'_> {
                     && !self.inside_to_be_closed()
                 {
                     let i = self.instruction(pc);
-                    self.set_instruction(
-                        pc,
-                        Instruction::abc(Opcode::TailCall, i.a(), i.b(), i.c(), i.k()),
-                    );
+                    self.set_instruction(pc, Instruction::abc(Opcode::TailCall, i.a(), i.b(), i.c(), i.k()));
                 }
                 count = MULTIPLE;
             } else if expressions == 1 {

@@ -165,7 +165,10 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
             Status::Dead => true,
         };
         ensure(may, "a coroutine without frames is fresh or dead")?;
-        ensure(t.to_close.is_empty() && t.open.is_empty() && t.no_yield == 0, "a coroutine without frames has variables")?;
+        ensure(
+            t.to_close.is_empty() && t.open.is_empty() && t.no_yield == 0,
+            "a coroutine without frames has variables",
+        )?;
         return Ok(slots.len());
     }
     ensure(t.status != Status::Dead || t.failed, "a dead coroutine with frames has failed")?;
@@ -328,8 +331,7 @@ fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
                     ensure(stores && next.results == 1 && slot == above, "a metamethod's result has a register")
                 }
                 Continue::Condition => {
-                    let compares =
-                        matches!(i.opcode(), O::Eq | O::Lt | O::Le | O::LtI | O::LeI | O::GtI | O::GeI);
+                    let compares = matches!(i.opcode(), O::Eq | O::Lt | O::Le | O::LtI | O::LeI | O::GtI | O::GeI);
                     ensure(compares && next.results == 1 && slot == above, "a metamethod's result is a comparison's")
                 }
                 Continue::Discard => {

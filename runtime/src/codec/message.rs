@@ -62,7 +62,10 @@ pub struct Message(Form);
 enum Form {
     /// Nothing of any heap.
     Small(Value),
-    Short { len: u8, bytes: [u8; SHORT] },
+    Short {
+        len: u8,
+        bytes: [u8; SHORT],
+    },
     /// Made here: addresses in it are good.
     Bytes(Arc<[u8]>),
     /// Made here, with functions.
@@ -270,7 +273,12 @@ pub fn encode_portable_message(vm: &Vm, v: Value) -> Result<(Vec<u8>, Vec<Arc<Mo
     with_encoder(vm, v, true, |e| (e.out.clone(), std::mem::take(&mut e.modules)))
 }
 
-fn with_encoder<T>(vm: &Vm, v: Value, portable: bool, finish: impl FnOnce(&mut Encoder) -> T) -> Result<T, NotSendable> {
+fn with_encoder<T>(
+    vm: &Vm,
+    v: Value,
+    portable: bool,
+    finish: impl FnOnce(&mut Encoder) -> T,
+) -> Result<T, NotSendable> {
     let mut e = ENCODER.take().unwrap_or_default();
     e.portable = portable;
     let done = e.encode(vm, v).map(|()| finish(&mut e));
@@ -597,7 +605,16 @@ fn decode(vm: &mut Vm, message: &Message, strict: bool) -> Result<Value, DecodeE
         }
     };
     let mut d = DECODER.take().unwrap_or_default();
-    let mut work = Work { d: &mut d, reader: Reader::new(bytes), budget: bytes.len(), modules, local, strict, error: None, kept: false };
+    let mut work = Work {
+        d: &mut d,
+        reader: Reader::new(bytes),
+        budget: bytes.len(),
+        modules,
+        local,
+        strict,
+        error: None,
+        kept: false,
+    };
     let done = work.decode(vm).map_err(|what| work.error.take().unwrap_or(DecodeError::Damaged(what)));
     d.objects.clear();
     d.stack.clear();
@@ -844,4 +861,3 @@ impl Work<'_> {
         Ok(Value::table(t))
     }
 }
-

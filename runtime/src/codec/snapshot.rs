@@ -81,7 +81,10 @@ enum Record {
     Upvalue(Value),
     Buffer(Box<NativeState>),
     /// What cannot be copied.
-    Placeholder { serial: u32, what: &'static [u8] },
+    Placeholder {
+        serial: u32,
+        what: &'static [u8],
+    },
 }
 
 impl fmt::Debug for Snapshot {
@@ -371,9 +374,30 @@ fn placeholder(vm: &mut Vm, what: &[u8]) -> Value {
     let f = Value::native_closure(vm.heap.native_closure(&PLACEHOLDER_USED, &[text]));
     let meta = vm.heap.table();
     const EVENTS: [&str; 24] = [
-        "__index", "__newindex", "__call", "__len", "__concat", "__add", "__sub", "__mul", "__div", "__mod", "__pow",
-        "__idiv", "__band", "__bor", "__bxor", "__shl", "__shr", "__unm", "__bnot", "__lt", "__le", "__close",
-        "__pairs", "__tostring",
+        "__index",
+        "__newindex",
+        "__call",
+        "__len",
+        "__concat",
+        "__add",
+        "__sub",
+        "__mul",
+        "__div",
+        "__mod",
+        "__pow",
+        "__idiv",
+        "__band",
+        "__bor",
+        "__bxor",
+        "__shl",
+        "__shr",
+        "__unm",
+        "__bnot",
+        "__lt",
+        "__le",
+        "__close",
+        "__pairs",
+        "__tostring",
     ];
     for event in EVENTS {
         crate::stdlib::field(vm, meta, event, f);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::value::{Kind, Value};
 use crate::vm::load::{Literals, Module};
-use crate::vm::native::{ERROR, Native, Raise, ResumeKind, Result, Step};
+use crate::vm::native::{ERROR, Native, Raise, Result, ResumeKind, Step};
 use crate::vm::{Exit, LoadMode, Vm};
 use std::sync::Arc;
 
@@ -279,7 +279,8 @@ fn moved(mut vm: Vm, with_code: bool) -> Vm {
     let bytes = bytes.expect("a stopped process");
     let host = std::mem::replace(&mut vm.host, Box::new(()));
     drop(vm);
-    if with_code { thaw(&bytes, host, &NoModules) } else { thaw(&bytes, host, &modules) }.unwrap_or_else(|e| panic!("{e}"))
+    if with_code { thaw(&bytes, host, &NoModules) } else { thaw(&bytes, host, &modules) }
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Runs a program unmoved, and frozen and thawed at every stop; both must end the same.
@@ -492,7 +493,11 @@ fn damaged_bytes_are_refused_or_run_safely() {
                 let mut bad = bytes.clone();
                 // Most of the interest is past the directory.
                 for _ in 0..1 + random.next(3) {
-                    let i = if random.next(4) == 0 { random.next(bad.len()) } else { bad.len() / 2 + random.next(bad.len() / 2) };
+                    let i = if random.next(4) == 0 {
+                        random.next(bad.len())
+                    } else {
+                        bad.len() / 2 + random.next(bad.len() / 2)
+                    };
                     match random.next(5) {
                         0 => bad[i] ^= 1 << random.next(8),
                         1 => bad[i] = random.next(256) as u8,
@@ -586,32 +591,71 @@ fn messages_are_values() {
         ("m = 'short'", "return m", "| Finished short"),
         ("m = ('long '):rep(20)", "return #m", "| Finished 100"),
         ("m = -7", "return m", "| Finished -7"),
-        ("m = { tag = 'ping', n = 1, f = 2.5, no = false, [1] = 'a', [2] = 'b', [10] = 'c', [1.5] = 1 }",
-         "return m.tag, m.n, m.f, m.no, m[1], m[2], #m, m[10], m[1.5]", "| Finished ping 1 2.5 false a b 2 c 1"),
+        (
+            "m = { tag = 'ping', n = 1, f = 2.5, no = false, [1] = 'a', [2] = 'b', [10] = 'c', [1.5] = 1 }",
+            "return m.tag, m.n, m.f, m.no, m[1], m[2], #m, m[10], m[1.5]",
+            "| Finished ping 1 2.5 false a b 2 c 1",
+        ),
         ("m = { nil, nil, 3 }", "return m[1], m[2], m[3]", "| Finished nil nil 3"),
-        ("m = {} m.me = m m.list = { m, m } m[m] = 'key'", "return m.me == m, m.list[2] == m, m[m]", "| Finished true true key"),
-        ("local k = { 1 } m = { [k] = k, k = k }", "for k, v in next, m do if k ~= 'k' then return k == v, k[1] end end",
-         "| Finished true 1"),
-        ("local s = ('x'):rep(50) m = { s, s, [s] = s }", "return m[1] == m[2], m[m[1]] == m[1]", "| Finished true true"),
-        ("local t = {} for i = 1, 30 do t[i] = { i } end m = { t, t, t[7], [t[8]] = t[9] }",
-         "return m[1] == m[2], m[1][7] == m[3], m[m[1][8]] == m[1][9], m[1][30][1]", "| Finished true true true 30"),
+        (
+            "m = {} m.me = m m.list = { m, m } m[m] = 'key'",
+            "return m.me == m, m.list[2] == m, m[m]",
+            "| Finished true true key",
+        ),
+        (
+            "local k = { 1 } m = { [k] = k, k = k }",
+            "for k, v in next, m do if k ~= 'k' then return k == v, k[1] end end",
+            "| Finished true 1",
+        ),
+        (
+            "local s = ('x'):rep(50) m = { s, s, [s] = s }",
+            "return m[1] == m[2], m[m[1]] == m[1]",
+            "| Finished true true",
+        ),
+        (
+            "local t = {} for i = 1, 30 do t[i] = { i } end m = { t, t, t[7], [t[8]] = t[9] }",
+            "return m[1] == m[2], m[1][7] == m[3], m[m[1][8]] == m[1][9], m[1][30][1]",
+            "| Finished true true true 30",
+        ),
         // Functions: variables by value and shared, code, globals of the receiver.
-        ("local n = 5 m = { up = function() n = n + 1 return n end, get = function() return n, emit ~= nil, where end } where = 'there'",
-         "where = 'here' m.up() m.up() return m.get()", "| Finished 7 true here"),
-        ("local function f(n) if n == 0 then return 'end' end return f(n - 1) end m = f", "return m(3)", "| Finished end"),
-        ("m = { string.rep, next, string.gmatch('a b c', '%a') }", "return m[1]('x', 3), m[2] == next, m[3](), m[3](), m[3](), m[3]()",
-         "| Finished xxx true a b c nil"),
+        (
+            "local n = 5 m = { up = function() n = n + 1 return n end, get = function() return n, emit ~= nil, where end } where = 'there'",
+            "where = 'here' m.up() m.up() return m.get()",
+            "| Finished 7 true here",
+        ),
+        (
+            "local function f(n) if n == 0 then return 'end' end return f(n - 1) end m = f",
+            "return m(3)",
+            "| Finished end",
+        ),
+        (
+            "m = { string.rep, next, string.gmatch('a b c', '%a') }",
+            "return m[1]('x', 3), m[2] == next, m[3](), m[3](), m[3](), m[3]()",
+            "| Finished xxx true a b c nil",
+        ),
         ("m = { {}, {}, { {} } }", "return #m, #m[3]", "| Finished 3 1"),
         ("m = {}", "return next(m)", "| Finished nil"),
         ("m = { a = { b = { c = { 1, { d = 2 } } } } }", "return m.a.b.c[2].d", "| Finished 2"),
         // What cannot be sent, and where.
         ("m = coroutine.create(print)", "", "cannot send a coroutine (at message)"),
         ("m = { job = { co = coroutine.create(print) } }", "", "cannot send a coroutine (at message.job.co)"),
-        ("m = { 1, 2, { ['x y'] = { [true] = coroutine.create(print) } } }", "", "cannot send a coroutine (at message[3][\"x y\"][true])"),
-        ("local co = coroutine.create(print) m = { [0] = function() return co end }", "", "cannot send a coroutine (at message[0]'s upvalue 'co')"),
+        (
+            "m = { 1, 2, { ['x y'] = { [true] = coroutine.create(print) } } }",
+            "",
+            "cannot send a coroutine (at message[3][\"x y\"][true])",
+        ),
+        (
+            "local co = coroutine.create(print) m = { [0] = function() return co end }",
+            "",
+            "cannot send a coroutine (at message[0]'s upvalue 'co')",
+        ),
         ("m = { f = coroutine.wrap(print) }", "", "cannot send a coroutine (at message.f's upvalue 1)"),
         ("m = { [coroutine.create(print)] = 1 }", "", "cannot send a coroutine (at message's key)"),
-        ("m = { a = setmetatable({}, {}) }", "", "cannot send a table with a metatable (at message.a); register it with concurrent.metatable"),
+        (
+            "m = { a = setmetatable({}, {}) }",
+            "",
+            "cannot send a table with a metatable (at message.a); register it with concurrent.metatable",
+        ),
     ] {
         assert_eq!(sent(sender, receiver), expected, "{sender}");
     }
@@ -745,7 +789,9 @@ fn times() {
     let mut to = machine();
     time("a small table, encode", 100_000, || drop(encode_message(&vm, v)));
     let message = encode_message(&vm, v).expect("plain");
-    time("a small table, decode", 10_000, || { decode_message(&mut to, &message); });
+    time("a small table, decode", 10_000, || {
+        decode_message(&mut to, &message);
+    });
     to.collect_garbage();
     time("a small table, both, with collections", 100_000, || {
         let message = encode_message(&vm, v).expect("plain");
@@ -754,7 +800,9 @@ fn times() {
             to.collect_garbage();
         }
     });
-    time("an integer, both", 100_000, || { decode_message(&mut to, &encode_message(&vm, Value::integer(1)).expect("plain")); });
+    time("an integer, both", 100_000, || {
+        decode_message(&mut to, &encode_message(&vm, Value::integer(1)).expect("plain"));
+    });
     let f = vm.globals().get_field(&mut vm.heap, b"f");
     let s = snapshot(&mut vm, f, &[]);
     println!("a snapshot: {} objects", s.objects());

@@ -283,7 +283,12 @@ impl Thawer<'_> {
                 if !unsafe { (*t).make_room(&mut self.vm.heap, slots, frames) } {
                     return Err("a stack is too large");
                 }
-                self.threads.push(ThreadRecord { number: n as u32, slots, frame_count: frames, ..ThreadRecord::default() });
+                self.threads.push(ThreadRecord {
+                    number: n as u32,
+                    slots,
+                    frame_count: frames,
+                    ..ThreadRecord::default()
+                });
                 Value::object(tag::THREAD, t)
             }
             kind::UPVALUE => Value::object(tag::UPVALUE, self.vm.heap.upvalue(Value::NIL).as_ptr()),
@@ -538,8 +543,10 @@ impl Thawer<'_> {
             return Err("a variable's stack is no coroutine");
         }
         let running = Value::object(tag::THREAD, self.vm.thread);
-        let number_of_running = self.objects.iter().position(|v| v.raw_equals(running)).expect("the running one") as u32;
-        let whole = legal::Process { running: number_of_running, in_finalizer: self.vm.in_finalizer, exiting: self.vm.exiting };
+        let number_of_running =
+            self.objects.iter().position(|v| v.raw_equals(running)).expect("the running one") as u32;
+        let whole =
+            legal::Process { running: number_of_running, in_finalizer: self.vm.in_finalizer, exiting: self.vm.exiting };
         legal::check_chain(&self.threads, &whole)?;
         let mut at = 0;
         for record in &mut self.threads {

@@ -121,10 +121,10 @@ pub(super) fn monitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Ans
     if !add(&mut p.slot.lock().watching, named) {
         return go(p, Value::TRUE);
     }
-    if let Some(slot) = pid.and_then(|pid| scheduler.find(pid)) {
-        if add_to(&slot, p.slot.pid, |s| &mut s.watchers) {
-            return go(p, Value::TRUE);
-        }
+    if let Some(slot) = pid.and_then(|pid| scheduler.find(pid))
+        && add_to(&slot, p.slot.pid, |s| &mut s.watchers)
+    {
+        return go(p, Value::TRUE);
     }
     let own = p.slot.clone();
     scheduler.signal(&own, Signal::Down { from: named, reason: Message::string(b"noproc") });
@@ -167,7 +167,11 @@ pub(super) fn process_info(scheduler: &Arc<Scheduler>, p: &mut Process) -> Resul
     } else {
         match &*slot.process.lock().unwrap_or_else(|e| e.into_inner()) {
             Some(other) => (other.vm.where_it_is(), other.vm.heap.bytes(), other.reductions),
-            None => (Vec::new(), 0, 0),
+            // Another worker runs it: what its last slice left.
+            None => {
+                let s = slot.lock();
+                (Vec::new(), s.heap_bytes, s.reductions)
+            }
         }
     };
     let t = p.vm.heap.table();

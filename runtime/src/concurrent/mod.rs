@@ -166,8 +166,10 @@ pub fn answer(scheduler: &Arc<Scheduler>, p: &mut Process, number: u32) -> Answe
         }
         request::ISNODEALIVE => go(p, Value::FALSE),
         u32::MAX => {
-            let status = crate::stdlib::host::exit_status(&mut p.vm);
-            return Answer::Program(status);
+            if crate::stdlib::host::host(&mut p.vm).close {
+                return Answer::Exit(Message::string(b"normal"), Value::NIL);
+            }
+            return Answer::Program(crate::stdlib::host::exit_status(&mut p.vm));
         }
         _ => unreachable!("no native makes this request"),
     };
@@ -217,7 +219,9 @@ fn process_argument(scheduler: &Scheduler, p: &mut Process, i: usize) -> Result<
         Kind::String(name) => Ok(scheduler.names.find(name.bytes())),
         _ => {
             if matches!(v.kind(), Kind::Table(_)) {
-                return Err(p.vm.arg_error(i, "process expected, got a table that does not begin with a pid or a name"));
+                return Err(p
+                    .vm
+                    .arg_error(i, "process expected, got a table that does not begin with a pid or a name"));
             }
             Err(p.vm.type_error(i, "process"))
         }
@@ -245,9 +249,7 @@ fn time_argument(p: &mut Process, i: usize) -> Result<f64> {
 
 fn option(scheduler: &Scheduler, p: &Process, key: &str) -> Setting {
     let index = KEYS.iter().position(|k| *k == key).expect("a known option");
-    p.options
-        .get(index)
-        .unwrap_or_else(|| scheduler.options.read().unwrap_or_else(|e| e.into_inner()).get(index))
+    p.options.get(index).unwrap_or_else(|| scheduler.options.read().unwrap_or_else(|e| e.into_inner()).get(index))
 }
 /// An option that is true or false, as it is for this process.
 pub fn option_flag(scheduler: &Scheduler, p: &Process, key: &str) -> bool {

@@ -136,10 +136,8 @@ pub(super) fn deadlock_error(scheduler: &Arc<Scheduler>, p: &mut Process) -> Rai
     }
     let others: Vec<_> = waiting.iter().filter(|s| s.pid != p.slot.pid).collect();
     let n = if others.is_empty() { 1 } else { others.len() };
-    let mut text = format!(
-        "deadlock: {n} process{} for messages that cannot come",
-        if n == 1 { " waits" } else { "es wait" }
-    );
+    let mut text =
+        format!("deadlock: {n} process{} for messages that cannot come", if n == 1 { " waits" } else { "es wait" });
     for slot in others.iter().take(10) {
         let place = match &*slot.process.lock().unwrap_or_else(|e| e.into_inner()) {
             Some(other) => String::from_utf8_lossy(&other.vm.where_it_is()).into_owned(),

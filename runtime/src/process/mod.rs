@@ -86,6 +86,10 @@ pub struct Shared {
     pub messages: usize,
     /// Messages past which it dies; 0: no limit.
     pub max_mailbox: usize,
+    /// Bytes of its heap at the end of its last slice.
+    pub heap_bytes: usize,
+    /// Reductions it had used by then.
+    pub reductions: u64,
 }
 
 /// A process as its runner has it.
@@ -133,6 +137,8 @@ impl Slot {
                 names: Vec::new(),
                 messages: 0,
                 max_mailbox: 0,
+                heap_bytes: 0,
+                reductions: 0,
             }),
             process: Mutex::new(None),
         })

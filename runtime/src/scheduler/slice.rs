@@ -32,6 +32,11 @@ impl Scheduler {
         slot.lock().status = Status::Running;
         // A bug of ours ends the process, not the node.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.slice(&mut process)));
+        {
+            let mut s = slot.lock();
+            s.heap_bytes = process.vm.heap.bytes();
+            s.reductions = process.reductions;
+        }
         match outcome {
             Ok(Outcome::Ready) => {
                 *slot.process.lock().unwrap_or_else(|e| e.into_inner()) = Some(process);
@@ -54,7 +59,10 @@ impl Scheduler {
             }
             Ok(Outcome::Over) => self.slice_over(&slot, false),
             Err(_) => {
-                eprintln!("rlua-actor: process {} was ended by an internal error", crate::concurrent::pid_text(slot.pid));
+                eprintln!(
+                    "rlua-actor: process {} was ended by an internal error",
+                    crate::concurrent::pid_text(slot.pid)
+                );
                 let reason = codec::Message::string(b"internal error");
                 // Its heap may be in any state: it is left as it is.
                 std::mem::forget(process);
@@ -233,11 +241,15 @@ impl Scheduler {
     /// The end of an end.
     fn over(self: &Arc<Self>, p: &mut Process) -> Outcome {
         let e = p.ending.take().expect("the process is ending");
+        // What `os.exit` asked for, if it began this end.
+        let asked = crate::stdlib::host::host(&mut p.vm).exit;
         let slot = p.slot.clone();
         self.end(&slot, e.reason, e.abnormal);
         if slot.is_root {
             self.warn_never_entered();
-            self.finish(e.abnormal as i32);
+            self.finish(asked.unwrap_or(e.abnormal as i32));
+        } else if let Some(status) = asked {
+            self.finish(status);
         }
         Outcome::Over
     }
@@ -286,10 +298,11 @@ impl Scheduler {
         };
         self.tell(slot.pid, &links, &watchers, &reason, abnormal);
         self.forget(slot);
-        if !slot.is_root && self.live.fetch_sub(1, Ordering::AcqRel) == 1 {
-            if let Some(root) = self.root() {
-                self.wake_from(&root, Wait::Loop);
-            }
+        if !slot.is_root
+            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(root) = self.root()
+        {
+            self.wake_from(&root, Wait::Loop);
         }
     }
     fn tell(&self, from: Pid, links: &[Pid], watchers: &[Pid], reason: &codec::Message, abnormal: bool) {
@@ -325,7 +338,7 @@ impl Scheduler {
     }
     /// An uncaught error on standard error.
     fn report(&self, p: &mut Process, error: Value) {
-        let text = p.vm.error_text(error);
+        let text = p.vm.shown_text(error);
         let text = p.vm.traceback(None, Some(&text), 0);
         let text = String::from_utf8_lossy(&text).into_owned();
         self.flush_output(p);
@@ -354,7 +367,7 @@ impl Scheduler {
         if n > budget.first {
             // Past the first ones: at growing distances, further apart as the budget is used up.
             let step = 1 + n / 64 + if spent > budget.bytes { n * (spent / budget.bytes.max(1)) } else { 0 };
-            if n % step != 0 {
+            if !n.is_multiple_of(step) {
                 return;
             }
         }

@@ -218,10 +218,10 @@ fn setmetatable(vm: &mut Vm) -> Result<Value> {
         Kind::Table(m) => Some(m),
         _ => return Err(vm.type_error(1, "nil or table")),
     };
-    if let Some(old) = t.metatable() {
-        if !old.get(name_value(Event::Metatable)).is_nil() {
-            return Err(vm.error("cannot change a protected metatable"));
-        }
+    if let Some(old) = t.metatable()
+        && !old.get(name_value(Event::Metatable)).is_nil()
+    {
+        return Err(vm.error("cannot change a protected metatable"));
     }
     vm.set_metatable(t, meta);
     Ok(Value::table(t))
@@ -376,6 +376,8 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
     if state != 0 {
         // A full collection was run; then the finalizers, then 0.
         return match run_finalizers(vm, 1)? {
+            // Register 0 says that it was a step.
+            Step::Return(_) if matches!(vm.arg(0).kind(), Kind::Boolean(false)) => vm.return_one(Value::TRUE),
             Step::Return(_) => vm.return_one(Value::integer(0)),
             Step::Call { function, results, catch, .. } => Ok(Step::Call { function, results, next: 1, catch }),
             other => Ok(other),
@@ -390,8 +392,8 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
         b"count" => Value::float(vm.heap.bytes() as f64 / 1024.0),
         b"step" => {
             // A step is a whole collection here, so it always ends a cycle.
-            vm.set_arg(0, Value::NIL);
-            return Ok(Step::Collect(STEP));
+            vm.set_arg(0, Value::FALSE);
+            return Ok(Step::Collect(1));
         }
         b"isrunning" => Value::boolean(!vm.heap.is_stopped()),
         b"stop" => {
@@ -427,9 +429,6 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
     };
     vm.return_one(result)
 }
-/// State of `collectgarbage("step")` after its collection.
-const STEP: u32 = 1;
-
 fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
     if state & ERROR != 0 {
         let v = vm.arg(vm.count() - 1);
@@ -439,6 +438,7 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
         }
     }
     vm.truncate(1);
+    vm.in_finalizer = true;
     while let Some(object) = vm.heap.take_finalizable() {
         let mm = vm.metamethod(object, Event::Gc);
         if mm.is_function() {
@@ -448,6 +448,7 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
             return Ok(Step::Call { function, results: 0, next: 1, catch: true });
         }
     }
+    vm.in_finalizer = false;
     Ok(Step::Return(0))
 }
 
@@ -551,9 +552,8 @@ fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8], mode: LoadMode) -> Result<
 /// Reads a file for `loadfile`, `dofile` and `require`: its text without a first line that starts with `#`.
 pub fn read_source(path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
     let shown = String::from_utf8_lossy(path).into_owned();
-    let text = std::fs::read(shown.as_str()).map_err(|e| {
-        format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes()
-    })?;
+    let text = std::fs::read(shown.as_str())
+        .map_err(|e| format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes())?;
     Ok(rlua_compiler::skip_shebang(&text).to_vec())
 }
 fn load_path(vm: &mut Vm, mode: LoadMode, env: Value) -> Result<std::result::Result<Value, Vec<u8>>> {

@@ -29,7 +29,7 @@ pub fn open(vm: &mut Vm) -> Value {
 fn thread(vm: &mut Vm) -> Result<Ref<Thread>> {
     match vm.arg(0).as_thread() {
         Some(t) => Ok(t),
-        None => Err(vm.type_error(0, "coroutine")),
+        None => Err(vm.type_error(0, "thread")),
     }
 }
 fn create(vm: &mut Vm) -> Result<Value> {

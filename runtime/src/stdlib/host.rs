@@ -13,6 +13,8 @@ pub struct Host {
     pub files: Files,
     /// The status that `os.exit` asked for.
     pub exit: Option<i32>,
+    /// Whether pending variables and finalizers run first (`os.exit(code, true)`).
+    pub close: bool,
 }
 
 /// The surroundings of a machine.
@@ -25,13 +27,13 @@ pub fn host(vm: &mut Vm) -> &mut Host {
 
 /// Surroundings with the standard streams of this OS process.
 pub fn new() -> Box<dyn Any + Send> {
-    Box::new(Host { files: Files::new(), exit: None })
+    Box::new(Host { files: Files::new(), exit: None, close: false })
 }
 
 /// Surroundings for a process that this one spawns: the standard streams, no other files.
 pub fn child(vm: &mut Vm) -> Box<dyn Any + Send> {
     let files = host(vm).files.child();
-    Box::new(Host { files, exit: None })
+    Box::new(Host { files, exit: None, close: false })
 }
 
 /// Writes out what is buffered.

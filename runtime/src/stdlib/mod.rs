@@ -47,10 +47,10 @@ pub fn open(vm: &mut Vm) {
         let t = open(vm);
         field(vm, globals, name, t);
         field(vm, loaded, name, t);
-        if name == "string" {
-            if let Some(t) = t.as_table() {
-                string::metatable(vm, t);
-            }
+        if name == "string"
+            && let Some(t) = t.as_table()
+        {
+            string::metatable(vm, t);
         }
     }
 }

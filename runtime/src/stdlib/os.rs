@@ -52,7 +52,10 @@ fn exit(vm: &mut Vm, _: u32) -> Result<Step> {
         Kind::Boolean(false) => 1,
         _ => vm.check_integer(0)? as i32 & 0xff,
     };
-    super::host::host(vm).exit = Some(status);
+    let close = !vm.arg(1).is_false();
+    let host = super::host::host(vm);
+    host.exit = Some(status);
+    host.close = close;
     Ok(Step::Request(u32::MAX))
 }
 fn execute(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -95,7 +98,8 @@ fn rename(vm: &mut Vm, _: u32) -> Result<Step> {
     let (from, to) = (path_argument(vm, 0)?, path_argument(vm, 1)?);
     match std::fs::rename(&from, &to) {
         Ok(()) => vm.return_one(Value::TRUE),
-        Err(e) => super::io::push_failure(vm, Some(&from), &e),
+        // As the reference, which names neither file here.
+        Err(e) => super::io::push_failure(vm, None, &e),
     }
 }
 fn tmpname(vm: &mut Vm) -> Result<Value> {
@@ -152,7 +156,11 @@ fn time(vm: &mut Vm) -> Result<Value> {
     let local = match Local.from_local_datetime(&naive) {
         LocalResult::Single(d) => d,
         LocalResult::Ambiguous(a, b) => {
-            if wants_dst.is_false() { b } else { a }
+            if wants_dst.is_false() {
+                b
+            } else {
+                a
+            }
         }
         LocalResult::None => match Local.from_local_datetime(&(naive + TimeDelta::hours(1))) {
             LocalResult::Single(d) | LocalResult::Ambiguous(d, _) => d - TimeDelta::hours(1),
@@ -191,7 +199,11 @@ fn date(vm: &mut Vm) -> Result<Value> {
     let Some(moment) = DateTime::<Utc>::from_timestamp(seconds, 0) else {
         return Err(vm.error("date result cannot be represented in this installation"));
     };
-    if utc { format_date(vm, format, &moment, "GMT") } else { format_date(vm, format, &moment.with_timezone(&Local), "") }
+    if utc {
+        format_date(vm, format, &moment, "GMT")
+    } else {
+        format_date(vm, format, &moment.with_timezone(&Local), "")
+    }
 }
 fn format_date<T: TimeZone>(vm: &mut Vm, format: &[u8], d: &DateTime<T>, zone: &str) -> Result<Value>
 where

@@ -177,7 +177,8 @@ fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
             Ok(Step::Return(2))
         }
         Err(message) => {
-            let text = [b"error loading module '".as_slice(), &name, b"' from file '", &file, b"':\n\t", &message].concat();
+            let text =
+                [b"error loading module '".as_slice(), &name, b"' from file '", &file, b"':\n\t", &message].concat();
             Err(vm.error(text))
         }
     }

@@ -446,7 +446,10 @@ fn append(vm: &mut Vm, text: &mut Vec<u8>, v: Value, i: i64) -> Result<()> {
     } else if v.is_number() {
         text.extend_from_slice(number::number_text(v).as_bytes());
     } else {
-        let text = format!("invalid value ({}) at index {i} in table for 'concat'", String::from_utf8_lossy(&vm.type_name_of(v)));
+        let text = format!(
+            "invalid value ({}) at index {i} in table for 'concat'",
+            String::from_utf8_lossy(&vm.type_name_of(v))
+        );
         return Err(vm.error(text));
     }
     if text.len() > crate::vm::call::MAX_STRING {
@@ -476,10 +479,10 @@ fn concat_rest(vm: &mut Vm, mut got: Option<(i64, Value)>) -> Result<Step> {
         let separator = vm.opt_string(1)?;
         if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
             append(vm, text, v, i)?;
-            if i < j {
-                if let Some(s) = separator {
-                    text.extend_from_slice(s.bytes());
-                }
+            if i < j
+                && let Some(s) = separator
+            {
+                text.extend_from_slice(s.bytes());
             }
         }
         if i == i64::MAX {

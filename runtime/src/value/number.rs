@@ -24,10 +24,7 @@ impl NumberText {
     const CAPACITY: usize = 32;
 
     const fn empty() -> Self {
-        NumberText {
-            bytes: [0; Self::CAPACITY],
-            length: 0,
-        }
+        NumberText { bytes: [0; Self::CAPACITY], length: 0 }
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -181,9 +178,7 @@ fn small_exponent(text: &[u8]) -> i32 {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    let magnitude = digits
-        .iter()
-        .fold(0, |value, digit| value * 10 + i32::from(digit - b'0'));
+    let magnitude = digits.iter().fold(0, |value, digit| value * 10 + i32::from(digit - b'0'));
     if negative { -magnitude } else { magnitude }
 }
 
@@ -196,11 +191,7 @@ pub fn int_floor_div(a: i64, b: i64) -> Option<i64> {
     }
     let quotient = a.wrapping_div(b);
     let inexact = a.wrapping_rem(b) != 0;
-    Some(if inexact && (a ^ b) < 0 {
-        quotient - 1
-    } else {
-        quotient
-    })
+    Some(if inexact && (a ^ b) < 0 { quotient - 1 } else { quotient })
 }
 
 /// `a % b` on integers, with the sign of `b`; `None` when `b` is zero.
@@ -210,11 +201,7 @@ pub fn int_mod(a: i64, b: i64) -> Option<i64> {
         return None;
     }
     let remainder = a.wrapping_rem(b);
-    Some(if remainder != 0 && (remainder ^ b) < 0 {
-        remainder + b
-    } else {
-        remainder
-    })
+    Some(if remainder != 0 && (remainder ^ b) < 0 { remainder + b } else { remainder })
 }
 
 /// `a // b` on floats.
@@ -227,11 +214,7 @@ pub fn float_floor_div(a: f64, b: f64) -> f64 {
 #[inline]
 pub fn float_mod(a: f64, b: f64) -> f64 {
     let remainder = a % b;
-    let other_sign = if remainder > 0.0 {
-        b < 0.0
-    } else {
-        remainder < 0.0 && b != remainder && b > 0.0
-    };
+    let other_sign = if remainder > 0.0 { b < 0.0 } else { remainder < 0.0 && b != remainder && b > 0.0 };
     if other_sign { remainder + b } else { remainder }
 }
 

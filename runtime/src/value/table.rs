@@ -110,10 +110,10 @@ fn normalize(key: Value) -> Value {
     if key.tag < tag::INT {
         return Value { tag: key.tag, bits: 0 };
     }
-    if key.tag == tag::FLOAT {
-        if let Some(n) = number::float_to_integer(f64::from_bits(key.bits)) {
-            return Value::integer(n);
-        }
+    if key.tag == tag::FLOAT
+        && let Some(n) = number::float_to_integer(f64::from_bits(key.bits))
+    {
+        return Value::integer(n);
     }
     key
 }
@@ -484,11 +484,8 @@ impl Table {
             if std::ptr::eq(other, main) || !self.in_chain_of(other, main) {
                 // The new key goes to the free place, behind the one at home.
                 *free = entry;
-                (*free).next = if (*main).next != 0 {
-                    (main.offset((*main).next as isize).offset_from(free)) as i32
-                } else {
-                    0
-                };
+                (*free).next =
+                    if (*main).next != 0 { (main.offset((*main).next as isize).offset_from(free)) as i32 } else { 0 };
                 (*main).next = free.offset_from(main) as i32;
             } else {
                 // The one found here belongs to another chain: it moves, and the new key takes its home.
@@ -759,10 +756,11 @@ impl Table {
             return Some(0);
         }
         let key = normalize(key);
-        if let Some(i) = key.as_integer() {
-            if i >= 1 && i as u64 <= self.asize.get() as u64 {
-                return Some(i as usize);
-            }
+        if let Some(i) = key.as_integer()
+            && i >= 1
+            && i as u64 <= self.asize.get() as u64
+        {
+            return Some(i as usize);
         }
         let mut n = self.find_node(key);
         if n.is_null() && key.tag > 0xf && self.has_nodes() {
@@ -860,7 +858,7 @@ pub(crate) fn serial_hash(serial: u32) -> u32 {
 
 fn count_integer(key: Value, counts: &mut [u32; 32]) -> u32 {
     match key.as_integer() {
-        Some(k) if k >= 1 && k <= 1 << MAX_BITS => {
+        Some(k) if (1..=1 << MAX_BITS).contains(&k) => {
             counts[(64 - (k as u64 - 1).leading_zeros()) as usize] += 1;
             1
         }

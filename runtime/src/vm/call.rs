@@ -222,7 +222,13 @@ impl Vm {
         Act::Raise
     }
     /// Sets up a call of a metamethod above everything in use.
-    pub(crate) unsafe fn call_metamethod(&mut self, f: Value, arguments: &[Value], results: i16, then: Continue) -> Act {
+    pub(crate) unsafe fn call_metamethod(
+        &mut self,
+        f: Value,
+        arguments: &[Value],
+        results: i16,
+        then: Continue,
+    ) -> Act {
         unsafe {
             let function = self.free_slot();
             self.top = function;
@@ -262,7 +268,14 @@ impl Vm {
     }
     /// Gives results to whoever waits for them. The frame that made them is gone.
     #[inline]
-    pub(crate) unsafe fn deliver(&mut self, first: *mut Value, n: usize, function: *mut Value, results: i16, then: Continue) -> Act {
+    pub(crate) unsafe fn deliver(
+        &mut self,
+        first: *mut Value,
+        n: usize,
+        function: *mut Value,
+        results: i16,
+        then: Continue,
+    ) -> Act {
         unsafe {
             match then {
                 Continue::Plain => {
@@ -1287,19 +1300,19 @@ impl Vm {
     /// Sets a table's metatable, and queues the table for its finalizer if it has one.
     pub fn set_metatable(&mut self, t: Ref<Table>, meta: Option<Ref<Table>>) {
         t.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
-        if let Some(m) = meta {
-            if !fast(m.as_ptr(), Event::Gc).is_nil() {
-                self.heap.set_finalizable(t.as_ptr().cast::<Header>());
-            }
+        if let Some(m) = meta
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(t.as_ptr().cast::<Header>());
         }
     }
     /// Sets a userdata's metatable; as [`Vm::set_metatable`].
     pub fn set_userdata_metatable(&mut self, u: Ref<crate::value::Userdata>, meta: Option<Ref<Table>>) {
         u.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
-        if let Some(m) = meta {
-            if !fast(m.as_ptr(), Event::Gc).is_nil() {
-                self.heap.set_finalizable(u.as_ptr().cast::<Header>());
-            }
+        if let Some(m) = meta
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(u.as_ptr().cast::<Header>());
         }
     }
 }

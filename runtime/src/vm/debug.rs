@@ -201,7 +201,8 @@ impl Vm {
         match thread {
             Some(t) if t.as_ptr() != self.thread => {
                 // SAFETY: a live coroutine's frames.
-                (level < t.depth_of_frames()).then(|| FrameView { frame: unsafe { t.frame.sub(level) }, thread: t.as_ptr() })
+                (level < t.depth_of_frames())
+                    .then(|| FrameView { frame: unsafe { t.frame.sub(level) }, thread: t.as_ptr() })
             }
             _ => self.frame_at(level).map(|frame| FrameView { frame, thread: self.thread }),
         }
@@ -239,12 +240,20 @@ impl Vm {
             text.push(b'\n');
         }
         text.extend_from_slice(b"stack traceback:");
-        let mut total = level;
-        while self.frame_view(thread, total).is_some() {
-            total += 1;
-        }
+        let other = thread.filter(|t| t.as_ptr() != self.thread);
+        let frames = match other {
+            Some(t) => t.depth_of_frames(),
+            None => self.frame_count() + !self.leaf.is_null() as usize,
+        };
+        // The main coroutine was called from outside.
+        let outside = other.map_or(self.thread, Ref::as_ptr) == self.main;
+        let total = frames + outside as usize;
         let mut i = level;
-        while let Some(view) = self.frame_view(thread, i) {
+        while i < total {
+            let Some(view) = self.frame_view(thread, i) else {
+                text.extend_from_slice(b"\n\t[C]: in ?");
+                break;
+            };
             if total - level > 22 && i == level + 10 {
                 let skipped = total - level - 21;
                 text.extend_from_slice(format!("\n\t...\t(skipping {skipped} levels)").as_bytes());
@@ -311,14 +320,15 @@ impl Vm {
             }
             let i = u32::try_from(n).ok().filter(|&i| i >= 1)?;
             let slot = f.base.add(i as usize - 1);
-            if let Some(p) = f.proto() {
-                if let Some(name) = p.canonical().local_name(i, f.current_pc()) {
-                    return Some((name.to_vec(), slot));
-                }
+            if let Some(p) = f.proto()
+                && let Some(name) = p.canonical().local_name(i, f.current_pc())
+            {
+                return Some((name.to_vec(), slot));
             }
             // A register in use: up to the next frame's function, or the top.
             let t = &*view.thread;
-            let (top_frame, top) = if std::ptr::eq(view.thread, self.thread) { (self.frame, self.top) } else { (t.frame, t.top) };
+            let (top_frame, top) =
+                if std::ptr::eq(view.thread, self.thread) { (self.frame, self.top) } else { (t.frame, t.top) };
             let limit = if std::ptr::eq(view.frame, top_frame) {
                 if f.proto().is_some() { t.extent_of(top_frame, top) } else { top }
             } else {

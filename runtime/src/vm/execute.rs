@@ -92,7 +92,14 @@ macro_rules! slow {
         #[cold]
         #[inline(never)]
         #[allow(unused_variables)]
-        unsafe extern "C-unwind" fn $name($i: u64, $pc: *const u64, $base: *mut Value, $vm: *mut Vm, $k: *const Value, $t: *const Handlers) -> Flow {
+        unsafe extern "C-unwind" fn $name(
+            $i: u64,
+            $pc: *const u64,
+            $base: *mut Value,
+            $vm: *mut Vm,
+            $k: *const Value,
+            $t: *const Handlers,
+        ) -> Flow {
             unsafe {
                 (*(*$vm).frame).pc = $pc;
                 let act: Act = $act;
@@ -183,10 +190,10 @@ unsafe fn set_float(to: *mut Value, n: f64) {
 fn barrier(pc: *const u64) -> *const u64 {
     #[cfg(not(miri))]
     {
-        let mut pc = pc;
+        let mut address = pc as usize;
         // SAFETY: no instruction at all; the value goes through unchanged.
-        unsafe { std::arch::asm!("/* {0} */", inout(reg) pc, options(nomem, nostack, preserves_flags, pure)) };
-        pc
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) address, options(nomem, nostack, preserves_flags, pure)) };
+        address as *const u64
     }
     #[cfg(miri)]
     pc
@@ -388,7 +395,14 @@ op! { op_getfield(i, pc, base, vm, k, t) {
 } }
 /// Methods and inherited fields: follows `__index` tables before it gives up.
 #[inline(never)]
-unsafe extern "C-unwind" fn slow_getfield(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn slow_getfield(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         if let Some(v) = inherited(*rb!(i, base), *rc!(i, k)) {
             let a = ra!(i, base);
@@ -447,7 +461,14 @@ op! { op_self_k(i, pc, base, vm, k, t) {
     go!(pc, base, vm, k, t)
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn slow_self_k(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn slow_self_k(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let object = *rb!(i, base);
         if let Some(v) = inherited(object, *rc!(i, k)) {
@@ -491,7 +512,14 @@ op! { op_gettable(i, pc, base, vm, k, t) {
     go!(pc, base, vm, k, t)
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn slow_gettable(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn slow_gettable(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let object = *rb!(i, base);
         if object.tag == tag::TABLE {
@@ -566,7 +594,14 @@ macro_rules! set_field {
 macro_rules! slow_set {
     ($name:ident, $slower:ident ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident) $object:expr, $key:expr, $value:expr, $operand:expr) => {
         #[inline(never)]
-        unsafe extern "C-unwind" fn $name($i: u64, $pc: *const u64, $base: *mut Value, $vm: *mut Vm, $k: *const Value, $t: *const Handlers) -> Flow {
+        unsafe extern "C-unwind" fn $name(
+            $i: u64,
+            $pc: *const u64,
+            $base: *mut Value,
+            $vm: *mut Vm,
+            $k: *const Value,
+            $t: *const Handlers,
+        ) -> Flow {
             unsafe {
                 let object = $object;
                 if object.tag == tag::TABLE {
@@ -667,7 +702,14 @@ macro_rules! after_allocation {
     }};
 }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_newtable(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_newtable(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let array = (i >> 32) as u32;
         let hash = (i >> 8) as u8;
@@ -686,7 +728,14 @@ unsafe extern "C-unwind" fn op_newtable(i: u64, pc: *const u64, base: *mut Value
     }
 }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_setlist(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_setlist(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let a = ra!(i, base);
         let mut n = (i >> 8) as u8 as usize;
@@ -718,7 +767,14 @@ slow! { setlist_error(i, pc, base, vm, k, t) {
     (*vm).raised(raise)
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_closure(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_closure(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let parent = closure_of(base);
         let proto: *const Proto = (*(*parent).proto).nested[(i >> 32) as usize];
@@ -994,7 +1050,14 @@ op! { op_len(i, pc, base, vm, k, t) {
     slow_len(i, pc, base, vm, k, t)
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn len_table(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn len_table(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let n = (*((*rb!(i, base)).bits as *const Table)).length();
         set_int(ra!(i, base), n);
@@ -1108,7 +1171,14 @@ macro_rules! eq_op {
 eq_op!(op_eq0, false);
 eq_op!(op_eq1, true);
 #[inline(never)]
-unsafe extern "C-unwind" fn slow_eq(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn slow_eq(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let (a, b) = (*ra!(i, base), *rb!(i, base));
         let truth = a.raw_equals(b);
@@ -1135,7 +1205,14 @@ macro_rules! eqk_op {
 eqk_op!(op_eqk0, false);
 eqk_op!(op_eqk1, true);
 #[inline(never)]
-unsafe extern "C-unwind" fn slow_eqk(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn slow_eqk(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let truth = (*ra!(i, base)).raw_equals(*rb!(i, k));
         jump_if!(truth == ((i >> 8) as u8 != 0), i, pc, base, vm, k, t)
@@ -1214,7 +1291,14 @@ op! { op_call(i, pc, base, vm, k, t) {
     go!(code, new_base, vm, constants, t)
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn call_slow(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn call_slow(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         if (*vm).fuel < 0 {
             return safepoint_again(i, pc, base, vm, k, t);
@@ -1224,7 +1308,14 @@ unsafe extern "C-unwind" fn call_slow(i: u64, pc: *const u64, base: *mut Value, 
 }
 /// A call of something other than a Lua function, with a fixed number of arguments. Leaves are called right here.
 #[inline(never)]
-unsafe extern "C-unwind" fn call_other(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn call_other(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let a = ra!(i, base);
         let left = (*vm).fuel - 1;
@@ -1264,7 +1355,14 @@ slow! { leaf_failed(i, pc, base, vm, k, t) {
 } }
 /// Any call. Reductions are charged already.
 #[inline(never)]
-unsafe extern "C-unwind" fn call_any(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn call_any(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    _k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         (*(*vm).frame).pc = pc;
         let a = ra!(i, base);
@@ -1286,7 +1384,14 @@ unsafe extern "C-unwind" fn call_any(i: u64, pc: *const u64, base: *mut Value, v
     }
 }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_call_open(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_call_open(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let left = (*vm).fuel - 1;
         (*vm).fuel = left;
@@ -1297,7 +1402,14 @@ unsafe extern "C-unwind" fn op_call_open(i: u64, pc: *const u64, base: *mut Valu
     }
 }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_tailcall(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_tailcall(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let a = ra!(i, base);
         let left = (*vm).fuel - 1;
@@ -1370,7 +1482,14 @@ op! { op_return1(i, pc, base, vm, k, t) {
     back_to_caller!(vm, t)
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn return_slow1(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn return_slow1(
+    i: u64,
+    _pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    _k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let f = (*vm).frame;
         if (*f).then == Continue::Plain {
@@ -1409,7 +1528,14 @@ slow! { return_slow0(i, pc, base, vm, k, t) {
     Act::Return { first: base, n: 0 }
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_return(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_return(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    _k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let a = ra!(i, base);
         let b = (i >> 32) as u16 as usize;
@@ -1468,7 +1594,14 @@ op! { op_forloop(i, pc, base, vm, k, t) {
     forloop_float(i, pc, base, vm, k, t)
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn forloop_float(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn forloop_float(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let a = ra!(i, base);
         if tag_of(a) == tag::FLOAT && tag_of(a.add(1)) == tag::FLOAT && tag_of(a.add(2)) == tag::FLOAT {
@@ -1511,8 +1644,11 @@ unsafe fn for_prepare(vm: &mut Vm, a: *mut Value) -> Result<bool, super::native:
                     match f {
                         Ok(n) => n,
                         Err(f) => {
-                            let clipped =
-                                if s < 0 { number::float_to_integer_ceil(f) } else { number::float_to_integer_floor(f) };
+                            let clipped = if s < 0 {
+                                number::float_to_integer_ceil(f)
+                            } else {
+                                number::float_to_integer_floor(f)
+                            };
                             match clipped {
                                 Some(n) => n,
                                 None if f > 0.0 => {
@@ -1577,7 +1713,8 @@ impl Vm {
         }
     }
     fn for_type_error(&mut self, what: &str, v: Value) -> super::native::Raise {
-        let text = format!("bad 'for' {what} (number expected, got {})", String::from_utf8_lossy(&self.type_name_of(v)));
+        let text =
+            format!("bad 'for' {what} (number expected, got {})", String::from_utf8_lossy(&self.type_name_of(v)));
         self.runtime_error(text)
     }
 }
@@ -1592,7 +1729,14 @@ slow! { op_tforprep(i, pc, base, vm, k, t) {
     }
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_tforcall(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_tforcall(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let a = ra!(i, base);
         let left = (*vm).fuel - 1;
@@ -1602,7 +1746,10 @@ unsafe extern "C-unwind" fn op_tforcall(i: u64, pc: *const u64, base: *mut Value
         }
         let to = a.add(4);
         let wanted = (i >> 48) as i16;
-        if tag_of(a) == tag::NATIVE && tag_of(a.add(1)) == tag::TABLE && std::ptr::eq((*a).bits as *const super::native::Native, &crate::stdlib::base::NEXT) {
+        if tag_of(a) == tag::NATIVE
+            && tag_of(a.add(1)) == tag::TABLE
+            && std::ptr::eq((*a).bits as *const super::native::Native, &crate::stdlib::base::NEXT)
+        {
             // pairs: `next` without a call.
             let table = (*a.add(1)).bits as *const Table;
             if let Ok(entry) = (*table).next(*a.add(2)) {
@@ -1667,7 +1814,14 @@ slow! { op_varargprep(i, pc, base, vm, k, t) {
     }
 } }
 #[inline(never)]
-unsafe extern "C-unwind" fn op_vararg(i: u64, pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value, t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn op_vararg(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
     unsafe {
         let f = &*(*vm).frame;
         let fixed = (*(*closure_of(base)).proto).parameters as usize;
@@ -1708,7 +1862,14 @@ slow! { op_extraarg(i, pc, base, vm, k, t) {
 /// Stops before the instruction that found the reductions used up; it will be executed again, and charge then.
 #[cold]
 #[inline(never)]
-unsafe extern "C-unwind" fn safepoint_again(_i: u64, pc: *const u64, _base: *mut Value, vm: *mut Vm, _k: *const Value, _t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn safepoint_again(
+    _i: u64,
+    pc: *const u64,
+    _base: *mut Value,
+    vm: *mut Vm,
+    _k: *const Value,
+    _t: *const Handlers,
+) -> Flow {
     unsafe {
         (*vm).fuel += 1;
         (*(*vm).frame).pc = pc.sub(1);
@@ -1719,7 +1880,14 @@ unsafe extern "C-unwind" fn safepoint_again(_i: u64, pc: *const u64, _base: *mut
 /// Stops before the next instruction.
 #[cold]
 #[inline(never)]
-unsafe extern "C-unwind" fn safepoint(_i: u64, pc: *const u64, _base: *mut Value, vm: *mut Vm, _k: *const Value, _t: *const Handlers) -> Flow {
+unsafe extern "C-unwind" fn safepoint(
+    _i: u64,
+    pc: *const u64,
+    _base: *mut Value,
+    vm: *mut Vm,
+    _k: *const Value,
+    _t: *const Handlers,
+) -> Flow {
     unsafe {
         (*(*vm).frame).pc = pc;
         (*vm).left = Left::Safepoint;

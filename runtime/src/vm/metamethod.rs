@@ -45,9 +45,35 @@ pub enum Event {
 }
 
 const NAMES: [&str; 29] = [
-    "__index", "__newindex", "__gc", "__mode", "__len", "__eq", "__call", "__close", "__add", "__sub", "__mul",
-    "__mod", "__pow", "__div", "__idiv", "__band", "__bor", "__bxor", "__shl", "__shr", "__unm", "__bnot", "__lt",
-    "__le", "__concat", "__tostring", "__name", "__pairs", "__metatable",
+    "__index",
+    "__newindex",
+    "__gc",
+    "__mode",
+    "__len",
+    "__eq",
+    "__call",
+    "__close",
+    "__add",
+    "__sub",
+    "__mul",
+    "__mod",
+    "__pow",
+    "__div",
+    "__idiv",
+    "__band",
+    "__bor",
+    "__bxor",
+    "__shl",
+    "__shr",
+    "__unm",
+    "__bnot",
+    "__lt",
+    "__le",
+    "__concat",
+    "__tostring",
+    "__name",
+    "__pairs",
+    "__metatable",
 ];
 
 impl Event {

@@ -163,7 +163,11 @@ impl Vm {
     /// The metatable of strings, or nil.
     pub fn string_metatable_value(&self) -> Value {
         // SAFETY: a root.
-        if self.string_metatable.is_null() { Value::NIL } else { Value::table(unsafe { Ref::new(self.string_metatable) }) }
+        if self.string_metatable.is_null() {
+            Value::NIL
+        } else {
+            Value::table(unsafe { Ref::new(self.string_metatable) })
+        }
     }
     /// The metatable of a type other than table and userdata (`debug.setmetatable`).
     pub fn set_type_metatable(&mut self, v: Value, t: Option<Ref<Table>>) {
@@ -196,7 +200,14 @@ impl Vm {
         Value::closure(closure)
     }
     /// Compiles source text, or loads bytecode, into a function. The error is the message `load` returns.
-    pub fn load(&mut self, text: &[u8], name: &[u8], mode: LoadMode, literals: Literals, env: Value) -> Result<Value, Vec<u8>> {
+    pub fn load(
+        &mut self,
+        text: &[u8],
+        name: &[u8],
+        mode: LoadMode,
+        literals: Literals,
+        env: Value,
+    ) -> Result<Value, Vec<u8>> {
         let binary = text.first() == Some(&0x1b);
         let chunk = if binary {
             if mode == LoadMode::Text {
@@ -333,6 +344,55 @@ impl Vm {
         self.start(Value::native(run), &[]);
         true
     }
+    /// The text of an error value for a report: what its `__tostring` makes of it, within a bound of reductions.
+    pub fn shown_text(&mut self, v: Value) -> Vec<u8> {
+        let mm = self.metamethod(v, metamethod::Event::ToString);
+        if !v.is_string() && mm.is_function() {
+            if let Some(s) = self.call_aside(mm, &[v]).and_then(|r| r.as_string()) {
+                return s.bytes().to_vec();
+            }
+        }
+        self.error_text(v)
+    }
+    /// Calls a function while the process has failed and its frames are kept; its first result. It may not ask its
+    /// surroundings for anything, and is given up after a million reductions.
+    fn call_aside(&mut self, f: Value, arguments: &[Value]) -> Option<Value> {
+        self.save_thread();
+        let (main, thread, error) = (self.main, self.thread, self.error);
+        let registry = self.registry();
+        // SAFETY: both are live; the registry keeps them so while another coroutine is the main one.
+        let kept = unsafe { [Value::thread(Ref::new(main)), Value::thread(Ref::new(thread)), error] };
+        for (i, v) in kept.into_iter().enumerate() {
+            registry.set_integer(&mut self.heap, i as i64 + 1, v).expect("a small integer is a key");
+        }
+        let aside = self.new_coroutine(f).as_ptr();
+        // SAFETY: a fresh coroutine of this heap, then the one that was running.
+        unsafe {
+            (*aside).status = Status::Running;
+            self.main = aside;
+            self.load_thread(aside);
+            self.start(f, arguments);
+            let mut result = None;
+            for _ in 0..100 {
+                match self.run(10_000) {
+                    Exit::Preempted => {}
+                    Exit::Finished => {
+                        result = self.results().first().copied();
+                        break;
+                    }
+                    Exit::Failed | Exit::Request(_) => break,
+                }
+            }
+            self.save_thread();
+            self.main = main;
+            self.load_thread(thread);
+            self.error = error;
+            for i in 1..=3 {
+                registry.set_integer(&mut self.heap, i, Value::NIL).expect("a small integer is a key");
+            }
+            result
+        }
+    }
     /// Runs a whole collection now. Only between instructions, when no native holds a value.
     pub(crate) fn collect_garbage(&mut self) {
         self.save_thread();
@@ -414,7 +474,11 @@ impl Vm {
             (*self.thread).resize_stack(&mut self.heap, slots);
             let new = (*self.thread).stack;
             let moved = |p: *mut Value| {
-                if p.is_null() { p } else { (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value }
+                if p.is_null() {
+                    p
+                } else {
+                    (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value
+                }
             };
             self.base = moved(self.base);
             self.leaf = moved(self.leaf);

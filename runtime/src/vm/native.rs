@@ -176,10 +176,10 @@ impl Vm {
     /// Sets one of the running native function's upvalues.
     pub fn set_native_upvalue(&mut self, i: usize, v: Value) {
         // SAFETY: the function is below the registers.
-        if let Kind::NativeClosure(c) = unsafe { *self.base.sub(1) }.kind() {
-            if let Some(u) = c.upvalues().get(i) {
-                u.set(v)
-            }
+        if let Kind::NativeClosure(c) = unsafe { *self.base.sub(1) }.kind()
+            && let Some(u) = c.upvalues().get(i)
+        {
+            u.set(v)
         }
     }
     /// Returns one value from a state machine.
@@ -194,7 +194,12 @@ impl Vm {
         Step::Return(self.count() + 1)
     }
     /// Sets a table's entry without metamethods.
-    pub fn raw_set_table(&mut self, t: Ref<Table>, key: Value, v: Value) -> std::result::Result<(), crate::value::table::TableError> {
+    pub fn raw_set_table(
+        &mut self,
+        t: Ref<Table>,
+        key: Value,
+        v: Value,
+    ) -> std::result::Result<(), crate::value::table::TableError> {
         t.header.guard.set(0);
         t.set(&mut self.heap, key, v)
     }
@@ -374,10 +379,10 @@ impl Vm {
     }
     /// The type of a value as messages name it: `__name` of its metatable if that is a string.
     pub fn type_name_of(&self, v: Value) -> Vec<u8> {
-        if matches!(v.tag, tag::TABLE | tag::USERDATA) {
-            if let Some(name) = self.metamethod(v, super::metamethod::Event::Name).as_string() {
-                return name.bytes().to_vec();
-            }
+        if matches!(v.tag, tag::TABLE | tag::USERDATA)
+            && let Some(name) = self.metamethod(v, super::metamethod::Event::Name).as_string()
+        {
+            return name.bytes().to_vec();
         }
         v.type_name().as_bytes().to_vec()
     }

@@ -235,7 +235,8 @@ impl Thread {
             heap.sub_bytes(self.stack_len * size_of::<Value>());
             self.stack = new;
             self.stack_len = slots;
-            let moved = |p: *mut Value| (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value;
+            let moved =
+                |p: *mut Value| (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value;
             self.top = moved(self.top);
             let mut f = self.frames;
             while f <= self.frame {
@@ -253,7 +254,8 @@ impl Thread {
     pub(crate) unsafe fn resize_frames(&mut self, heap: &mut Heap, count: usize) {
         unsafe {
             let depth = self.depth_of_frames();
-            let new = realloc(self.frames.cast(), frames_layout(self.frames_len), count * size_of::<Frame>()).cast::<Frame>();
+            let new =
+                realloc(self.frames.cast(), frames_layout(self.frames_len), count * size_of::<Frame>()).cast::<Frame>();
             if new.is_null() {
                 handle_alloc_error(frames_layout(count));
             }
@@ -302,7 +304,8 @@ impl Thread {
                 self.resize_stack(heap, len);
             }
             if frames > self.frames_len {
-                let len = if frames > MAX_FRAMES { MAX_FRAMES + 1000 } else { frames.next_power_of_two().min(MAX_FRAMES) };
+                let len =
+                    if frames > MAX_FRAMES { MAX_FRAMES + 1000 } else { frames.next_power_of_two().min(MAX_FRAMES) };
                 self.resize_frames(heap, len);
             }
         }
@@ -316,10 +319,10 @@ impl Thread {
     pub(crate) unsafe fn extent_of(&self, frame: *const Frame, top: *mut Value) -> *mut Value {
         unsafe {
             let mut end = top;
-            if frame >= self.frames {
-                if let Some(p) = (*frame).proto() {
-                    end = end.max((*frame).base.add(p.registers as usize));
-                }
+            if frame >= self.frames
+                && let Some(p) = (*frame).proto()
+            {
+                end = end.max((*frame).base.add(p.registers as usize));
             }
             end.min(self.stack.add(self.stack_len - SLACK))
         }

@@ -66,10 +66,7 @@ impl<'a> Iterator for Pieces<'a> {
             [] => return None,
             [b'%', b'%', ..] => (2, Piece::Literal(&rest[..1])),
             [b'%', modifiers @ ..] => {
-                let span = modifiers
-                    .iter()
-                    .take_while(|byte| b"-+ #.0123456789".contains(byte))
-                    .count();
+                let span = modifiers.iter().take_while(|byte| b"-+ #.0123456789".contains(byte)).count();
                 let length = (1 + span + 1).min(rest.len());
                 let text = &rest[..length];
                 (length, Piece::Directive(Directive { text }))
@@ -168,10 +165,7 @@ impl<'a> Directive<'a> {
             b's' => (b"-", true),
             _ => (b"-+ #0", true),
         };
-        let mut spec = Spec {
-            letter,
-            ..Spec::default()
-        };
+        let mut spec = Spec { letter, ..Spec::default() };
         let mut rest = &self.text[1..];
         while let [flag, tail @ ..] = rest
             && allowed.contains(flag)
@@ -208,11 +202,7 @@ fn two_digits(rest: &mut &[u8]) -> Option<usize> {
     let count = count.count();
     let (digits, tail) = rest.split_at(count);
     *rest = tail;
-    (count > 0).then(|| {
-        digits
-            .iter()
-            .fold(0, |value, digit| value * 10 + usize::from(digit - b'0'))
-    })
+    (count > 0).then(|| digits.iter().fold(0, |value, digit| value * 10 + usize::from(digit - b'0')))
 }
 
 /// A checked directive.
@@ -295,12 +285,8 @@ impl FormatError {
         };
         match self {
             FormatError::TooLong => b"invalid format (too long)".to_vec(),
-            FormatError::Conversion(text) => {
-                quoted(b"invalid conversion '", text, b"' to 'format'")
-            }
-            FormatError::Specification(text) => {
-                quoted(b"invalid conversion specification: '", text, b"'")
-            }
+            FormatError::Conversion(text) => quoted(b"invalid conversion '", text, b"' to 'format'"),
+            FormatError::Specification(text) => quoted(b"invalid conversion specification: '", text, b"'"),
             FormatError::ModifiedQuote => b"specifier '%q' cannot have modifiers".to_vec(),
         }
     }
@@ -523,11 +509,7 @@ pub fn quote_string(bytes: &[u8], out: &mut Vec<u8>) {
             b'"' | b'\\' | b'\n' => out.extend_from_slice(&[b'\\', byte]),
             _ if byte.is_ascii_control() => {
                 let digit_follows = bytes.get(index + 1).is_some_and(u8::is_ascii_digit);
-                let result = if digit_follows {
-                    write!(out, "\\{byte:03}")
-                } else {
-                    write!(out, "\\{byte}")
-                };
+                let result = if digit_follows { write!(out, "\\{byte:03}") } else { write!(out, "\\{byte}") };
                 result.expect("writing to a vector");
             }
             _ => out.push(byte),
@@ -538,11 +520,7 @@ pub fn quote_string(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// `%q` of an integer: decimal, but for the least one, whose decimal text would read as a float.
 pub fn quote_integer(integer: i64, out: &mut Vec<u8>) {
-    let result = if integer == i64::MIN {
-        write!(out, "{integer:#x}")
-    } else {
-        write!(out, "{integer}")
-    };
+    let result = if integer == i64::MIN { write!(out, "{integer:#x}") } else { write!(out, "{integer}") };
     result.expect("writing to a vector");
 }
 
@@ -554,10 +532,7 @@ pub fn quote_float(float: f64, out: &mut Vec<u8>) {
         let text: &[u8] = if float > 0.0 { b"1e9999" } else { b"-1e9999" };
         out.extend_from_slice(text);
     } else {
-        let spec = Spec {
-            letter: b'a',
-            ..Spec::default()
-        };
+        let spec = Spec { letter: b'a', ..Spec::default() };
         format_float(&spec, float, out);
     }
 }

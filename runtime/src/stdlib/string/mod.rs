@@ -70,10 +70,10 @@ pub fn metatable(vm: &mut Vm, library: Ref<Table>) {
     let t = vm.heap.table_sized(0, 9);
     super::field(vm, t, "__index", Value::table(library));
     for n in NATIVES {
-        if let Some(name) = n.name.strip_prefix("string.") {
-            if name.starts_with("__") {
-                super::field(vm, t, name, Value::native(n));
-            }
+        if let Some(name) = n.name.strip_prefix("string.")
+            && name.starts_with("__")
+        {
+            super::field(vm, t, name, Value::native(n));
         }
     }
     vm.set_string_metatable(Some(t));
@@ -179,11 +179,11 @@ fn rep(vm: &mut Vm) -> Result<Value> {
     vm.charge(total as usize / 256);
     let (s, total) = (s.bytes(), total as usize);
     Ok(vm.heap.string_with(total, |to| {
-        if let [b] = s {
-            if d == 0 {
-                to.fill(*b);
-                return;
-            }
+        if let [b] = s
+            && d == 0
+        {
+            to.fill(*b);
+            return;
         }
         let mut at = 0;
         while at < total {
@@ -208,7 +208,11 @@ fn byte(vm: &mut Vm, _: u32) -> Result<Step> {
     let n = s.bytes().len();
     let first = vm.opt_integer(1, 1)?;
     let i = start_position(first, n);
-    let j = if vm.arg(2).is_nil() { end_position(if first == 0 { 0 } else { i as i64 }, n) } else { end_position(vm.check_integer(2)?, n) };
+    let j = if vm.arg(2).is_nil() {
+        end_position(if first == 0 { 0 } else { i as i64 }, n)
+    } else {
+        end_position(vm.check_integer(2)?, n)
+    };
     if i > j {
         return Ok(Step::Return(0));
     }
@@ -524,10 +528,10 @@ fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
         let v = vm.arg(n - 1);
         text = Some(check_text(vm, v)?);
         offset = vm.arg(n - 2).as_integer().unwrap_or(0) as usize;
-        if let Some(b) = vm.arg(n - 3).as_buffer() {
-            if let NativeState::Bytes(o) = &mut *b.state.borrow_mut() {
-                out = std::mem::take(o);
-            }
+        if let Some(b) = vm.arg(n - 3).as_buffer()
+            && let NativeState::Bytes(o) = &mut *b.state.borrow_mut()
+        {
+            out = std::mem::take(o);
         }
         vm.truncate(n - 3);
         argument = state as usize - 2;

@@ -82,11 +82,7 @@ impl<'a> Options<'a> {
     /// reference.
     pub fn new(format: &'a [u8]) -> Self {
         let end = memchr::memchr(0, format).unwrap_or(format.len());
-        Options {
-            rest: &format[..end],
-            endian: Endian::Little,
-            alignment_max: 1,
-        }
+        Options { rest: &format[..end], endian: Endian::Little, alignment_max: 1 }
     }
 
     /// The next item, aligned for a position `total` bytes from the start; `None` at the end.
@@ -110,12 +106,7 @@ impl<'a> Options<'a> {
             }
             padding = total.wrapping_neg() & (alignment - 1);
         }
-        Ok(Some(Item {
-            kind,
-            size,
-            padding,
-            endian: self.endian,
-        }))
+        Ok(Some(Item { kind, size, padding, endian: self.endian }))
     }
 
     fn option(&mut self) -> Result<Option<(Kind, usize)>, PackError> {
@@ -270,8 +261,7 @@ impl Item {
                 out.push(0);
             }
             _ => {
-                let fits = self.size >= LUA_INTEGER_BYTES
-                    || (bytes.len() as u64) < 1_u64 << (8 * self.size as u32);
+                let fits = self.size >= LUA_INTEGER_BYTES || (bytes.len() as u64) < 1_u64 << (8 * self.size as u32);
                 if !fits {
                     return Err(PackError::LengthDoesNotFit);
                 }
@@ -285,15 +275,9 @@ impl Item {
 
     /// Reads the item from `data` at `position`, which moves past it; `None` for an item without a
     /// value. `position` must not be past the end of `data`.
-    pub fn unpack<'d>(
-        &self,
-        data: &'d [u8],
-        position: &mut usize,
-    ) -> Result<Option<Unpacked<'d>>, PackError> {
+    pub fn unpack<'d>(&self, data: &'d [u8], position: &mut usize) -> Result<Option<Unpacked<'d>>, PackError> {
         let rest = data.get(*position..).unwrap_or(&[]);
-        let fixed = rest
-            .get(self.padding..self.padding + self.size)
-            .ok_or(PackError::DataTooShort)?;
+        let fixed = rest.get(self.padding..self.padding + self.size).ok_or(PackError::DataTooShort)?;
         let rest = &rest[self.padding + self.size..];
         let mut consumed = self.padding + self.size;
         let value = match self.kind {
@@ -348,11 +332,7 @@ pub fn unpack_integer(bytes: &[u8], endian: Endian, kind: Kind) -> Result<i64, P
     }
     if size < LUA_INTEGER_BYTES {
         let unused = 64 - 8 * size as u32;
-        return Ok(if signed && size > 0 {
-            (value << unused) as i64 >> unused
-        } else {
-            value as i64
-        });
+        return Ok(if signed && size > 0 { (value << unused) as i64 >> unused } else { value as i64 });
     }
     let value = value as i64;
     let fill = if signed && value < 0 { 0xff } else { 0 };
@@ -450,17 +430,13 @@ impl PackError {
     /// The message, without position or argument. Bytes, since an option may be no UTF-8.
     pub fn message(&self) -> Vec<u8> {
         match self {
-            PackError::InvalidOption(letter) => {
-                [b"invalid format option '", &[*letter][..], b"'"].concat()
-            }
+            PackError::InvalidOption(letter) => [b"invalid format option '", &[*letter][..], b"'"].concat(),
             PackError::MissingSize => b"missing size for format option 'c'".to_vec(),
             PackError::IntegralSize(size) => {
                 format!("integral size ({size}) out of limits [1,{INTEGER_BYTES_MAX}]").into_bytes()
             }
             PackError::AlignWithoutSize => b"invalid next option for option 'X'".to_vec(),
-            PackError::AlignmentNotPowerOfTwo => {
-                b"format asks for alignment not power of 2".to_vec()
-            }
+            PackError::AlignmentNotPowerOfTwo => b"format asks for alignment not power of 2".to_vec(),
             PackError::VariableLength => b"variable-length format".to_vec(),
             PackError::ResultTooLarge => b"format result too large".to_vec(),
             PackError::IntegerOverflow => b"integer overflow".to_vec(),
@@ -528,10 +504,7 @@ mod tests {
             ("i17", Err("integral size (17) out of limits [1,16]")),
             ("!17", Err("integral size (17) out of limits [1,16]")),
             ("i0", Err("integral size (0) out of limits [1,16]")),
-            (
-                "i99999999999",
-                Err("integral size (999999999) out of limits [1,16]"),
-            ),
+            ("i99999999999", Err("integral size (999999999) out of limits [1,16]")),
             ("c", Err("missing size for format option 'c'")),
             ("y", Err("invalid format option 'y'")),
             ("X", Err("invalid next option for option 'X'")),
@@ -614,16 +587,11 @@ mod tests {
         ] {
             let item = item(format);
             let mut out = Vec::new();
-            item.pack_string(value.as_bytes(), &mut out)
-                .expect("the string fits");
+            item.pack_string(value.as_bytes(), &mut out).expect("the string fits");
             assert_eq!(out, bytes, "{format}");
             let mut position = 0;
             let unpacked = item.unpack(&out, &mut position);
-            assert_eq!(
-                unpacked,
-                Ok(Some(Unpacked::String(back.as_bytes()))),
-                "{format}"
-            );
+            assert_eq!(unpacked, Ok(Some(Unpacked::String(back.as_bytes()))), "{format}");
             assert_eq!(position, out.len(), "{format}");
         }
         for (format, value, error) in [
@@ -637,11 +605,7 @@ mod tests {
         for (format, data, error) in [
             ("z", &b"abc"[..], PackError::UnfinishedString),
             ("s1", b"\x05abc", PackError::DataTooShort),
-            (
-                "s",
-                b"\xff\xff\xff\xff\xff\xff\xff\xffabc",
-                PackError::DataTooShort,
-            ),
+            ("s", b"\xff\xff\xff\xff\xff\xff\xff\xffabc", PackError::DataTooShort),
             ("i4", b"abc", PackError::DataTooShort),
             ("c2147483639", b"abc", PackError::DataTooShort),
         ] {

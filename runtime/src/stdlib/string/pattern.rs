@@ -111,9 +111,7 @@ impl fmt::Display for PatternError {
             PatternError::EndsWithEscape => "malformed pattern (ends with '%')",
             PatternError::MissingBracket => "malformed pattern (missing ']')",
             PatternError::MissingFrontierSet => "missing '[' after '%f' in pattern",
-            PatternError::MissingBalanceArguments => {
-                "malformed pattern (missing arguments to '%b')"
-            }
+            PatternError::MissingBalanceArguments => "malformed pattern (missing arguments to '%b')",
             PatternError::InvalidCapture => "invalid pattern capture",
             PatternError::UnfinishedCapture => "unfinished capture",
             PatternError::InvalidCaptureIndex(index) => {
@@ -206,17 +204,9 @@ enum Choice {
     /// `?` took its byte: go on at `at` without it.
     Optional { after: usize, at: usize },
     /// `*` or `+` could have ended anywhere in `low..=high`; the longest first.
-    Greedy {
-        after: usize,
-        low: usize,
-        high: usize,
-    },
+    Greedy { after: usize, low: usize, high: usize },
     /// `-` ended at `at`: let it take one byte more.
-    Lazy {
-        item: usize,
-        after: usize,
-        at: usize,
-    },
+    Lazy { item: usize, after: usize, at: usize },
 }
 
 /// Why an attempt stops short of a result.
@@ -296,9 +286,7 @@ impl Matcher {
             Choice::Open => true,
             Choice::Close { index } => index < CAPTURES_MAX,
             Choice::Optional { after, at } => after <= pattern && offset(at),
-            Choice::Greedy { after, low, high } => {
-                after <= pattern && low <= high && offset(low) && offset(high)
-            }
+            Choice::Greedy { after, low, high } => after <= pattern && low <= high && offset(low) && offset(high),
             Choice::Lazy { item, after, at } => item < pattern && after <= pattern && offset(at),
         };
         // `init` past the end is lawful, but nothing is attempted there.
@@ -308,9 +296,7 @@ impl Matcher {
             && self.item <= pattern
             && self.depth <= self.scanned
             && self.level <= CAPTURES_MAX
-            && self.captures[..self.level]
-                .iter()
-                .all(|slot| slot.is_valid_for(subject))
+            && self.captures[..self.level].iter().all(|slot| slot.is_valid_for(subject))
             && self.choices.len() <= CHOICES_MAX
             && (!self.attempting || self.choices.iter().all(choice))
     }
@@ -321,10 +307,7 @@ impl Matcher {
         match self.search(subject, pattern, budget) {
             Ok(Some(end)) => {
                 self.end = end;
-                Step::Matched {
-                    start: self.start,
-                    end,
-                }
+                Step::Matched { start: self.start, end }
             }
             Ok(None) => Step::Failed,
             Err(Stop::OutOfBudget) => Step::OutOfBudget,
@@ -362,12 +345,7 @@ impl Matcher {
 
     /// Appends the replacement text of `string.gsub` for the match: `%0` to `%9` are captures and `%%`
     /// is a `%`.
-    pub fn expand(
-        &self,
-        subject: &[u8],
-        replacement: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), PatternError> {
+    pub fn expand(&self, subject: &[u8], replacement: &[u8], out: &mut Vec<u8>) -> Result<(), PatternError> {
         let span = |start: usize, end: usize| subject.get(start..end).unwrap_or_default();
         let mut rest = replacement;
         while let Some(escape) = memchr(b'%', rest) {
@@ -390,12 +368,7 @@ impl Matcher {
     }
 
     /// Tries one start position after the other; the end of the first match, if any.
-    fn search(
-        &mut self,
-        subject: &[u8],
-        pattern: &[u8],
-        budget: &mut u64,
-    ) -> Result<Option<usize>, Stop> {
+    fn search(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Option<usize>, Stop> {
         if self.plain {
             return self.search_plain(subject, pattern, budget);
         }
@@ -436,12 +409,7 @@ impl Matcher {
         }
     }
 
-    fn search_plain(
-        &mut self,
-        subject: &[u8],
-        pattern: &[u8],
-        budget: &mut u64,
-    ) -> Result<Option<usize>, Stop> {
+    fn search_plain(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Option<usize>, Stop> {
         if pattern.is_empty() && self.last_end == Some(self.start) {
             self.start += 1;
         }
@@ -477,10 +445,7 @@ impl Matcher {
     /// those the first attempt would run into.
     fn lead(&mut self, pattern: &[u8]) -> Result<Option<Single>, PatternError> {
         let mut item = 0;
-        while item < CAPTURES_MAX
-            && pattern.get(item) == Some(&b'(')
-            && pattern.get(item + 1) != Some(&b')')
-        {
+        while item < CAPTURES_MAX && pattern.get(item) == Some(&b'(') && pattern.get(item + 1) != Some(&b')') {
             item += 1;
         }
         match pattern.get(item) {

@@ -8,12 +8,10 @@ fn format(text: &str, argument: impl Fn(&Spec, &mut Vec<u8>)) -> String {
     for piece in Pieces::new(text.as_bytes()) {
         match piece {
             Piece::Literal(bytes) => out.extend_from_slice(bytes),
-            Piece::Directive(directive) => {
-                match directive.conversion().and_then(|_| directive.spec()) {
-                    Ok(spec) => argument(&spec, &mut out),
-                    Err(error) => return error.to_string(),
-                }
-            }
+            Piece::Directive(directive) => match directive.conversion().and_then(|_| directive.spec()) {
+                Ok(spec) => argument(&spec, &mut out),
+                Err(error) => return error.to_string(),
+            },
         }
     }
     String::from_utf8(out).expect("the test writes ASCII")
@@ -36,10 +34,7 @@ fn pieces_cut_the_format() {
 #[test]
 fn wrong_directives_are_named() {
     let zeros = format!("%{}d", "0".repeat(20));
-    assert_eq!(
-        format(&zeros, |spec, out| format_integer(spec, 1, out)),
-        "1"
-    );
+    assert_eq!(format(&zeros, |spec, out| format_integer(spec, 1, out)), "1");
     let zeros = format!("%{}d", "0".repeat(21));
     let specification = |text| format!("invalid conversion specification: '{text}'");
     let conversion = |text| format!("invalid conversion '{text}' to 'format'");
@@ -236,11 +231,7 @@ fn floats() {
             0.5,
             "0.500000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
         ),
-        (
-            "%.50e",
-            0.5,
-            "5.00000000000000000000000000000000000000000000000000e-01",
-        ),
+        ("%.50e", 0.5, "5.00000000000000000000000000000000000000000000000000e-01"),
         ("%.0f", 0.5, "0"),
         ("%g", 0.5, "0.5"),
         ("%.0f", 1.5, "2"),
@@ -282,32 +273,16 @@ fn floats() {
 
 #[test]
 fn strings_chars_and_pointers() {
-    for (text, expected) in [
-        ("%s|", "abc|"),
-        ("%5.1s|", "    a|"),
-        ("%-5s|", "abc  |"),
-        ("%5.s|", "     |"),
-        ("%.20s", "abc"),
-    ] {
-        assert_eq!(
-            format(text, |spec, out| format_string(spec, b"abc", out)),
-            expected
-        );
+    for (text, expected) in
+        [("%s|", "abc|"), ("%5.1s|", "    a|"), ("%-5s|", "abc  |"), ("%5.s|", "     |"), ("%.20s", "abc")]
+    {
+        assert_eq!(format(text, |spec, out| format_string(spec, b"abc", out)), expected);
     }
-    assert_eq!(
-        format("%-5c|%5c|", |spec, out| format_char(spec, 65, out)),
-        "A    |    A|"
-    );
+    assert_eq!(format("%-5c|%5c|", |spec, out| format_char(spec, 65, out)), "A    |    A|");
     let null = |spec: &Spec, out: &mut Vec<u8>| format_pointer(spec, None, out);
-    assert_eq!(
-        format("%10p|%-10p|%p", null),
-        "    (null)|(null)    |(null)"
-    );
+    assert_eq!(format("%10p|%-10p|%p", null), "    (null)|(null)    |(null)");
     let some = |spec: &Spec, out: &mut Vec<u8>| format_pointer(spec, Some(0x5678), out);
-    assert_eq!(
-        format("%10p|%-10p|%p", some),
-        "    0x5678|0x5678    |0x5678"
-    );
+    assert_eq!(format("%10p|%-10p|%p", some), "    0x5678|0x5678    |0x5678");
 }
 
 #[test]

@@ -11,22 +11,14 @@
 use memchr::{memchr, memrchr};
 
 use super::item::{ByteSet, Single, compile_set, escaped, required_byte, set_end};
-use super::{
-    CAPTURES_MAX, CHOICES_MAX, Choice, CompiledSet, Matcher, PatternError, Slot, Stop, charge,
-    scan_window,
-};
+use super::{CAPTURES_MAX, CHOICES_MAX, Choice, CompiledSet, Matcher, PatternError, Slot, Stop, charge, scan_window};
 
 /// Where an attempt goes on: subject offset and pattern offset; `None` to backtrack.
 type Next = Option<(usize, usize)>;
 
 impl Matcher {
     /// Matches the pattern at `start`, or goes on doing so; the end of the match, if any.
-    pub(super) fn attempt(
-        &mut self,
-        subject: &[u8],
-        pattern: &[u8],
-        budget: &mut u64,
-    ) -> Result<Option<usize>, Stop> {
+    pub(super) fn attempt(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Option<usize>, Stop> {
         loop {
             if *budget == 0 {
                 return Err(Stop::OutOfBudget);
@@ -44,15 +36,11 @@ impl Matcher {
                 None => return Ok(Some(at)),
                 Some(b'(') => self.open(pattern, at, item)?,
                 Some(b')') => self.close(at, item)?,
-                Some(b'$') if item + 1 == pattern.len() => {
-                    (at == subject.len()).then_some((at, item + 1))
-                }
+                Some(b'$') if item + 1 == pattern.len() => (at == subject.len()).then_some((at, item + 1)),
                 Some(b'%') => match pattern.get(item + 1) {
                     Some(b'b') => self.balance(subject, pattern, budget)?,
                     Some(b'f') => self.frontier(subject, pattern, at, item)?,
-                    Some(digit @ b'0'..=b'9') => {
-                        self.back_reference(subject, *digit, at, item, budget)?
-                    }
+                    Some(digit @ b'0'..=b'9') => self.back_reference(subject, *digit, at, item, budget)?,
                     _ => self.repetition(subject, pattern, budget)?,
                 },
                 Some(_) => self.repetition(subject, pattern, budget)?,
@@ -70,14 +58,7 @@ impl Matcher {
             return Err(PatternError::TooManyCaptures.into());
         }
         let position = pattern.get(item + 1) == Some(&b')');
-        self.captures[self.level] = Slot {
-            start: at,
-            end: if position {
-                Slot::POSITION
-            } else {
-                Slot::UNFINISHED
-            },
-        };
+        self.captures[self.level] = Slot { start: at, end: if position { Slot::POSITION } else { Slot::UNFINISHED } };
         self.level += 1;
         self.push_undo(Choice::Open)?;
         Ok(Some((at, item + if position { 2 } else { 1 })))
@@ -130,13 +111,7 @@ impl Matcher {
     }
 
     /// `%f[set]`. Outside the subject there are zeros.
-    fn frontier(
-        &mut self,
-        subject: &[u8],
-        pattern: &[u8],
-        at: usize,
-        item: usize,
-    ) -> Result<Next, Stop> {
+    fn frontier(&mut self, subject: &[u8], pattern: &[u8], at: usize, item: usize) -> Result<Next, Stop> {
         if pattern.get(item + 2) != Some(&b'[') {
             return Err(PatternError::MissingFrontierSet.into());
         }
@@ -165,18 +140,11 @@ impl Matcher {
             return Ok(None);
         };
         charge(budget, captured.len());
-        Ok(subject[at..]
-            .starts_with(captured)
-            .then_some((at + captured.len(), item + 2)))
+        Ok(subject[at..].starts_with(captured).then_some((at + captured.len(), item + 2)))
     }
 
     /// A single-byte item with its repetition, at `self.at`.
-    fn repetition(
-        &mut self,
-        subject: &[u8],
-        pattern: &[u8],
-        budget: &mut u64,
-    ) -> Result<Next, Stop> {
+    fn repetition(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Next, Stop> {
         let (at, item) = (self.at, self.item);
         let (single, after) = self.single(pattern, item)?;
         let matches = subject.get(at).is_some_and(|&byte| single.has(byte));
@@ -239,11 +207,7 @@ impl Matcher {
             return Ok(None);
         }
         let next = high - 1;
-        self.push(Choice::Greedy {
-            after,
-            low,
-            high: next,
-        })?;
+        self.push(Choice::Greedy { after, low, high: next })?;
         Ok(Some((high, after)))
     }
 
@@ -264,12 +228,7 @@ impl Matcher {
     }
 
     /// Takes the last choice that is left.
-    fn backtrack(
-        &mut self,
-        subject: &[u8],
-        pattern: &[u8],
-        budget: &mut u64,
-    ) -> Result<Next, Stop> {
+    fn backtrack(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Next, Stop> {
         while let Some(choice) = self.choices.pop() {
             match choice {
                 Choice::Open => self.level = self.level.saturating_sub(1),
@@ -376,11 +335,7 @@ impl Matcher {
 
     /// Reads the single-byte item at `item`: what it matches, and where it ends.
     #[inline]
-    pub(super) fn single(
-        &mut self,
-        pattern: &[u8],
-        item: usize,
-    ) -> Result<(Single, usize), PatternError> {
+    pub(super) fn single(&mut self, pattern: &[u8], item: usize) -> Result<(Single, usize), PatternError> {
         match pattern[item] {
             b'.' => Ok((Single::Any, item + 1)),
             b'%' => match pattern.get(item + 1) {

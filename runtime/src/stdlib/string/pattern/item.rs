@@ -128,11 +128,7 @@ pub(super) fn escaped(letter: u8) -> Single {
     match letter.to_ascii_lowercase() {
         lower @ (b'a' | b'c' | b'd' | b'g' | b'l' | b'p' | b's' | b'u' | b'w' | b'x' | b'z') => {
             let set = TABLE[usize::from(lower - b'a')];
-            Single::Set(if letter == lower {
-                set
-            } else {
-                set.complement()
-            })
+            Single::Set(if letter == lower { set } else { set.complement() })
         }
         _ => Single::Byte(letter),
     }

@@ -22,9 +22,7 @@ fn values(matcher: &Matcher, subject: &[u8], count: usize) -> Result<Vec<String>
     (0..count)
         .map(|index| {
             Ok(match matcher.capture(index)? {
-                Capture::Span(start, end) => {
-                    String::from_utf8_lossy(&subject[start..end]).into_owned()
-                }
+                Capture::Span(start, end) => String::from_utf8_lossy(&subject[start..end]).into_owned(),
                 Capture::Position(position) => position.to_string(),
             })
         })
@@ -36,13 +34,7 @@ fn shown(result: Result<String, PatternError>) -> String {
 }
 
 /// What `string.find` returns.
-fn find(
-    subject: &[u8],
-    pattern: &[u8],
-    init: usize,
-    mode: Mode,
-    budget: u64,
-) -> Result<String, PatternError> {
+fn find(subject: &[u8], pattern: &[u8], init: usize, mode: Mode, budget: u64) -> Result<String, PatternError> {
     let mut matcher = Matcher::new(pattern, init, mode);
     match run(&mut matcher, subject, pattern, budget) {
         Step::Matched { start, end } => {
@@ -72,12 +64,7 @@ fn gmatch(subject: &[u8], pattern: &[u8], budget: u64) -> Result<String, Pattern
 }
 
 /// What `string.gsub` returns.
-fn gsub(
-    subject: &[u8],
-    pattern: &[u8],
-    replacement: &[u8],
-    budget: u64,
-) -> Result<String, PatternError> {
+fn gsub(subject: &[u8], pattern: &[u8], replacement: &[u8], budget: u64) -> Result<String, PatternError> {
     let mut matcher = Matcher::new(pattern, 0, Mode::Match);
     let (mut out, mut copied, mut count) = (Vec::new(), 0, 0);
     loop {
@@ -145,31 +132,15 @@ fn find_returns_positions_and_captures() {
         (b"abc", b"[a%", "error: malformed pattern (missing ']')"),
         (b"abc", b"%f", "error: missing '[' after '%f' in pattern"),
         (b"abc", b"%fa", "error: missing '[' after '%f' in pattern"),
-        (
-            b"abc",
-            b"%b",
-            "error: malformed pattern (missing arguments to '%b')",
-        ),
-        (
-            b"abc",
-            b"%ba",
-            "error: malformed pattern (missing arguments to '%b')",
-        ),
+        (b"abc", b"%b", "error: malformed pattern (missing arguments to '%b')"),
+        (b"abc", b"%ba", "error: malformed pattern (missing arguments to '%b')"),
         (b"abc", b"(", "error: unfinished capture"),
         (b"abc", b"a.)", "error: invalid pattern capture"),
         (b"abc", b"(%1)", "error: invalid capture index %1"),
         (b"abc", b"(%0)", "error: invalid capture index %0"),
         (b"abc", b"%9", "error: invalid capture index %9"),
-        (
-            b"abc",
-            b"()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()",
-            "error: too many captures",
-        ),
-        (
-            b"abc",
-            b"(((((((((((((((((((((((((((((((((",
-            "error: too many captures",
-        ),
+        (b"abc", b"()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()", "error: too many captures"),
+        (b"abc", b"(((((((((((((((((((((((((((((((((", "error: too many captures"),
     ];
     for &(subject, pattern, expected) in cases {
         for budget in BUDGETS {
@@ -181,9 +152,7 @@ fn find_returns_positions_and_captures() {
 
 #[test]
 fn find_starts_at_init() {
-    let at = |subject: &[u8], pattern: &[u8], init, mode| {
-        shown(find(subject, pattern, init, mode, u64::MAX))
-    };
+    let at = |subject: &[u8], pattern: &[u8], init, mode| shown(find(subject, pattern, init, mode, u64::MAX));
     assert_eq!(at(b"abc", b"", 3, Mode::Find), "4,3");
     assert_eq!(at(b"abc", b"", 4, Mode::Find), "nil");
     assert_eq!(at(b"abc", b"^b", 1, Mode::Find), "2,2");
@@ -236,14 +205,8 @@ fn gsub_replaces() {
         ([b"abc", b"$", b"!"], "abc!,1"),
         ([b"  trim  ", b"^%s*(.-)%s*$", b"%1"], "trim,1"),
         ([b"alo", b".", b"%2"], "error: invalid capture index %2"),
-        (
-            [b"alo", b".", b"%x"],
-            "error: invalid use of '%' in replacement string",
-        ),
-        (
-            [b"alo", b".", b"%"],
-            "error: invalid use of '%' in replacement string",
-        ),
+        ([b"alo", b".", b"%x"], "error: invalid use of '%' in replacement string"),
+        ([b"alo", b".", b"%"], "error: invalid use of '%' in replacement string"),
         ([b"abc", b"(", b"%1"], "error: unfinished capture"),
         ([b"abc", b"(()", b"%2"], "1a2b3c4,4"),
         ([b"abc", b"(()", b"%3"], "error: invalid capture index %3"),
@@ -264,8 +227,7 @@ fn a_search_can_go_on_from_offsets_alone() {
     let (mut start, mut last_end) = (0, None);
     loop {
         let mut matcher = Matcher::new(pattern, start, Mode::Repeated).with_last_end(last_end);
-        let Step::Matched { start: from, end } = matcher.run(subject, pattern, &mut { u64::MAX })
-        else {
+        let Step::Matched { start: from, end } = matcher.run(subject, pattern, &mut { u64::MAX }) else {
             break;
         };
         found.push((from, end));
@@ -277,24 +239,8 @@ fn a_search_can_go_on_from_offsets_alone() {
 
 #[test]
 fn long_scans_stop_within_the_budget() {
-    let subject = [
-        &b"a".repeat(100_000)[..],
-        b"(",
-        &b"b".repeat(100_000),
-        b")x",
-    ]
-    .concat();
-    for pattern in [
-        &b"a+%(b*%)x$"[..],
-        b"a-%(",
-        b".-x",
-        b".*a",
-        b"%b()x",
-        b"x",
-        b"b%)x",
-        b"[x]",
-        b"a*(.-)%)",
-    ] {
+    let subject = [&b"a".repeat(100_000)[..], b"(", &b"b".repeat(100_000), b")x"].concat();
+    for pattern in [&b"a+%(b*%)x$"[..], b"a-%(", b".-x", b".*a", b"%b()x", b"x", b"b%)x", b"[x]", b"a*(.-)%)"] {
         let expected = find(&subject, pattern, 0, Mode::Find, u64::MAX);
         let mut matcher = Matcher::new(pattern, 0, Mode::Find);
         let mut runs = 0;

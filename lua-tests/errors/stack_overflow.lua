@@ -1,0 +1,26 @@
+-- Stack overflow: an error that can be caught, with the rest of the program intact.
+
+local function overflow(f, ...)
+  local ok, e = pcall(f, ...)
+  assert(not ok)
+  assert(type(e) == 'string' and e:find('stack overflow', 1, true), e)
+end
+
+local function deep(n) return 1 + deep(n + 1) end
+overflow(deep, 1)
+
+-- through metamethods
+local t = setmetatable({}, { __index = function(s, k) return s[k + 1] .. '' end })
+ok, e = pcall(function() return t[1] end)
+assert(not ok and e:find('overflow', 1, true))
+local add = setmetatable({}, { __add = function(x, y) return (x + y) .. '' end })
+ok, e = pcall(function() return add + 1 end)
+assert(not ok and e:find('overflow', 1, true))
+
+-- the stack can be used again
+local function sum(n) if n == 0 then return 0 end return n + sum(n - 1) end
+assert(sum(1000) == 500500)
+
+-- tail calls do not overflow
+local function tail(n) if n == 0 then return 'end' end return tail(n - 1) end
+assert(tail(20000) == 'end')
