@@ -40,6 +40,7 @@ impl FrameRecord {
     /// # Safety
     /// `check` has passed, and the slots at `stack` are those it saw.
     pub unsafe fn frame(&self, stack: *mut Value) -> Frame {
+        // SAFETY: `check` has found base and pc in range.
         unsafe {
             let base = stack.add(self.base);
             let (pc, k) = match proto_of(*base.sub(1)) {

@@ -58,6 +58,9 @@ const KEPT_BYTES: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct Message(Form);
 
+/// Bytes and the modules that they name.
+type Whole = (Box<[u8]>, Vec<Arc<Module>>);
+
 #[derive(Clone)]
 enum Form {
     /// Nothing of any heap.
@@ -69,9 +72,9 @@ enum Form {
     /// Made here: addresses in it are good.
     Bytes(Arc<[u8]>),
     /// Made here, with functions.
-    Graph(Arc<(Box<[u8]>, Vec<Arc<Module>>)>),
+    Graph(Arc<Whole>),
     /// Came from outside.
-    Foreign(Arc<(Box<[u8]>, Vec<Arc<Module>>)>),
+    Foreign(Arc<Whole>),
     /// What the system tells: `{ signal = name, from = pid, reason = reason }`.
     System(Arc<(&'static [u8], Pid, Message)>),
 }
@@ -250,10 +253,8 @@ pub fn encode_message(vm: &Vm, v: Value) -> Result<Message, NotSendable> {
             return Ok(Message(Form::Small(v)));
         }
         tag::STRING | tag::MODULE_STRING => {
-            if let Some(s) = v.as_string() {
-                if let Some(m) = short(s.bytes()) {
-                    return Ok(m);
-                }
+            if let Some(m) = v.as_string().and_then(|s| short(s.bytes())) {
+                return Ok(m);
             }
         }
         _ => {}

@@ -144,6 +144,7 @@ impl Taker {
         if t.is_null() { Value::NIL } else { Value { tag: tag::TABLE, bits: self.number(t.cast()) as u64 } }
     }
     unsafe fn record(&mut self, o: *mut Header) -> Record {
+        // SAFETY: the caller gives a live object, whose kind says what it is.
         unsafe {
             let serial = (*o).serial.get();
             match (*o).kind {

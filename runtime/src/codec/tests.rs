@@ -751,7 +751,7 @@ fn children_begin_where_their_spawner_was() {
         assert_eq!(
             outcome(&mut child, exit),
             "42 true 2 3 3 3 true one two table: 0x550000000020 true xx one two co \
-             false bad argument #1 to 'coroutine.resume' (coroutine expected, got a coroutine of the spawning process) \
+             false bad argument #1 to 'coroutine.resume' (thread expected, got a coroutine of the spawning process) \
              false program:11: a coroutine of the spawning process cannot be used in the spawned one \
              false program:11: a coroutine of the spawning process cannot be used in the spawned one \
              | Finished true co true userdata true"

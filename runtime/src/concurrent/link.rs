@@ -122,10 +122,9 @@ pub(super) fn monitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Ans
         return go(p, Value::TRUE);
     }
     if let Some(slot) = pid.and_then(|pid| scheduler.find(pid))
-        && add_to(&slot, p.slot.pid, |s| &mut s.watchers)
-    {
-        return go(p, Value::TRUE);
-    }
+        && add_to(&slot, p.slot.pid, |s| &mut s.watchers) {
+            return go(p, Value::TRUE);
+        }
     let own = p.slot.clone();
     scheduler.signal(&own, Signal::Down { from: named, reason: Message::string(b"noproc") });
     go(p, Value::TRUE)

@@ -388,9 +388,10 @@ impl Scheduler {
         }
         let idle = q.ready.is_empty() && q.running == 0;
         drop(q);
-        if round_over && let Some(root) = self.root() {
-            self.wake_from(&root, Wait::Step);
-        }
+        if round_over
+            && let Some(root) = self.root() {
+                self.wake_from(&root, Wait::Step);
+            }
         if idle {
             // Another worker may be the one to notice that nothing can happen any more.
             self.wake.notify_all();

@@ -298,12 +298,10 @@ impl Scheduler {
         };
         self.tell(slot.pid, &links, &watchers, &reason, abnormal);
         self.forget(slot);
-        if !slot.is_root
-            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(root) = self.root()
-        {
-            self.wake_from(&root, Wait::Loop);
-        }
+        if !slot.is_root && self.live.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(root) = self.root() {
+                self.wake_from(&root, Wait::Loop);
+            }
     }
     fn tell(&self, from: Pid, links: &[Pid], watchers: &[Pid], reason: &codec::Message, abnormal: bool) {
         for &watcher in watchers {

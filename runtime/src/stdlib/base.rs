@@ -219,10 +219,9 @@ fn setmetatable(vm: &mut Vm) -> Result<Value> {
         _ => return Err(vm.type_error(1, "nil or table")),
     };
     if let Some(old) = t.metatable()
-        && !old.get(name_value(Event::Metatable)).is_nil()
-    {
-        return Err(vm.error("cannot change a protected metatable"));
-    }
+        && !old.get(name_value(Event::Metatable)).is_nil() {
+            return Err(vm.error("cannot change a protected metatable"));
+        }
     vm.set_metatable(t, meta);
     Ok(Value::table(t))
 }

@@ -140,18 +140,17 @@ fn getinfo(vm: &mut Vm) -> Result<Value> {
         super::field(vm, info, "ntransfer", Value::integer(0));
     }
     if has(b'L')
-        && let Some(c) = closure
-    {
-        let lines = vm.heap.table();
-        let p = c.proto().canonical();
-        for (i, &line) in p.lines.iter().enumerate() {
-            if i == 0 && p.is_vararg {
-                continue;
+        && let Some(c) = closure {
+            let lines = vm.heap.table();
+            let p = c.proto().canonical();
+            for (i, &line) in p.lines.iter().enumerate() {
+                if i == 0 && p.is_vararg {
+                    continue;
+                }
+                lines.set_integer(&mut vm.heap, line as i64, Value::TRUE).expect("an integer is a key");
             }
-            lines.set_integer(&mut vm.heap, line as i64, Value::TRUE).expect("an integer is a key");
+            super::field(vm, info, "activelines", Value::table(lines));
         }
-        super::field(vm, info, "activelines", Value::table(lines));
-    }
     if has(b'f') {
         super::field(vm, info, "func", function);
     }

@@ -480,10 +480,9 @@ fn concat_rest(vm: &mut Vm, mut got: Option<(i64, Value)>) -> Result<Step> {
         if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
             append(vm, text, v, i)?;
             if i < j
-                && let Some(s) = separator
-            {
-                text.extend_from_slice(s.bytes());
-            }
+                && let Some(s) = separator {
+                    text.extend_from_slice(s.bytes());
+                }
         }
         if i == i64::MAX {
             vm.set_arg(3, Value::integer(i64::MIN));

@@ -321,10 +321,9 @@ impl Vm {
             let i = u32::try_from(n).ok().filter(|&i| i >= 1)?;
             let slot = f.base.add(i as usize - 1);
             if let Some(p) = f.proto()
-                && let Some(name) = p.canonical().local_name(i, f.current_pc())
-            {
-                return Some((name.to_vec(), slot));
-            }
+                && let Some(name) = p.canonical().local_name(i, f.current_pc()) {
+                    return Some((name.to_vec(), slot));
+                }
             // A register in use: up to the next frame's function, or the top.
             let t = &*view.thread;
             let (top_frame, top) =

@@ -320,10 +320,9 @@ impl Thread {
         unsafe {
             let mut end = top;
             if frame >= self.frames
-                && let Some(p) = (*frame).proto()
-            {
-                end = end.max((*frame).base.add(p.registers as usize));
-            }
+                && let Some(p) = (*frame).proto() {
+                    end = end.max((*frame).base.add(p.registers as usize));
+                }
             end.min(self.stack.add(self.stack_len - SLACK))
         }
     }

@@ -71,10 +71,9 @@ pub fn metatable(vm: &mut Vm, library: Ref<Table>) {
     super::field(vm, t, "__index", Value::table(library));
     for n in NATIVES {
         if let Some(name) = n.name.strip_prefix("string.")
-            && name.starts_with("__")
-        {
-            super::field(vm, t, name, Value::native(n));
-        }
+            && name.starts_with("__") {
+                super::field(vm, t, name, Value::native(n));
+            }
     }
     vm.set_string_metatable(Some(t));
 }
@@ -180,11 +179,10 @@ fn rep(vm: &mut Vm) -> Result<Value> {
     let (s, total) = (s.bytes(), total as usize);
     Ok(vm.heap.string_with(total, |to| {
         if let [b] = s
-            && d == 0
-        {
-            to.fill(*b);
-            return;
-        }
+            && d == 0 {
+                to.fill(*b);
+                return;
+            }
         let mut at = 0;
         while at < total {
             to[at..at + l].copy_from_slice(s);
@@ -529,10 +527,9 @@ fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
         text = Some(check_text(vm, v)?);
         offset = vm.arg(n - 2).as_integer().unwrap_or(0) as usize;
         if let Some(b) = vm.arg(n - 3).as_buffer()
-            && let NativeState::Bytes(o) = &mut *b.state.borrow_mut()
-        {
-            out = std::mem::take(o);
-        }
+            && let NativeState::Bytes(o) = &mut *b.state.borrow_mut() {
+                out = std::mem::take(o);
+            }
         vm.truncate(n - 3);
         argument = state as usize - 2;
     }
