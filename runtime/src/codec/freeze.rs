@@ -204,7 +204,7 @@ impl Freezer {
     }
     /// The entry in the directory.
     unsafe fn entry(&mut self, o: *mut Header) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: the caller gives a live object, whose kind says what it is.
         unsafe {
             match (*o).kind {
                 ObjectKind::String => {
@@ -252,7 +252,7 @@ impl Freezer {
         }
     }
     unsafe fn body(&mut self, o: *mut Header, dead_keys: &mut Vec<(usize, u64)>) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: as in `entry`.
         unsafe {
             let mut out = std::mem::take(&mut self.bodies);
             if !matches!((*o).kind, ObjectKind::String | ObjectKind::Buffer) {
@@ -321,7 +321,7 @@ impl Freezer {
         out.signed(n.next as i64);
     }
     unsafe fn thread(&mut self, out: &mut Vec<u8>, t: &Thread) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: the pointers of a live coroutine's frames are into its code and stack.
         unsafe {
             out.byte(t.status as u8 | (t.failed as u8) << 2 | (t.closing as u8) << 3);
             out.number(t.no_yield as u64);

@@ -15,8 +15,9 @@
 //! Not here: who sends what when (process, node, migration), and files (they are indices into a table of resources).
 
 mod freeze;
-pub mod graph;
 mod legal;
+mod message;
+mod snapshot;
 mod thaw;
 pub(crate) mod wire;
 
@@ -24,11 +25,15 @@ pub(crate) mod wire;
 mod tests;
 
 pub use freeze::{FreezeError, freeze, freeze_without_code};
-pub use graph::{
-    Message, NotSendable, Snapshot, decode_message, encode_message, register_metatable, snapshot, thaw_snapshot,
+pub use message::{
+    DecodeError, Message, NotSendable, decode_message, encode_message, encode_portable_message, register_metatable,
+    try_decode_message,
 };
+pub use snapshot::{PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
 
+use crate::value::{Userdata, Value};
+use crate::vm::metamethod::{Event, name_value};
 use crate::vm::native::Native;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -75,6 +80,17 @@ pub(crate) fn find_native(name: &[u8]) -> Option<&'static Native> {
         return Some(found);
     }
     crate::stdlib::find_native(name)
+}
+
+/// Whether a userdata is standard input, output or error, which every process has.
+pub(crate) fn is_standard_stream(u: &Userdata) -> bool {
+    u.resource.get() < 3 && is_file(u)
+}
+/// Whether a userdata is a file, open or closed.
+pub(crate) fn is_file(u: &Userdata) -> bool {
+    // SAFETY: a metatable that is set is live as long as its userdata.
+    let name = unsafe { u.metatable.get().as_ref() }.map(|m| m.get(name_value(Event::Name)));
+    name.and_then(Value::as_string).is_some_and(|n| n.bytes() == b"FILE*")
 }
 
 /// Hashes addresses, which are distinct and trusted.

@@ -317,13 +317,14 @@ impl Thawer<'_> {
             tag::TABLE => self.table(object.as_table().expect("a table")),
             tag::CLOSURE => {
                 let c = object.bits as *const Closure;
-                // SAFETY: made by `entry` with `count` cells.
-                for i in 0..unsafe { (*c).count } {
+                // SAFETY: made by `entry`.
+                let count = unsafe { (*c).count };
+                for i in 0..count {
                     let u = self.object()?;
                     if u.tag != tag::UPVALUE {
                         return Err("an upvalue of a function is none");
                     }
-                    // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+                    // SAFETY: `entry` made it with `count` cells.
                     unsafe { *(*c).cells().add(i) = u.bits as *mut Upvalue };
                 }
                 Ok(())

@@ -57,6 +57,10 @@ impl<'b> Reader<'b> {
     pub fn position(&self) -> usize {
         self.at
     }
+    /// The next byte, without taking it.
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
     #[inline]
     pub fn byte(&mut self) -> Result<u8, Fault> {
         let b = *self.bytes.get(self.at).ok_or("the bytes end too early")?;

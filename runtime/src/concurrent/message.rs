@@ -53,7 +53,7 @@ pub(super) fn send(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer
     if v.is_nil() {
         return Err(p.vm.arg_error(1, "message expected, got nil"));
     }
-    let message = match codec::encode_message(&mut p.vm, v) {
+    let message = match codec::encode_message(&p.vm, v) {
         Ok(m) => m,
         Err(e) => return Err(p.vm.error(e.to_string())),
     };

@@ -35,7 +35,7 @@ pub enum Stage {
 impl Process {
     /// Encodes an exit reason; what cannot be sent becomes its text.
     pub fn encode_reason(&mut self, reason: Value) -> Message {
-        match crate::codec::encode_message(&mut self.vm, reason) {
+        match crate::codec::encode_message(&self.vm, reason) {
             Ok(m) => m,
             Err(_) => {
                 let text = crate::stdlib::string::basic_text(&mut self.vm, reason);

@@ -73,7 +73,7 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
             &[],
         ];
         let singles: [&'static Native; 4] =
-            [&base::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED, &crate::codec::graph::PLACEHOLDER_USED];
+            [&base::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED, &crate::codec::PLACEHOLDER_USED];
         lists.into_iter().flatten().chain(singles).map(|n| (n.name, n)).collect()
     });
     all.get(name).copied().or_else(|| crate::concurrent::find_native(name))

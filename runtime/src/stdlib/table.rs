@@ -26,6 +26,10 @@ pub fn open(vm: &mut Vm) -> Value {
     Value::table(super::library(vm, NATIVES, "table."))
 }
 
+/// The error of a native whose registers hold what no run of it left there: a damaged frozen process.
+fn damaged(vm: &mut Vm) -> crate::vm::native::Raise {
+    vm.error_plain("the state of a native function is damaged")
+}
 /// The argument as a table without metamethods that matter, if it is one.
 fn raw(vm: &Vm, i: usize) -> Option<Ref<Table>> {
     vm.arg(i).as_table().filter(|t| t.metatable().is_none())
@@ -58,13 +62,14 @@ macro_rules! try_access {
 }
 /// Takes the result of a called access off the registers.
 fn pop(vm: &mut Vm) -> Value {
-    let n = vm.count();
-    let v = vm.arg(n - 1);
-    vm.truncate(n - 1);
+    let n = vm.count().saturating_sub(1);
+    let v = vm.arg(n);
+    vm.truncate(n);
     v
 }
 fn integer_register(vm: &Vm, i: usize) -> i64 {
-    vm.arg(i).as_integer().expect("the register holds an integer")
+    // Only a damaged frozen process has anything else there.
+    vm.arg(i).as_integer().unwrap_or(0)
 }
 /// The length of a like-table as an integer.
 fn to_length(vm: &mut Vm, v: Value) -> Result<i64> {
@@ -460,7 +465,7 @@ fn append(vm: &mut Vm, text: &mut Vec<u8>, v: Value, i: i64) -> Result<()> {
 fn concat_rest(vm: &mut Vm, mut got: Option<(i64, Value)>) -> Result<Step> {
     loop {
         let (i, j) = (integer_register(vm, 2), integer_register(vm, 3));
-        let buffer = vm.arg(4).as_buffer().expect("register 4 holds the text");
+        let Some(buffer) = vm.arg(4).as_buffer() else { return Err(damaged(vm)) };
         if i > j && got.is_none() {
             let text = match &mut *buffer.state.borrow_mut() {
                 NativeState::Bytes(text) => std::mem::take(text),
@@ -550,7 +555,7 @@ fn sort(vm: &mut Vm, state: u32) -> Result<Step> {
             // An element of a table with metamethods arrived; it goes to the copy.
             let v = pop(vm);
             let i = integer_register(vm, 4);
-            let copy = vm.arg(5).as_table().expect("register 5 holds the copy");
+            let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
             set(vm, copy, i, v)?;
             fetch_on(vm, i + 1)
         }
@@ -600,7 +605,7 @@ fn fetch_on(vm: &mut Vm, mut i: i64) -> Result<Step> {
         vm.set_arg(4, Value::integer(i));
         let t = vm.arg(0);
         let v = try_access!(access::index(vm, t, Value::integer(i)), FETCH);
-        let copy = vm.arg(5).as_table().expect("register 5 holds the copy");
+        let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
         set(vm, copy, i, v)?;
         i += 1;
     }
@@ -611,7 +616,7 @@ fn store_on(vm: &mut Vm, mut i: i64) -> Result<Step> {
     while i <= n {
         vm.set_arg(4, Value::integer(i));
         let t = vm.arg(0);
-        let copy = vm.arg(5).as_table().expect("register 5 holds the copy");
+        let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
         let v = copy.get_integer(i);
         try_access!(access::new_index(vm, t, Value::integer(i), v), STORE);
         i += 1;
@@ -654,14 +659,14 @@ fn less(vm: &mut Vm, x: Value, y: Value) -> Result<Less> {
 
 /// Goes on with a sort, given the answer to the comparison it waits for.
 fn sort_on(vm: &mut Vm, mut answer: Option<bool>) -> Result<Step> {
-    let buffer = vm.arg(2).as_buffer().expect("register 2 holds the state");
+    let Some(buffer) = vm.arg(2).as_buffer() else { return Err(damaged(vm)) };
     let t = match vm.arg(5).as_table().or_else(|| raw(vm, 0)) {
         Some(t) => t,
         // A comparator gave the table a metatable: it is sorted raw, as far as that goes.
         None => vm.check_table(0)?,
     };
     let mut state = buffer.state.borrow_mut();
-    let NativeState::Sort(s) = &mut *state else { unreachable!("register 2 holds the state of a sort") };
+    let NativeState::Sort(s) = &mut *state else { return Err(damaged(vm)) };
     let get = |i: u32| t.get_integer(i as i64);
     // Asks for a comparison: goes on with the answer, or suspends at `$at`.
     macro_rules! ask {

@@ -350,7 +350,8 @@ impl Value {
             8 => "string",
             9 => "table",
             13 => "thread",
-            _ => unreachable!("an internal object has no Lua type"),
+            // An internal object. Only altered code, which reads registers that it never set, comes across one.
+            _ => "userdata",
         }
     }
     /// Primitive equality (manual 3.4.4): no metamethods.

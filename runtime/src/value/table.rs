@@ -187,6 +187,17 @@ impl Table {
         // SAFETY: in range, and `node_count` is 0 for the static node.
         unsafe { *self.nodes.get().add(i) = n }
     }
+    /// Copies both parts from where they lay in another table of the same sizes.
+    pub(crate) fn fill(&self, array: &[Value], nodes: &[Node]) {
+        assert!(array.len() == self.asize.get() as usize && nodes.len() == self.node_count());
+        // SAFETY: the sizes are the same, and nothing is written to the static node.
+        unsafe {
+            if !array.is_empty() {
+                std::ptr::copy_nonoverlapping(array.as_ptr(), self.array.get(), array.len());
+            }
+            std::ptr::copy_nonoverlapping(nodes.as_ptr(), self.nodes.get(), nodes.len());
+        }
+    }
     /// Whether every key is where lookups find it: chains stay inside the nodes, do not meet and have no circles, and
     /// each live key's chain passes its main position before it. Asked of tables that came as bytes.
     pub(crate) fn check_layout(&self) -> Result<(), &'static str> {

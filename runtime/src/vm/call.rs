@@ -784,7 +784,12 @@ impl Vm {
     }
     unsafe fn do_resume(&mut self, kind: ResumeKind) -> Act {
         unsafe {
-            let child = self.arg(0).as_thread().expect("the library checks the argument").as_ptr();
+            // The library has checked the argument, but not what a thawed wrapper holds.
+            let Some(child) = self.arg(0).as_thread() else {
+                let raise = self.type_error(0, "coroutine");
+                return self.raised(raise);
+            };
+            let child = child.as_ptr();
             let f = &mut *self.frame;
             f.state = if kind == ResumeKind::Wrap { RESUME_WRAP } else { RESUME };
             let problem = match (*child).status {
@@ -862,6 +867,10 @@ impl Vm {
                 return Act::Leave;
             }
             self.top = (*t).extent_of(self.frame, self.top);
+            // The value must lie below the end that the collector looks at.
+            if self.ensure_slots(1).is_err() {
+                self.top = self.top.sub(1);
+            }
             *self.top = self.error;
             self.top = self.top.add(1);
             (*t).status = Status::Dead;

@@ -341,6 +341,7 @@ impl Vm {
             (*main).frame = (*main).frames.wrapping_sub(1);
             (*main).top = (*main).stack;
             (*main).to_close.clear();
+            (*main).no_yield = 0;
             (*main).close_upvalues((*main).stack);
             (*main).status = Status::Running;
             self.load_thread(main);

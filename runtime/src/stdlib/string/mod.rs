@@ -299,11 +299,36 @@ fn keep(vm: &mut Vm, register: usize, state: PatternState) {
     vm.set_arg(register, Value::buffer(b));
 }
 /// Takes the state out of its register; leaves an empty one.
-fn take(vm: &mut Vm, register: usize) -> PatternState {
-    let b = vm.arg(register).as_buffer().expect("the register holds the state");
-    match std::mem::replace(&mut *b.state.borrow_mut(), NativeState::Bytes(Vec::new())) {
-        NativeState::Pattern(state) => *state,
-        _ => unreachable!("the register holds a pattern's state"),
+fn take(vm: &mut Vm, register: usize) -> Result<PatternState> {
+    let state = vm.arg(register).as_buffer().map(|b| {
+        let mut state = b.state.borrow_mut();
+        std::mem::replace(&mut *state, NativeState::Bytes(Vec::new()))
+    });
+    let (Some(s), Some(p)) = (subject(vm), pattern_of(vm)) else { return Err(damaged(vm)) };
+    match state {
+        // A frozen process may have been damaged on its way.
+        Some(NativeState::Pattern(state)) if state.fits(&s, &p) => Ok(*state),
+        _ => Err(damaged(vm)),
+    }
+}
+fn damaged(vm: &mut Vm) -> crate::vm::native::Raise {
+    vm.error_plain("the state of a native function is damaged")
+}
+/// Subject and pattern of the running native: its upvalues (`gmatch`) or its first registers.
+fn subject(vm: &Vm) -> Option<Ref<crate::value::Str>> {
+    vm.native_upvalue(0).as_string().or_else(|| vm.arg(0).as_string())
+}
+fn pattern_of(vm: &Vm) -> Option<Ref<crate::value::Str>> {
+    vm.native_upvalue(1).as_string().or_else(|| vm.arg(1).as_string())
+}
+impl PatternState {
+    /// Whether all offsets lie within these texts, in order.
+    fn fits(&self, s: &crate::value::Str, p: &crate::value::Str) -> bool {
+        let n = s.bytes().len();
+        self.copied <= n
+            && self.found.0 <= self.found.1
+            && self.found.1 <= n
+            && self.matcher.is_valid_for(s.bytes(), p.bytes())
     }
 }
 
@@ -323,7 +348,7 @@ fn find(vm: &mut Vm, state: u32, positions: bool) -> Result<Step> {
         };
         Matcher::new(p.bytes(), init - 1, mode)
     } else {
-        take(vm, 4).matcher
+        take(vm, 4)?.matcher
     };
     match run(vm, &mut m, s.bytes(), p.bytes())? {
         None => {
@@ -371,7 +396,7 @@ fn gmatch_next(vm: &mut Vm, state: u32) -> Result<Step> {
         }
         Matcher::new(p.bytes(), at as usize, Mode::Repeated).with_last_end(usize::try_from(last).ok())
     } else {
-        take(vm, 0).matcher
+        take(vm, 0)?.matcher
     };
     match run(vm, &mut m, s.bytes(), p.bytes())? {
         None => {
@@ -414,10 +439,10 @@ fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
             vm.truncate(4);
             fresh(Matcher::new(p.bytes(), 0, Mode::Match))
         }
-        1 => take(vm, 4),
+        1 => take(vm, 4)?,
         _ => {
             let v = vm.arg(vm.count() - 1);
-            let mut g = take(vm, 4);
+            let mut g = take(vm, 4)?;
             vm.truncate(5);
             replace(vm, &mut g, v)?;
             g
@@ -435,7 +460,7 @@ fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
             Some(None) => break,
             Some(Some(found)) => {
                 g.found = found;
-                g.output.extend_from_slice(&s.bytes()[g.copied..found.0]);
+                g.output.extend_from_slice(s.bytes().get(g.copied..found.0).unwrap_or(&[]));
                 let r = vm.arg(2);
                 if let Some(text) = r.as_string() {
                     if let Err(e) = g.matcher.expand(s.bytes(), text.bytes(), &mut g.output) {

@@ -1,0 +1,420 @@
+//! What a spawned process starts with: all that its body and arguments reach, as it is at the spawn.
+//!
+//! Journey: spawn -> **records** -> the child's heap. A snapshot is the spawner's objects copied once more, with numbers
+//! where addresses of its heap were; the child copies them again and puts its own addresses in. Tables keep their nodes
+//! where they lie (hashes go by value and by serial number, and serial numbers are kept), so a table of the library, in
+//! which there are only atoms and natives, is a copy of memory. The reader might expect bytes: a snapshot never leaves
+//! the runtime, so addresses of atoms, natives and modules may stay in it.
+//!
+//! What cannot be copied (a coroutine, an open file) becomes a placeholder: a userdata that names it in an error at its
+//! first use. Standard streams stay, by their index.
+//!
+//! Always: a value in a record whose tag has the heap's bit holds the number of a record. Not here yet: sharing between
+//! snapshots, and thawing objects when they are first used (decision 3 of the design).
+
+use super::{Numbers, is_file, is_standard_stream};
+use crate::heap::{Header, ObjectKind};
+use crate::value::function::{NativeClosure, Upvalue};
+use crate::value::string::Str;
+use crate::value::table::Node;
+use crate::value::userdata::{Buffer, NativeState, Userdata};
+use crate::value::{Closure, Ref, Table, Value, tag};
+use crate::vm::Vm;
+use crate::vm::load::{Module, Proto};
+use crate::vm::native::{Native, Result as NativeResult};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a new process starts from. Immutable; any number of processes can start from it.
+pub struct Snapshot {
+    records: Vec<Record>,
+    modules: Vec<Arc<Module>>,
+    body: Value,
+    arguments: Box<[Value]>,
+    string_metatable: Value,
+    type_metatables: [Value; 6],
+    /// The spawner's counter of serial numbers.
+    serials: u32,
+    /// Objects with finalizers, in the order of their list.
+    finalizable: Box<[Value]>,
+}
+
+// SAFETY: a snapshot is immutable, and what its records point to is atoms and natives (immutable and never freed) and
+// prototypes and strings of the modules that it keeps, which are immutable.
+unsafe impl Send for Snapshot {}
+// SAFETY: as above; there is no cell in a record (`NativeState` is plain data).
+unsafe impl Sync for Snapshot {}
+
+/// The numbers of the first records.
+const GLOBALS: usize = 0;
+const REGISTRY: usize = 1;
+
+enum Record {
+    String(Box<[u8]>),
+    Table {
+        serial: u32,
+        /// nil or a table.
+        metatable: Value,
+        last_free: u32,
+        border_hint: u32,
+        array: Box<[Value]>,
+        nodes: Box<[Node]>,
+        /// Whether a value or key in it is a record.
+        refers: bool,
+    },
+    Closure {
+        serial: u32,
+        proto: *const Proto,
+        upvalues: Box<[u32]>,
+    },
+    NativeClosure {
+        serial: u32,
+        native: &'static Native,
+        upvalues: Box<[Value]>,
+    },
+    Userdata {
+        serial: u32,
+        metatable: Value,
+        resource: u64,
+        user_value: Value,
+    },
+    Upvalue(Value),
+    Buffer(Box<NativeState>),
+    /// What cannot be copied.
+    Placeholder {
+        serial: u32,
+        what: &'static [u8],
+    },
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot({} objects)", self.records.len())
+    }
+}
+
+impl Snapshot {
+    /// How many objects it has.
+    pub fn objects(&self) -> usize {
+        self.records.len()
+    }
+}
+
+struct Taker {
+    numbers: Numbers,
+    objects: Vec<*mut Header>,
+    modules: Vec<*const Module>,
+}
+
+impl Taker {
+    /// The value with a number for an address.
+    #[inline]
+    fn value(&mut self, v: Value) -> Value {
+        if v.tag & tag::KEEPS_BITS == 0 {
+            return v;
+        }
+        if v.tag == tag::MODULE_STRING {
+            // Stays where it is; its module is kept.
+            let s = v.bits as *const Str;
+            // SAFETY: a string of a module is live while a value holds it, and its `next` is its module.
+            self.keep(unsafe { (*s).header.next.get() } as *const Module);
+            return v;
+        }
+        let bits = self.number(v.bits as *mut Header) as u64;
+        // A placeholder is a userdata.
+        Value { tag: if v.tag == tag::THREAD { tag::USERDATA } else { v.tag }, bits }
+    }
+    fn number(&mut self, o: *mut Header) -> u32 {
+        let next = self.objects.len() as u32;
+        match self.numbers.entry(o as u64) {
+            std::collections::hash_map::Entry::Occupied(e) => *e.get(),
+            std::collections::hash_map::Entry::Vacant(e) => {
+                e.insert(next);
+                self.objects.push(o);
+                next
+            }
+        }
+    }
+    fn keep(&mut self, m: *const Module) {
+        if self.modules.last() != Some(&m) && !self.modules.contains(&m) {
+            self.modules.push(m);
+        }
+    }
+    fn table_or_nil(&mut self, t: *mut Table) -> Value {
+        if t.is_null() { Value::NIL } else { Value { tag: tag::TABLE, bits: self.number(t.cast()) as u64 } }
+    }
+    unsafe fn record(&mut self, o: *mut Header) -> Record {
+        // SAFETY: the caller gives a live object, whose kind says what it is.
+        unsafe {
+            let serial = (*o).serial.get();
+            match (*o).kind {
+                ObjectKind::String => Record::String((*o.cast::<Str>()).bytes().into()),
+                ObjectKind::Table => {
+                    let t = &*o.cast::<Table>();
+                    let metatable = self.table_or_nil(t.metatable.get());
+                    let mut array: Box<[Value]> = t.array_part().into();
+                    let mut nodes: Box<[Node]> = t.node_part().into();
+                    let mut refers = false;
+                    for v in &mut array {
+                        if v.tag & tag::KEEPS_BITS != 0 {
+                            *v = self.value(*v);
+                            refers = true;
+                        }
+                    }
+                    for n in &mut nodes {
+                        let (k, v) = (n.key(), n.value());
+                        if (k.tag | v.tag) & tag::KEEPS_BITS != 0 {
+                            // A key without a value may be an object that nobody else has.
+                            let k = self.value(k);
+                            (n.key_tag, n.key_bits) = (k.tag as u8, k.bits);
+                            n.set_value(self.value(v));
+                            refers = true;
+                        } else if k.tag == tag::DEAD_KEY {
+                            refers = true;
+                        }
+                    }
+                    Record::Table {
+                        serial,
+                        metatable,
+                        last_free: t.last_free.get(),
+                        border_hint: t.border_hint.get(),
+                        array,
+                        nodes,
+                        refers,
+                    }
+                }
+                ObjectKind::Closure => {
+                    let c = &*o.cast::<Closure>();
+                    self.keep((*c.proto).module);
+                    let upvalues = (0..c.count).map(|i| self.number((*c.cells().add(i)).cast())).collect();
+                    Record::Closure { serial, proto: c.proto, upvalues }
+                }
+                ObjectKind::NativeClosure => {
+                    let c = &*o.cast::<NativeClosure>();
+                    let upvalues = c.upvalues().iter().map(|u| self.value(u.get())).collect();
+                    Record::NativeClosure { serial, native: c.native, upvalues }
+                }
+                ObjectKind::Userdata => {
+                    let u = &*o.cast::<Userdata>();
+                    // A closed file, or a value of another library, is no resource.
+                    let open = u.resource.get() != u64::MAX;
+                    if is_file(u) && !is_standard_stream(u) && open {
+                        return Record::Placeholder { serial, what: b"an open file" };
+                    }
+                    let metatable = self.table_or_nil(u.metatable.get());
+                    let user_value = self.value(u.user_value.get());
+                    Record::Userdata { serial, metatable, resource: u.resource.get(), user_value }
+                }
+                // An open variable is copied by its value.
+                ObjectKind::Upvalue => {
+                    let v = (*o.cast::<Upvalue>()).get();
+                    Record::Upvalue(self.value(v))
+                }
+                ObjectKind::Buffer => Record::Buffer(Box::new((*o.cast::<Buffer>()).state.borrow().clone())),
+                ObjectKind::Thread => Record::Placeholder { serial, what: b"a coroutine" },
+            }
+        }
+    }
+}
+
+/// Takes what a function and its arguments reach, and the globals and the registry, for a process that will begin with
+/// them.
+pub fn snapshot(vm: &mut Vm, body: Value, arguments: &[Value]) -> Snapshot {
+    let mut t = Taker { numbers: Numbers::default(), objects: Vec::new(), modules: Vec::new() };
+    t.number(vm.globals().as_ptr().cast());
+    t.number(vm.registry().as_ptr().cast());
+    let string_metatable = t.table_or_nil(vm.string_metatable);
+    let type_metatables = vm.type_metatables.map(|m| t.table_or_nil(m));
+    let body = t.value(body);
+    let arguments = arguments.iter().map(|&v| t.value(v)).collect();
+    let mut records = Vec::with_capacity(64);
+    while records.len() < t.objects.len() {
+        let o = t.objects[records.len()];
+        // SAFETY: reached from roots of this heap without a safepoint since (heap/mod.rs, rule 1).
+        let record = unsafe { t.record(o) };
+        records.push(record);
+    }
+    // Dead keys, now that it is known what lives.
+    for r in &mut records {
+        if let Record::Table { nodes, refers: true, .. } = r {
+            for n in nodes.iter_mut().filter(|n| n.key_tag as u64 == tag::DEAD_KEY) {
+                n.key_bits = t.numbers.get(&n.key_bits).map_or(u64::MAX, |&n| n as u64);
+            }
+        }
+    }
+    let (listed, _) = vm.heap.finalizable_values();
+    let finalizable = listed
+        .into_iter()
+        .filter_map(|v| {
+            let bits = *t.numbers.get(&v.bits)? as u64;
+            let copied = !matches!(records[bits as usize], Record::Placeholder { .. });
+            copied.then_some(Value { tag: v.tag, bits })
+        })
+        .collect();
+    let kept = vm.heap.modules();
+    let modules = t
+        .modules
+        .iter()
+        .map(|&m| kept.iter().find(|k| Arc::as_ptr(k) == m).expect("a heap keeps the modules of its functions").clone())
+        .collect();
+    let serials = vm.heap.serial_counter();
+    Snapshot { records, modules, body, arguments, string_metatable, type_metatables, serials, finalizable }
+}
+
+/// Makes a snapshot's contents in a fresh machine, whose globals and registry they become; the body and its arguments.
+pub fn thaw_snapshot(s: &Snapshot, vm: &mut Vm) -> (Value, Vec<Value>) {
+    for m in &s.modules {
+        vm.heap.keep_module(m);
+    }
+    vm.heap.set_serial_counter(vm.heap.serial_counter().max(s.serials));
+    // A fresh machine's own tables are used if they are as empty as they should be.
+    let own = [vm.globals(), vm.registry()];
+    let fresh = own[0] != own[1] && own.iter().all(|t| t.asize.get() == 0 && !t.has_nodes() && t.metatable().is_none());
+    let mut objects: Vec<Value> = Vec::with_capacity(s.records.len());
+    for (n, r) in s.records.iter().enumerate() {
+        let v = match r {
+            Record::String(bytes) => vm.heap.string(bytes),
+            Record::Table { array, nodes, .. } => {
+                let t = if n <= REGISTRY && fresh { own[n] } else { vm.heap.table() };
+                if !array.is_empty() || !nodes.is_empty() {
+                    t.resize(&mut vm.heap, array.len() as u32, nodes.len() as u32).expect("as large as it was");
+                }
+                Value::table(t)
+            }
+            Record::Closure { proto, upvalues, .. } => Value::closure(vm.heap.closure(*proto, upvalues.len())),
+            Record::NativeClosure { native, upvalues, .. } => {
+                Value::native_closure(vm.heap.native_closure(native, upvalues))
+            }
+            Record::Userdata { resource, .. } => Value::userdata(vm.heap.userdata(*resource, None)),
+            Record::Upvalue(_) => Value::object(tag::UPVALUE, vm.heap.upvalue(Value::NIL).as_ptr()),
+            Record::Buffer(state) => Value::buffer(vm.heap.buffer((**state).clone())),
+            Record::Placeholder { what, .. } => placeholder(vm, what),
+        };
+        objects.push(v);
+    }
+    let value = |v: Value| if v.tag & tag::HEAP_BIT != 0 { objects[v.bits as usize] } else { v };
+    let table = |v: Value| value(v).as_table();
+    let pointer = |v: Value| table(v).map_or(std::ptr::null_mut(), Ref::as_ptr);
+    for (r, &o) in s.records.iter().zip(&objects) {
+        let header = o.bits as *const Header;
+        match r {
+            Record::Table { serial, metatable, last_free, border_hint, array, nodes, refers } => {
+                let t = o.as_table().expect("made above");
+                t.fill(array, nodes);
+                if *refers {
+                    for (i, &v) in array.iter().enumerate() {
+                        if v.tag & tag::HEAP_BIT != 0 {
+                            t.put_slot(i, value(v));
+                        }
+                    }
+                    for (i, n) in nodes.iter().enumerate() {
+                        let (k, v) = (n.key(), n.value());
+                        if (k.tag | v.tag) & tag::HEAP_BIT == 0 && k.tag != tag::DEAD_KEY {
+                            continue;
+                        }
+                        let mut n = *n;
+                        if k.tag == tag::DEAD_KEY {
+                            n.key_bits = objects.get(k.bits as usize).map_or(0, |o| o.bits);
+                        } else {
+                            let k = value(k);
+                            (n.key_tag, n.key_bits) = (k.tag as u8, k.bits);
+                        }
+                        n.set_value(value(v));
+                        t.put_node(i, n);
+                    }
+                }
+                t.last_free.set(*last_free);
+                t.border_hint.set(*border_hint);
+                t.metatable.set(pointer(*metatable));
+                t.header.serial.set(*serial);
+            }
+            Record::Closure { serial, upvalues, .. } => {
+                let c = o.as_closure().expect("made above");
+                for (i, &u) in upvalues.iter().enumerate() {
+                    // SAFETY: a closure's upvalues are upvalues.
+                    c.set_upvalue(i, unsafe { Ref::new(objects[u as usize].bits as *mut Upvalue) });
+                }
+                c.header.serial.set(*serial);
+            }
+            Record::NativeClosure { serial, upvalues, .. } => {
+                // SAFETY: made above, as are the next ones.
+                let c = unsafe { &*(o.bits as *const NativeClosure) };
+                for (to, &v) in c.upvalues().iter().zip(upvalues) {
+                    to.set(value(v));
+                }
+                c.header.serial.set(*serial);
+            }
+            Record::Userdata { serial, metatable, user_value, .. } => {
+                let u = o.as_userdata().expect("made above");
+                u.metatable.set(pointer(*metatable));
+                u.user_value.set(value(*user_value));
+                u.header.serial.set(*serial);
+            }
+            // SAFETY: made above.
+            Record::Upvalue(v) => unsafe { (*(o.bits as *const Upvalue)).set(value(*v)) },
+            // SAFETY: made above.
+            Record::Placeholder { serial, .. } => unsafe { (*header).serial.set(*serial) },
+            Record::String(_) | Record::Buffer(_) => {}
+        }
+    }
+    let roots = [GLOBALS, REGISTRY].map(|n| objects[n].as_table().expect("the first records are tables"));
+    vm.set_roots(roots[0], roots[1]);
+    vm.string_metatable = pointer(s.string_metatable);
+    vm.type_metatables = s.type_metatables.map(pointer);
+    if !s.finalizable.is_empty() {
+        let listed: Vec<Value> = s.finalizable.iter().map(|&v| value(v)).collect();
+        let set = vm.heap.set_finalizer_lists(&listed, &[]);
+        debug_assert!(set, "the spawner's list has each object once");
+    }
+    (value(s.body), s.arguments.iter().map(|&v| value(v)).collect())
+}
+
+/// Stands for something that a snapshot cannot hold: every use of it is an error that names it.
+fn placeholder(vm: &mut Vm, what: &[u8]) -> Value {
+    let text = vm.heap.string(what);
+    let f = Value::native_closure(vm.heap.native_closure(&PLACEHOLDER_USED, &[text]));
+    let meta = vm.heap.table();
+    const EVENTS: [&str; 24] = [
+        "__index",
+        "__newindex",
+        "__call",
+        "__len",
+        "__concat",
+        "__add",
+        "__sub",
+        "__mul",
+        "__div",
+        "__mod",
+        "__pow",
+        "__idiv",
+        "__band",
+        "__bor",
+        "__bxor",
+        "__shl",
+        "__shr",
+        "__unm",
+        "__bnot",
+        "__lt",
+        "__le",
+        "__close",
+        "__pairs",
+        "__tostring",
+    ];
+    for event in EVENTS {
+        crate::stdlib::field(vm, meta, event, f);
+    }
+    let name = vm.heap.string(&[what, b" of the spawning process"].concat());
+    crate::stdlib::field(vm, meta, "__name", name);
+    let u = vm.heap.userdata(u64::MAX, None);
+    vm.set_userdata_metatable(u, Some(meta));
+    Value::userdata(u)
+}
+
+/// The metamethod of placeholders; its upvalue names what one stands for.
+pub static PLACEHOLDER_USED: Native = Native::leaf("concurrent.placeholder", placeholder_used);
+
+fn placeholder_used(vm: &mut Vm) -> NativeResult<Value> {
+    let what = vm.native_upvalue(0).as_string().map_or(b"an object".to_vec(), |s| s.bytes().to_vec());
+    let text = [&what[..], b" of the spawning process cannot be used in the spawned one"].concat();
+    Err(vm.error(text))
+}
