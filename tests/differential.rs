@@ -3,7 +3,8 @@
 //!
 //! Both print into a string: addresses in it are replaced, since they differ from run to run. Generated programs run in
 //! batches, one process of ours for each, since starting a process costs more than running one program.
-//! `DIFFERENTIAL_CASES=n` sets how many programs are generated (200), `DIFFERENTIAL_SEED=n` which.
+//! `DIFFERENTIAL_CASES=n` sets how many programs are generated (200), `DIFFERENTIAL_SEED=n` which; `DIFFERENTIAL_ALL=1`
+//! shows every program that differs, not only the shortest.
 
 mod generate;
 
@@ -39,6 +40,7 @@ local function show(...)
 end
 local function seal(s) return (s:gsub('0x%x%x%x%x%x%x+', '0x')) end
 print, io.write = show, write
+os.exit = function(status) error('exit ' .. tostring(status), 0) end
 local f, message = load(text, name)
 if not f then return seal(message) end
 
@@ -97,7 +99,7 @@ fn scripts(root: &Path) -> Vec<String> {
 /// What the reference makes of a program.
 fn reference(text: &[u8], name: &str) -> Result<Vec<u8>, Failed> {
     // SAFETY: the tests' own programs may use the debug library.
-    let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new().catch_rust_panics(false)) };
+    let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new()) };
     let text = lua.create_string(text)?;
     let name = lua.create_string(name)?;
     let out: mlua::LuaString = lua.load(HARNESS).set_name("=harness").call((text, name))?;
@@ -195,5 +197,6 @@ fn compare_generated(seed: u64, count: u64) -> Result<(), Failed> {
         return Ok(());
     }
     failures.sort_by_key(String::len);
-    Err(format!("{} programs differ; the shortest:\n{}", failures.len(), failures[0]).into())
+    let shown = if std::env::var_os("DIFFERENTIAL_ALL").is_some() { failures.len() } else { 1 };
+    Err(format!("{} programs differ; the shortest:\n{}", failures.len(), failures[..shown].join("\n")).into())
 }

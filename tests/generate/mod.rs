@@ -62,6 +62,9 @@ impl Generator {
     fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
         list[self.below(list.len())]
     }
+    fn one_of(&mut self, names: &[String]) -> String {
+        names[self.below(names.len())].clone()
+    }
     fn name(&mut self, prefix: &str) -> String {
         self.names += 1;
         format!("{prefix}{}", self.names)
@@ -276,10 +279,10 @@ impl Generator {
                 if self.variables.is_empty() {
                     return;
                 }
-                let v = self.variables[self.below(self.variables.len())].clone();
+                let v = self.one_of(&self.variables.clone());
                 let e = self.safe();
                 if self.chance(30) && self.variables.len() > 1 {
-                    let w = self.variables[self.below(self.variables.len())].clone();
+                    let w = self.one_of(&self.variables.clone());
                     let e2 = self.safe();
                     self.line(&format!("{v}, {w} = {e}, {e2}"));
                 } else {
@@ -293,7 +296,7 @@ impl Generator {
                 self.arrays.push(t);
             }
             10 if !self.arrays.is_empty() => {
-                let t = self.arrays[self.below(self.arrays.len())].clone();
+                let t = self.one_of(&self.arrays.clone());
                 let e = self.safe();
                 match self.below(6) {
                     0 => self.line(&format!("table.insert({t}, ({e}) or 0)")),
