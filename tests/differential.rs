@@ -167,7 +167,7 @@ fn compare(text: &[u8], reference: &[u8], ours: &[u8]) -> Result<(), Failed> {
     let (r, o) = (String::from_utf8_lossy(reference), String::from_utf8_lossy(ours));
     let at = r.lines().zip(o.lines()).position(|(a, b)| a != b).unwrap_or(r.lines().count().min(o.lines().count()));
     let line = |s: &str| s.lines().nth(at).unwrap_or("(ends)").to_string();
-    let shown = if text.len() > 4000 { String::new() } else { String::from_utf8_lossy(text).into_owned() };
+    let shown = if text.len() > 20_000 { String::new() } else { String::from_utf8_lossy(text).into_owned() };
     let message =
         format!("line {} differs\n--- reference\n{}\n--- ours\n{}\n--- program\n{shown}", at + 1, line(&r), line(&o));
     Err(message.into())
