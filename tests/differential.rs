@@ -3,7 +3,8 @@
 //!
 //! Both print into a string: addresses in it are replaced, since they differ from run to run. Generated programs run in
 //! batches, one process of ours for each, since starting a process costs more than running one program.
-//! `DIFFERENTIAL_CASES=n` sets how many programs are generated (200), `DIFFERENTIAL_SEED=n` which.
+//! `DIFFERENTIAL_CASES=n` sets how many programs are generated (200), `DIFFERENTIAL_SEED=n` which; `DIFFERENTIAL_ALL=1`
+//! shows every program that differs, not only the shortest.
 
 mod generate;
 
@@ -20,14 +21,17 @@ const DIFFERENT: &[(&str, &str)] = &[];
 /// Runs a program `text` named `name`: `print` and `io.write` go into a string that is returned, followed by the error
 /// message if there was one. The same text runs on both sides.
 const HARNESS: &str = r#"
-local text, name, folder = ...
+local text, name = ...
 local out = {}
+local real, stdout, output = io.write, io.stdout, io.output
 local function write(...)
+  if output() ~= stdout then return real(...) end
   for i = 1, select('#', ...) do
     local v = select(i, ...)
-    if type(v) ~= 'string' and type(v) ~= 'number' then error('bad argument to io.write', 2) end
+    if type(v) ~= 'string' and type(v) ~= 'number' then return real(...) end
     out[#out + 1] = tostring(v)
   end
+  return stdout
 end
 local function show(...)
   for i = 1, select('#', ...) do
@@ -38,6 +42,8 @@ local function show(...)
 end
 local function seal(s) return (s:gsub('0x%x%x%x%x%x%x+', '0x')) end
 print, io.write = show, write
+arg = { [0] = name:sub(2) }
+os.exit = function(status) error('exit ' .. tostring(status), 0) end
 local f, message = load(text, name)
 if not f then return seal(message) end
 
@@ -48,6 +54,8 @@ return seal(table.concat(out))
 
 fn main() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("lua-tests");
+    // Scripts find their files relative to it, in the reference (which runs in this process) and in ours.
+    std::env::set_current_dir(&root).expect("lua-tests is there");
     let mut trials = Vec::new();
     for script in scripts(&root) {
         let root = root.clone();
@@ -96,7 +104,7 @@ fn scripts(root: &Path) -> Vec<String> {
 /// What the reference makes of a program.
 fn reference(text: &[u8], name: &str) -> Result<Vec<u8>, Failed> {
     // SAFETY: the tests' own programs may use the debug library.
-    let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new().catch_rust_panics(false)) };
+    let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new()) };
     let text = lua.create_string(text)?;
     let name = lua.create_string(name)?;
     let out: mlua::LuaString = lua.load(HARNESS).set_name("=harness").call((text, name))?;
@@ -106,7 +114,8 @@ fn reference(text: &[u8], name: &str) -> Result<Vec<u8>, Failed> {
 /// What we make of them: one file that holds all programs as strings, and runs each with globals of its own in a fresh
 /// process of ours per batch.
 fn ours(programs: &[(Vec<u8>, String)], folder: &Path) -> Result<Vec<Vec<u8>>, Failed> {
-    let mut driver = String::from("local real = io.write\nlocal harness = [==[");
+    // A long string loses a first line end: the lines of the harness count in tracebacks.
+    let mut driver = String::from("local real = io.write\nlocal harness = [==[\n");
     driver.push_str(HARNESS);
     driver.push_str("]==]\n");
     for (text, name) in programs {
@@ -164,7 +173,7 @@ fn compare(text: &[u8], reference: &[u8], ours: &[u8]) -> Result<(), Failed> {
     let (r, o) = (String::from_utf8_lossy(reference), String::from_utf8_lossy(ours));
     let at = r.lines().zip(o.lines()).position(|(a, b)| a != b).unwrap_or(r.lines().count().min(o.lines().count()));
     let line = |s: &str| s.lines().nth(at).unwrap_or("(ends)").to_string();
-    let shown = if text.len() > 4000 { String::new() } else { String::from_utf8_lossy(text).into_owned() };
+    let shown = if text.len() > 20_000 { String::new() } else { String::from_utf8_lossy(text).into_owned() };
     let message =
         format!("line {} differs\n--- reference\n{}\n--- ours\n{}\n--- program\n{shown}", at + 1, line(&r), line(&o));
     Err(message.into())
@@ -173,7 +182,6 @@ fn compare(text: &[u8], reference: &[u8], ours: &[u8]) -> Result<(), Failed> {
 fn compare_script(root: &Path, script: &str) -> Result<(), Failed> {
     let text = std::fs::read(root.join(script))?;
     let name = format!("@{script}");
-    // The reference runs in this process, whose folder is the package's: scripts find their modules in both.
     let expected = reference(&text, &name)?;
     let got = ours(&[(text.clone(), name)], root)?;
     compare(&text, &expected, &got[0])
@@ -194,5 +202,6 @@ fn compare_generated(seed: u64, count: u64) -> Result<(), Failed> {
         return Ok(());
     }
     failures.sort_by_key(String::len);
-    Err(format!("{} programs differ; the shortest:\n{}", failures.len(), failures[0]).into())
+    let shown = if std::env::var_os("DIFFERENTIAL_ALL").is_some() { failures.len() } else { 1 };
+    Err(format!("{} programs differ; the shortest:\n{}", failures.len(), failures[..shown].join("\n")).into())
 }

@@ -107,7 +107,7 @@ fn check(root: &Path, script: &str, options: &[&str], bless: bool) -> Result<(),
     let path = root.join(script);
     let text = std::fs::read(&path)?;
     let d = directives(&String::from_utf8_lossy(&text));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rlua-actor"))
+    let mut child = Command::new(binary())
         .arg("run")
         .args(options)
         .arg(script)
@@ -163,6 +163,10 @@ fn check(root: &Path, script: &str, options: &[&str], bless: bool) -> Result<(),
         return Err(format!("output differs\n--- expected\n{wanted}--- got\n{out}").into());
     }
     Ok(())
+}
+/// The program under test; `RLUA_TEST_BINARY` names another build of it, such as one with a sanitizer.
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("RLUA_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_rlua-actor").into())
 }
 fn sorted(text: &[u8]) -> Vec<&[u8]> {
     let mut lines: Vec<&[u8]> = text.split(|&b| b == b'\n').collect();

@@ -106,7 +106,8 @@ pub fn started(program: &str) -> Vm {
 
 /// The modules of all programs, so that seeds need not carry their code.
 pub fn modules() -> Vec<Arc<Module>> {
-    PROGRAMS.iter().flat_map(|p| started(p).heap.modules().to_vec()).collect()
+    let chunk = |p: &&str| rlua_compiler::compile(p.as_bytes(), b"=seed").expect("the programs compile");
+    PROGRAMS.iter().map(|p| Module::new(chunk(p), Literals::Atoms)).collect()
 }
 
 /// The programs stopped at many places, with and without their code.

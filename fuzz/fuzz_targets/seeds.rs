@@ -28,7 +28,7 @@ pub fn scripts() -> Vec<Vec<u8>> {
 
 /// Scripts and small programs as bytecode.
 pub fn bytecode() -> Vec<Vec<u8>> {
-    let mut all: Vec<Vec<u8>> = scripts();
+    let all = scripts();
     // The parts of a script between empty lines are smaller and reach as far.
     let parts: Vec<Vec<u8>> = all
         .iter()

@@ -31,7 +31,7 @@ pub fn program(seed: u64) -> String {
 
 const PRELUDE: &str = "local function cut(s) if type(s) == 'string' and #s > 40 then return s:sub(1, 40) end return s end
 local mt = {} mt.__index = function(t, k) return k end mt.__add = function(a, b) return 'add' end
-mt.__lt = function(a, b) return true end mt.__concat = function(a, b) return 'cat' end mt.__call = function(self, ...) return select('#', ...), ... end
+mt.__lt = function(a, b) return true end mt.__le = function(a, b) return false end mt.__concat = function(a, b) return 'cat' end mt.__call = function(self, ...) return select('#', ...), ... end
 mt.__len = function() return 7 end mt.__eq = function() return true end mt.__unm = function() return 'neg' end
 mt.__tostring = function() return 'object' end mt.__close = function(o, e) print('close', e) end mt.__name = 'Object'
 local obj = setmetatable({}, mt)
@@ -62,6 +62,9 @@ impl Generator {
     fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
         list[self.below(list.len())]
     }
+    fn one_of(&mut self, names: &[String]) -> String {
+        names[self.below(names.len())].clone()
+    }
     fn name(&mut self, prefix: &str) -> String {
         self.names += 1;
         format!("{prefix}{}", self.names)
@@ -74,92 +77,29 @@ impl Generator {
     /// Some variable, or a constant.
     fn variable(&mut self) -> String {
         if self.variables.is_empty() || self.chance(3) {
-            return self.pick(&["undefined", "mt", "obj", "math", "string"]).to_string();
+            return self.pick(&["undefined", "mt", "obj"]).to_string();
         }
         let i = self.below(self.variables.len());
         self.variables[i].clone()
     }
     fn integer(&mut self) -> String {
         self.pick(&[
-            "0",
-            "1",
-            "2",
-            "3",
-            "-1",
-            "7",
-            "10",
-            "255",
-            "256",
-            "-128",
-            "127",
-            "128",
-            "65535",
-            "65536",
-            "1000000",
-            "0x7fffffff",
-            "0x80000000",
-            "4294967296",
-            "math.maxinteger",
-            "math.mininteger",
-            "9007199254740993",
-            "-5",
-            "63",
-            "64",
-            "0xff",
+            "0", "1", "2", "3", "-1", "7", "10", "255", "256", "-128", "127", "128", "65535", "65536", "1000000", "0x7fffffff",
+            "0x80000000", "4294967296", "math.maxinteger", "math.mininteger", "9007199254740993", "-5", "63", "64", "0xff",
         ])
         .to_string()
     }
     fn float(&mut self) -> String {
         self.pick(&[
-            "0.0",
-            "-0.0",
-            "0.5",
-            "1.0",
-            "1.5",
-            "-2.5",
-            "3.14159",
-            "1e10",
-            "1e15",
-            "1e16",
-            "1e100",
-            "1e300",
-            "2^53",
-            "2^63",
-            "-2^63",
-            "1e-10",
-            "math.huge",
-            "-math.huge",
-            "100.0",
-            "0x1p-3",
-            "123456.789",
-            "5e-324",
-            "math.pi",
+            "0.0", "-0.0", "0.5", "1.0", "1.5", "-2.5", "3.14159", "1e10", "1e15", "1e16", "1e100", "1e300", "2^53", "2^63",
+            "-2^63", "1e-10", "math.huge", "-math.huge", "100.0", "0x1p-3", "123456.789", "5e-324", "math.pi",
         ])
         .to_string()
     }
     fn string(&mut self) -> String {
         self.pick(&[
-            "''",
-            "'a'",
-            "'abc'",
-            "'10'",
-            "'0x10'",
-            "' 5 '",
-            "'1e1'",
-            "'hello world'",
-            "'x=1, y=2'",
-            "'%d'",
-            "'a\\0b'",
-            "'\\xff\\xfe'",
-            "'inf'",
-            "'nan'",
-            "'-7'",
-            "'3.5'",
-            "'k1'",
-            "[[long\nstring]]",
-            "'tab\\tquote\"'",
-            "'0x'",
-            "'1_0'",
+            "''", "'a'", "'abc'", "'10'", "'0x10'", "' 5 '", "'1e1'", "'hello world'", "'x=1, y=2'", "'%d'", "'\\xff\\xfe'",
+            "'inf'", "'nan'", "'-7'", "'3.5'", "'k1'", "[[long\nstring]]", "'tab\\tquote\"'", "'0x'", "'1_0'",
         ])
         .to_string()
     }
@@ -270,23 +210,8 @@ impl Generator {
         let s = if self.chance(70) { self.string() } else { self.expression(d) };
         let (a, b) = (self.expression(0), self.expression(0));
         let p = self.pick(&[
-            "'a'",
-            "'%a+'",
-            "'%d+'",
-            "'(%w)(%w*)'",
-            "'.'",
-            "'^%s*(.-)%s*$'",
-            "'[a-f]+'",
-            "'%f[%w]%w+'",
-            "'l+'",
-            "'()'",
-            "'%b()'",
-            "'[^%d]'",
-            "''",
-            "'x*'",
-            "'%'",
-            "'(a'",
-            "'[a'",
+            "'a'", "'%a+'", "'%d+'", "'(%w)(%w*)'", "'.'", "'^%s*(.-)%s*$'", "'[a-f]+'", "'%f[%w]%w+'", "'l+'", "'()'", "'%b()'",
+            "'[^%d]'", "''", "'x*'", "'%'", "'(a'", "'[a'",
         ]);
         match self.below(14) {
             0 => format!("({s}):upper()"),
@@ -300,10 +225,7 @@ impl Generator {
             8 => format!("cut((({s}):gsub({p}, '<%0>')))"),
             9 => format!("cut((({s}):gsub({p}, function(x) return x end, {a})))"),
             10 => {
-                let f = self.pick(&[
-                    "%d", "%5d", "%x", "%5.2f", "%g", "%s", "%q", "%-6s|", "%.3s", "%c", "%i", "%e", "%a", "%u",
-                    "%05d", "%+d", "%10.4s|",
-                ]);
+                let f = self.pick(&["%d", "%5d", "%x", "%5.2f", "%g", "%s", "%q", "%-6s|", "%.3s", "%c", "%i", "%e", "%a", "%u", "%05d", "%+d", "%10.4s|"]);
                 format!("string.format('{f}', {a})")
             }
             11 => format!("string.char({a})"),
@@ -357,10 +279,10 @@ impl Generator {
                 if self.variables.is_empty() {
                     return;
                 }
-                let v = self.variables[self.below(self.variables.len())].clone();
+                let v = self.one_of(&self.variables.clone());
                 let e = self.safe();
                 if self.chance(30) && self.variables.len() > 1 {
-                    let w = self.variables[self.below(self.variables.len())].clone();
+                    let w = self.one_of(&self.variables.clone());
                     let e2 = self.safe();
                     self.line(&format!("{v}, {w} = {e}, {e2}"));
                 } else {
@@ -369,13 +291,12 @@ impl Generator {
             }
             9 => {
                 let t = self.name("t");
-                let items: Vec<String> =
-                    (0..self.below(6)).map(|_| if self.chance(50) { self.integer() } else { self.string() }).collect();
+                let items: Vec<String> = (0..self.below(6)).map(|_| if self.chance(50) { self.integer() } else { self.string() }).collect();
                 self.line(&format!("local {t} = {{ {} }}", items.join(", ")));
                 self.arrays.push(t);
             }
             10 if !self.arrays.is_empty() => {
-                let t = self.arrays[self.below(self.arrays.len())].clone();
+                let t = self.one_of(&self.arrays.clone());
                 let e = self.safe();
                 match self.below(6) {
                     0 => self.line(&format!("table.insert({t}, ({e}) or 0)")),
@@ -414,16 +335,7 @@ impl Generator {
             }
             14..=16 => {
                 let v = self.name("i");
-                let range = self.pick(&[
-                    "1, 3",
-                    "3, 1, -1",
-                    "1, 2, 0.5",
-                    "0, 10, 4",
-                    "1.0, 3",
-                    "5, 1",
-                    "-1, 1",
-                    "math.maxinteger - 1, math.maxinteger",
-                ]);
+                let range = self.pick(&["1, 3", "3, 1, -1", "1, 2, 0.5", "0, 10, 4", "1.0, 3", "5, 1", "-1, 1", "math.maxinteger - 1, math.maxinteger"]);
                 self.line(&format!("for {v} = {range} do"));
                 self.variables.push(v);
                 let was = std::mem::replace(&mut self.in_loop, true);
@@ -487,9 +399,7 @@ impl Generator {
             _ => {
                 let (a, b) = (self.expression(1), self.expression(2));
                 let co = self.name("co");
-                self.line(&format!(
-                    "local {co} = coroutine.wrap(function(a) local b = coroutine.yield(a, {a}) return b, {b} end)"
-                ));
+                self.line(&format!("local {co} = coroutine.wrap(function(a) local b = coroutine.yield(a, {a}) return b, {b} end)"));
                 self.line(&format!("print(pcall({co}, 1)) print(pcall({co}, 2)) print(pcall({co}, 3))"));
             }
         }
