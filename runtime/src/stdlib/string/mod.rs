@@ -71,9 +71,10 @@ pub fn metatable(vm: &mut Vm, library: Ref<Table>) {
     super::field(vm, t, "__index", Value::table(library));
     for n in NATIVES {
         if let Some(name) = n.name.strip_prefix("string.")
-            && name.starts_with("__") {
-                super::field(vm, t, name, Value::native(n));
-            }
+            && name.starts_with("__")
+        {
+            super::field(vm, t, name, Value::native(n));
+        }
     }
     vm.set_string_metatable(Some(t));
 }
@@ -173,16 +174,17 @@ fn rep(vm: &mut Vm) -> Result<Value> {
     let (l, d) = (s.bytes().len(), separator.map_or(0, |d| d.bytes().len()));
     let total = (l as u128 + d as u128) * n as u128 - d as u128;
     if total >= MAX_STRING as u128 {
-        return Err(vm.error_plain("resulting string too large"));
+        return Err(too_large(vm));
     }
     vm.charge(total as usize / 256);
     let (s, total) = (s.bytes(), total as usize);
     Ok(vm.heap.string_with(total, |to| {
         if let [b] = s
-            && d == 0 {
-                to.fill(*b);
-                return;
-            }
+            && d == 0
+        {
+            to.fill(*b);
+            return;
+        }
         let mut at = 0;
         while at < total {
             to[at..at + l].copy_from_slice(s);
@@ -206,11 +208,7 @@ fn byte(vm: &mut Vm, _: u32) -> Result<Step> {
     let n = s.bytes().len();
     let first = vm.opt_integer(1, 1)?;
     let i = start_position(first, n);
-    let j = if vm.arg(2).is_nil() {
-        end_position(if first == 0 { 0 } else { i as i64 }, n)
-    } else {
-        end_position(vm.check_integer(2)?, n)
-    };
+    let j = end_position(vm.opt_integer(2, first)?, n);
     if i > j {
         return Ok(Step::Return(0));
     }
@@ -527,9 +525,10 @@ fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
         text = Some(check_text(vm, v)?);
         offset = vm.arg(n - 2).as_integer().unwrap_or(0) as usize;
         if let Some(b) = vm.arg(n - 3).as_buffer()
-            && let NativeState::Bytes(o) = &mut *b.state.borrow_mut() {
-                out = std::mem::take(o);
-            }
+            && let NativeState::Bytes(o) = &mut *b.state.borrow_mut()
+        {
+            out = std::mem::take(o);
+        }
         vm.truncate(n - 3);
         argument = state as usize - 2;
     }
