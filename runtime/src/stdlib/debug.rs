@@ -10,7 +10,7 @@ use crate::vm::thread::Thread;
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
-    Native::leaf("debug.getinfo", getinfo),
+    Native::steps("debug.getinfo", getinfo),
     Native::steps("debug.getlocal", getlocal),
     Native::leaf("debug.getmetatable", getmetatable),
     Native::leaf("debug.getregistry", |vm| Ok(Value::table(vm.registry()))),
@@ -63,9 +63,12 @@ fn traceback(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.return_one(v)
 }
 
-fn getinfo(vm: &mut Vm) -> Result<Value> {
+fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
     let (t, first) = thread_argument(vm);
     let options = vm.opt_string(first + 1)?.map_or(b"flnSrtu".to_vec(), |s| s.bytes().to_vec());
+    if options.first() == Some(&b'>') {
+        return Err(vm.arg_error(first + 1, "invalid option '>'"));
+    }
     if options.iter().any(|c| !b"SlnrutLf".contains(c)) {
         return Err(vm.arg_error(first + 1, "invalid option"));
     }
@@ -74,13 +77,9 @@ fn getinfo(vm: &mut Vm) -> Result<Value> {
         (None, what)
     } else {
         let n = vm.check_integer(first)?;
-        if n < 0 {
-            return Err(vm.arg_error(first, "level out of range"));
-        }
         match level(vm, t, n) {
             Some(view) => (Some(view), view.function()),
-            // Level 0 of the running coroutine is this function itself, which has no frame.
-            None => return Ok(Value::NIL),
+            None => return vm.return_one(Value::NIL),
         }
     };
     let info = vm.heap.table();
@@ -140,21 +139,22 @@ fn getinfo(vm: &mut Vm) -> Result<Value> {
         super::field(vm, info, "ntransfer", Value::integer(0));
     }
     if has(b'L')
-        && let Some(c) = closure {
-            let lines = vm.heap.table();
-            let p = c.proto().canonical();
-            for (i, &line) in p.lines.iter().enumerate() {
-                if i == 0 && p.is_vararg {
-                    continue;
-                }
-                lines.set_integer(&mut vm.heap, line as i64, Value::TRUE).expect("an integer is a key");
+        && let Some(c) = closure
+    {
+        let lines = vm.heap.table();
+        let p = c.proto().canonical();
+        for (i, &line) in p.lines.iter().enumerate() {
+            if i == 0 && p.is_vararg {
+                continue;
             }
-            super::field(vm, info, "activelines", Value::table(lines));
+            lines.set_integer(&mut vm.heap, line as i64, Value::TRUE).expect("an integer is a key");
         }
+        super::field(vm, info, "activelines", Value::table(lines));
+    }
     if has(b'f') {
         super::field(vm, info, "func", function);
     }
-    Ok(Value::table(info))
+    vm.return_one(Value::table(info))
 }
 
 fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -200,7 +200,7 @@ fn getmetatable(vm: &mut Vm) -> Result<Value> {
 fn setmetatable(vm: &mut Vm) -> Result<Value> {
     let v = vm.arg(0);
     let meta = match vm.arg(1).kind() {
-        Kind::Nil => None,
+        Kind::Nil if vm.count() > 1 => None,
         Kind::Table(m) => Some(m),
         _ => return Err(vm.type_error(1, "nil or table")),
     };
