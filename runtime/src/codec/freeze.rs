@@ -204,6 +204,7 @@ impl Freezer {
     }
     /// The entry in the directory.
     unsafe fn entry(&mut self, o: *mut Header) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             match (*o).kind {
                 ObjectKind::String => {
@@ -251,6 +252,7 @@ impl Freezer {
         }
     }
     unsafe fn body(&mut self, o: *mut Header, dead_keys: &mut Vec<(usize, u64)>) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             let mut out = std::mem::take(&mut self.bodies);
             if !matches!((*o).kind, ObjectKind::String | ObjectKind::Buffer) {
@@ -319,6 +321,7 @@ impl Freezer {
         out.signed(n.next as i64);
     }
     unsafe fn thread(&mut self, out: &mut Vec<u8>, t: &Thread) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             out.byte(t.status as u8 | (t.failed as u8) << 2 | (t.closing as u8) << 3);
             out.number(t.no_yield as u64);

@@ -40,6 +40,7 @@ impl FrameRecord {
     /// # Safety
     /// `check` has passed, and the slots at `stack` are those it saw.
     pub unsafe fn frame(&self, stack: *mut Value) -> Frame {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             let base = stack.add(self.base);
             let (pc, k) = match proto_of(*base.sub(1)) {

@@ -323,6 +323,7 @@ impl Thawer<'_> {
                     if u.tag != tag::UPVALUE {
                         return Err("an upvalue of a function is none");
                     }
+                    // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
                     unsafe { *(*c).cells().add(i) = u.bits as *mut Upvalue };
                 }
                 Ok(())

@@ -63,10 +63,6 @@ impl<'b> Reader<'b> {
         self.at += 1;
         Ok(b)
     }
-    /// The next byte, which stays.
-    pub fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
     #[inline]
     pub fn number(&mut self) -> Result<u64, Fault> {
         let b = self.byte()?;

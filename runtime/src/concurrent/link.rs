@@ -41,8 +41,7 @@ pub(super) fn kill(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer
             if own {
                 // Its own kill takes effect at once.
                 p.vm.finish_request(&[Value::TRUE]);
-                p.vm.request_stop();
-                return Ok(Answer::Wait);
+                return Ok(Answer::Later);
             }
             done
         }
@@ -98,8 +97,7 @@ pub(super) fn link(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer
     let own = p.slot.clone();
     scheduler.signal(&own, Signal::Exit { from: pid.unwrap_or(Pid(0)), reason: Message::string(b"noproc") });
     p.vm.finish_request(&[Value::TRUE]);
-    p.vm.request_stop();
-    Ok(Answer::Go)
+    Ok(Answer::Later)
 }
 
 pub(super) fn unlink(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
@@ -122,16 +120,19 @@ pub(super) fn monitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Ans
         return go(p, Value::TRUE);
     }
     if let Some(slot) = pid.and_then(|pid| scheduler.find(pid))
-        && add_to(&slot, p.slot.pid, |s| &mut s.watchers) {
-            return go(p, Value::TRUE);
-        }
+        && add_to(&slot, p.slot.pid, |s| &mut s.watchers)
+    {
+        return go(p, Value::TRUE);
+    }
     let own = p.slot.clone();
     scheduler.signal(&own, Signal::Down { from: named, reason: Message::string(b"noproc") });
     go(p, Value::TRUE)
 }
 
 pub(super) fn demonitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    if let Some(pid) = named_pid(scheduler, p)? {
+    {
+        // A name that nobody had was watched as no process.
+        let pid = named_pid(scheduler, p)?.unwrap_or(Pid(0));
         if let Some(slot) = scheduler.find(pid) {
             remove(&mut slot.lock().watchers, p.slot.pid);
         }
@@ -141,7 +142,7 @@ pub(super) fn demonitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<A
         s.inbox.retain(|signal| !matches!(signal, Signal::Down { from, .. } if *from == pid));
         let mut gone = before - s.inbox.len();
         let before = p.mailbox.len();
-        p.mailbox.retain(|m| !m.is_system(b"DOWN", pid));
+        p.mailbox.retain(|(_, m)| !m.is_system(b"DOWN", pid));
         gone += before - p.mailbox.len();
         s.messages -= gone;
     }

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 /// Request: the first receive of a call. Registers: timeout, match.
 pub const RECEIVE: u32 = 100;
-/// Request: the message at the position in register 2 was not accepted.
+/// Request: the message whose number is in register 2 was not accepted.
 pub const RECEIVE_NEXT: u32 = 101;
-/// Request: the message at the position in register 2 was accepted; it is in register 3.
+/// Request: the message whose number is in register 2 was accepted; it is in register 3.
 pub const RECEIVE_TAKE: u32 = 102;
 /// State of the native: a message is in register 3, ask the function.
 const ASK: u32 = 1;
@@ -65,10 +65,11 @@ pub(super) fn send(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer
 
 /// Moves messages that arrived during the slice to the mailbox. Other signals wait for the next slice.
 fn fetch(p: &mut Process) -> bool {
-    let mut s = p.slot.lock();
+    let slot = p.slot.clone();
+    let mut s = slot.lock();
     while let Some(Signal::Message(_)) = s.inbox.front() {
         if let Some(Signal::Message(m)) = s.inbox.pop_front() {
-            p.mailbox.push_back(m);
+            p.deliver(m);
         }
     }
     !s.inbox.is_empty()
@@ -105,41 +106,46 @@ pub(super) fn receive(scheduler: &Arc<Scheduler>, p: &mut Process, request: u32)
     if !filter.is_nil() && !filter.is_function() && filter.as_table().is_none() {
         return Err(p.vm.type_error(1, "function or table"));
     }
-    // Where the search for a message goes on.
-    let mut position = match p.vm.arg(2).as_integer() {
-        Some(n) if p.vm.count() > 2 => n as usize,
+    // Number of the message with which the search goes on. Not a place in the mailbox: a `match` function may receive.
+    let mut number = match p.vm.arg(2).as_integer() {
+        Some(n) if p.vm.count() > 2 => n as u64,
         _ => 0,
     };
     match request {
         RECEIVE_TAKE => {
             let v = p.vm.arg(3);
-            take(p, position);
+            if let Some(i) = p.mailbox.iter().position(|(n, _)| *n == number) {
+                take(p, i);
+            }
             end_wait(p);
             return go(p, v);
         }
-        RECEIVE_NEXT => position += 1,
+        RECEIVE_NEXT => number += 1,
         _ => {}
     }
     let others = fetch(p);
-    while position < p.mailbox.len() {
+    let mut i = p.mailbox.partition_point(|(n, _)| *n < number);
+    while i < p.mailbox.len() {
         if filter.is_nil() {
-            let m = take(p, position);
+            let m = take(p, i);
             let v = codec::decode_message(&mut p.vm, &m);
             end_wait(p);
             return go(p, v);
         }
-        let v = codec::decode_message(&mut p.vm, &p.mailbox[position]);
+        let v = codec::decode_message(&mut p.vm, &p.mailbox[i].1);
+        number = p.mailbox[i].0;
         match filter.as_table() {
             Some(t) => {
                 if fields_match(t, v) {
-                    take(p, position);
+                    take(p, i);
                     end_wait(p);
                     return go(p, v);
                 }
-                position += 1;
+                i += 1;
+                number += 1;
             }
             None => {
-                p.vm.set_arg(2, Value::integer(position as i64));
+                p.vm.set_arg(2, Value::integer(number as i64));
                 p.vm.truncate(3);
                 p.vm.push(v);
                 p.vm.continue_request(ASK);
@@ -147,7 +153,7 @@ pub(super) fn receive(scheduler: &Arc<Scheduler>, p: &mut Process, request: u32)
             }
         }
     }
-    p.vm.set_arg(2, Value::integer(position as i64));
+    p.vm.set_arg(2, Value::integer(number as i64));
     p.vm.truncate(3);
     let (timed_out, waiting) = {
         let s = p.slot.lock();
@@ -173,7 +179,7 @@ pub(super) fn receive(scheduler: &Arc<Scheduler>, p: &mut Process, request: u32)
 
 fn take(p: &mut Process, position: usize) -> codec::Message {
     p.slot.lock().messages -= 1;
-    p.mailbox.remove(position).expect("the position is in the mailbox")
+    p.mailbox.remove(position).expect("the caller has found it there").1
 }
 
 /// Whether all fields of a pattern are equal in a value; nested tables alike.

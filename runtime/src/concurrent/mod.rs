@@ -29,6 +29,8 @@ pub enum Answer {
     Go,
     /// Not yet: the process waits and the request is answered again when it is woken.
     Wait,
+    /// Answered, and the slice is over: signals come first.
+    Later,
     /// The process ends itself: the reason, encoded and as a value.
     Exit(Message, Value),
     /// The program ends with this status.

@@ -60,7 +60,9 @@ pub(super) fn spawn(scheduler: &Arc<Scheduler>, p: &mut Process, tie: Tie) -> Re
             p.slot.lock().watching.push(pid);
         }
     }
-    slot.lock().max_mailbox = super::option_number(scheduler, p, "maxmailbox") as usize;
+    // Its own options begin as the node's.
+    let limit = scheduler.options.read().unwrap_or_else(|e| e.into_inner()).maxmailbox;
+    slot.lock().max_mailbox = limit as usize;
     let host = stdlib::host::child(&mut p.vm);
     let mut vm = Vm::new(host);
     vm.reload = scheduler.config.stress.reload;
@@ -77,6 +79,7 @@ pub fn new_process(slot: Arc<Slot>, vm: Vm, birth: Option<Box<Birth>>) -> Box<Pr
         slot,
         vm,
         mailbox: VecDeque::new(),
+        next_number: 0,
         options: OwnOptions::default(),
         reductions: 0,
         ending: None,

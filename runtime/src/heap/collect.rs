@@ -5,6 +5,8 @@
 //!
 //! Always: between marking and the sweep no Lua runs; a string is never weak (it is marked when a weak table holds it).
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
+
 use super::{Header, Heap, ObjectKind, mark, value_of};
 use crate::value::function::{Closure, NativeClosure, Upvalue};
 use crate::value::string::Str;
@@ -345,23 +347,6 @@ impl Heap {
             all
         };
         (walk(self.finalizable), walk(self.to_finalize))
-    }
-    /// Queues an object's finalizer at the end of the line; for the codec.
-    pub(crate) fn queue_finalizer(&mut self, v: Value) {
-        debug_assert!(v.tag & tag::HEAP_BIT != 0);
-        self.set_finalizable(v.bits as *mut Header);
-        // SAFETY: the object is now the first of `finalizable`; list surgery over live objects.
-        unsafe {
-            let o = self.finalizable;
-            debug_assert_eq!(o as u64, v.bits);
-            self.finalizable = (*o).next.get();
-            (*o).next.set(std::ptr::null_mut());
-            let mut last: *mut *mut Header = &mut self.to_finalize;
-            while !(*last).is_null() {
-                last = (**last).next.as_ptr();
-            }
-            *last = o;
-        }
     }
 }
 

@@ -219,6 +219,7 @@ impl Heap {
     pub(crate) fn address_of(&mut self, v: Value) -> u64 {
         // SAFETY: heap tags are live heap objects.
         let serial = if v.tag & tag::HEAP_BIT != 0 && !v.is_string() {
+            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
             self.serial_of(unsafe { &*(v.bits as *const Header) }) as u64
         } else {
             match table::known_hash(v) {
@@ -233,6 +234,7 @@ impl Heap {
 
     #[inline(always)]
     unsafe fn link(&mut self, object: *mut Header, bytes: usize) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe { (*object).next.set(self.all) };
         self.all = object;
         self.bytes += bytes;
@@ -484,6 +486,7 @@ impl Heap {
     /// # Safety
     /// It is out of every list and nothing refers to it.
     unsafe fn free(&mut self, object: *mut Header) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             let layout = match (*object).kind {
                 ObjectKind::String => Str::layout((*object.cast::<Str>()).len),
@@ -542,6 +545,7 @@ fn native_closure_layout(count: usize) -> Layout {
 /// # Safety
 /// `object` is live.
 pub(crate) unsafe fn value_of(object: *mut Header) -> Value {
+    // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
     let tag = match unsafe { (*object).kind } {
         ObjectKind::String => tag::STRING,
         ObjectKind::Table => tag::TABLE,

@@ -58,6 +58,8 @@ pub struct Slot {
     /// Who spawned it.
     pub parent: Pid,
     shared: Mutex<Shared>,
+    /// Held while the others are told of its end, so that who sees it dead has been told.
+    pub(crate) telling: Mutex<()>,
     /// The process itself, while nobody runs it.
     pub(crate) process: Mutex<Option<Box<Process>>>,
 }
@@ -98,8 +100,10 @@ pub struct Process {
     pub slot: Arc<Slot>,
     /// Its virtual machine.
     pub vm: Vm,
-    /// Messages in the order of arrival.
-    pub mailbox: VecDeque<Message>,
+    /// Messages in the order of arrival, each with the number it got then: a search that is interrupted goes on by it.
+    pub mailbox: VecDeque<(u64, Message)>,
+    /// Number of the next message.
+    pub next_number: u64,
     /// Options it set for itself.
     pub options: OwnOptions,
     /// Reductions used so far.
@@ -140,6 +144,7 @@ impl Slot {
                 heap_bytes: 0,
                 reductions: 0,
             }),
+            telling: Mutex::new(()),
             process: Mutex::new(None),
         })
     }
@@ -147,8 +152,20 @@ impl Slot {
     pub fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(|e| e.into_inner())
     }
-    /// Whether it has not ended.
+    /// Whether it has not ended. Waits, while it is ending, until all have been told.
     pub fn is_alive(&self) -> bool {
-        self.lock().status != Status::Dead
+        if self.lock().status != Status::Dead {
+            return true;
+        }
+        drop(self.telling.lock().unwrap_or_else(|e| e.into_inner()));
+        false
+    }
+}
+
+impl Process {
+    /// Puts a message at the end of the mailbox.
+    pub fn deliver(&mut self, m: Message) {
+        self.mailbox.push_back((self.next_number, m));
+        self.next_number += 1;
     }
 }

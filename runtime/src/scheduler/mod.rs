@@ -252,10 +252,6 @@ impl Scheduler {
         self.wake.notify_all();
         n
     }
-    /// Whether processes are ready but held back.
-    pub(crate) fn has_held(&self) -> bool {
-        !self.lock().held.is_empty()
-    }
     /// Sets a timer for the wait a process is in.
     pub(crate) fn set_timer(&self, slot: &Arc<Slot>, wait: u64, deadline: Instant) {
         self.lock().timers.insert(Timer { deadline, wait, slot: slot.clone() });
@@ -388,10 +384,9 @@ impl Scheduler {
         }
         let idle = q.ready.is_empty() && q.running == 0;
         drop(q);
-        if round_over
-            && let Some(root) = self.root() {
-                self.wake_from(&root, Wait::Step);
-            }
+        if round_over && let Some(root) = self.root() {
+            self.wake_from(&root, Wait::Step);
+        }
         if idle {
             // Another worker may be the one to notice that nothing can happen any more.
             self.wake.notify_all();

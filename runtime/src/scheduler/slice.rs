@@ -171,6 +171,7 @@ impl Scheduler {
                 }
                 Some(Outcome::Waiting)
             }
+            Answer::Later => Some(Outcome::Ready),
             Answer::Exit(reason, value) => {
                 let normal = reason.is_string(b"normal");
                 p.begin_end(reason, !normal, Some(value));
@@ -187,7 +188,7 @@ impl Scheduler {
         let signals: VecDeque<Signal> = std::mem::take(&mut p.slot.lock().inbox);
         for signal in signals {
             match signal {
-                Signal::Message(m) => p.mailbox.push_back(m),
+                Signal::Message(m) => p.deliver(m),
                 Signal::Down { from, reason } => {
                     let mut s = p.slot.lock();
                     match s.watching.iter().position(|&w| w == from) {
@@ -200,7 +201,7 @@ impl Scheduler {
                         }
                     }
                     drop(s);
-                    p.mailbox.push_back(codec::Message::system(b"DOWN", from, reason));
+                    p.deliver(codec::Message::system(b"DOWN", from, reason));
                 }
                 Signal::Exit { from, reason } => {
                     let mut s = p.slot.lock();
@@ -213,7 +214,7 @@ impl Scheduler {
                     }
                     if concurrent::option_flag(self, p, "trapexit") {
                         p.slot.lock().messages += 1;
-                        p.mailbox.push_back(codec::Message::system(b"EXIT", from, reason));
+                        p.deliver(codec::Message::system(b"EXIT", from, reason));
                     } else {
                         let value = codec::decode_message(&mut p.vm, &reason);
                         p.begin_end(reason, true, Some(value));
@@ -265,11 +266,15 @@ impl Scheduler {
     }
     /// The node's part of an end: monitors, links, names, and then nobody reaches it any more.
     fn end(self: &Arc<Self>, slot: &Arc<Slot>, reason: codec::Message, abnormal: bool) {
+        let telling = slot.telling.lock().unwrap_or_else(|e| e.into_inner());
+        // From here on nobody can link, watch, name or reach it.
         let (links, watchers, watching, names) = {
             let mut s = slot.lock();
             if s.status == Status::Dead {
                 return;
             }
+            s.status = Status::Dead;
+            s.inbox.clear();
             (
                 std::mem::take(&mut s.links),
                 std::mem::take(&mut s.watchers),
@@ -289,19 +294,14 @@ impl Scheduler {
                 }
             }
         }
-        // Dead under the lock; who linked or began to watch meanwhile is told, too.
-        let (links, watchers) = {
-            let mut s = slot.lock();
-            s.status = Status::Dead;
-            s.inbox.clear();
-            (std::mem::take(&mut s.links), std::mem::take(&mut s.watchers))
-        };
-        self.tell(slot.pid, &links, &watchers, &reason, abnormal);
+        drop(telling);
         self.forget(slot);
-        if !slot.is_root && self.live.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(root) = self.root() {
-                self.wake_from(&root, Wait::Loop);
-            }
+        if !slot.is_root
+            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(root) = self.root()
+        {
+            self.wake_from(&root, Wait::Loop);
+        }
     }
     fn tell(&self, from: Pid, links: &[Pid], watchers: &[Pid], reason: &codec::Message, abnormal: bool) {
         for &watcher in watchers {

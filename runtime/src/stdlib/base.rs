@@ -61,11 +61,15 @@ fn assert(vm: &mut Vm, _: u32) -> Result<Step> {
     if !vm.check_any(0)?.is_false() {
         return Ok(Step::Return(vm.count()));
     }
-    if vm.count() > 1 {
-        let v = vm.arg(1);
-        return Err(vm.raise(v));
+    if vm.count() == 1 {
+        return Err(vm.error("assertion failed!"));
     }
-    Err(vm.error_plain("assertion failed!"))
+    // A text gets the caller's position, as from `error`.
+    let v = vm.arg(1);
+    match v.as_string() {
+        Some(s) => Err(vm.error(s.bytes())),
+        None => Err(vm.raise(v)),
+    }
 }
 
 fn error(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -219,9 +223,10 @@ fn setmetatable(vm: &mut Vm) -> Result<Value> {
         _ => return Err(vm.type_error(1, "nil or table")),
     };
     if let Some(old) = t.metatable()
-        && !old.get(name_value(Event::Metatable)).is_nil() {
-            return Err(vm.error("cannot change a protected metatable"));
-        }
+        && !old.get(name_value(Event::Metatable)).is_nil()
+    {
+        return Err(vm.error("cannot change a protected metatable"));
+    }
     vm.set_metatable(t, meta);
     Ok(Value::table(t))
 }

@@ -6,7 +6,7 @@
 //! Always: what was written to standard output is flushed before anything is written to standard error, before standard
 //! input is read, and at the end of the program.
 
-use crate::value::{Kind, Ref, Userdata, Value, number};
+use crate::value::{Ref, Userdata, Value, number};
 use crate::vm::Vm;
 use crate::vm::native::{Native, Result, Step};
 use std::ffi::{OsStr, OsString};
@@ -493,13 +493,11 @@ fn write(vm: &mut Vm, default: Default) -> Result<Step> {
     let mut text = Vec::new();
     for i in first..vm.count() {
         let v = vm.arg(i);
-        if let Kind::Float(_) = v.kind() {
-            // As `%.14g`: without the `.0` that `tostring` appends.
-            let t = number::number_text(v);
-            let t = t.as_bytes();
-            text.extend_from_slice(t.strip_suffix(b".0").unwrap_or(t));
-        } else if v.is_number() {
-            text.extend_from_slice(number::number_text(v).as_bytes());
+        if v.is_number() {
+            // As C's printf: a float that is whole has no point here.
+            let number = number::number_text(v);
+            let bytes = number.as_bytes();
+            text.extend_from_slice(bytes.strip_suffix(b".0").unwrap_or(bytes));
         } else {
             text.extend_from_slice(vm.check_string(i)?.bytes());
         }

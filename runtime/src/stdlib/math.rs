@@ -102,6 +102,7 @@ fn log(vm: &mut Vm) -> Result<Value> {
     }))
 }
 fn extreme(vm: &mut Vm, max: bool) -> Result<Value> {
+    vm.check_any(0)?;
     let mut best = vm.check_number(0)?;
     for i in 1..vm.count() {
         let v = vm.check_number(i)?;
@@ -114,15 +115,14 @@ fn extreme(vm: &mut Vm, max: bool) -> Result<Value> {
 }
 fn modf(vm: &mut Vm, _: u32) -> Result<Step> {
     if let Some(n) = vm.arg(0).as_integer() {
-        vm.push(Value::float(n as f64));
+        vm.push(Value::integer(n));
         vm.push(Value::float(0.0));
         return Ok(Step::Return(2));
     }
     let x = vm.check_float(0)?;
     let whole = x.trunc();
     let fraction = if x.is_infinite() { 0.0 } else { x - whole };
-    // The integral part is a float; as the reference, one that prints like an integer.
-    vm.push(Value::float(whole));
+    vm.push(rounded(whole));
     vm.push(Value::float(fraction));
     Ok(Step::Return(2))
 }

@@ -48,9 +48,10 @@ pub fn open(vm: &mut Vm) {
         field(vm, globals, name, t);
         field(vm, loaded, name, t);
         if name == "string"
-            && let Some(t) = t.as_table() {
-                string::metatable(vm, t);
-            }
+            && let Some(t) = t.as_table()
+        {
+            string::metatable(vm, t);
+        }
     }
 }
 

@@ -287,7 +287,7 @@ fn remove(vm: &mut Vm, state: u32) -> Result<Step> {
             set(vm, t, p, v)?;
             p += 1;
         }
-        if !(removed.is_nil() && p > size) || !t.get_integer(p).is_nil() {
+        if !(removed.is_nil() && p > size && t.get_integer(p).is_nil()) {
             set(vm, t, p, Value::NIL)?;
         }
         vm.charge(((size - position).max(0) / 8) as usize);
@@ -480,9 +480,10 @@ fn concat_rest(vm: &mut Vm, mut got: Option<(i64, Value)>) -> Result<Step> {
         if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
             append(vm, text, v, i)?;
             if i < j
-                && let Some(s) = separator {
-                    text.extend_from_slice(s.bytes());
-                }
+                && let Some(s) = separator
+            {
+                text.extend_from_slice(s.bytes());
+            }
         }
         if i == i64::MAX {
             vm.set_arg(3, Value::integer(i64::MIN));

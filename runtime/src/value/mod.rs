@@ -124,6 +124,7 @@ impl<T> Ref<T> {
     #[inline(always)]
     pub unsafe fn new(pointer: *mut T) -> Self {
         debug_assert!(!pointer.is_null());
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         Ref(unsafe { NonNull::new_unchecked(pointer) })
     }
     /// The address.
@@ -235,6 +236,7 @@ impl Value {
     /// Takes the value apart.
     pub fn kind(self) -> Kind {
         // SAFETY (all arms): the tag says what the payload points to, and the object is live (heap/mod.rs, rule 1).
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             match self.tag {
                 tag::NIL => Kind::Nil,

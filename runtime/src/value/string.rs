@@ -112,6 +112,7 @@ impl Str {
     /// # Safety
     /// Nothing refers to it any more.
     pub(crate) unsafe fn free_shared(s: *mut Str) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe { std::alloc::dealloc(s.cast(), Self::layout((*s).len)) }
     }
 }

@@ -54,7 +54,8 @@ static EMPTY_NODE: Node = Node::EMPTY;
 /// A table.
 #[repr(C)]
 pub struct Table {
-    /// `flags`: bit n set says that metamethod n is absent (when this is a metatable). `guard`: see `guard`.
+    /// `flags`: bit n set says that metamethod n is absent (when this is a metatable). `guard`: not 0 when something
+    /// must be told before the first write; every store tests it.
     pub(crate) header: Header,
     pub(crate) array: Cell<*mut Value>,
     pub(crate) nodes: Cell<*mut Node>,
@@ -66,12 +67,6 @@ pub struct Table {
     pub(crate) last_free: Cell<u32>,
     /// A guess at the border within the array part.
     pub(crate) border_hint: Cell<u32>,
-}
-
-/// Bits of a header's `guard`, tested together by the fast path of every store.
-pub(crate) mod guard {
-    /// A spawn snapshot holds this object as it is now: the first write must say so.
-    pub const CAPTURED: u8 = 1;
 }
 
 /// Largest number of array slots or nodes (log2).
@@ -111,9 +106,10 @@ fn normalize(key: Value) -> Value {
         return Value { tag: key.tag, bits: 0 };
     }
     if key.tag == tag::FLOAT
-        && let Some(n) = number::float_to_integer(f64::from_bits(key.bits)) {
-            return Value::integer(n);
-        }
+        && let Some(n) = number::float_to_integer(f64::from_bits(key.bits))
+    {
+        return Value::integer(n);
+    }
     key
 }
 
@@ -147,6 +143,7 @@ impl Table {
     /// # Safety
     /// The table is not used any more.
     pub(crate) unsafe fn free_parts(&self) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             if self.asize.get() > 0 {
                 dealloc(self.array.get().cast(), array_layout(self.asize.get()));
@@ -210,10 +207,7 @@ impl Table {
                 }
             }
         }
-        for first in 0..count {
-            if reached[first] {
-                continue;
-            }
+        for (first, _) in reached.iter().enumerate().filter(|(_, is_reached)| !**is_reached) {
             let (mut i, mut depth) = (first, 0);
             loop {
                 place[i] = (first as u32, depth);
@@ -347,6 +341,7 @@ impl Table {
             }
             Value::NIL
         } else {
+            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
             unsafe { (*n).value() }
         }
     }
@@ -496,6 +491,7 @@ impl Table {
     unsafe fn in_chain_of(&self, first: *mut Node, wanted: *mut Node) -> bool {
         let mut n = first;
         let mut left = self.mask.get() as usize + 1;
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             while (*n).next != 0 && left > 0 {
                 n = n.offset((*n).next as isize);
@@ -513,6 +509,7 @@ impl Table {
             i -= 1;
             // SAFETY: below the number of nodes.
             let n = unsafe { self.nodes.get().add(i as usize) };
+            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
             if unsafe { (*n).key_tag } == 0 {
                 self.last_free.set(i);
                 return Some(n);
@@ -636,6 +633,7 @@ impl Table {
     /// Changes the array part alone, without moving entries between the parts.
     unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) {
         let old = self.asize.get();
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             let array = if asize == 0 {
                 dealloc(self.array.get().cast(), array_layout(old));
@@ -681,6 +679,7 @@ impl Table {
         let asize = self.asize.get();
         if asize > 0 {
             // SAFETY (all reads): below asize.
+            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
             let is_nil = |i: u32| unsafe { (*self.array.get().add(i as usize)).is_nil() };
             if is_nil(asize - 1) {
                 let hint = self.border_hint.get();
@@ -713,7 +712,8 @@ impl Table {
             return asize as i64;
         }
         // Unbound search in the hash part.
-        let (mut low, mut high) = (first, first);
+        let mut high = first;
+        let mut low;
         loop {
             low = high;
             if high > i64::MAX / 2 {
@@ -745,9 +745,11 @@ impl Table {
         }
         let key = normalize(key);
         if let Some(i) = key.as_integer()
-            && i >= 1 && i as u64 <= self.asize.get() as u64 {
-                return Some(i as usize);
-            }
+            && i >= 1
+            && i as u64 <= self.asize.get() as u64
+        {
+            return Some(i as usize);
+        }
         let mut n = self.find_node(key);
         if n.is_null() && key.tag > 0xf && self.has_nodes() {
             // It may have been marked dead while the traversal still holds it. (A thawed traversal may hold an atom,

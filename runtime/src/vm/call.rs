@@ -8,6 +8,8 @@
 //! Errors: [`Act::Raise`] looks for the nearest native that catches (`pcall`), calls a message handler on top of the
 //! failing frames if there is one, pops the frames, runs `__close` handlers one by one, and enters the catcher again.
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
+
 use super::arith::ArithError;
 use super::error::Operand;
 use super::metamethod::{Event, fast};
@@ -344,6 +346,9 @@ impl Vm {
                 0 => {}
                 1 => *to = if n > 0 { *first } else { Value::NIL },
                 -1 => {
+                    if n > 64 {
+                        self.fuel -= n as i64 / 16;
+                    }
                     for i in 0..n {
                         *to.add(i) = *first.add(i);
                     }
@@ -366,6 +371,11 @@ impl Vm {
 
     unsafe fn do_native(&mut self) -> Act {
         unsafe {
+            if self.fuel < 0 {
+                // Natives that call each other must let others run, too.
+                self.left = Left::Safepoint;
+                return Act::Leave;
+            }
             let f = &mut *self.frame;
             self.base = f.base;
             let state = f.state;
@@ -1296,17 +1306,19 @@ impl Vm {
     pub fn set_metatable(&mut self, t: Ref<Table>, meta: Option<Ref<Table>>) {
         t.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
         if let Some(m) = meta
-            && !fast(m.as_ptr(), Event::Gc).is_nil() {
-                self.heap.set_finalizable(t.as_ptr().cast::<Header>());
-            }
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(t.as_ptr().cast::<Header>());
+        }
     }
     /// Sets a userdata's metatable; as [`Vm::set_metatable`].
     pub fn set_userdata_metatable(&mut self, u: Ref<crate::value::Userdata>, meta: Option<Ref<Table>>) {
         u.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
         if let Some(m) = meta
-            && !fast(m.as_ptr(), Event::Gc).is_nil() {
-                self.heap.set_finalizable(u.as_ptr().cast::<Header>());
-            }
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(u.as_ptr().cast::<Header>());
+        }
     }
 }
 

@@ -202,6 +202,7 @@ impl Vm {
             Some(t) if t.as_ptr() != self.thread => {
                 // SAFETY: a live coroutine's frames.
                 (level < t.depth_of_frames())
+                    // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
                     .then(|| FrameView { frame: unsafe { t.frame.sub(level) }, thread: t.as_ptr() })
             }
             _ => self.frame_at(level).map(|frame| FrameView { frame, thread: self.thread }),
@@ -321,9 +322,10 @@ impl Vm {
             let i = u32::try_from(n).ok().filter(|&i| i >= 1)?;
             let slot = f.base.add(i as usize - 1);
             if let Some(p) = f.proto()
-                && let Some(name) = p.canonical().local_name(i, f.current_pc()) {
-                    return Some((name.to_vec(), slot));
-                }
+                && let Some(name) = p.canonical().local_name(i, f.current_pc())
+            {
+                return Some((name.to_vec(), slot));
+            }
             // A register in use: up to the next frame's function, or the top.
             let t = &*view.thread;
             let (top_frame, top) =

@@ -14,6 +14,8 @@
 //! SAFETY of every handler: the code was made by the compiler or passed the verifier, so registers, constants, upvalues
 //! and jumps are in range, and the frame's registers lie in the stack.
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "the safety argument of all handlers is in the header")]
+
 use super::call::Act;
 use super::error::Operand;
 use super::load::Proto;
@@ -1704,12 +1706,13 @@ unsafe fn for_prepare(vm: &mut Vm, a: *mut Value) -> Result<bool, super::native:
     }
 }
 impl Vm {
-    /// `Ok` an integer, `Err` a float; none if it is no number. Strings do not count in loops.
+    /// `Ok` an integer, `Err` a float; none if it is no number.
     fn loop_number(&self, v: Value) -> Option<Result<i64, f64>> {
         match v.tag {
             tag::INT => Some(Ok(v.bits as i64)),
             tag::FLOAT => Some(Err(f64::from_bits(v.bits))),
-            _ => None,
+            // A numeral counts as a float here, as in the reference.
+            _ => self.to_number(v)?.number_as_float().map(Err),
         }
     }
     fn for_type_error(&mut self, what: &str, v: Value) -> super::native::Raise {
@@ -1853,9 +1856,18 @@ unsafe extern "C-unwind" fn op_vararg(
 slow! { vararg_overflow(i, pc, base, vm, k, t) {
     (*vm).stack_overflow()
 } }
-slow! { op_extraarg(i, pc, base, vm, k, t) {
+/// Never executed: the instruction before an EXTRAARG passes over it.
+#[cold]
+unsafe extern "C-unwind" fn op_extraarg(
+    _i: u64,
+    _pc: *const u64,
+    _base: *mut Value,
+    _vm: *mut Vm,
+    _k: *const Value,
+    _t: *const Handlers,
+) -> Flow {
     unreachable!("an EXTRAARG is passed over by the instruction before it")
-} }
+}
 
 // Safepoints.
 

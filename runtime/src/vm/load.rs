@@ -159,14 +159,6 @@ impl Proto {
     pub fn index(&self) -> u32 {
         self.index
     }
-    /// Constants.
-    pub(crate) fn constants(&self) -> &[Value] {
-        &self.k_box
-    }
-    /// Number of instructions.
-    pub(crate) fn code_len(&self) -> usize {
-        self.code_box.len()
-    }
 }
 
 fn word(op: Op, x: u8, a: u32, b: u32, c: u32) -> u64 {

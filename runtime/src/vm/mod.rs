@@ -166,6 +166,7 @@ impl Vm {
         if self.string_metatable.is_null() {
             Value::NIL
         } else {
+            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
             Value::table(unsafe { Ref::new(self.string_metatable) })
         }
     }
@@ -213,7 +214,11 @@ impl Vm {
             if mode == LoadMode::Text {
                 return Err(b"attempt to load a binary chunk (mode is 't')".to_vec());
             }
-            let mut message = rlua_compiler::short_source(name);
+            let mut message = match name.first() {
+                Some(b'@' | b'=') => name[1..].to_vec(),
+                Some(0x1b) => b"binary string".to_vec(),
+                _ => name.to_vec(),
+            };
             rlua_compiler::undump(text).map_err(|e| {
                 message.extend_from_slice(format!(": {e}").as_bytes());
                 message
@@ -346,12 +351,13 @@ impl Vm {
     /// The text of an error value for a report: what its `__tostring` makes of it, within a bound of reductions.
     pub fn shown_text(&mut self, v: Value) -> Vec<u8> {
         let mm = self.metamethod(v, metamethod::Event::ToString);
-        if !v.is_string() && mm.is_function() {
-            if let Some(s) = self.call_aside(mm, &[v]).and_then(|r| r.as_string()) {
-                return s.bytes().to_vec();
-            }
+        if v.is_string() || !mm.is_function() {
+            return self.error_text(v);
         }
-        self.error_text(v)
+        match self.call_aside(mm, &[v]).and_then(|r| r.as_string()) {
+            Some(s) => s.bytes().to_vec(),
+            None => self.error_text(v),
+        }
     }
     /// Calls a function while the process has failed and its frames are kept; its first result. It may not ask its
     /// surroundings for anything, and is given up after a million reductions.
@@ -425,6 +431,7 @@ impl Vm {
         }
     }
     pub(crate) unsafe fn load_thread(&mut self, t: *mut Thread) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             self.thread = t;
             self.frame = (*t).frame;
@@ -433,6 +440,7 @@ impl Vm {
         }
     }
     pub(crate) unsafe fn refresh_limits(&mut self) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             let t = &*self.thread;
             self.stack_end = t.stack.add(t.stack_len - SLACK);
@@ -467,6 +475,7 @@ impl Vm {
         }
     }
     unsafe fn resize_stack(&mut self, slots: usize) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             self.save_thread();
             let old = (*self.thread).stack;
@@ -525,6 +534,7 @@ impl Vm {
     /// Pushes a frame for a function whose slot is `function`, its arguments above it up to `top`.
     #[inline]
     pub(crate) unsafe fn push_frame(&mut self, function: *mut Value, kind: FrameKind, results: i16, then: Continue) {
+        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             let f = self.frame.wrapping_add(1);
             f.write(Frame {

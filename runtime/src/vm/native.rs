@@ -177,9 +177,10 @@ impl Vm {
     pub fn set_native_upvalue(&mut self, i: usize, v: Value) {
         // SAFETY: the function is below the registers.
         if let Kind::NativeClosure(c) = unsafe { *self.base.sub(1) }.kind()
-            && let Some(u) = c.upvalues().get(i) {
-                u.set(v)
-            }
+            && let Some(u) = c.upvalues().get(i)
+        {
+            u.set(v)
+        }
     }
     /// Returns one value from a state machine.
     pub fn return_one(&mut self, v: Value) -> Result<Step> {
@@ -379,9 +380,10 @@ impl Vm {
     /// The type of a value as messages name it: `__name` of its metatable if that is a string.
     pub fn type_name_of(&self, v: Value) -> Vec<u8> {
         if matches!(v.tag, tag::TABLE | tag::USERDATA)
-            && let Some(name) = self.metamethod(v, super::metamethod::Event::Name).as_string() {
-                return name.bytes().to_vec();
-            }
+            && let Some(name) = self.metamethod(v, super::metamethod::Event::Name).as_string()
+        {
+            return name.bytes().to_vec();
+        }
         v.type_name().as_bytes().to_vec()
     }
 }

@@ -9,6 +9,8 @@
 //!
 //! [`Vm`]: super::Vm
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
+
 use super::load::Proto;
 use crate::heap::{Header, Heap};
 use crate::value::function::Upvalue;
@@ -320,9 +322,10 @@ impl Thread {
         unsafe {
             let mut end = top;
             if frame >= self.frames
-                && let Some(p) = (*frame).proto() {
-                    end = end.max((*frame).base.add(p.registers as usize));
-                }
+                && let Some(p) = (*frame).proto()
+            {
+                end = end.max((*frame).base.add(p.registers as usize));
+            }
             end.min(self.stack.add(self.stack_len - SLACK))
         }
     }

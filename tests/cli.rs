@@ -1,0 +1,362 @@
+//! The command line: bad input is one line on standard error and status 1; limits are errors, never crashes.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Seconds that one program may take, before it counts as hanging.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a finished program left.
+struct Finished {
+    /// `None`: a signal ended it.
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn finish(command: &mut Command, stdin: &[u8]) -> Finished {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("it is piped");
+    let stdin = stdin.to_vec();
+    // A program that does not read its input closes the pipe; that is no failure.
+    std::thread::spawn(move || input.write_all(&stdin).ok());
+    let out = read_all(child.stdout.take().expect("it is piped"));
+    let err = read_all(child.stderr.take().expect("it is piped"));
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the child can be waited for") {
+            break status;
+        }
+        if begun.elapsed() > LIMIT {
+            child.kill().expect("the child can be killed");
+            child.wait().expect("a killed child ends");
+            panic!("still running after {LIMIT:?}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    Finished {
+        status: status.code(),
+        out: out.join().expect("the reader ends"),
+        err: err.join().expect("the reader ends"),
+    }
+}
+fn read_all(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut all = Vec::new();
+        from.read_to_end(&mut all).expect("the pipe can be read");
+        String::from_utf8_lossy(&all).into_owned()
+    })
+}
+
+fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_rlua-actor"))
+}
+/// Runs a program that comes by standard input.
+#[track_caller]
+fn run(program: &str) -> Finished {
+    let f = finish(binary().args(["run", "-"]), program.as_bytes());
+    assert!(f.status.is_some(), "a signal ended it: {}", f.err);
+    f
+}
+/// Runs a program that must succeed; what it printed.
+#[track_caller]
+fn ok(program: &str) -> String {
+    let f = run(program);
+    assert_eq!((f.status, f.err.as_str()), (Some(0), ""), "{}", f.out);
+    f.out
+}
+/// A folder of its own for a test's files.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&path).expect("the folder can be made");
+    path
+}
+/// A file with this content is refused: one line with its name, status 1, no output.
+#[track_caller]
+fn refused(name: &str, content: &[u8]) -> String {
+    let path = folder("bad-input").join(name);
+    std::fs::write(&path, content).expect("the file can be written");
+    refused_path(&path)
+}
+#[track_caller]
+fn refused_path(path: &Path) -> String {
+    let f = finish(binary().arg("run").arg(path), b"");
+    assert_eq!(f.status, Some(1), "{}", f.err);
+    assert_eq!(f.out, "");
+    assert_eq!(f.err.lines().count(), 1, "{}", f.err);
+    let name = path.file_name().expect("a file has a name").to_string_lossy();
+    assert!(f.err.contains(&*name), "the file is not named: {}", f.err);
+    assert!(!f.err.contains("panicked"), "{}", f.err);
+    f.err
+}
+
+#[test]
+fn missing_file() {
+    assert!(refused_path(Path::new("no-such.lua")).contains("No such file or directory"));
+}
+#[test]
+fn directory() {
+    assert!(refused_path(&folder("a-directory.lua")).contains("Is a directory"));
+}
+#[cfg(unix)]
+#[test]
+fn unreadable_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder("bad-input").join("unreadable.lua");
+    std::fs::write(&path, "print(1)").expect("the file can be written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("its mode can be set");
+    // The superuser reads everything; there is nothing to see then.
+    if std::fs::read(&path).is_err() {
+        assert!(refused_path(&path).contains("Permission denied"));
+    }
+    std::fs::remove_file(&path).expect("the file can be removed");
+}
+#[test]
+fn picture() {
+    refused("picture.lua", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x06\0\0\0\x1f\xf3\xffa");
+}
+#[test]
+fn utf16_text() {
+    let text: Vec<u8> = "print(1)\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    refused("utf16.lua", &text);
+    refused("utf16-bom.lua", &[b"\xff\xfe", text.as_slice()].concat());
+}
+#[test]
+fn lone_zero_byte() {
+    refused("zero.lua", b"\0");
+}
+#[test]
+fn bytecode_of_another_version() {
+    assert!(refused("version.luac", b"\x1bRLua\xf0\x01\x02\x03").contains("version mismatch"));
+}
+#[test]
+fn bytecode_of_the_reference() {
+    refused("reference.luac", b"\x1bLua\x54\0\x19\x93\r\n\x1a\n\x04\x08\x08xV\0\0\0\0\0\0\0\0\0\0\0(w@\x01");
+}
+#[test]
+fn truncated_and_damaged_bytecode() {
+    let file = folder("bad-input").join("good.luac");
+    let name = file.to_str().expect("a path of our own");
+    ok(&format!("local f = assert(io.open('{name}', 'wb')) f:write(string.dump(load 'print(...)')) f:close()"));
+    let good = std::fs::read(&file).expect("it was written");
+    let f = finish(binary().args(["run", name, "one", "two"]), b"");
+    assert_eq!((f.status, f.out.as_str()), (Some(0), "one\ttwo\n"), "{}", f.err);
+    for cut in 1..good.len() {
+        refused("cut.luac", &good[..cut]);
+    }
+    for i in 0..good.len() {
+        let mut bad = good.clone();
+        bad[i] ^= 0xff;
+        let path = folder("bad-input").join("damaged.luac");
+        std::fs::write(&path, &bad).expect("the file can be written");
+        let f = finish(binary().arg("run").arg(&path), b"");
+        assert!(matches!(f.status, Some(0 | 1)), "byte {i}: {:?} {}", f.status, f.err);
+        assert!(!f.err.contains("panicked"), "byte {i}: {}", f.err);
+    }
+}
+#[test]
+fn syntax_error() {
+    assert!(refused("syntax.lua", b"x = = 1\n").contains("syntax.lua:1: unexpected symbol near '='"));
+}
+
+#[test]
+fn empty_files() {
+    for (name, content) in
+        [("empty.lua", &b""[..]), ("bom.lua", b"\xef\xbb\xbf"), ("shebang-only.lua", b"#!/usr/bin/rlua")]
+    {
+        let path = folder("good-input").join(name);
+        std::fs::write(&path, content).expect("the file can be written");
+        let f = finish(binary().arg("run").arg(&path), b"");
+        assert_eq!((f.status, f.out.as_str(), f.err.as_str()), (Some(0), "", ""), "{name}");
+    }
+}
+#[test]
+fn shebang_line_and_arguments() {
+    let path = folder("good-input").join("arguments.lua");
+    std::fs::write(
+        &path,
+        "#!/usr/bin/env rlua-actor\nprint(#arg, ...) print(arg[0]:match '[^/]*$', arg[1])\nerror('here')",
+    )
+    .expect("the file can be written");
+    let f = finish(binary().arg("run").arg(&path).args(["one", "--two", "-3"]), b"");
+    assert_eq!((f.status, f.out.as_str()), (Some(1), "3\tone\t--two\t-3\narguments.lua\tone\n"));
+    assert!(f.err.contains("arguments.lua:3: here"), "{}", f.err);
+}
+#[test]
+fn standard_input() {
+    let f = finish(binary().args(["run", "-", "a"]), b"#!x\nprint(arg[0], ...)");
+    assert_eq!((f.status, f.out.as_str(), f.err.as_str()), (Some(0), "-\ta\n", ""));
+    let f = finish(binary().args(["run", "-"]), b"x =");
+    assert_eq!((f.status, f.out.as_str()), (Some(1), ""));
+    assert!(f.err.contains("stdin:1: unexpected symbol near <eof>"), "{}", f.err);
+}
+#[test]
+fn exit_statuses() {
+    for (program, status) in [
+        ("return 5", 0),
+        ("os.exit()", 0),
+        ("os.exit(true)", 0),
+        ("os.exit(false)", 1),
+        ("os.exit(3)", 3),
+        ("os.exit(7, true)", 7),
+        ("coroutine.wrap(function() os.exit(9) end)()", 9),
+        ("pcall(os.exit, 4) print 'not reached'", 4),
+        ("error('x')", 1),
+        ("error({})", 1),
+        ("error()", 1),
+        ("local t = nil; t.x = 1", 1),
+        ("io.write('no newline') os.exit(0)", 0),
+    ] {
+        let f = run(program);
+        assert_eq!(f.status, Some(status), "{program}: {}", f.err);
+        assert!(!f.out.contains("not reached"), "{program}");
+        assert_eq!(f.out.contains("no newline"), program.contains("no newline"), "{program}");
+    }
+}
+#[test]
+fn help_and_version() {
+    let f = finish(binary().arg("--help"), b"");
+    assert_eq!((f.status, f.err.as_str()), (Some(0), ""));
+    assert!(f.out.contains("run") && !f.out.contains("--stress"), "{}", f.out);
+    assert!(finish(binary().arg("--version"), b"").out.starts_with("rlua-actor "));
+    assert_eq!(finish(binary().arg("no-such-command"), b"").status, Some(2));
+    assert_eq!(finish(binary().args(["run", "--workers", "0", "-"]), b"").status, Some(2));
+}
+#[test]
+fn closed_output() {
+    // A reader that goes away early, as in `rlua-actor run x.lua | head -1`.
+    let f = finish(
+        Command::new("sh").args(["-c", "\"$0\" run - | head -1", env!("CARGO_BIN_EXE_rlua-actor")]),
+        b"for i = 1, 1e5 do print(i) end",
+    );
+    assert_eq!((f.status, f.out.as_str()), (Some(0), "1\n"));
+    assert!(!f.err.contains("panicked"), "{}", f.err);
+}
+
+#[test]
+fn nested_pcalls() {
+    let program =
+        "local function f(n) if n == 0 then return 'bottom' end return select(2, pcall(f, n - 1)) end print(f(10000))";
+    let out = ok(program);
+    assert!(out == "bottom\n" || out.contains("overflow"), "{out}");
+}
+#[test]
+fn nested_coroutines() {
+    let program = "local function f(n) if n == 0 then return 'bottom' end return coroutine.wrap(f)(n - 1) end";
+    assert_eq!(ok(&format!("{program} print(f(190))")), "bottom\n");
+    let out = ok(&format!("{program} print(pcall(f, 100000))"));
+    assert!(out.starts_with("true\tbottom") || out.contains("overflow"), "{out}");
+}
+#[test]
+fn deep_recursion() {
+    let program = "local function f(n) if n == 0 then return 0 end return 1 + f(n - 1) end";
+    assert_eq!(ok(&format!("{program} print(f(150000))")), "150000\n");
+    let out = ok("local function f() return 1 + f() end print(pcall(f))");
+    assert!(out.contains("stack overflow"), "{out}");
+}
+#[test]
+fn error_in_the_handler_of_an_overflow() {
+    let out = ok("local function f() return 1 + f() end local function h(m) return f() end print(xpcall(f, h))");
+    assert!(out.starts_with("false\t"), "{out}");
+}
+#[test]
+fn recursive_metamethods_and_natives() {
+    let out = ok(
+        "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) print(pcall(function() return t[1] end))
+         local s = setmetatable({}, { __tostring = function(s) return tostring(s) end }) print(pcall(tostring, s))
+         local function g(s) return (s:gsub('.', g)) end print(pcall(g, 'a'))
+         local function c(a, b) table.sort({ 1, 2, 3 }, c) return a < b end print(pcall(c, 1, 2))
+         local loop = {} loop = setmetatable(loop, { __index = loop }) print(pcall(function() return loop.x end))",
+    );
+    assert_eq!(out.lines().filter(|l| l.starts_with("false\t")).count(), 5, "{out}");
+}
+#[test]
+fn deep_message() {
+    let out = ok("local concurrent = require 'concurrent'
+         local function deep(n) local t = { 'bottom' } for i = 1, n do t = { t } end return t end
+         local me = concurrent.self()
+         local pid = concurrent.spawn(function() concurrent.send(me, concurrent.receive()) end)
+         concurrent.send(pid, deep(50000))
+         local t, n = concurrent.receive(), 0
+         while type(t[1]) == 'table' do t, n = t[1], n + 1 end
+         print(n, t[1])");
+    assert_eq!(out, "50000\tbottom\n");
+}
+#[test]
+fn deep_source_texts() {
+    let out = ok(
+        "for _, p in ipairs { '(', '{', 'return {', 'f(', 'a[', '-', 'not ', '~', 'do ', 'if x then ', 'function f() ',
+           'while x do ', 'repeat ', 'for i=1,2 do ', 'x=function() ', 'return 1 ..', 'return 2 ^', 'local a <close> = ',
+           '((a', 'a=b,', 'a.', 'a:b', '\"', '[[', '--[[', '::a' , 'goto a ' } do
+           local f, m = load(p:rep(1000000)) print(p, f and 'compiles' or #m < 300) end
+         print(pcall(load, ('a'):rep(3000000)))
+         print(load('return ' .. ('('):rep(150) .. '1' .. (')'):rep(150))())",
+    );
+    assert!(!out.contains("\tfalse\n"), "{out}");
+    assert!(out.ends_with("\n1\n"), "{out}");
+}
+#[test]
+fn huge_strings_and_tables() {
+    let out = ok("print(pcall(string.rep, 'x', 1 << 60)) print(pcall(string.rep, 'abc', math.maxinteger))
+         print(pcall(table.unpack, {}, 1, 1e7)) print(pcall(table.concat, {}, 'x', 1, 1 << 50))
+         print(pcall(string.format, '%99999d', 1))
+         print(pcall(function() return select('#', table.unpack({}, 1, 1e6 + 1)) end))
+         print(pcall(function() return ('x'):byte(1, -1), table.unpack({}, 1, 1e6) end))");
+    assert_eq!(out.lines().filter(|l| l.starts_with("false\t")).count(), 7, "{out}");
+}
+#[test]
+fn small_system_stack() {
+    let programs = [
+        "local function f(n) if n == 0 then return 0 end return 1 + f(n - 1) end print(f(150000))",
+        "local function f(n) if n == 0 then return 0 end return select(2, pcall(f, n - 1)) end print(f(10000))",
+        "local function f(n) if n == 0 then return 0 end return coroutine.wrap(f)(n - 1) end print(pcall(f, 190))",
+        "print(load(('('):rep(1000000)))",
+        "print(load('return ' .. ('-'):rep(190) .. '1'))",
+        "print(#string.match(string.rep('a', 200000), string.rep('a?', 20000)))",
+        "local t = {} for i = 1, 50000 do t = { t } end t = nil collectgarbage()",
+        "local c = require 'concurrent' local t = {} for i = 1, 50000 do t = { t } end c.send(c.self(), t) c.receive()",
+        "local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k + 1] end print(pcall(function() return t[1] end))",
+    ];
+    for workers in ["1", "2"] {
+        for program in programs {
+            let f = finish(
+                Command::new("sh")
+                    .args(["-c", "ulimit -s 256; exec \"$0\" run --workers \"$1\" -"])
+                    .args([env!("CARGO_BIN_EXE_rlua-actor"), workers]),
+                program.as_bytes(),
+            );
+            assert!(matches!(f.status, Some(0 | 1)), "{program}: {:?} {}", f.status, f.err);
+            assert!(!f.err.contains("panicked"), "{program}: {}", f.err);
+        }
+    }
+}
+
+#[test]
+fn an_endless_loop_holds_nobody_up() {
+    for workers in ["1", "2"] {
+        let f = finish(
+            binary().args(["run", "--workers", workers, "-"]),
+            b"local concurrent = require 'concurrent'
+              local loops = {}
+              for i = 1, 3 do loops[i] = concurrent.spawn(function() while true do end end) end
+              loops[4] = concurrent.spawn(function() repeat until false end)
+              loops[5] = concurrent.spawn(function() ::a:: goto a end)
+              loops[6] = concurrent.spawn(function() local function f() return f() end f() end)
+              loops[7] = concurrent.spawn(function() while true do pcall(error) end end)
+              local me = concurrent.self()
+              local echo = concurrent.spawn(function() while true do local m = concurrent.receive() concurrent.send(me, m) end end)
+              for i = 1, 20 do concurrent.send(echo, i) assert(concurrent.receive() == i) concurrent.sleep(1) end
+              for _, pid in ipairs(loops) do concurrent.monitor(pid) concurrent.kill(pid) end
+              for _ in ipairs(loops) do local m = concurrent.receive(10000) assert(m and m.signal == 'DOWN', 'no signal') end
+              print 'over'",
+        );
+        assert_eq!((f.status, f.out.as_str(), f.err.as_str()), (Some(0), "over\n", ""), "{workers} workers");
+    }
+}
