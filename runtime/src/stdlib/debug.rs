@@ -1,4 +1,4 @@
-//! The debug library (manual 6.10). Hooks are not supported yet: `sethook` is absent.
+//! The debug library (manual 6.10). Hooks are not supported yet: `sethook` does nothing.
 //!
 //! Journey: frame -> value.
 
@@ -10,12 +10,14 @@ use crate::vm::thread::Thread;
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
-    Native::leaf("debug.getinfo", getinfo),
+    Native::leaf("debug.gethook", |_| Ok(Value::NIL)),
+    Native::steps("debug.getinfo", getinfo),
     Native::steps("debug.getlocal", getlocal),
     Native::leaf("debug.getmetatable", getmetatable),
     Native::leaf("debug.getregistry", |vm| Ok(Value::table(vm.registry()))),
     Native::steps("debug.getupvalue", getupvalue),
     Native::steps("debug.getuservalue", getuservalue),
+    Native::steps("debug.sethook", |_, _| Ok(Step::Return(0))),
     Native::steps("debug.setlocal", setlocal),
     Native::leaf("debug.setmetatable", setmetatable),
     Native::steps("debug.setupvalue", setupvalue),
@@ -63,9 +65,12 @@ fn traceback(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.return_one(v)
 }
 
-fn getinfo(vm: &mut Vm) -> Result<Value> {
+fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
     let (t, first) = thread_argument(vm);
     let options = vm.opt_string(first + 1)?.map_or(b"flnSrtu".to_vec(), |s| s.bytes().to_vec());
+    if options.first() == Some(&b'>') {
+        return Err(vm.arg_error(first + 1, "invalid option '>'"));
+    }
     if options.iter().any(|c| !b"SlnrutLf".contains(c)) {
         return Err(vm.arg_error(first + 1, "invalid option"));
     }
@@ -74,13 +79,9 @@ fn getinfo(vm: &mut Vm) -> Result<Value> {
         (None, what)
     } else {
         let n = vm.check_integer(first)?;
-        if n < 0 {
-            return Err(vm.arg_error(first, "level out of range"));
-        }
         match level(vm, t, n) {
             Some(view) => (Some(view), view.function()),
-            // Level 0 of the running coroutine is this function itself, which has no frame.
-            None => return Ok(Value::NIL),
+            None => return vm.return_one(Value::NIL),
         }
     };
     let info = vm.heap.table();
@@ -155,7 +156,7 @@ fn getinfo(vm: &mut Vm) -> Result<Value> {
     if has(b'f') {
         super::field(vm, info, "func", function);
     }
-    Ok(Value::table(info))
+    vm.return_one(Value::table(info))
 }
 
 fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -201,7 +202,7 @@ fn getmetatable(vm: &mut Vm) -> Result<Value> {
 fn setmetatable(vm: &mut Vm) -> Result<Value> {
     let v = vm.arg(0);
     let meta = match vm.arg(1).kind() {
-        Kind::Nil => None,
+        Kind::Nil if vm.count() > 1 => None,
         Kind::Table(m) => Some(m),
         _ => return Err(vm.type_error(1, "nil or table")),
     };

@@ -9,9 +9,11 @@
 use crate::value::{Ref, Userdata, Value, number};
 use crate::vm::Vm;
 use crate::vm::native::{Native, Result, Step};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::process::{Child, ExitStatus};
+use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The library's functions and the methods of files.
@@ -42,20 +44,58 @@ pub static NATIVES: &[Native] = &[
 /// A stream and what buffers it.
 enum Stream {
     Reader(BufReader<File>),
-    Writer(BufWriter<File>),
+    Writer(Output<File>),
     /// Opened for both; not buffered, so that positions are always true.
     Both(File, Vec<u8>),
-    PipeReader(BufReader<std::process::ChildStdout>, Child),
-    PipeWriter(BufWriter<std::process::ChildStdin>, Child),
+    PipeReader(BufReader<ChildStdout>, Child),
+    PipeWriter(Output<ChildStdin>, Child),
     Stdin,
     Stdout,
     Stderr,
 }
 
+/// When output is written out (`file:setvbuf`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Buffering {
+    No,
+    Line,
+    Full,
+}
+
+/// An output behind a buffer.
+struct Output<W: Write> {
+    to: BufWriter<W>,
+    buffering: Buffering,
+}
+impl<W: Write> Output<W> {
+    fn new(to: BufWriter<W>) -> Output<W> {
+        Output { to, buffering: Buffering::Full }
+    }
+    fn set_buffering(&mut self, buffering: Buffering) -> std::io::Result<()> {
+        self.buffering = buffering;
+        if buffering == Buffering::Full { Ok(()) } else { self.to.flush() }
+    }
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let end = match self.buffering {
+            Buffering::Full => 0,
+            Buffering::Line => memchr::memrchr(b'\n', bytes).map_or(0, |i| i + 1),
+            Buffering::No => bytes.len(),
+        };
+        if end > 0 {
+            self.to.write_all(&bytes[..end])?;
+            self.to.flush()?;
+        }
+        self.to.write_all(&bytes[end..])
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// What the standard streams of all processes share.
 struct Standard {
     input: Mutex<BufReader<std::io::Stdin>>,
-    output: Mutex<BufWriter<std::io::Stdout>>,
+    output: Mutex<Output<std::io::Stdout>>,
 }
 
 /// The open files of a process.
@@ -71,10 +111,12 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Files {
     /// The standard streams of this OS process.
     pub fn new() -> Files {
-        let standard = Arc::new(Standard {
-            input: Mutex::new(BufReader::new(std::io::stdin())),
-            output: Mutex::new(BufWriter::with_capacity(1 << 15, std::io::stdout())),
-        });
+        let mut output = Output::new(BufWriter::with_capacity(1 << 15, std::io::stdout()));
+        if std::io::stdout().is_terminal() {
+            output.buffering = Buffering::Line;
+        }
+        let input = BufReader::new(std::io::stdin());
+        let standard = Arc::new(Standard { input: Mutex::new(input), output: Mutex::new(output) });
         Files { standard, open: standard_streams() }
     }
     /// The same standard streams, no other files.
@@ -196,13 +238,21 @@ pub fn reason(e: &std::io::Error) -> String {
         None => text,
     }
 }
+/// A file's name or a command, to its first zero byte, where it ends for the system.
+pub(super) fn path_argument(vm: &mut Vm, i: usize) -> Result<OsString> {
+    let s = vm.check_string(i)?;
+    let bytes = s.bytes();
+    let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
+    Ok(OsString::from_vec(bytes[..end].to_vec()))
+}
 /// Pushes `nil, "path: reason", number`.
-pub fn push_failure(vm: &mut Vm, path: Option<&str>, e: &std::io::Error) -> Result<Step> {
+pub fn push_failure(vm: &mut Vm, path: Option<&OsStr>, e: &std::io::Error) -> Result<Step> {
+    let reason = reason(e);
     let text = match path {
-        Some(p) => format!("{p}: {}", reason(e)),
-        None => reason(e),
+        Some(p) => [p.as_bytes(), b": ", reason.as_bytes()].concat(),
+        None => reason.into_bytes(),
     };
-    let text = vm.heap.string(text.as_bytes());
+    let text = vm.heap.string(&text);
     vm.push(Value::NIL);
     vm.push(text);
     vm.push(Value::integer(e.raw_os_error().unwrap_or(0) as i64));
@@ -331,10 +381,10 @@ fn type_(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.return_one(v)
 }
 fn valid_mode(mode: &[u8]) -> bool {
-    let mode = mode.strip_suffix(b"b").unwrap_or(mode);
-    matches!(mode, b"r" | b"w" | b"a" | b"r+" | b"w+" | b"a+")
+    let end = mode.iter().rposition(|&b| b != b'b').map_or(0, |i| i + 1);
+    matches!(&mode[..end], b"r" | b"w" | b"a" | b"r+" | b"w+" | b"a+")
 }
-fn open_path(path: &str, mode: &[u8]) -> std::io::Result<Stream> {
+fn open_path(path: &OsStr, mode: &[u8]) -> std::io::Result<Stream> {
     let plus = mode.contains(&b'+');
     let mut options = File::options();
     match mode[0] {
@@ -342,11 +392,15 @@ fn open_path(path: &str, mode: &[u8]) -> std::io::Result<Stream> {
         b'w' => options.write(true).create(true).truncate(true).read(plus),
         _ => options.append(true).create(true).read(plus),
     };
-    let file = options.open(path)?;
+    let mut file = options.open(path)?;
+    if mode[0] == b'a' && !plus {
+        // `seek` tells the end before anything is written. What has no positions refuses: no harm.
+        let _ = file.seek(SeekFrom::End(0));
+    }
     Ok(match (mode[0], plus) {
         (_, true) => Stream::Both(file, Vec::new()),
         (b'r', _) => Stream::Reader(BufReader::new(file)),
-        _ => Stream::Writer(BufWriter::new(file)),
+        _ => Stream::Writer(Output::new(BufWriter::new(file))),
     })
 }
 fn add_file(vm: &mut Vm, stream: Stream) -> Ref<Userdata> {
@@ -354,7 +408,7 @@ fn add_file(vm: &mut Vm, stream: Stream) -> Ref<Userdata> {
     new_file(vm, index)
 }
 fn open_file(vm: &mut Vm, _: u32) -> Result<Step> {
-    let path = String::from_utf8_lossy(vm.check_string(0)?.bytes()).into_owned();
+    let path = path_argument(vm, 0)?;
     let mode = vm.opt_string(1)?.map_or(b"r".to_vec(), |s| s.bytes().to_vec());
     if !valid_mode(&mode) {
         return Err(vm.arg_error(1, "invalid mode"));
@@ -378,7 +432,7 @@ fn tmpfile(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 fn popen(vm: &mut Vm, _: u32) -> Result<Step> {
     use std::process::{Command, Stdio};
-    let command = String::from_utf8_lossy(vm.check_string(0)?.bytes()).into_owned();
+    let command = path_argument(vm, 0)?;
     let mode = vm.opt_string(1)?.map_or(b"r".to_vec(), |s| s.bytes().to_vec());
     if mode != b"r" && mode != b"w" {
         return Err(vm.arg_error(1, "invalid mode"));
@@ -394,7 +448,7 @@ fn popen(vm: &mut Vm, _: u32) -> Result<Step> {
     } else {
         shell.stdin(Stdio::piped()).spawn().map(|mut child| {
             let input = child.stdin.take().expect("it was piped");
-            Stream::PipeWriter(BufWriter::new(input), child)
+            Stream::PipeWriter(Output::new(BufWriter::new(input)), child)
         })
     };
     match stream {
@@ -405,19 +459,26 @@ fn popen(vm: &mut Vm, _: u32) -> Result<Step> {
         Err(e) => push_failure(vm, Some(&command), &e),
     }
 }
+/// Opens the file that argument 0 names.
+fn open_or_raise(vm: &mut Vm, mode: &[u8]) -> Result<Ref<Userdata>> {
+    let path = path_argument(vm, 0)?;
+    match open_path(&path, mode) {
+        Ok(stream) => Ok(add_file(vm, stream)),
+        Err(e) => {
+            let reason = reason(&e);
+            let text = [b"cannot open file '", path.as_bytes(), b"' (", reason.as_bytes(), b")"].concat();
+            Err(vm.error(text))
+        }
+    }
+}
 fn default_file(vm: &mut Vm, default: Default) -> Result<Step> {
     let registry = vm.registry();
     let v = vm.arg(0);
     if !v.is_nil() {
-        let f = if let Some(path) = v.as_string() {
-            let path = String::from_utf8_lossy(path.bytes()).into_owned();
-            let mode: &[u8] = if default == Default::Input { b"r" } else { b"w" };
-            match open_path(&path, mode) {
-                Ok(stream) => add_file(vm, stream),
-                Err(e) => return Err(vm.error(format!("cannot open file '{path}' ({})", reason(&e)))),
-            }
+        let f = if v.is_string() || v.is_number() {
+            open_or_raise(vm, if default == Default::Input { b"r" } else { b"w" })?
         } else {
-            file_argument(vm, 0)?
+            open_argument(vm, 0)?
         };
         super::field(vm, registry, default.key(), Value::userdata(f));
     }
@@ -478,18 +539,36 @@ fn flush(vm: &mut Vm, default: Default) -> Result<Step> {
         _ => Ok(()),
     };
     match outcome {
-        Ok(()) => vm.return_one(Value::userdata(u)),
+        Ok(()) => vm.return_one(Value::TRUE),
         Err(e) => push_failure(vm, None, &e),
     }
 }
 fn setvbuf(vm: &mut Vm, _: u32) -> Result<Step> {
-    open_argument(vm, 0)?;
+    let u = open_argument(vm, 0)?;
     let mode = vm.check_string(1)?;
-    if !matches!(mode.bytes(), b"no" | b"full" | b"line") {
-        let text = format!("invalid option '{}'", String::from_utf8_lossy(mode.bytes()));
-        return Err(vm.arg_error(1, text));
+    let mode = match mode.bytes() {
+        b"no" => Buffering::No,
+        b"line" => Buffering::Line,
+        b"full" => Buffering::Full,
+        other => {
+            let text = format!("invalid option '{}'", String::from_utf8_lossy(other));
+            return Err(vm.arg_error(1, text));
+        }
+    };
+    // The size is the buffer's own business.
+    vm.opt_integer(2, 0)?;
+    let files = &mut super::host::host(vm).files;
+    let standard = files.standard.clone();
+    let done = match files.get(u.resource.get()) {
+        Some(Stream::Stdout) => lock(&standard.output).set_buffering(mode),
+        Some(Stream::Writer(w)) => w.set_buffering(mode),
+        Some(Stream::PipeWriter(w, _)) => w.set_buffering(mode),
+        _ => Ok(()),
+    };
+    match done {
+        Ok(()) => vm.return_one(Value::TRUE),
+        Err(e) => push_failure(vm, None, &e),
     }
-    vm.return_one(Value::TRUE)
 }
 fn seek(vm: &mut Vm, _: u32) -> Result<Step> {
     let u = open_argument(vm, 0)?;
@@ -509,7 +588,7 @@ fn seek(vm: &mut Vm, _: u32) -> Result<Step> {
     } else {
         match super::host::host(vm).files.get(u.resource.get()) {
             Some(Stream::Reader(r)) => r.seek(to),
-            Some(Stream::Writer(w)) => w.seek(to),
+            Some(Stream::Writer(w)) => w.to.seek(to),
             Some(Stream::Both(f, ahead)) => drop_ahead(f, ahead).and_then(|()| f.seek(to)),
             _ => Err(std::io::Error::from_raw_os_error(29)),
         }
@@ -608,11 +687,16 @@ fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
     struct Reading<'a> {
         r: &'a mut dyn BufRead,
         out: Vec<u8>,
+        too_long: bool,
     }
     impl Reading<'_> {
         fn accept(&mut self, test: impl Fn(u8) -> bool) -> std::io::Result<bool> {
             match peek(self.r)? {
-                Some(c) if test(c) && self.out.len() < 200 => {
+                Some(c) if test(c) => {
+                    if self.out.len() == 200 {
+                        self.too_long = true;
+                        return Ok(false);
+                    }
                     self.out.push(c);
                     self.r.consume(1);
                     Ok(true)
@@ -631,7 +715,7 @@ fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
     while peek(r)?.is_some_and(|c| c.is_ascii_whitespace() || c == 0x0b) {
         r.consume(1);
     }
-    let mut n = Reading { r, out: Vec::new() };
+    let mut n = Reading { r, out: Vec::new(), too_long: false };
     n.accept(|c| c == b'+' || c == b'-')?;
     let (mut hex, mut count) = (false, 0);
     if n.accept(|c| c == b'0')? {
@@ -649,7 +733,7 @@ fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
         n.accept(|c| c == b'+' || c == b'-')?;
         n.digits(false)?;
     }
-    if n.out.len() >= 200 {
+    if n.too_long {
         // Too long for the reference's buffer: it fails.
         n.out.clear();
     }
@@ -713,12 +797,13 @@ fn read(vm: &mut Vm, default: Default) -> Result<Step> {
 }
 /// Most formats that `lines` takes, as in the reference.
 const MAX_FORMATS: usize = 250;
-/// The iterator's upvalues: the file, whether to close it at the end, the formats.
+/// The iterator's upvalues: the file, whether to close it at the end, the number of formats, the formats.
 fn make_lines(vm: &mut Vm, f: Value, first: usize, to_close: bool) -> Result<Value> {
     if vm.count().saturating_sub(first) > MAX_FORMATS {
         return Err(vm.arg_error(MAX_FORMATS + 1, "too many arguments"));
     }
-    let mut upvalues = vec![f, Value::boolean(to_close)];
+    let formats = vm.count().saturating_sub(first);
+    let mut upvalues = vec![f, Value::boolean(to_close), Value::integer(formats as i64)];
     upvalues.extend((first..vm.count()).map(|i| vm.arg(i)));
     let n = NATIVES.iter().find(|n| n.name == "io.lines_next").expect("it is in the list");
     Ok(Value::native_closure(vm.heap.native_closure(n, &upvalues)))
@@ -728,15 +813,14 @@ fn io_lines(vm: &mut Vm, _: u32) -> Result<Step> {
         vm.push(Value::NIL);
     }
     if vm.arg(0).is_nil() {
-        let (u, _) = the_file(vm, Default::Input)?;
+        let registry = vm.registry();
+        let v = registry.get_field(&mut vm.heap, Default::Input.key().as_bytes());
+        vm.set_arg(0, v);
+        let u = open_argument(vm, 0)?;
         let f = make_lines(vm, Value::userdata(u), 1, false)?;
         return vm.return_one(f);
     }
-    let path = String::from_utf8_lossy(vm.check_string(0)?.bytes()).into_owned();
-    let file = match open_path(&path, b"r") {
-        Ok(stream) => Value::userdata(add_file(vm, stream)),
-        Err(e) => return Err(vm.error(format!("cannot open file '{path}' ({})", reason(&e)))),
-    };
+    let file = Value::userdata(open_or_raise(vm, b"r")?);
     let f = make_lines(vm, file, 1, true)?;
     vm.push(f);
     vm.push(Value::NIL);
@@ -756,15 +840,16 @@ fn lines_next(vm: &mut Vm, _: u32) -> Result<Step> {
         return Err(vm.error("file is already closed"));
     }
     let to_close = !vm.native_upvalue(1).is_false();
+    let formats = vm.native_upvalue(2).as_integer().unwrap_or(0) as usize;
     vm.truncate(0);
-    let mut i = 2;
-    while !vm.native_upvalue(i).is_nil() {
-        let v = vm.native_upvalue(i);
+    // Messages count the formats from 2, as after a file.
+    vm.push(Value::userdata(u));
+    for i in 0..formats {
+        let v = vm.native_upvalue(i + 3);
         vm.push(v);
-        i += 1;
     }
     let last = vm.count();
-    match read_formats(vm, u, 0, last)? {
+    match read_formats(vm, u, 1, last)? {
         Ok(n) => {
             if !vm.arg(last).is_nil() {
                 return Ok(Step::Return(n));

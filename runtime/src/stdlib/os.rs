@@ -2,10 +2,15 @@
 //!
 //! Journey: value -> outside world.
 
+use super::access::{self, Access};
+use super::io::path_argument;
 use crate::value::{Kind, Ref, Table, Value};
 use crate::vm::Vm;
-use crate::vm::native::{Native, Raise, Result, Step};
-use chrono::{DateTime, Datelike, Local, LocalResult, NaiveDate, TimeDelta, TimeZone, Timelike, Utc};
+use crate::vm::native::{Native, Result, Step};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
@@ -18,7 +23,7 @@ pub static NATIVES: &[Native] = &[
     Native::steps("os.remove", remove),
     Native::steps("os.rename", rename),
     Native::leaf("os.setlocale", setlocale),
-    Native::leaf("os.time", time),
+    Native::steps("os.time", time),
     Native::leaf("os.tmpname", tmpname),
 ];
 
@@ -37,11 +42,11 @@ fn difftime(vm: &mut Vm) -> Result<Value> {
 }
 fn getenv(vm: &mut Vm) -> Result<Value> {
     let name = vm.check_string(0)?;
-    let name = String::from_utf8_lossy(name.bytes()).into_owned();
-    if name.is_empty() || name.contains(['=', '\0']) {
+    let name = name.bytes();
+    if name.is_empty() || name.iter().any(|b| matches!(b, b'=' | 0)) {
         return Ok(Value::NIL);
     }
-    Ok(match std::env::var_os(&name) {
+    Ok(match std::env::var_os(OsStr::from_bytes(name)) {
         Some(v) => vm.heap.string(v.as_encoded_bytes()),
         None => Value::NIL,
     })
@@ -59,8 +64,10 @@ fn exit(vm: &mut Vm, _: u32) -> Result<Step> {
     Ok(Step::Request(u32::MAX))
 }
 fn execute(vm: &mut Vm, _: u32) -> Result<Step> {
-    let Some(command) = vm.opt_string(0)? else { return vm.return_one(Value::TRUE) };
-    let command = String::from_utf8_lossy(command.bytes()).into_owned();
+    if vm.opt_string(0)?.is_none() {
+        return vm.return_one(Value::TRUE);
+    }
+    let command = path_argument(vm, 0)?;
     super::host::flush(vm);
     match std::process::Command::new("/bin/sh").arg("-c").arg(command).status() {
         Ok(status) => super::io::push_status(vm, status),
@@ -81,9 +88,6 @@ fn setlocale(vm: &mut Vm) -> Result<Value> {
         Some(s) if matches!(s.bytes(), b"" | b"C" | b"POSIX") => vm.heap.name(b"C"),
         Some(_) => Value::NIL,
     })
-}
-fn path_argument(vm: &mut Vm, i: usize) -> Result<String> {
-    Ok(String::from_utf8_lossy(vm.check_string(i)?.bytes()).into_owned())
 }
 fn remove(vm: &mut Vm, _: u32) -> Result<Step> {
     let path = path_argument(vm, 0)?;
@@ -111,145 +115,318 @@ fn tmpname(vm: &mut Vm) -> Result<Value> {
 
 // Time.
 
-fn time_field(vm: &mut Vm, t: Ref<Table>, name: &str, default: Option<i64>, delta: i64) -> Result<i64> {
-    let v = t.get_field(&mut vm.heap, name.as_bytes());
-    let n = match vm.to_integer(v) {
-        Some(n) => n,
-        None => {
-            if !v.is_nil() {
-                return Err(vm.error(format!("field '{name}' is not an integer")));
-            }
-            return match default {
-                Some(d) => Ok(d),
-                None => Err(vm.error(format!("field '{name}' missing in date table"))),
-            };
-        }
-    };
-    let fits = if n >= 0 { n - delta <= i32::MAX as i64 } else { i32::MIN as i64 + delta <= n };
-    if !fits {
-        return Err(vm.error(format!("field '{name}' is out-of-bound")));
-    }
-    Ok(n - delta)
+/// A moment taken apart, as C's `struct tm` has it.
+struct Civil {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+    /// Days since Sunday.
+    weekday: i64,
+    /// Days since the first of January.
+    yearday: i64,
+    zone: Zone,
 }
-fn time(vm: &mut Vm) -> Result<Value> {
+/// What a time zone says about a moment.
+struct Zone {
+    /// Seconds east of Greenwich.
+    offset: i64,
+    dst: bool,
+    name: String,
+}
+
+const DAY: i64 = 86400;
+/// Days in 400 years, after which the calendar repeats.
+const CYCLE: i64 = 146_097;
+/// The calendar of 2100 to 2500 stands for all that comes later, where the tables of time zones end.
+const LATE: i64 = 4_102_444_800;
+
+fn local_zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or(TimeZone::UTC)
+}
+fn zone_at(zone: &TimeZone, mut t: i64) -> Zone {
+    if t > LATE {
+        t = LATE + (t - LATE) % (CYCLE * DAY);
+    }
+    let moment = Timestamp::from_second(t).unwrap_or(Timestamp::MIN);
+    let info = zone.to_offset_info(moment);
+    Zone { offset: info.offset().seconds() as i64, dst: info.dst().is_dst(), name: info.abbreviation().to_string() }
+}
+/// Days from 1970-01-01 to a day of the proleptic Gregorian calendar; the month counts from 1.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    // Years begin in March here, so that the leap day is the last one.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+    let yearday = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * CYCLE + year * 365 + year / 4 - year / 100 + yearday - 719_468
+}
+/// A moment taken apart; none if the year does not fit C's `int`.
+fn civil(t: i64, zone: Zone) -> Option<Civil> {
+    let t = t.checked_add(zone.offset)?;
+    let (days, seconds) = (t.div_euclid(DAY), t.rem_euclid(DAY));
+    let shifted = days + 719_468;
+    let (era, day) = (shifted.div_euclid(CYCLE), shifted.rem_euclid(CYCLE));
+    let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + (month <= 2) as i64;
+    i32::try_from(year - 1900).ok()?;
+    Some(Civil {
+        year,
+        month,
+        day,
+        hour: seconds / 3600,
+        minute: seconds / 60 % 60,
+        second: seconds % 60,
+        weekday: (days + 4).rem_euclid(7),
+        yearday: days - days_from_civil(year, 1, 1),
+        zone,
+    })
+}
+
+/// The moment with a local time, given as seconds as if it were UTC; `dst` says which one is meant if it is known. As
+/// glibc's `mktime`: a time that the zone skips, or one with the wrong `dst`, is taken with another offset of the zone.
+fn moment(zone: &TimeZone, local: i64, dst: Option<bool>) -> i64 {
+    let offset = |t: i64| zone_at(zone, t).offset;
+    let early = local - offset(local - DAY);
+    let late = local - offset(local + DAY);
+    let fits = |t: i64| t + offset(t) == local;
+    // Of two moments with this local time the later one; for none, the offset from before the gap.
+    let found = if fits(late) { late } else { early };
+    let Some(dst) = dst else { return found };
+    if zone_at(zone, found).dst == dst {
+        return found;
+    }
+    if fits(early) && zone_at(zone, early).dst == dst {
+        return early;
+    }
+    // The nearest time within some years that has what was asked for, looked for in steps of about a week.
+    const STEP: i64 = 601_200;
+    const STEPS: i64 = 447;
+    for i in 1..=STEPS {
+        for t in [found - i * STEP, found + i * STEP] {
+            let there = zone_at(zone, t);
+            if there.dst == dst {
+                return local - there.offset;
+            }
+        }
+    }
+    // The zone has none: an hour, as everywhere.
+    if dst { found - 3600 } else { found + 3600 }
+}
+
+/// The fields of a date table, in the order in which they are read: the default, and what C's field counts from.
+const FIELDS: [(&str, Option<i64>, i64); 6] = [
+    ("year", None, 1900),
+    ("month", None, 1),
+    ("day", None, 0),
+    ("hour", Some(12), 0),
+    ("min", Some(0), 0),
+    ("sec", Some(0), 0),
+];
+
+fn time_field(vm: &mut Vm, i: usize) -> Result<i64> {
+    let (name, default, delta) = FIELDS[i];
+    let v = vm.arg(i + 1);
+    let n = match (vm.to_integer(v), default) {
+        (Some(n), _) => n,
+        _ if !v.is_nil() => return Err(vm.error(format!("field '{name}' is not an integer"))),
+        (None, Some(n)) => n,
+        (None, None) => return Err(vm.error(format!("field '{name}' missing in date table"))),
+    };
+    match n.checked_sub(delta) {
+        Some(c) if i32::try_from(c).is_ok() => Ok(n),
+        _ => Err(vm.error(format!("field '{name}' is out-of-bound"))),
+    }
+}
+/// Registers: the table, then its fields as they are read. The state is the number of the next one.
+fn time(vm: &mut Vm, state: u32) -> Result<Step> {
     if vm.arg(0).is_nil() {
-        return Ok(Value::integer(Utc::now().timestamp()));
+        return vm.return_one(Value::integer(now()));
     }
     let t = vm.check_table(0)?;
-    let year = time_field(vm, t, "year", None, 1900)? + 1900;
-    let month = time_field(vm, t, "month", None, 1)?;
-    let day = time_field(vm, t, "day", None, 0)?;
-    let hour = time_field(vm, t, "hour", Some(12), 0)?;
-    let minute = time_field(vm, t, "min", Some(0), 0)?;
-    let second = time_field(vm, t, "sec", Some(0), 0)?;
-    // Normalise: months into years, all else as an offset from the month's first day.
-    let (year, month) = (year + month.div_euclid(12), month.rem_euclid(12));
-    let seconds = (day - 1) * 86400 + hour * 3600 + minute * 60 + second;
-    let moment = i32::try_from(year)
-        .ok()
-        .and_then(|y| NaiveDate::from_ymd_opt(y, month as u32 + 1, 1))
-        .and_then(|d| d.and_hms_opt(0, 0, 0))
-        .and_then(|d| d.checked_add_signed(TimeDelta::seconds(seconds)));
-    let unrepresentable = "time result cannot be represented in this installation";
-    let Some(naive) = moment else { return Err(vm.error(unrepresentable)) };
-    let wants_dst = t.get_field(&mut vm.heap, b"isdst");
-    let local = match Local.from_local_datetime(&naive) {
-        LocalResult::Single(d) => d,
-        LocalResult::Ambiguous(a, b) => {
-            if wants_dst.is_false() {
-                b
-            } else {
-                a
+    if state == 0 {
+        vm.truncate(1);
+    }
+    for i in state as usize..FIELDS.len() + 1 {
+        if i > 0 {
+            time_field(vm, i - 1)?;
+        }
+        let name = FIELDS.get(i).map_or("isdst", |f| f.0);
+        let key = vm.heap.atom(name.as_bytes());
+        match access::index(vm, Value::table(t), key)? {
+            Access::Done(v) => vm.push(v),
+            Access::Call(function) => {
+                return Ok(Step::Call { function, results: 1, next: i as u32 + 1, catch: false });
             }
         }
-        LocalResult::None => match Local.from_local_datetime(&(naive + TimeDelta::hours(1))) {
-            LocalResult::Single(d) | LocalResult::Ambiguous(d, _) => d - TimeDelta::hours(1),
-            LocalResult::None => return Err(vm.error(unrepresentable)),
-        },
-    };
-    set_fields(vm, t, &local);
-    Ok(Value::integer(local.timestamp()))
+    }
+    let mut n = [0; FIELDS.len()];
+    for (i, n) in n.iter_mut().enumerate() {
+        *n = time_field(vm, i)?;
+    }
+    let [year, month, day, hour, minute, second] = n;
+    let dst = vm.arg(FIELDS.len() + 1);
+    let dst = if dst.is_nil() { None } else { Some(!dst.is_false()) };
+    let (year, month) = (year + (month - 1).div_euclid(12), (month - 1).rem_euclid(12) + 1);
+    let local = days_from_civil(year, month, 1) * DAY + (day - 1) * DAY + hour * 3600 + minute * 60 + second;
+    let zone = local_zone();
+    let at = moment(&zone, local, dst);
+    match civil(at, zone_at(&zone, at)) {
+        Some(d) => set_fields(vm, t, &d),
+        None => return Err(vm.error("time result cannot be represented in this installation")),
+    }
+    vm.return_one(Value::integer(at))
 }
-fn set_fields<T: TimeZone>(vm: &mut Vm, t: Ref<Table>, d: &DateTime<T>) {
+fn set_fields(vm: &mut Vm, t: Ref<Table>, d: &Civil) {
     let fields = [
-        ("year", d.year() as i64),
-        ("month", d.month() as i64),
-        ("day", d.day() as i64),
-        ("hour", d.hour() as i64),
-        ("min", d.minute() as i64),
-        ("sec", d.second() as i64),
-        ("yday", d.ordinal() as i64),
-        ("wday", d.weekday().num_days_from_sunday() as i64 + 1),
+        ("year", d.year),
+        ("month", d.month),
+        ("day", d.day),
+        ("hour", d.hour),
+        ("min", d.minute),
+        ("sec", d.second),
+        ("yday", d.yearday + 1),
+        ("wday", d.weekday + 1),
     ];
     for (name, n) in fields {
         super::field(vm, t, name, Value::integer(n));
     }
-    super::field(vm, t, "isdst", Value::FALSE);
+    super::field(vm, t, "isdst", Value::boolean(d.zone.dst));
+}
+fn now() -> i64 {
+    Timestamp::now().as_second()
 }
 fn date(vm: &mut Vm) -> Result<Value> {
     let format = match vm.opt_string(0)? {
         Some(s) => s.bytes().to_vec(),
         None => b"%c".to_vec(),
     };
-    let seconds = if vm.arg(1).is_nil() { Utc::now().timestamp() } else { vm.check_integer(1)? };
-    let (utc, format) = match format.strip_prefix(b"!") {
-        Some(rest) => (true, rest),
-        None => (false, format.as_slice()),
+    let seconds = if vm.arg(1).is_nil() { now() } else { vm.check_integer(1)? };
+    let (zone, format) = match format.strip_prefix(b"!") {
+        Some(rest) => (Zone { offset: 0, dst: false, name: "GMT".into() }, rest),
+        None => (zone_at(&local_zone(), seconds), format.as_slice()),
     };
-    let Some(moment) = DateTime::<Utc>::from_timestamp(seconds, 0) else {
+    let Some(d) = civil(seconds, zone) else {
         return Err(vm.error("date result cannot be represented in this installation"));
     };
-    if utc {
-        format_date(vm, format, &moment, "GMT")
-    } else {
-        format_date(vm, format, &moment.with_timezone(&Local), "")
-    }
-}
-fn format_date<T: TimeZone>(vm: &mut Vm, format: &[u8], d: &DateTime<T>, zone: &str) -> Result<Value>
-where
-    T::Offset: std::fmt::Display,
-{
-    if format.starts_with(b"*t") {
+    if format == b"*t" {
         let t = vm.heap.table_sized(0, 9);
-        set_fields(vm, t, d);
+        set_fields(vm, t, &d);
         return Ok(Value::table(t));
     }
     let mut out = Vec::new();
-    let mut i = 0;
-    while i < format.len() {
-        if format[i] != b'%' {
-            out.push(format[i]);
-            i += 1;
+    let mut rest = format;
+    while let Some((&b, after)) = rest.split_first() {
+        if b != b'%' {
+            out.push(b);
+            rest = after;
             continue;
         }
-        let (conversion, size) = conversion_at(vm, &format[i..])?;
-        i += size;
-        let text = match conversion {
-            'Z' if !zone.is_empty() => zone.to_string(),
-            'c' => d.format("%a %b %e %H:%M:%S %Y").to_string(),
-            'x' | 'D' => d.format("%m/%d/%y").to_string(),
-            'X' | 'T' => d.format("%H:%M:%S").to_string(),
-            'r' => d.format("%I:%M:%S %p").to_string(),
-            'n' => "\n".into(),
-            't' => "\t".into(),
-            '%' => "%".into(),
-            'E' => String::new(),
-            c => d.format(&format!("%{c}")).to_string(),
-        };
-        out.extend_from_slice(text.as_bytes());
+        match conversion_at(rest) {
+            Ok((conversion, size)) => {
+                out.extend_from_slice(convert(&d, conversion).as_bytes());
+                rest = &rest[size..];
+            }
+            Err(shown) => {
+                let text = [b"invalid conversion specifier '".as_slice(), shown, b"'"].concat();
+                return Err(vm.arg_error(0, text));
+            }
+        }
     }
     Ok(vm.heap.string(&out))
 }
-/// The conversion character at a `%`, and how long its specifier is. `E` and `O` modify some and change nothing here.
-fn conversion_at(vm: &mut Vm, spec: &[u8]) -> std::result::Result<(char, usize), Raise> {
+/// The conversion character at a `%`, and how long its specifier is, or what is wrong. `E` and `O` modify some and
+/// change nothing here.
+fn conversion_at(spec: &[u8]) -> std::result::Result<(u8, usize), &[u8]> {
     const PLAIN: &[u8] = b"aAbBcCdDeFgGhHIjmMnprRStTuUVwWxXyYzZ%";
     match (spec.get(1), spec.get(2)) {
-        (Some(c), _) if PLAIN.contains(c) => return Ok((*c as char, 2)),
-        (Some(b'E'), Some(c)) if b"cCxXyY".contains(c) => return Ok((*c as char, 3)),
-        (Some(b'O'), Some(c)) if b"deHImMSuUVwWy".contains(c) => return Ok((*c as char, 3)),
+        (Some(c), _) if PLAIN.contains(c) => return Ok((*c, 2)),
+        (Some(b'E'), Some(c)) if b"cCxXyY".contains(c) => return Ok((*c, 3)),
+        (Some(b'O'), Some(c)) if b"deHImMSuUVwWy".contains(c) => return Ok((*c, 3)),
         _ => {}
     }
-    let shown = if matches!(spec.get(1), Some(b'E' | b'O')) { 3 } else { 2 };
-    let shown = String::from_utf8_lossy(&spec[..spec.len().min(shown)]).into_owned();
-    Err(vm.arg_error(0, format!("invalid conversion specifier '{shown}'")))
+    // The message shows all that follows, as the reference's.
+    let end = memchr::memchr(0, spec).unwrap_or(spec.len());
+    Err(&spec[..end])
+}
+/// One conversion of `strftime` in the locale "C".
+fn convert(d: &Civil, conversion: u8) -> String {
+    const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let (day, month) = (DAYS[d.weekday as usize], MONTHS[d.month as usize - 1]);
+    let hour12 = (d.hour + 11) % 12 + 1;
+    let half = if d.hour < 12 { "AM" } else { "PM" };
+    match conversion {
+        b'a' => day[..3].into(),
+        b'A' => day.into(),
+        b'b' | b'h' => month[..3].into(),
+        b'B' => month.into(),
+        b'c' => {
+            let (day, month) = (&day[..3], &month[..3]);
+            format!("{day} {month} {:2} {:02}:{:02}:{:02} {}", d.day, d.hour, d.minute, d.second, d.year)
+        }
+        b'C' => d.year.div_euclid(100).to_string(),
+        b'd' => format!("{:02}", d.day),
+        b'D' | b'x' => format!("{:02}/{:02}/{:02}", d.month, d.day, d.year.rem_euclid(100)),
+        b'e' => format!("{:2}", d.day),
+        b'F' => format!("{}-{:02}-{:02}", d.year, d.month, d.day),
+        b'g' => format!("{:02}", iso_week(d).0.rem_euclid(100)),
+        b'G' => iso_week(d).0.to_string(),
+        b'H' => format!("{:02}", d.hour),
+        b'I' => format!("{hour12:02}"),
+        b'j' => format!("{:03}", d.yearday + 1),
+        b'm' => format!("{:02}", d.month),
+        b'M' => format!("{:02}", d.minute),
+        b'n' => "\n".into(),
+        b'p' => half.into(),
+        b'r' => format!("{hour12:02}:{:02}:{:02} {half}", d.minute, d.second),
+        b'R' => format!("{:02}:{:02}", d.hour, d.minute),
+        b'S' => format!("{:02}", d.second),
+        b't' => "\t".into(),
+        b'T' | b'X' => format!("{:02}:{:02}:{:02}", d.hour, d.minute, d.second),
+        b'u' => ((d.weekday + 6) % 7 + 1).to_string(),
+        b'U' => format!("{:02}", (d.yearday + 7 - d.weekday) / 7),
+        b'V' => format!("{:02}", iso_week(d).1),
+        b'w' => d.weekday.to_string(),
+        b'W' => format!("{:02}", (d.yearday + 7 - (d.weekday + 6) % 7) / 7),
+        b'y' => format!("{:02}", d.year.rem_euclid(100)),
+        b'Y' => d.year.to_string(),
+        b'z' => {
+            let minutes = d.zone.offset.abs() / 60;
+            let sign = if d.zone.offset < 0 { '-' } else { '+' };
+            format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
+        }
+        b'Z' => d.zone.name.clone(),
+        _ => "%".into(),
+    }
+}
+/// The year and number of the week by ISO 8601: it belongs to the year that has its Thursday.
+fn iso_week(d: &Civil) -> (i64, i64) {
+    let thursday = d.yearday + 3 - (d.weekday + 6) % 7;
+    let length = |year| days_from_civil(year + 1, 1, 1) - days_from_civil(year, 1, 1);
+    if thursday < 0 {
+        (d.year - 1, (thursday + length(d.year - 1)) / 7 + 1)
+    } else if thursday >= length(d.year) {
+        (d.year + 1, 1)
+    } else {
+        (d.year, thursday / 7 + 1)
+    }
 }

@@ -7,6 +7,8 @@ use crate::value::{Kind, Value};
 use crate::vm::load::Literals;
 use crate::vm::native::{Native, Result, Step};
 use crate::vm::{LoadMode, Vm};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
@@ -96,9 +98,9 @@ fn search(name: &[u8], path: &[u8], separator: &[u8], replacement: &[u8]) -> std
     };
     let name = replace(name, separator, replacement);
     let mut tried = Vec::new();
-    for template in path.split(|&b| b == b';').filter(|t| !t.is_empty()) {
+    for template in path.split(|&b| b == b';') {
         let file = replace(template, b"?", &name);
-        if std::fs::File::open(String::from_utf8_lossy(&file).as_ref()).is_ok() {
+        if std::fs::File::open(OsStr::from_bytes(&file)).is_ok() {
             return Ok(file);
         }
         if !tried.is_empty() {
@@ -155,7 +157,11 @@ fn searcher_preload(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
     let name = vm.check_string(0)?.bytes().to_vec();
-    let Some(path) = package_field(vm, "path").as_string() else {
+    let path = match package_field(vm, "path") {
+        n if n.is_number() => vm.number_to_string(n),
+        v => v,
+    };
+    let Some(path) = path.as_string() else {
         return Err(vm.error("'package.path' must be a string"));
     };
     let path = path.bytes().to_vec();
@@ -213,7 +219,8 @@ fn require(vm: &mut Vm, state: u32) -> Result<Step> {
                 vm.push(data);
                 return Ok(Step::Call { function: 4, results: 1, next: 2, catch: false });
             }
-            if let Kind::String(s) = found.kind() {
+            let message = if found.is_number() { vm.number_to_string(found) } else { found };
+            if let Kind::String(s) = message.kind() {
                 let mut text = vm.arg(1).as_string().map_or(Vec::new(), |t| t.bytes().to_vec());
                 text.extend_from_slice(b"\n\t");
                 text.extend_from_slice(s.bytes());

@@ -2,7 +2,7 @@
 //!
 //! Journey: value. Code points up to 2^31 as the manual has them, so the decoder is our own.
 
-use crate::value::{Kind, Value};
+use crate::value::Value;
 use crate::vm::Vm;
 use crate::vm::native::{Native, Result, Step};
 
@@ -157,7 +157,7 @@ fn offset(vm: &mut Vm) -> Result<Value> {
     let s = vm.check_string(0)?;
     let (b, len) = (s.bytes(), s.bytes().len() as i64);
     let mut n = vm.check_integer(1)?;
-    let default = if n > 0 { 1 } else { len + 1 };
+    let default = if n >= 0 { 1 } else { len + 1 };
     let i = vm.opt_integer(2, default)?;
     let mut i = position(i, len as usize) - 1;
     if !(0 <= i && i <= len) {
@@ -213,11 +213,10 @@ fn codes(vm: &mut Vm, _: u32) -> Result<Step> {
 fn codes_next(vm: &mut Vm, strict: bool) -> Result<Step> {
     let s = vm.check_string(0)?;
     let b = s.bytes();
-    let n = match vm.arg(1).kind() {
-        Kind::Integer(n) => n,
-        _ => 0,
-    };
-    let mut i = n.max(0) as usize;
+    let position = vm.arg(1);
+    let n = vm.to_integer(position).unwrap_or(0);
+    // A negative position is past the end, as in the reference, where it is unsigned.
+    let mut i = usize::try_from(n).unwrap_or(b.len());
     // From the first byte of the last character (position n) to the next one.
     while i < b.len() && b[i] & 0xc0 == 0x80 {
         i += 1;

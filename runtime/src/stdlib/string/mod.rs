@@ -208,11 +208,7 @@ fn byte(vm: &mut Vm, _: u32) -> Result<Step> {
     let n = s.bytes().len();
     let first = vm.opt_integer(1, 1)?;
     let i = start_position(first, n);
-    let j = if vm.arg(2).is_nil() {
-        end_position(if first == 0 { 0 } else { i as i64 }, n)
-    } else {
-        end_position(vm.check_integer(2)?, n)
-    };
+    let j = end_position(vm.opt_integer(2, first)?, n);
     if i > j {
         return Ok(Step::Return(0));
     }
