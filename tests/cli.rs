@@ -168,7 +168,9 @@ fn syntax_error() {
 
 #[test]
 fn empty_files() {
-    for (name, content) in [("empty.lua", &b""[..]), ("bom.lua", b"\xef\xbb\xbf"), ("shebang-only.lua", b"#!/usr/bin/rlua")] {
+    for (name, content) in
+        [("empty.lua", &b""[..]), ("bom.lua", b"\xef\xbb\xbf"), ("shebang-only.lua", b"#!/usr/bin/rlua")]
+    {
         let path = folder("good-input").join(name);
         std::fs::write(&path, content).expect("the file can be written");
         let f = finish(binary().arg("run").arg(&path), b"");
@@ -178,8 +180,11 @@ fn empty_files() {
 #[test]
 fn shebang_line_and_arguments() {
     let path = folder("good-input").join("arguments.lua");
-    std::fs::write(&path, "#!/usr/bin/env rlua-actor\nprint(#arg, ...) print(arg[0]:match '[^/]*$', arg[1])\nerror('here')")
-        .expect("the file can be written");
+    std::fs::write(
+        &path,
+        "#!/usr/bin/env rlua-actor\nprint(#arg, ...) print(arg[0]:match '[^/]*$', arg[1])\nerror('here')",
+    )
+    .expect("the file can be written");
     let f = finish(binary().arg("run").arg(&path).args(["one", "--two", "-3"]), b"");
     assert_eq!((f.status, f.out.as_str()), (Some(1), "3\tone\t--two\t-3\narguments.lua\tone\n"));
     assert!(f.err.contains("arguments.lua:3: here"), "{}", f.err);
@@ -237,7 +242,8 @@ fn closed_output() {
 
 #[test]
 fn nested_pcalls() {
-    let program = "local function f(n) if n == 0 then return 'bottom' end return select(2, pcall(f, n - 1)) end print(f(10000))";
+    let program =
+        "local function f(n) if n == 0 then return 'bottom' end return select(2, pcall(f, n - 1)) end print(f(10000))";
     let out = ok(program);
     assert!(out == "bottom\n" || out.contains("overflow"), "{out}");
 }
@@ -273,16 +279,14 @@ fn recursive_metamethods_and_natives() {
 }
 #[test]
 fn deep_message() {
-    let out = ok(
-        "local concurrent = require 'concurrent'
+    let out = ok("local concurrent = require 'concurrent'
          local function deep(n) local t = { 'bottom' } for i = 1, n do t = { t } end return t end
          local me = concurrent.self()
          local pid = concurrent.spawn(function() concurrent.send(me, concurrent.receive()) end)
          concurrent.send(pid, deep(50000))
          local t, n = concurrent.receive(), 0
          while type(t[1]) == 'table' do t, n = t[1], n + 1 end
-         print(n, t[1])",
-    );
+         print(n, t[1])");
     assert_eq!(out, "50000\tbottom\n");
 }
 #[test]
@@ -300,13 +304,11 @@ fn deep_source_texts() {
 }
 #[test]
 fn huge_strings_and_tables() {
-    let out = ok(
-        "print(pcall(string.rep, 'x', 1 << 60)) print(pcall(string.rep, 'abc', math.maxinteger))
+    let out = ok("print(pcall(string.rep, 'x', 1 << 60)) print(pcall(string.rep, 'abc', math.maxinteger))
          print(pcall(table.unpack, {}, 1, 1e7)) print(pcall(table.concat, {}, 'x', 1, 1 << 50))
          print(pcall(string.format, '%99999d', 1))
          print(pcall(function() return select('#', table.unpack({}, 1, 1e6 + 1)) end))
-         print(pcall(function() return ('x'):byte(1, -1), table.unpack({}, 1, 1e6) end))",
-    );
+         print(pcall(function() return ('x'):byte(1, -1), table.unpack({}, 1, 1e6) end))");
     assert_eq!(out.lines().filter(|l| l.starts_with("false\t")).count(), 7, "{out}");
 }
 #[test]
@@ -325,7 +327,9 @@ fn small_system_stack() {
     for workers in ["1", "2"] {
         for program in programs {
             let f = finish(
-                Command::new("sh").args(["-c", "ulimit -s 256; exec \"$0\" run --workers \"$1\" -"]).args([env!("CARGO_BIN_EXE_rlua-actor"), workers]),
+                Command::new("sh")
+                    .args(["-c", "ulimit -s 256; exec \"$0\" run --workers \"$1\" -"])
+                    .args([env!("CARGO_BIN_EXE_rlua-actor"), workers]),
                 program.as_bytes(),
             );
             assert!(matches!(f.status, Some(0 | 1)), "{program}: {:?} {}", f.status, f.err);

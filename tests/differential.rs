@@ -16,8 +16,7 @@ use std::process::{Command, Stdio};
 /// Programs that one process of ours runs.
 const BATCH: u64 = 100;
 /// Scripts that differ by design, and why: they still run here (tests/scripts.rs), but there is nothing to compare.
-const DIFFERENT: &[(&str, &str)] = &[
-];
+const DIFFERENT: &[(&str, &str)] = &[];
 
 /// Runs a program `text` named `name`: `print` and `io.write` go into a string that is returned, followed by the error
 /// message if there was one. The same text runs on both sides.
