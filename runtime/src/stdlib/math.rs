@@ -4,6 +4,7 @@
 
 use crate::value::{Kind, Value, number};
 use crate::vm::Vm;
+use crate::vm::metamethod::Event;
 use crate::vm::native::{Native, Result, Step};
 
 /// The library's functions.
@@ -19,8 +20,8 @@ pub static NATIVES: &[Native] = &[
     Native::leaf("math.floor", floor),
     Native::leaf("math.fmod", fmod),
     Native::leaf("math.log", log),
-    Native::leaf("math.max", |vm| extreme(vm, true)),
-    Native::leaf("math.min", |vm| extreme(vm, false)),
+    Native::steps("math.max", |vm, s| extreme(vm, s, true)),
+    Native::steps("math.min", |vm, s| extreme(vm, s, false)),
     Native::steps("math.modf", modf),
     Native::leaf("math.rad", |vm| unary(vm, |x| x * (std::f64::consts::PI / 180.0))),
     Native::leaf("math.random", random),
@@ -78,7 +79,9 @@ fn ceil(vm: &mut Vm) -> Result<Value> {
     Ok(rounded(vm.check_float(0)?.ceil()))
 }
 fn fmod(vm: &mut Vm) -> Result<Value> {
-    let (a, b) = (vm.check_number(0)?, vm.check_number(1)?);
+    // The second first, as the reference.
+    let b = vm.check_number(1)?;
+    let a = vm.check_number(0)?;
     if let (Some(x), Some(y)) = (a.as_integer(), b.as_integer()) {
         if y == 0 {
             return Err(vm.arg_error(1, "zero"));
@@ -101,17 +104,55 @@ fn log(vm: &mut Vm) -> Result<Value> {
         x.ln() / base.ln()
     }))
 }
-fn extreme(vm: &mut Vm, max: bool) -> Result<Value> {
-    vm.check_any(0)?;
-    let mut best = vm.check_number(0)?;
-    for i in 1..vm.count() {
-        let v = vm.check_number(i)?;
+/// `max` and `min`: registers are the arguments, the best so far, and the number of the one being compared. Values that
+/// are no numbers compare as the operator `<` would.
+fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
+    if state == 0 {
+        let first = vm.check_any(0)?;
+        vm.push(first);
+        vm.push(Value::integer(1));
+    } else {
+        let n = vm.count().saturating_sub(1);
+        let answer = !vm.arg(n).is_false();
+        vm.truncate(n);
+        advance(vm, answer);
+    }
+    loop {
+        let n = vm.count().saturating_sub(2);
+        let i = vm.arg(n + 1).as_integer().unwrap_or(i64::MAX) as usize;
+        let best = vm.arg(n);
+        if i >= n {
+            return vm.return_one(best);
+        }
+        let v = vm.arg(i);
         let (small, large) = if max { (best, v) } else { (v, best) };
-        if vm.compare(small, large, false) == Some(true) {
-            best = v;
+        match vm.compare(small, large, false) {
+            Some(answer) => advance(vm, answer),
+            None => {
+                let mut mm = vm.metamethod(small, Event::Lt);
+                if mm.is_nil() {
+                    mm = vm.metamethod(large, Event::Lt);
+                }
+                if mm.is_nil() {
+                    return Err(vm.compare_error(small, large));
+                }
+                vm.push(mm);
+                vm.push(small);
+                vm.push(large);
+                return Ok(Step::Call { function: n + 2, results: 1, next: 1, catch: false });
+            }
         }
     }
-    Ok(best)
+}
+/// Goes on to the next argument, which takes the place of the best if it is better.
+fn advance(vm: &mut Vm, better: bool) {
+    let n = vm.count().saturating_sub(2);
+    let i = vm.arg(n + 1).as_integer().unwrap_or(0);
+    if better {
+        let v = vm.arg(i as usize);
+        vm.set_arg(n, v);
+    }
+    vm.set_arg(n + 1, Value::integer(i.saturating_add(1)));
 }
 fn modf(vm: &mut Vm, _: u32) -> Result<Step> {
     if let Some(n) = vm.arg(0).as_integer() {
