@@ -12,7 +12,8 @@ fn main() {
     let tail = match var("RLUA_DISPATCH").as_str() {
         "match" => false,
         "tail" => true,
-        _ => optimised && known && !instrumented,
+        // With debug assertions, what should be a jump may stay a call.
+        _ => optimised && known && !instrumented && std::env::var_os("CARGO_CFG_DEBUG_ASSERTIONS").is_none(),
     };
     if tail {
         println!("cargo::rustc-cfg=tail_dispatch");

@@ -21,7 +21,7 @@ pub struct Arguments {
     file: Vec<std::ffi::OsString>,
 }
 
-/// A test mode (house style: stress modes).
+/// A test mode.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum StressMode {
     /// A collection at every allocation.

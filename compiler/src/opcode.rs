@@ -1,6 +1,6 @@
 //! The canonical instruction set: one annotated table, and the packing of an instruction into 32 bits.
 //!
-//! Journey: source text -> tokens -> AST -> **prototype**. These are the instructions a prototype holds. They are
+//! Journey: source text -> tokens -> **prototype**. These are the instructions a prototype holds. They are
 //! what is hashed, verified, dumped and shipped, and what the pcs of frozen frames mean. The runtime makes a private
 //! execution form of them at load, with the same pc numbering (runtime/src/vm/load.rs).
 //!

@@ -1,6 +1,6 @@
 //! Prototypes: what the compiler makes of a chunk, and what is hashed, verified, dumped and shipped.
 //!
-//! Journey: source text -> tokens -> AST -> **prototype** -> closure. A [`Chunk`] holds all prototypes of one source
+//! Journey: source text -> tokens -> **prototype** -> closure. A [`Chunk`] holds all prototypes of one source
 //! text in one flat list; a prototype names its nested ones by index. (The reader might expect a tree: a list needs no
 //! recursion to walk, drop or decode, whatever a hostile file says.) A prototype's name in the whole system is the
 //! chunk's SHA-256 and its index there.

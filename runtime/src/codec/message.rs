@@ -1,4 +1,4 @@
-//! One value, copied for another process (concurrent-api, rule 3).
+//! One value, copied for another process (spec/processes.md).
 //!
 //! Journey: send -> **encode** -> mailbox -> receive -> **decode**. nil, booleans, numbers, pids, natives, atoms and short
 //! strings are the message themselves. All else is bytes: the graph in the order in which a reader builds it, containers

@@ -10,7 +10,7 @@
 //! first use. Standard streams stay, by their index.
 //!
 //! Always: a value in a record whose tag has the heap's bit holds the number of a record. Not here yet: sharing between
-//! snapshots, and thawing objects when they are first used (decision 3 of the design).
+//! snapshots, and thawing objects when they are first used.
 
 use super::{Numbers, is_file, is_standard_stream};
 use crate::heap::{Header, ObjectKind};

@@ -1,4 +1,4 @@
-//! How a process ends (concurrent-api: ends of processes).
+//! How a process ends (spec/processes.md: ends of processes).
 //!
 //! Journey: exit signal: ending -> links and monitors -> freed. An end has two parts: Lua's (`__close` of all frames,
 //! then `__gc` of all objects, within a budget of reductions) and the node's (names freed, links signalled, monitors

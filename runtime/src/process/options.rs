@@ -1,4 +1,4 @@
-//! Options of a node and of a process (concurrent-api: options).
+//! Options of a node and of a process (spec/processes.md: options).
 //!
 //! Journey: none of its own. A process's own setting, else the node's default.
 

@@ -2,7 +2,7 @@
 //!
 //! Journey: message: mailbox -> **receive**; and every process's life. Workers (threads) take ready processes from one
 //! queue in the order they became ready and run each for a slice of reductions. The root process is one of them; the
-//! *gate* says whether the others run at all (concurrent-api: the gate).
+//! *gate* says whether the others run at all (spec/processes.md: the gate).
 //!
 //! The reader might expect `async` tasks: a process is not a future, it is data that a worker runs a slice of. The queue
 //! is one for all workers here; per-worker queues with stealing can replace it behind [`Scheduler::make_ready`] and
@@ -39,7 +39,7 @@ pub struct Config {
     pub stress: Stress,
 }
 
-/// Test modes (house style: stress modes).
+/// Test modes.
 #[derive(Clone, Debug, Default)]
 pub struct Stress {
     /// A collection at every allocation.

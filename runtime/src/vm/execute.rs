@@ -1332,10 +1332,7 @@ unsafe extern "C-unwind" fn call_other(
                 (*vm).top = a.byte_add((i >> 32) as u16 as usize);
                 (*vm).base = a.add(1);
                 (*vm).leaf = a;
-                if let Ok(v) = f(&mut *vm) {
-                    let a = (*vm).leaf;
-                    (*vm).leaf = std::ptr::null_mut();
-                    *a = v;
+                if call_leaf(f, vm) {
                     if (*vm).heap.wants_collection() {
                         (*vm).interrupt();
                     }
@@ -1731,6 +1728,37 @@ slow! { op_tforprep(i, pc, base, vm, k, t) {
         Err(raise) => (*vm).raised(raise),
     }
 } }
+/// `next` for a loop: writes `wanted` values to `to`. A function of its own: a handler that has a value's address taken
+/// could not end in a jump.
+#[inline(never)]
+unsafe fn next_entry(table: *const Table, key: *const Value, to: *mut Value, wanted: i16) -> bool {
+    unsafe {
+        let Ok(entry) = (*table).next(*key) else { return false };
+        let (key, value) = entry.unwrap_or((Value::NIL, Value::NIL));
+        *to = key;
+        if wanted > 1 {
+            *to.add(1) = value;
+            for j in 2..wanted as usize {
+                (*to.add(j)).tag = tag::NIL;
+            }
+        }
+        true
+    }
+}
+/// Calls a leaf; its result goes to its function's slot. As `next_entry`, a function of its own.
+#[inline(never)]
+unsafe fn call_leaf(f: fn(&mut Vm) -> super::native::Result<Value>, vm: *mut Vm) -> bool {
+    unsafe {
+        match f(&mut *vm) {
+            Ok(v) => {
+                *(*vm).leaf = v;
+                (*vm).leaf = std::ptr::null_mut();
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
 #[inline(never)]
 unsafe extern "C-unwind" fn op_tforcall(
     i: u64,
@@ -1755,15 +1783,7 @@ unsafe extern "C-unwind" fn op_tforcall(
         {
             // pairs: `next` without a call.
             let table = (*a.add(1)).bits as *const Table;
-            if let Ok(entry) = (*table).next(*a.add(2)) {
-                let (key, value) = entry.unwrap_or((Value::NIL, Value::NIL));
-                *to = key;
-                if wanted > 1 {
-                    *to.add(1) = value;
-                    for j in 2..wanted as usize {
-                        (*to.add(j)).tag = tag::NIL;
-                    }
-                }
+            if next_entry(table, a.add(2), to, wanted) {
                 go!(pc, base, vm, k, t)
             }
         }

@@ -27,7 +27,7 @@ pub struct Native {
     pub name: &'static str,
     /// What it does.
     pub function: Function,
-    /// Whether `coroutine.yield` may suspend it while something that it called runs (decision 6 of the design).
+    /// Whether `coroutine.yield` may suspend it while something that it called runs (as in the reference).
     pub yieldable: bool,
 }
 
