@@ -286,7 +286,7 @@ fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
             let next = code[pc];
             let again = match next.opcode() {
                 O::Call | O::TailCall if next.b() == 0 => *top > f.base + next.a() as usize,
-                O::Call | O::TailCall | O::ForLoop | O::TForCall => true,
+                O::Call | O::TailCall | O::ForLoop | O::TForCall | O::TForLoop => true,
                 O::Jmp => next.sj_arg() < 0,
                 _ => false,
             };
@@ -299,7 +299,7 @@ fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
             };
             // What the instruction before leaves for this one alone is not there any more.
             let bound = match next.opcode() {
-                O::ExtraArg | O::TForLoop => true,
+                O::ExtraArg => true,
                 O::Return | O::SetList => next.b() == 0,
                 _ => false,
             };

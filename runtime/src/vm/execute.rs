@@ -1799,6 +1799,12 @@ unsafe extern "C-unwind" fn op_tforcall(
 op! { op_tforloop(i, pc, base, vm, k, t) {
     let a = ra!(i, base);
     if tag_of(a.add(4)) != tag::NIL {
+        // Altered bytecode may come here without the TFORCALL, and must not loop for nothing.
+        let left = (*vm).fuel - 1;
+        (*vm).fuel = left;
+        if left < 0 {
+            return safepoint_again(i, pc, base, vm, k, t);
+        }
         copy(a.add(2), a.add(4));
         let to = barrier(pc.sub((i >> 32) as usize));
         go!(to, base, vm, k, t)
