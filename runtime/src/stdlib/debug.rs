@@ -1,4 +1,4 @@
-//! The debug library (manual 6.10). Hooks are not supported yet: `sethook` does nothing.
+//! The debug library (manual 6.10). Hooks are not supported yet: `sethook` is absent.
 //!
 //! Journey: frame -> value.
 
@@ -10,14 +10,12 @@ use crate::vm::thread::Thread;
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
-    Native::leaf("debug.gethook", |_| Ok(Value::NIL)),
     Native::steps("debug.getinfo", getinfo),
     Native::steps("debug.getlocal", getlocal),
     Native::leaf("debug.getmetatable", getmetatable),
     Native::leaf("debug.getregistry", |vm| Ok(Value::table(vm.registry()))),
     Native::steps("debug.getupvalue", getupvalue),
     Native::steps("debug.getuservalue", getuservalue),
-    Native::steps("debug.sethook", |_, _| Ok(Step::Return(0))),
     Native::steps("debug.setlocal", setlocal),
     Native::leaf("debug.setmetatable", setmetatable),
     Native::steps("debug.setupvalue", setupvalue),
