@@ -2,8 +2,9 @@
 //!
 //! Journey: value. The state of the random generator is four integers in the registry, so it travels with its process.
 
-use crate::value::{Kind, Value, number};
+use crate::value::{Kind, Ref, Table, Value, number};
 use crate::vm::Vm;
+use crate::vm::metamethod::Event;
 use crate::vm::native::{Native, Result, Step};
 
 /// The library's functions.
@@ -19,8 +20,8 @@ pub static NATIVES: &[Native] = &[
     Native::leaf("math.floor", floor),
     Native::leaf("math.fmod", fmod),
     Native::leaf("math.log", log),
-    Native::leaf("math.max", |vm| extreme(vm, true)),
-    Native::leaf("math.min", |vm| extreme(vm, false)),
+    Native::steps("math.max", |vm, state| extreme(vm, state, true)),
+    Native::steps("math.min", |vm, state| extreme(vm, state, false)),
     Native::steps("math.modf", modf),
     Native::leaf("math.rad", |vm| unary(vm, |x| x * (std::f64::consts::PI / 180.0))),
     Native::leaf("math.random", random),
@@ -51,11 +52,11 @@ fn unary(vm: &mut Vm, f: fn(f64) -> f64) -> Result<Value> {
     Ok(Value::float(f(vm.check_float(0)?)))
 }
 fn abs(vm: &mut Vm) -> Result<Value> {
-    Ok(match vm.check_number(0)?.kind() {
-        Kind::Integer(n) => Value::integer(n.wrapping_abs()),
-        Kind::Float(n) => Value::float(n.abs()),
-        _ => unreachable!("check_number gives a number"),
-    })
+    // A string counts as a float here, whatever it says, as in the reference.
+    match vm.arg(0).as_integer() {
+        Some(n) => Ok(Value::integer(n.wrapping_abs())),
+        None => Ok(Value::float(vm.check_float(0)?.abs())),
+    }
 }
 fn atan(vm: &mut Vm) -> Result<Value> {
     let y = vm.check_float(0)?;
@@ -78,8 +79,7 @@ fn ceil(vm: &mut Vm) -> Result<Value> {
     Ok(rounded(vm.check_float(0)?.ceil()))
 }
 fn fmod(vm: &mut Vm) -> Result<Value> {
-    let (a, b) = (vm.check_number(0)?, vm.check_number(1)?);
-    if let (Some(x), Some(y)) = (a.as_integer(), b.as_integer()) {
+    if let (Some(x), Some(y)) = (vm.arg(0).as_integer(), vm.arg(1).as_integer()) {
         if y == 0 {
             return Err(vm.arg_error(1, "zero"));
         }
@@ -101,17 +101,50 @@ fn log(vm: &mut Vm) -> Result<Value> {
         x.ln() / base.ln()
     }))
 }
-fn extreme(vm: &mut Vm, max: bool) -> Result<Value> {
-    vm.check_any(0)?;
-    let mut best = vm.check_number(0)?;
-    for i in 1..vm.count() {
-        let v = vm.check_number(i)?;
-        let (small, large) = if max { (best, v) } else { (v, best) };
-        if vm.compare(small, large, false) == Some(true) {
-            best = v;
+/// The largest or smallest argument "according to the Lua operator `<`" (manual 6.7), which need not be numbers.
+/// Registers: the arguments, with the best so far in register 0. State: the argument whose `__lt` answered.
+fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
+    let n = vm.count();
+    let mut i = 1;
+    if state == 0 {
+        if n == 0 {
+            return Err(vm.arg_error(0, "value expected"));
         }
+    } else {
+        i = state as usize;
+        let better = !vm.arg(n - 1).is_false();
+        vm.truncate(n - 1);
+        if better {
+            vm.set_arg(0, vm.arg(i));
+        }
+        i += 1;
     }
-    Ok(best)
+    let n = vm.count();
+    let mut best = vm.arg(0);
+    while i < n {
+        let v = vm.arg(i);
+        let (small, large) = if max { (best, v) } else { (v, best) };
+        match vm.compare(small, large, false) {
+            Some(true) => best = v,
+            Some(false) => {}
+            None => {
+                let mut mm = vm.metamethod(small, Event::Lt);
+                if mm.is_nil() {
+                    mm = vm.metamethod(large, Event::Lt);
+                }
+                if mm.is_nil() {
+                    return Err(vm.compare_error(small, large));
+                }
+                vm.set_arg(0, best);
+                vm.push(mm);
+                vm.push(small);
+                vm.push(large);
+                return Ok(Step::Call { function: n, results: 1, next: i as u32, catch: false });
+            }
+        }
+        i += 1;
+    }
+    vm.return_one(best)
 }
 fn modf(vm: &mut Vm, _: u32) -> Result<Step> {
     if let Some(n) = vm.arg(0).as_integer() {
@@ -145,7 +178,8 @@ fn ult(vm: &mut Vm) -> Result<Value> {
 
 // xoshiro256**, as the reference.
 
-const STATE: &[u8] = b"math.random";
+/// Where the registry keeps the generator's state: an integer, to be found fast.
+const STATE: i64 = 3;
 
 fn seed_state(n1: u64, n2: u64) -> [u64; 4] {
     let mut s = [n1, 0xff, n2, 0];
@@ -165,9 +199,11 @@ fn next(s: &mut [u64; 4]) -> u64 {
     s[3] = s[3].rotate_left(45);
     result
 }
+fn state_table(vm: &mut Vm) -> Option<Ref<Table>> {
+    vm.registry().get_integer(STATE).as_table()
+}
 fn load(vm: &mut Vm) -> [u64; 4] {
-    let registry = vm.registry();
-    match registry.get_field(&mut vm.heap, STATE).as_table() {
+    match state_table(vm) {
         Some(t) => std::array::from_fn(|i| t.get_integer(i as i64 + 1).as_integer().unwrap_or(1) as u64),
         None => {
             let (a, b) = super::random_seed();
@@ -178,12 +214,12 @@ fn load(vm: &mut Vm) -> [u64; 4] {
     }
 }
 fn store(vm: &mut Vm, s: [u64; 4]) {
-    let registry = vm.registry();
-    let t = match registry.get_field(&mut vm.heap, STATE).as_table() {
+    let t = match state_table(vm) {
         Some(t) => t,
         None => {
             let t = vm.heap.table_sized(4, 0);
-            super::field(vm, registry, "math.random", Value::table(t));
+            let registry = vm.registry();
+            registry.set_integer(&mut vm.heap, STATE, Value::table(t)).expect("a small integer is a key");
             t
         }
     };
