@@ -111,7 +111,7 @@ fn unreadable_file() {
     use std::os::unix::fs::PermissionsExt;
     let path = folder("bad-input").join("unreadable.lua");
     std::fs::write(&path, "print(1)").expect("the file can be written");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("its mode can be set");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).expect("its mode can be set");
     // The superuser reads everything; there is nothing to see then.
     if std::fs::read(&path).is_err() {
         assert!(refused_path(&path).contains("Permission denied"));

@@ -27,9 +27,9 @@ fails('table expected, got nil', table.insert, nil, 1)
 fails('table expected, got no value', table.insert)
 fails('number expected, got string', table.insert, {}, 'x', 1)
 fails('number has no integer representation', table.insert, {}, 1.5, 1)
-fails("bad argument #1 to 'table.remove' (position out of bounds)", table.remove, { 1, 2 }, 4)
-fails("bad argument #1 to 'table.remove' (position out of bounds)", table.remove, { 1, 2 }, 0)
-fails("bad argument #1 to 'table.remove' (position out of bounds)", table.remove, {}, 2)
+fails("bad argument #2 to 'table.remove' (position out of bounds)", table.remove, { 1, 2 }, 4)
+fails("bad argument #2 to 'table.remove' (position out of bounds)", table.remove, { 1, 2 }, 0)
+fails("bad argument #2 to 'table.remove' (position out of bounds)", table.remove, {}, 2)
 fails('table expected, got string', table.remove, 'x')
 
 -- a nil value

@@ -84,22 +84,84 @@ impl Generator {
     }
     fn integer(&mut self) -> String {
         self.pick(&[
-            "0", "1", "2", "3", "-1", "7", "10", "255", "256", "-128", "127", "128", "65535", "65536", "1000000", "0x7fffffff",
-            "0x80000000", "4294967296", "math.maxinteger", "math.mininteger", "9007199254740993", "-5", "63", "64", "0xff",
+            "0",
+            "1",
+            "2",
+            "3",
+            "-1",
+            "7",
+            "10",
+            "255",
+            "256",
+            "-128",
+            "127",
+            "128",
+            "65535",
+            "65536",
+            "1000000",
+            "0x7fffffff",
+            "0x80000000",
+            "4294967296",
+            "math.maxinteger",
+            "math.mininteger",
+            "9007199254740993",
+            "-5",
+            "63",
+            "64",
+            "0xff",
         ])
         .to_string()
     }
     fn float(&mut self) -> String {
         self.pick(&[
-            "0.0", "-0.0", "0.5", "1.0", "1.5", "-2.5", "3.14159", "1e10", "1e15", "1e16", "1e100", "1e300", "2^53", "2^63",
-            "-2^63", "1e-10", "math.huge", "-math.huge", "100.0", "0x1p-3", "123456.789", "5e-324", "math.pi",
+            "0.0",
+            "-0.0",
+            "0.5",
+            "1.0",
+            "1.5",
+            "-2.5",
+            "3.14159",
+            "1e10",
+            "1e15",
+            "1e16",
+            "1e100",
+            "1e300",
+            "2^53",
+            "2^63",
+            "-2^63",
+            "1e-10",
+            "math.huge",
+            "-math.huge",
+            "100.0",
+            "0x1p-3",
+            "123456.789",
+            "5e-324",
+            "math.pi",
         ])
         .to_string()
     }
     fn string(&mut self) -> String {
         self.pick(&[
-            "''", "'a'", "'abc'", "'10'", "'0x10'", "' 5 '", "'1e1'", "'hello world'", "'x=1, y=2'", "'%d'", "'\\xff\\xfe'",
-            "'inf'", "'nan'", "'-7'", "'3.5'", "'k1'", "[[long\nstring]]", "'tab\\tquote\"'", "'0x'", "'1_0'",
+            "''",
+            "'a'",
+            "'abc'",
+            "'10'",
+            "'0x10'",
+            "' 5 '",
+            "'1e1'",
+            "'hello world'",
+            "'x=1, y=2'",
+            "'%d'",
+            "'\\xff\\xfe'",
+            "'inf'",
+            "'nan'",
+            "'-7'",
+            "'3.5'",
+            "'k1'",
+            "[[long\nstring]]",
+            "'tab\\tquote\"'",
+            "'0x'",
+            "'1_0'",
         ])
         .to_string()
     }
@@ -210,8 +272,23 @@ impl Generator {
         let s = if self.chance(70) { self.string() } else { self.expression(d) };
         let (a, b) = (self.expression(0), self.expression(0));
         let p = self.pick(&[
-            "'a'", "'%a+'", "'%d+'", "'(%w)(%w*)'", "'.'", "'^%s*(.-)%s*$'", "'[a-f]+'", "'%f[%w]%w+'", "'l+'", "'()'", "'%b()'",
-            "'[^%d]'", "''", "'x*'", "'%'", "'(a'", "'[a'",
+            "'a'",
+            "'%a+'",
+            "'%d+'",
+            "'(%w)(%w*)'",
+            "'.'",
+            "'^%s*(.-)%s*$'",
+            "'[a-f]+'",
+            "'%f[%w]%w+'",
+            "'l+'",
+            "'()'",
+            "'%b()'",
+            "'[^%d]'",
+            "''",
+            "'x*'",
+            "'%'",
+            "'(a'",
+            "'[a'",
         ]);
         match self.below(14) {
             0 => format!("({s}):upper()"),
@@ -225,7 +302,10 @@ impl Generator {
             8 => format!("cut((({s}):gsub({p}, '<%0>')))"),
             9 => format!("cut((({s}):gsub({p}, function(x) return x end, {a})))"),
             10 => {
-                let f = self.pick(&["%d", "%5d", "%x", "%5.2f", "%g", "%s", "%q", "%-6s|", "%.3s", "%c", "%i", "%e", "%a", "%u", "%05d", "%+d", "%10.4s|"]);
+                let f = self.pick(&[
+                    "%d", "%5d", "%x", "%5.2f", "%g", "%s", "%q", "%-6s|", "%.3s", "%c", "%i", "%e", "%a", "%u",
+                    "%05d", "%+d", "%10.4s|",
+                ]);
                 format!("string.format('{f}', {a})")
             }
             11 => format!("string.char({a})"),
@@ -291,7 +371,8 @@ impl Generator {
             }
             9 => {
                 let t = self.name("t");
-                let items: Vec<String> = (0..self.below(6)).map(|_| if self.chance(50) { self.integer() } else { self.string() }).collect();
+                let items: Vec<String> =
+                    (0..self.below(6)).map(|_| if self.chance(50) { self.integer() } else { self.string() }).collect();
                 self.line(&format!("local {t} = {{ {} }}", items.join(", ")));
                 self.arrays.push(t);
             }
@@ -335,7 +416,16 @@ impl Generator {
             }
             14..=16 => {
                 let v = self.name("i");
-                let range = self.pick(&["1, 3", "3, 1, -1", "1, 2, 0.5", "0, 10, 4", "1.0, 3", "5, 1", "-1, 1", "math.maxinteger - 1, math.maxinteger"]);
+                let range = self.pick(&[
+                    "1, 3",
+                    "3, 1, -1",
+                    "1, 2, 0.5",
+                    "0, 10, 4",
+                    "1.0, 3",
+                    "5, 1",
+                    "-1, 1",
+                    "math.maxinteger - 1, math.maxinteger",
+                ]);
                 self.line(&format!("for {v} = {range} do"));
                 self.variables.push(v);
                 let was = std::mem::replace(&mut self.in_loop, true);
@@ -399,7 +489,9 @@ impl Generator {
             _ => {
                 let (a, b) = (self.expression(1), self.expression(2));
                 let co = self.name("co");
-                self.line(&format!("local {co} = coroutine.wrap(function(a) local b = coroutine.yield(a, {a}) return b, {b} end)"));
+                self.line(&format!(
+                    "local {co} = coroutine.wrap(function(a) local b = coroutine.yield(a, {a}) return b, {b} end)"
+                ));
                 self.line(&format!("print(pcall({co}, 1)) print(pcall({co}, 2)) print(pcall({co}, 3))"));
             }
         }

@@ -434,6 +434,7 @@ thread_local! {
 }
 
 /// Thaws bytes that may be anything, and runs what comes of them for a while.
+#[allow(clippy::ptr_arg, reason = "a source of modules is a sized type")]
 fn run_hostile(bytes: &[u8], modules: &Vec<Arc<Module>>) -> bool {
     let Ok(mut vm) = thaw(bytes, Box::new(String::new()), modules) else { return false };
     vm.collect_garbage();

@@ -322,17 +322,6 @@ impl Heap {
             }
         }
     }
-    /// All live objects, for tests and statistics.
-    #[cfg(test)]
-    pub(crate) fn count_objects(&self) -> usize {
-        let (mut n, mut o) = (0, self.all);
-        while !o.is_null() {
-            n += 1;
-            // SAFETY: list walk.
-            o = unsafe { (*o).next.get() };
-        }
-        n
-    }
     /// The object lists' members as values, for the codec.
     pub(crate) fn finalizable_values(&self) -> (Vec<Value>, Vec<Value>) {
         let walk = |mut o: *mut Header| {

@@ -85,7 +85,9 @@ fn fmod(vm: &mut Vm) -> Result<Value> {
         }
         return Ok(Value::integer(x.wrapping_rem(y)));
     }
-    Ok(Value::float(vm.check_float(0)? % vm.check_float(1)?))
+    // The second first, as the reference.
+    let y = vm.check_float(1)?;
+    Ok(Value::float(vm.check_float(0)? % y))
 }
 fn log(vm: &mut Vm) -> Result<Value> {
     let x = vm.check_float(0)?;
@@ -112,8 +114,9 @@ fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
         }
     } else {
         i = state as usize;
-        let better = !vm.arg(n - 1).is_false();
-        vm.truncate(n - 1);
+        let answer = n.saturating_sub(1);
+        let better = !vm.arg(answer).is_false();
+        vm.truncate(answer);
         if better {
             vm.set_arg(0, vm.arg(i));
         }

@@ -325,6 +325,19 @@ pub fn float_le_int(float: f64, integer: i64) -> bool {
     }
 }
 
+/// Text of a number value, as `tostring` gives it.
+pub fn number_text(v: super::Value) -> NumberText {
+    match v.as_integer() {
+        Some(n) => integer_to_text(n),
+        None => float_to_text(v.number_as_float().unwrap_or(f64::NAN)),
+    }
+}
+
+/// Appends the text of a number value.
+pub fn write_number(out: &mut Vec<u8>, v: super::Value) {
+    out.extend_from_slice(number_text(v).as_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -460,17 +473,4 @@ mod tests {
         assert_eq!(pow(2.0, -1.0), 0.5);
         assert_eq!(pow(0.0, 0.0), 1.0);
     }
-}
-
-/// Text of a number value, as `tostring` gives it.
-pub fn number_text(v: super::Value) -> NumberText {
-    match v.as_integer() {
-        Some(n) => integer_to_text(n),
-        None => float_to_text(v.number_as_float().unwrap_or(f64::NAN)),
-    }
-}
-
-/// Appends the text of a number value.
-pub fn write_number(out: &mut Vec<u8>, v: super::Value) {
-    out.extend_from_slice(number_text(v).as_bytes());
 }

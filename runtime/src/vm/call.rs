@@ -504,11 +504,15 @@ impl Vm {
             self.unwind_to_catcher()
         }
     }
-    /// Calls a message handler above everything, even what a native has pushed.
+    /// Calls a message handler above everything, even what a native has pushed. Where there is no room for it, it is not
+    /// called: the overflow of a handler that overflows would find no room for the next one, and so on for ever.
     unsafe fn call_metamethod_at_top(&mut self, handler: Value, error: Value) -> Act {
         unsafe {
-            if self.ensure_slots(2).is_err() && self.ensure_slots(2).is_err() {
-                self.error = self.heap.string(b"stack overflow");
+            const ROOM: usize = 300;
+            if self.ensure_slots(ROOM).is_err() && self.ensure_slots(ROOM).is_err()
+                || self.ensure_frame().is_err() && self.ensure_frame().is_err()
+            {
+                self.error = self.heap.string(b"error in error handling");
                 return self.unwind_to_catcher();
             }
             let function = self.top;
@@ -1060,6 +1064,13 @@ impl Vm {
         unsafe {
             let raise = match self.arith_coerced(event, a.0, b.0) {
                 Ok(v) => return self.store(v),
+                // The string library's metamethods raise these, as the reference's do: without a position.
+                Err(ArithError::DivideByZero) if a.0.is_string() || b.0.is_string() => {
+                    self.error_plain("attempt to divide by zero")
+                }
+                Err(ArithError::ModuloByZero) if a.0.is_string() || b.0.is_string() => {
+                    self.error_plain("attempt to perform 'n%0'")
+                }
                 Err(ArithError::DivideByZero) => self.runtime_error("attempt to divide by zero"),
                 Err(ArithError::ModuloByZero) => self.runtime_error("attempt to perform 'n%0'"),
                 Err(ArithError::Operands) => {
