@@ -8,6 +8,8 @@ use crate::vm::load::Literals;
 use crate::vm::metamethod::{Event, name_value};
 use crate::vm::native::{ERROR, Native, Result, Step};
 use crate::vm::{LoadMode, Vm};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 /// `next`, which the interpreter knows (TFORCALL).
 pub static NEXT: Native = Native::steps("next", next);
@@ -259,7 +261,7 @@ fn tonumber(vm: &mut Vm) -> Result<Value> {
     if !(2..=36).contains(&base) {
         return Err(vm.arg_error(1, "base out of range"));
     }
-    let text = s.bytes().trim_ascii();
+    let text = trim(s.bytes());
     let (negative, digits) = match text.first() {
         Some(b'-') => (true, &text[1..]),
         _ => (false, text),
@@ -275,6 +277,21 @@ fn tonumber(vm: &mut Vm) -> Result<Value> {
         return Ok(Value::NIL);
     }
     Ok(Value::integer(if negative { n.wrapping_neg() } else { n }))
+}
+/// Without the white space of C's `isspace` at both ends, which has the vertical tab too.
+fn trim(mut text: &[u8]) -> &[u8] {
+    let space = |c: &u8| c.is_ascii_whitespace() || *c == 0x0b;
+    while let [c, rest @ ..] = text
+        && space(c)
+    {
+        text = rest;
+    }
+    while let [rest @ .., c] = text
+        && space(c)
+    {
+        text = rest;
+    }
+    text
 }
 /// Begins to make a string of a value: done, or a call of its `__tostring`.
 pub fn to_text(vm: &mut Vm, v: Value) -> Access {
@@ -458,16 +475,22 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
 
 // Loading.
 
-fn mode_of(vm: &mut Vm, i: usize) -> Result<LoadMode> {
-    Ok(match vm.opt_string(i)? {
-        None => LoadMode::Both,
-        Some(s) => match (s.bytes().contains(&b't'), s.bytes().contains(&b'b')) {
-            (true, true) => LoadMode::Both,
-            (true, false) => LoadMode::Text,
-            (false, true) => LoadMode::Binary,
-            (false, false) => LoadMode::Text,
-        },
-    })
+/// Loads what the mode in register `mode` allows, any string that may hold a `t` and a `b`.
+fn load_in_mode(
+    vm: &mut Vm,
+    text: &[u8],
+    name: &[u8],
+    mode: usize,
+    env: Value,
+) -> Result<std::result::Result<Value, Vec<u8>>> {
+    if let Some(mode) = vm.opt_string(mode)? {
+        let (letter, kind) = if text.first() == Some(&0x1b) { (b'b', "binary") } else { (b't', "text") };
+        if !mode.bytes().contains(&letter) {
+            let message = format!("attempt to load a {kind} chunk (mode is '");
+            return Ok(Err([message.as_bytes(), mode.bytes(), b"')"].concat()));
+        }
+    }
+    Ok(vm.load(text, name, LoadMode::Both, Literals::Owned, env))
 }
 /// Registers of `load` with a reader: function, name, mode, env, a buffer with the text so far, and the reader's call.
 fn load(vm: &mut Vm, state: u32) -> Result<Step> {
@@ -479,13 +502,13 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
                 Some(n) => n.bytes().to_vec(),
                 None => s.bytes().to_vec(),
             };
-            let mode = mode_of(vm, 2)?;
             let text = s.bytes().to_vec();
-            return finish_load(vm, &text, &name, mode);
+            return finish_load(vm, &text, &name);
         }
-        vm.check_function(0)?;
+        // The reference looks at the mode before the function.
+        vm.opt_string(2)?;
         vm.opt_string(1)?;
-        mode_of(vm, 2)?;
+        vm.check_function(0)?;
         if vm.count() < 4 {
             // Whether an environment was given is told by the buffer's place.
             vm.set_arg(2, vm.arg(2));
@@ -514,8 +537,15 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
                 }
                 s.bytes().is_empty()
             }
+            Kind::Integer(_) | Kind::Float(_) => {
+                if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
+                    crate::value::number::write_number(text, piece);
+                }
+                false
+            }
             _ => {
-                let message = vm.heap.string(b"reader function must return a string");
+                let text = [vm.position(1), b"reader function must return a string".to_vec()].concat();
+                let message = vm.heap.string(&text);
                 vm.push(Value::NIL);
                 vm.push(message);
                 return Ok(Step::Return(2));
@@ -530,10 +560,9 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
                 Some(n) => n.bytes().to_vec(),
                 None => b"=(load)".to_vec(),
             };
-            let mode = mode_of(vm, 2)?;
             let given = vm.arg(4).as_integer().unwrap_or(0) as usize;
             vm.truncate(given);
-            return finish_load(vm, &text, &name, mode);
+            return finish_load(vm, &text, &name);
         }
     }
     vm.truncate(6);
@@ -541,9 +570,9 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
     vm.push(f);
     Ok(Step::Call { function: 6, results: 1, next: 1, catch: true })
 }
-fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8], mode: LoadMode) -> Result<Step> {
+fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8]) -> Result<Step> {
     let env = if vm.count() > 3 { vm.arg(3) } else { Value::table(vm.globals()) };
-    match vm.load(text, name, mode, Literals::Owned, env) {
+    match load_in_mode(vm, text, name, 2, env)? {
         Ok(f) => vm.return_one(f),
         Err(message) => {
             let message = vm.heap.string(&message);
@@ -556,19 +585,18 @@ fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8], mode: LoadMode) -> Result<
 /// Reads a file for `loadfile`, `dofile` and `require`: its text without a first line that starts with `#`.
 pub fn read_source(path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
     let shown = String::from_utf8_lossy(path).into_owned();
-    let text = std::fs::read(shown.as_str())
+    let text = std::fs::read(OsStr::from_bytes(path))
         .map_err(|e| format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes())?;
     Ok(rlua_compiler::skip_shebang(&text).to_vec())
 }
-fn load_path(vm: &mut Vm, mode: LoadMode, env: Value) -> Result<std::result::Result<Value, Vec<u8>>> {
+/// Loads the file that register 0 names, or standard input, in the mode of register 1.
+fn load_path(vm: &mut Vm, env: Value) -> Result<std::result::Result<Value, Vec<u8>>> {
     let Some(path) = vm.opt_string(0)? else {
-        let mut text = Vec::new();
-        let mut input = std::io::stdin().lock();
-        if let Err(e) = std::io::Read::read_to_end(&mut input, &mut text) {
-            return Ok(Err(format!("cannot read stdin: {e}").into_bytes()));
-        }
-        let text = rlua_compiler::skip_shebang(&text).to_vec();
-        return Ok(vm.load(&text, b"=stdin", mode, Literals::Owned, env));
+        let text = match super::host::host(vm).files.read_stdin() {
+            Ok(text) => rlua_compiler::skip_shebang(&text).to_vec(),
+            Err(e) => return Ok(Err(format!("cannot read stdin: {}", super::io::reason(&e)).into_bytes())),
+        };
+        return load_in_mode(vm, &text, b"=stdin", 1, env);
     };
     let path = path.bytes().to_vec();
     let text = match read_source(&path) {
@@ -576,12 +604,11 @@ fn load_path(vm: &mut Vm, mode: LoadMode, env: Value) -> Result<std::result::Res
         Err(message) => return Ok(Err(message)),
     };
     let name = [b"@".as_slice(), &path].concat();
-    Ok(vm.load(&text, &name, mode, Literals::Owned, env))
+    load_in_mode(vm, &text, &name, 1, env)
 }
 fn loadfile(vm: &mut Vm, _: u32) -> Result<Step> {
-    let mode = mode_of(vm, 1)?;
     let env = if vm.count() > 2 { vm.arg(2) } else { Value::table(vm.globals()) };
-    match load_path(vm, mode, env)? {
+    match load_path(vm, env)? {
         Ok(f) => vm.return_one(f),
         Err(message) => {
             let message = vm.heap.string(&message);
@@ -596,7 +623,8 @@ fn dofile(vm: &mut Vm, state: u32) -> Result<Step> {
         return Ok(Step::Return(vm.count()));
     }
     let env = Value::table(vm.globals());
-    match load_path(vm, LoadMode::Both, env)? {
+    vm.truncate(1);
+    match load_path(vm, env)? {
         Ok(f) => {
             vm.truncate(0);
             vm.push(f);

@@ -269,14 +269,20 @@ fn upvalueid(vm: &mut Vm) -> Result<Value> {
     })
 }
 fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
+    // The index is looked at before the kind of function, as in the reference.
+    for f in [0, 2] {
+        let n = vm.check_integer(f + 1)?;
+        let count = match vm.check_function(f)?.kind() {
+            Kind::Closure(c) => c.upvalue_count(),
+            Kind::NativeClosure(c) => c.upvalues().len(),
+            _ => 0,
+        };
+        if n < 1 || n as u64 > count as u64 {
+            return Err(vm.arg_error(f + 1, "invalid upvalue index"));
+        }
+    }
     let (f1, f2) = (vm.check_closure(0)?, vm.check_closure(2)?);
     let (n1, n2) = (vm.check_integer(1)?, vm.check_integer(3)?);
-    if n1 < 1 || n1 as u64 > f1.upvalue_count() as u64 {
-        return Err(vm.arg_error(1, "invalid upvalue index"));
-    }
-    if n2 < 1 || n2 as u64 > f2.upvalue_count() as u64 {
-        return Err(vm.arg_error(3, "invalid upvalue index"));
-    }
     f1.set_upvalue(n1 as usize - 1, f2.upvalue(n2 as usize - 1));
     Ok(Step::Return(0))
 }

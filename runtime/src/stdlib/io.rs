@@ -128,6 +128,13 @@ impl Files {
         // An error here has nobody to go to; the next write will meet it again.
         let _ = lock(&self.standard.output).flush();
     }
+    /// Reads the rest of standard input.
+    pub fn read_stdin(&self) -> std::io::Result<Vec<u8>> {
+        self.flush();
+        let mut text = Vec::new();
+        lock(&self.standard.input).read_to_end(&mut text)?;
+        Ok(text)
+    }
     /// Writes to standard output.
     pub fn write_stdout(&self, bytes: &[u8]) {
         // As C's print: a closed pipe is no error of the program's.

@@ -2,7 +2,7 @@
 //!
 //! Journey: value. The state of the random generator is four integers in the registry, so it travels with its process.
 
-use crate::value::{Kind, Value, number};
+use crate::value::{Kind, Ref, Table, Value, number};
 use crate::vm::Vm;
 use crate::vm::metamethod::Event;
 use crate::vm::native::{Native, Result, Step};
@@ -20,8 +20,8 @@ pub static NATIVES: &[Native] = &[
     Native::leaf("math.floor", floor),
     Native::leaf("math.fmod", fmod),
     Native::leaf("math.log", log),
-    Native::steps("math.max", |vm, s| extreme(vm, s, true)),
-    Native::steps("math.min", |vm, s| extreme(vm, s, false)),
+    Native::steps("math.max", |vm, state| extreme(vm, state, true)),
+    Native::steps("math.min", |vm, state| extreme(vm, state, false)),
     Native::steps("math.modf", modf),
     Native::leaf("math.rad", |vm| unary(vm, |x| x * (std::f64::consts::PI / 180.0))),
     Native::leaf("math.random", random),
@@ -52,11 +52,11 @@ fn unary(vm: &mut Vm, f: fn(f64) -> f64) -> Result<Value> {
     Ok(Value::float(f(vm.check_float(0)?)))
 }
 fn abs(vm: &mut Vm) -> Result<Value> {
-    Ok(match vm.check_number(0)?.kind() {
-        Kind::Integer(n) => Value::integer(n.wrapping_abs()),
-        Kind::Float(n) => Value::float(n.abs()),
-        _ => unreachable!("check_number gives a number"),
-    })
+    // A string counts as a float here, whatever it says, as in the reference.
+    match vm.arg(0).as_integer() {
+        Some(n) => Ok(Value::integer(n.wrapping_abs())),
+        None => Ok(Value::float(vm.check_float(0)?.abs())),
+    }
 }
 fn atan(vm: &mut Vm) -> Result<Value> {
     let y = vm.check_float(0)?;
@@ -79,16 +79,15 @@ fn ceil(vm: &mut Vm) -> Result<Value> {
     Ok(rounded(vm.check_float(0)?.ceil()))
 }
 fn fmod(vm: &mut Vm) -> Result<Value> {
-    // The second first, as the reference.
-    let b = vm.check_number(1)?;
-    let a = vm.check_number(0)?;
-    if let (Some(x), Some(y)) = (a.as_integer(), b.as_integer()) {
+    if let (Some(x), Some(y)) = (vm.arg(0).as_integer(), vm.arg(1).as_integer()) {
         if y == 0 {
             return Err(vm.arg_error(1, "zero"));
         }
         return Ok(Value::integer(x.wrapping_rem(y)));
     }
-    Ok(Value::float(vm.check_float(0)? % vm.check_float(1)?))
+    // The second first, as the reference.
+    let y = vm.check_float(1)?;
+    Ok(Value::float(vm.check_float(0)? % y))
 }
 fn log(vm: &mut Vm) -> Result<Value> {
     let x = vm.check_float(0)?;
@@ -104,30 +103,33 @@ fn log(vm: &mut Vm) -> Result<Value> {
         x.ln() / base.ln()
     }))
 }
-/// `max` and `min`: registers are the arguments, the best so far, and the number of the one being compared. Values that
-/// are no numbers compare as the operator `<` would.
+/// The largest or smallest argument "according to the Lua operator `<`" (manual 6.7), which need not be numbers.
+/// Registers: the arguments, with the best so far in register 0. State: the argument whose `__lt` answered.
 fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
+    let n = vm.count();
+    let mut i = 1;
     if state == 0 {
-        let first = vm.check_any(0)?;
-        vm.push(first);
-        vm.push(Value::integer(1));
-    } else {
-        let n = vm.count().saturating_sub(1);
-        let answer = !vm.arg(n).is_false();
-        vm.truncate(n);
-        advance(vm, answer);
-    }
-    loop {
-        let n = vm.count().saturating_sub(2);
-        let i = vm.arg(n + 1).as_integer().unwrap_or(i64::MAX) as usize;
-        let best = vm.arg(n);
-        if i >= n {
-            return vm.return_one(best);
+        if n == 0 {
+            return Err(vm.arg_error(0, "value expected"));
         }
+    } else {
+        i = state as usize;
+        let answer = n.saturating_sub(1);
+        let better = !vm.arg(answer).is_false();
+        vm.truncate(answer);
+        if better {
+            vm.set_arg(0, vm.arg(i));
+        }
+        i += 1;
+    }
+    let n = vm.count();
+    let mut best = vm.arg(0);
+    while i < n {
         let v = vm.arg(i);
         let (small, large) = if max { (best, v) } else { (v, best) };
         match vm.compare(small, large, false) {
-            Some(answer) => advance(vm, answer),
+            Some(true) => best = v,
+            Some(false) => {}
             None => {
                 let mut mm = vm.metamethod(small, Event::Lt);
                 if mm.is_nil() {
@@ -136,23 +138,16 @@ fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
                 if mm.is_nil() {
                     return Err(vm.compare_error(small, large));
                 }
+                vm.set_arg(0, best);
                 vm.push(mm);
                 vm.push(small);
                 vm.push(large);
-                return Ok(Step::Call { function: n + 2, results: 1, next: 1, catch: false });
+                return Ok(Step::Call { function: n, results: 1, next: i as u32, catch: false });
             }
         }
+        i += 1;
     }
-}
-/// Goes on to the next argument, which takes the place of the best if it is better.
-fn advance(vm: &mut Vm, better: bool) {
-    let n = vm.count().saturating_sub(2);
-    let i = vm.arg(n + 1).as_integer().unwrap_or(0);
-    if better {
-        let v = vm.arg(i as usize);
-        vm.set_arg(n, v);
-    }
-    vm.set_arg(n + 1, Value::integer(i.saturating_add(1)));
+    vm.return_one(best)
 }
 fn modf(vm: &mut Vm, _: u32) -> Result<Step> {
     if let Some(n) = vm.arg(0).as_integer() {
@@ -186,7 +181,8 @@ fn ult(vm: &mut Vm) -> Result<Value> {
 
 // xoshiro256**, as the reference.
 
-const STATE: &[u8] = b"math.random";
+/// Where the registry keeps the generator's state: an integer, to be found fast.
+const STATE: i64 = 3;
 
 fn seed_state(n1: u64, n2: u64) -> [u64; 4] {
     let mut s = [n1, 0xff, n2, 0];
@@ -206,9 +202,11 @@ fn next(s: &mut [u64; 4]) -> u64 {
     s[3] = s[3].rotate_left(45);
     result
 }
+fn state_table(vm: &mut Vm) -> Option<Ref<Table>> {
+    vm.registry().get_integer(STATE).as_table()
+}
 fn load(vm: &mut Vm) -> [u64; 4] {
-    let registry = vm.registry();
-    match registry.get_field(&mut vm.heap, STATE).as_table() {
+    match state_table(vm) {
         Some(t) => std::array::from_fn(|i| t.get_integer(i as i64 + 1).as_integer().unwrap_or(1) as u64),
         None => {
             let (a, b) = super::random_seed();
@@ -219,12 +217,12 @@ fn load(vm: &mut Vm) -> [u64; 4] {
     }
 }
 fn store(vm: &mut Vm, s: [u64; 4]) {
-    let registry = vm.registry();
-    let t = match registry.get_field(&mut vm.heap, STATE).as_table() {
+    let t = match state_table(vm) {
         Some(t) => t,
         None => {
             let t = vm.heap.table_sized(4, 0);
-            super::field(vm, registry, "math.random", Value::table(t));
+            let registry = vm.registry();
+            registry.set_integer(&mut vm.heap, STATE, Value::table(t)).expect("a small integer is a key");
             t
         }
     };

@@ -20,7 +20,8 @@ pub static NATIVES: &[Native] = &[
     Native::leaf("package.open_concurrent", open_concurrent),
     Native::leaf("package.open_concurrent_time", |vm| Ok(crate::concurrent::time_module(vm))),
 ];
-const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
+const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;\
+                            /usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
 
 fn native(name: &str) -> Value {
     Value::native(NATIVES.iter().find(|n| n.name == name).expect("it is in the list"))

@@ -21,6 +21,19 @@ pub static NATIVES: &[Native] = &[
     Native::steps("table.unpack", unpack),
 ];
 
+/// Elements that are moved before others get their turn, however many a `__len` promises.
+const AT_ONCE: i64 = 1 << 14;
+
+/// Counts an element; true when others should get their turn.
+fn took_long(vm: &mut Vm, steps: &mut i64) -> bool {
+    *steps += 1;
+    if *steps < AT_ONCE {
+        return false;
+    }
+    *steps = 0;
+    vm.charge((AT_ONCE / 8) as usize)
+}
+
 /// Builds the library's table.
 pub fn open(vm: &mut Vm) -> Value {
     Value::table(super::library(vm, NATIVES, "table."))
@@ -161,7 +174,7 @@ fn length_of_first(vm: &mut Vm, next: u32) -> Result<std::result::Result<i64, St
     }
 }
 
-// Registers: t, (pos,) value; then 3: position counted down. States: 0, 1 length, 2 got t[e-1], 3 stored, 4 last stored.
+// Registers: t, (pos,) value; then 3: position counted down. States: 0, 1 length, 2 got t[e-1], 3 stored, 4 last stored, 5 go on.
 fn insert(vm: &mut Vm, state: u32) -> Result<Step> {
     let length = match state {
         0 => {
@@ -186,6 +199,10 @@ fn insert(vm: &mut Vm, state: u32) -> Result<Step> {
             pop(vm);
             let e = integer_register(vm, 3);
             return insert_shift(vm, e - 1);
+        }
+        5 => {
+            let e = integer_register(vm, 3);
+            return insert_shift(vm, e);
         }
         _ => return Ok(Step::Return(0)),
     };
@@ -225,8 +242,12 @@ fn insert(vm: &mut Vm, state: u32) -> Result<Step> {
 }
 fn insert_shift(vm: &mut Vm, mut e: i64) -> Result<Step> {
     let position = integer_register(vm, 1);
+    let mut steps = 0;
     loop {
         vm.set_arg(3, Value::integer(e));
+        if took_long(vm, &mut steps) {
+            return Ok(Step::Again(5));
+        }
         let t = vm.arg(0);
         if e <= position {
             let v = vm.arg(2);
@@ -240,7 +261,7 @@ fn insert_shift(vm: &mut Vm, mut e: i64) -> Result<Step> {
 }
 
 // Registers: t, position, size, the removed value. States: 0, 1 length, 2 removed value, 3 got t[p+1], 4 stored,
-// 5 last stored.
+// 5 last stored, 6 go on.
 fn remove(vm: &mut Vm, state: u32) -> Result<Step> {
     let size = match state {
         0 => {
@@ -273,6 +294,7 @@ fn remove(vm: &mut Vm, state: u32) -> Result<Step> {
             vm.set_arg(1, Value::integer(p + 1));
             return remove_shift(vm);
         }
+        6 => return remove_shift(vm),
         _ => {
             vm.truncate(4);
             return Ok(Step::Return(1));
@@ -307,7 +329,11 @@ fn remove(vm: &mut Vm, state: u32) -> Result<Step> {
     remove_shift(vm)
 }
 fn remove_shift(vm: &mut Vm) -> Result<Step> {
+    let mut steps = 0;
     loop {
+        if took_long(vm, &mut steps) {
+            return Ok(Step::Again(6));
+        }
         let (p, size) = (integer_register(vm, 1), integer_register(vm, 2));
         let t = vm.arg(0);
         if p >= size {
@@ -321,7 +347,7 @@ fn remove_shift(vm: &mut Vm) -> Result<Step> {
     }
 }
 
-// Registers: a1, f, e, t, a2, done, backwards. States: 0, 1 got, 2 stored.
+// Registers: a1, f, e, t, a2, done, backwards. States: 0, 1 got, 2 stored, 3 go on.
 fn move_(vm: &mut Vm, state: u32) -> Result<Step> {
     match state {
         0 => {
@@ -346,7 +372,9 @@ fn move_(vm: &mut Vm, state: u32) -> Result<Step> {
             }
             let same = to == 0 || vm.arg(0).raw_equals(vm.arg(4));
             let forwards = t > e || t <= f || !same;
-            if let (Some(from), Some(into)) = (raw(vm, 0), raw(vm, to)) {
+            if let (Some(from), Some(into)) = (raw(vm, 0), raw(vm, to))
+                && n <= AT_ONCE
+            {
                 for k in 0..n {
                     let i = if forwards { k } else { n - 1 - k };
                     let v = from.get_integer(f + i);
@@ -368,12 +396,17 @@ fn move_(vm: &mut Vm, state: u32) -> Result<Step> {
             try_access!(access::new_index(vm, into, Value::integer(to), v), 2);
             move_next(vm);
         }
-        _ => {
+        2 => {
             pop(vm);
             move_next(vm);
         }
+        _ => {}
     }
+    let mut steps = 0;
     loop {
+        if took_long(vm, &mut steps) {
+            return Ok(Step::Again(3));
+        }
         let (f, e) = (integer_register(vm, 1), integer_register(vm, 2));
         if integer_register(vm, 5) > e - f {
             let v = vm.arg(4);
@@ -588,7 +621,8 @@ fn begin_sort(vm: &mut Vm, n: i64) -> Result<Step> {
     vm.set_arg(3, Value::NIL);
     if raw(vm, 0).is_none() {
         // A table with metamethods is read into a copy, which is sorted and written back.
-        let copy = vm.heap.table_sized(n as usize, 0);
+        // What `__len` says is no reason to take memory.
+        let copy = vm.heap.table_sized(n.min(1024) as usize, 0);
         vm.set_arg(4, Value::integer(1));
         vm.set_arg(5, Value::table(copy));
         vm.set_arg(6, Value::integer(n));

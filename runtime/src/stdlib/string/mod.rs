@@ -679,6 +679,8 @@ fn pack_(vm: &mut Vm) -> Result<Value> {
     let f = vm.check_string(0)?;
     let mut options = pack::Options::new(f.bytes());
     let (mut out, mut argument) = (Vec::new(), 0);
+    // The reference keeps a mark behind the arguments: a missing one is nil to its messages.
+    vm.push(Value::NIL);
     loop {
         let item = match options.next_item(out.len()) {
             Ok(Some(item)) => item,
@@ -762,7 +764,9 @@ fn arithmetic(vm: &mut Vm, state: u32, event: Event) -> Result<Step> {
     if state != 0 {
         return Ok(Step::Return(1));
     }
-    let (a, b) = (vm.arg(0), vm.arg(1));
+    let a = vm.arg(0);
+    // The instruction gives the operand twice.
+    let b = if event == Event::Unm && vm.count() == 1 { a } else { vm.arg(1) };
     match vm.arith_coerced(event, a, b) {
         Ok(v) => vm.return_one(v),
         Err(ArithError::DivideByZero) => Err(vm.error("attempt to divide by zero")),

@@ -24,6 +24,7 @@
 mod attempt;
 mod item;
 
+use std::cell::Cell;
 use std::fmt;
 
 use memchr::{memchr, memmem};
@@ -221,6 +222,23 @@ impl From<PatternError> for Stop {
     }
 }
 
+thread_local! {
+    /// The stack of choices of a search that is over, empty: most searches need one, and few are large.
+    static SPARE: Cell<Vec<Choice>> = const { Cell::new(Vec::new()) };
+}
+/// The largest stack that is kept, in choices.
+const SPARE_MAX: usize = 256;
+
+impl Drop for Matcher {
+    fn drop(&mut self) {
+        if (1..=SPARE_MAX).contains(&self.choices.capacity()) {
+            let mut choices = std::mem::take(&mut self.choices);
+            choices.clear();
+            SPARE.set(choices);
+        }
+    }
+}
+
 impl Matcher {
     /// A search from the offset `init`; past the end of the subject it finds nothing.
     pub fn new(pattern: &[u8], init: usize, mode: Mode) -> Self {
@@ -245,7 +263,7 @@ impl Matcher {
             depth: 0,
             level: 0,
             captures: [Slot::default(); CAPTURES_MAX],
-            choices: Vec::new(),
+            choices: SPARE.take(),
             sets: Vec::new(),
         }
     }
