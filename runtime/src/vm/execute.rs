@@ -14,7 +14,15 @@
 //! SAFETY of every handler: the code was made by the compiler or passed the verifier, so registers, constants, upvalues
 //! and jumps are in range, and the frame's registers lie in the stack.
 
-#![cfg_attr(not(tail_dispatch), allow(unused_variables, reason = "the loop form passes on less"))]
+#![cfg_attr(
+    not(tail_dispatch),
+    allow(
+        unused_variables,
+        improper_ctypes_definitions,
+        clippy::all,
+        reason = "the loop form passes on less, and to no foreign code"
+    )
+)]
 #![allow(clippy::undocumented_unsafe_blocks, reason = "the safety argument of all handlers is in the header")]
 
 use super::call::Act;
