@@ -76,13 +76,8 @@ fn add_to(slot: &Slot, pid: Pid, list: fn(&mut crate::process::Shared) -> &mut V
     add(list(&mut s), pid);
     true
 }
-/// The pid that a dead process's argument names, for `from`; a name that nobody has names nobody.
-fn named_pid(scheduler: &Scheduler, p: &mut Process) -> Result<Option<Pid>> {
-    process_argument(scheduler, p, 0)
-}
-
 pub(super) fn link(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let pid = named_pid(scheduler, p)?;
+    let pid = process_argument(scheduler, p, 0)?;
     if pid == Some(p.slot.pid) {
         return go(p, Value::TRUE);
     }
@@ -101,7 +96,7 @@ pub(super) fn link(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer
 }
 
 pub(super) fn unlink(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    if let Some(pid) = named_pid(scheduler, p)? {
+    if let Some(pid) = process_argument(scheduler, p, 0)? {
         if let Some(slot) = scheduler.find(pid) {
             remove(&mut slot.lock().links, p.slot.pid);
         }
@@ -114,7 +109,7 @@ pub(super) fn unlink(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answ
 }
 
 pub(super) fn monitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let pid = named_pid(scheduler, p)?;
+    let pid = process_argument(scheduler, p, 0)?;
     let named = pid.unwrap_or(Pid(0));
     if !add(&mut p.slot.lock().watching, named) {
         return go(p, Value::TRUE);
@@ -132,7 +127,7 @@ pub(super) fn monitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Ans
 pub(super) fn demonitor(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
     {
         // A name that nobody had was watched as no process.
-        let pid = named_pid(scheduler, p)?.unwrap_or(Pid(0));
+        let pid = process_argument(scheduler, p, 0)?.unwrap_or(Pid(0));
         if let Some(slot) = scheduler.find(pid) {
             remove(&mut slot.lock().watchers, p.slot.pid);
         }

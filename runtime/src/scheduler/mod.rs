@@ -224,7 +224,7 @@ impl Scheduler {
     }
     /// The root process.
     pub fn root(&self) -> Option<Arc<Slot>> {
-        self.find(Pid(1))
+        self.find(crate::concurrent::spawn::ROOT)
     }
     /// Opens the gate for good.
     pub(crate) fn open_gate(&self) {

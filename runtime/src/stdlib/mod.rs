@@ -59,7 +59,7 @@ pub fn open(vm: &mut Vm) {
 pub fn find_native(name: &str) -> Option<&'static Native> {
     static ALL: OnceLock<HashMap<&'static str, &'static Native>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let lists: [&'static [Native]; 11] = [
+        let lists: [&'static [Native]; 10] = [
             base::NATIVES,
             coroutine::NATIVES,
             debug::NATIVES,
@@ -70,7 +70,6 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
             string::NATIVES,
             table::NATIVES,
             utf8::NATIVES,
-            &[],
         ];
         let singles: [&'static Native; 4] =
             [&base::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED, &crate::codec::PLACEHOLDER_USED];

@@ -990,7 +990,7 @@ impl Vm {
                 } else {
                     mm = self.metamethod(object, Event::Index);
                     if mm.is_nil() {
-                        return self.index_error(object, key, name);
+                        return self.index_error(object, name);
                     }
                 }
                 if mm.is_function() {
@@ -1003,19 +1003,8 @@ impl Vm {
         }
     }
     #[cold]
-    unsafe fn index_error(&mut self, object: Value, key: Value, operand: Operand) -> Act {
-        let mut name = self.operand_name(operand);
-        if name.is_empty() {
-            // As the reference (5.4.6 on): a constant key is named when the table has no name.
-            if let (Some(_), Operand::Unknown) = (key.as_string(), operand) {
-                name = Vec::new();
-            }
-        }
-        let mut text = b"attempt to index a ".to_vec();
-        text.extend_from_slice(&self.type_name_of(object));
-        text.extend_from_slice(b" value");
-        text.extend_from_slice(&name);
-        let raise = self.runtime_error(text);
+    unsafe fn index_error(&mut self, object: Value, operand: Operand) -> Act {
+        let raise = self.operand_error("index", object, operand);
         self.raised(raise)
     }
     /// `object[key] = value`.
@@ -1033,7 +1022,7 @@ impl Vm {
                 } else {
                     mm = self.metamethod(object, Event::NewIndex);
                     if mm.is_nil() {
-                        return self.index_error(object, key, name);
+                        return self.index_error(object, name);
                     }
                 }
                 if mm.is_function() {
