@@ -1,5 +1,6 @@
 -- Two processes exchange messages: each message brings the pid of its sender, to answer to.
 -- Run it with: rlua-actor run examples/pingpong.lua
+-- test: unordered
 
 require 'concurrent'
 

@@ -1,5 +1,6 @@
 -- As pingpong.lua, but pong has a registered name, so that ping needs no pid to find it.
 -- Run it with: rlua-actor run examples/registered.lua
+-- test: unordered
 
 require 'concurrent'
 

@@ -338,6 +338,20 @@ fn small_system_stack() {
     }
 }
 
+/// Every handler of an instruction must end in a jump: one that calls instead would, often enough in a loop without
+/// reductions, use up the stack. This script makes them all go their slow ways.
+#[test]
+fn handlers_keep_no_stack() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/lua-tests/stress/long_slow_paths.lua");
+    let f = finish(
+        Command::new("sh")
+            .args(["-c", "ulimit -s 256; exec \"$0\" run --workers 1 \"$1\" 200000"])
+            .args([env!("CARGO_BIN_EXE_rlua-actor"), script]),
+        b"",
+    );
+    assert_eq!((f.status, f.err.as_str()), (Some(0), ""));
+}
+
 #[test]
 fn an_endless_loop_holds_nobody_up() {
     for workers in ["1", "2"] {

@@ -17,6 +17,7 @@ local spinners = {
   end,
   function() while true do table.sort({ 3, 1, 2 }, function(a, b) return a < b end) end end,
   function() while true do local _ = ('abc'):gsub('.', function(c) return c .. c end) end end,
+  function() load(function() return ' ' end) end,
   function() ::top:: goto top end,
   function() repeat until false end,
 }

@@ -371,11 +371,6 @@ impl Vm {
 
     unsafe fn do_native(&mut self) -> Act {
         unsafe {
-            if self.fuel < 0 {
-                // Natives that call each other must let others run, too.
-                self.left = Left::Safepoint;
-                return Act::Leave;
-            }
             let f = &mut *self.frame;
             self.base = f.base;
             let state = f.state;
@@ -384,6 +379,11 @@ impl Vm {
                 (*self.thread).no_yield -= 1;
             }
             f.flags &= !(flags::CATCH | flags::HANDLER);
+            if self.fuel < 0 {
+                // Natives that call each other must let others run, too.
+                self.left = Left::Safepoint;
+                return Act::Leave;
+            }
             if state & (RETURN | RAISE) != 0 && state & ERROR == 0 {
                 if state & RAISE != 0 {
                     self.error = *self.top.sub(1);
@@ -399,6 +399,10 @@ impl Vm {
                 Err(raise) => return self.raised(raise),
             };
             let f = &mut *self.frame;
+            if matches!(step, Step::Call { .. } | Step::CallWithHandler { .. }) {
+                // As every call does: what is called may itself be free of them.
+                self.fuel -= 1;
+            }
             match step {
                 // A native that was thawed in the middle of its work may have found fewer registers than it left.
                 Step::Return(n) => {
