@@ -1,6 +1,7 @@
 //! `rlua-actor disasm`: what the compiler makes of a program, for people.
 
 use clap::Args;
+use std::io::Write;
 
 /// Arguments of `disasm`.
 #[derive(Args)]
@@ -13,11 +14,12 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> u8 {
     match crate::load_program(&arguments.file) {
         Ok(chunk) => {
-            print!("{}", rlua_compiler::disassemble(&chunk));
-            0
+            let listing = rlua_compiler::disassemble(&chunk);
+            // A reader that has seen enough closes the pipe.
+            u8::from(std::io::stdout().write_all(listing.as_bytes()).is_err())
         }
         Err(message) => {
-            eprintln!("rlua-actor: {message}");
+            crate::complain(&message);
             1
         }
     }

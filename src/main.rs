@@ -6,6 +6,7 @@ mod disasm;
 mod run;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -62,4 +63,9 @@ fn load_program(path: &str) -> Result<rlua_compiler::prototype::Chunk, String> {
     let name = if path == "-" { b"=stdin".to_vec() } else { format!("@{path}").into_bytes() };
     rlua_compiler::compile(rlua_compiler::skip_shebang(&text), &name)
         .map_err(|e| String::from_utf8_lossy(&e.message).into_owned())
+}
+
+/// A line on standard error, whether or not somebody listens.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "rlua-actor: {message}");
 }

@@ -40,7 +40,7 @@ pub fn run(arguments: Arguments) -> u8 {
     let chunk = match crate::load_program(&path) {
         Ok(chunk) => chunk,
         Err(message) => {
-            eprintln!("rlua-actor: {message}");
+            crate::complain(&message);
             return 1;
         }
     };

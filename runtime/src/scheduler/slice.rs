@@ -59,10 +59,7 @@ impl Scheduler {
             }
             Ok(Outcome::Over) => self.slice_over(&slot, false),
             Err(_) => {
-                eprintln!(
-                    "rlua-actor: process {} was ended by an internal error",
-                    crate::concurrent::pid_text(slot.pid)
-                );
+                report!("rlua-actor: process {} was ended by an internal error", crate::concurrent::pid_text(slot.pid));
                 let reason = codec::Message::string(b"internal error");
                 // Its heap may be in any state: it is left as it is.
                 std::mem::forget(process);
@@ -258,7 +255,7 @@ impl Scheduler {
     fn warn_never_entered(&self) {
         let q = self.lock();
         if q.gate == super::Gate::Closed && !q.held.is_empty() {
-            eprintln!(
+            report!(
                 "rlua-actor: {} spawned processes never ran: the main chunk ended without calling concurrent.loop()",
                 q.held.len()
             );
@@ -341,14 +338,14 @@ impl Scheduler {
         let text = String::from_utf8_lossy(&text).into_owned();
         self.flush_output(p);
         if p.slot.is_root {
-            eprintln!("rlua-actor: {text}");
+            report!("rlua-actor: {text}");
         } else {
-            eprintln!("rlua-actor: process {}{} died: {text}", concurrent::pid_text(p.slot.pid), self.names_text(p));
+            report!("rlua-actor: process {}{} died: {text}", concurrent::pid_text(p.slot.pid), self.names_text(p));
         }
     }
     fn report_limit(&self, p: &mut Process, limit: &str) {
         self.flush_output(p);
-        eprintln!("rlua-actor: process {}{} died: {limit}", concurrent::pid_text(p.slot.pid), self.names_text(p));
+        report!("rlua-actor: process {}{} died: {limit}", concurrent::pid_text(p.slot.pid), self.names_text(p));
     }
     fn names_text(&self, p: &Process) -> String {
         let names: Vec<String> = p.slot.lock().names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect();

@@ -386,7 +386,7 @@ fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
         }
     } else if vm.warnings {
         super::host::flush(vm);
-        eprintln!("Lua warning: {}", String::from_utf8_lossy(&text));
+        report!("Lua warning: {}", String::from_utf8_lossy(&text));
     }
     Ok(Step::Return(0))
 }
@@ -455,7 +455,7 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
         let v = vm.arg(vm.count() - 1);
         let text = vm.error_text(v);
         if vm.warnings {
-            eprintln!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
+            report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
         }
     }
     vm.truncate(1);

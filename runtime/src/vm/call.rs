@@ -683,7 +683,7 @@ impl Vm {
             self.error = Value::NIL;
             if self.warnings {
                 let text = self.error_text(error);
-                eprintln!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
+                report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
             }
             let function = (*finalizer).function_slot();
             let index = function.offset_from((*self.thread).stack) as u32;
