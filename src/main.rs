@@ -3,9 +3,10 @@
 //! Journey: where it begins (a file's name) and ends (an exit status).
 
 mod disasm;
+mod repl;
 mod run;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::Write;
 
 #[cfg(feature = "mimalloc")]
@@ -17,26 +18,29 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Programs run unchanged; `require 'concurrent'` gives them processes that share no memory, talk by messages, links
 /// and monitors, and run on all cores.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, after_help = "Without a command: a prompt, if standard input is a terminal.")]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Run a Lua program
     #[command(after_help = "Examples:\n  rlua-actor run hello.lua\n  rlua-actor run --workers 4 server.lua 8080\n  \
-                            echo 'print(1)' | rlua-actor run -")]
+                            echo 'print(1)' | rlua-actor run -\n  rlua-actor run -e 'print(_VERSION)'")]
     Run(run::Arguments),
     /// Print the bytecode of a Lua program
     Disasm(disasm::Arguments),
 }
 
 fn main() -> std::process::ExitCode {
-    let status = match Cli::parse().command {
-        Command::Run(arguments) => run::run(arguments),
-        Command::Disasm(arguments) => disasm::run(arguments),
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    let status = match cli.command {
+        Some(Command::Run(arguments)) => run::run(arguments, matches.subcommand_matches("run")),
+        Some(Command::Disasm(arguments)) => disasm::run(arguments),
+        None => run::run(run::Arguments::default(), None),
     };
     std::process::ExitCode::from(status)
 }

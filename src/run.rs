@@ -1,24 +1,46 @@
-//! `rlua-actor run`: a program in its root process.
+//! `rlua-actor run`: a program in its root process, with the options of the reference's `lua`.
 
-use clap::Args;
+use crate::repl;
+use clap::{ArgMatches, Args};
 use rlua_runtime::program::{Program, Start};
 use rlua_runtime::scheduler::{Config, FreezeBudget, SLICE, Stress};
+use rlua_runtime::stdlib::standalone::Action;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
 
 /// Arguments of `run`.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Arguments {
     /// Threads that run processes [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    /// Run a Lua text first
+    #[arg(short, value_name = "TEXT", allow_hyphen_values = true)]
+    execute: Vec<OsString>,
+    /// Require a module into a global first: MODULE, or GLOBAL=MODULE
+    #[arg(short, value_name = "MODULE")]
+    library: Vec<OsString>,
+    /// Show a prompt after the program
+    #[arg(short)]
+    interactive: bool,
+    /// Turn warnings on
+    #[arg(short = 'W')]
+    warnings: bool,
+    /// Ignore the environment variables LUA_INIT and LUA_PATH
+    #[arg(short = 'E')]
+    ignore_environment: bool,
     /// Reductions of a slice, for tests
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     slice: Option<i64>,
     /// Test modes: collect, reload, freeze, freeze-all
     #[arg(long, hide = true, value_name = "MODE", value_delimiter = ',')]
     stress: Vec<StressMode>,
+    /// Freeze and thaw at every N-th safepoint, for tests
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    freeze_every: Option<u64>,
     /// The program (source text or bytecode), or - for standard input; then its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "FILE [ARGUMENTS]")]
-    file: Vec<std::ffi::OsString>,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FILE [ARGUMENTS]")]
+    file: Vec<OsString>,
 }
 
 /// A test mode.
@@ -34,34 +56,114 @@ enum StressMode {
     FreezeAll,
 }
 
-/// Runs the program; its exit status.
-pub fn run(arguments: Arguments) -> u8 {
-    let path = arguments.file[0].to_string_lossy().into_owned();
-    let chunk = match crate::load_program(&path) {
-        Ok(chunk) => chunk,
+/// Runs the program; its exit status. `matches` know the order of the options.
+pub fn run(arguments: Arguments, matches: Option<&ArgMatches>) -> u8 {
+    match start(&arguments, matches) {
+        Ok(start) => run_from(start, &arguments),
         Err(message) => {
             crate::complain(&message);
-            return 1;
+            1
         }
+    }
+}
+fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, String> {
+    let mut actions = Vec::new();
+    if !arguments.ignore_environment {
+        actions.extend(initial_action()?);
+    }
+    // Options and their places on the command line.
+    let indices = |name: &str| matches.and_then(|m| m.indices_of(name)).into_iter().flatten();
+    let texts = arguments
+        .execute
+        .iter()
+        .map(|text| Action::Execute { text: text.as_encoded_bytes().to_vec(), name: b"=(command line)".to_vec() });
+    let modules = arguments.library.iter().map(|l| required(l.as_encoded_bytes()));
+    let mut options: Vec<(usize, Action)> =
+        indices("execute").zip(texts).chain(indices("library").zip(modules)).collect();
+    options.sort_by_key(|(place, _)| *place);
+    let no_options = options.is_empty();
+    actions.extend(options.into_iter().map(|(_, action)| action));
+
+    // Alone, or with options that say nothing about what to run: the terminal's prompt, or a program from a pipe.
+    let on_terminal = std::io::stdin().is_terminal();
+    let prompt = arguments.interactive || (arguments.file.is_empty() && no_options && on_terminal);
+    let path = match arguments.file.first() {
+        Some(path) => Some(path.to_string_lossy().into_owned()),
+        None if no_options && !prompt => Some("-".to_string()),
+        None => None,
     };
+    let script = path.as_deref().map(crate::load_program).transpose()?;
+    let all: Vec<Vec<u8>> = std::env::args_os().map(|a| a.as_encoded_bytes().to_vec()).collect();
+    let (name, before) = match &path {
+        Some(path) => {
+            let before = all.len().saturating_sub(arguments.file.len().max(1));
+            (path.clone().into_bytes(), all[..before].to_vec())
+        }
+        // Without a script, `arg[0]` is the interpreter, as in the reference.
+        None => (all.first().cloned().unwrap_or_default(), Vec::new()),
+    };
+    Ok(Start {
+        actions,
+        script,
+        name,
+        arguments: arguments.file.iter().skip(1).map(|a| a.as_encoded_bytes().to_vec()).collect(),
+        before,
+        warnings: arguments.warnings,
+        environment: !arguments.ignore_environment,
+        terminal: prompt.then(repl::terminal),
+    })
+}
+/// What LUA_INIT asks for: a text, or `@` and a file's name.
+fn initial_action() -> Result<Option<Action>, String> {
+    for name in ["LUA_INIT_5_4", "LUA_INIT"] {
+        let Some(value) = std::env::var_os(name) else { continue };
+        let value = value.as_encoded_bytes();
+        let text = match value.strip_prefix(b"@") {
+            // SAFETY: what follows an ASCII character in what the system encoded.
+            Some(path) => crate::read_program(&unsafe { OsStr::from_encoded_bytes_unchecked(path) }.to_string_lossy())?,
+            None => value.to_vec(),
+        };
+        let name = if value.starts_with(b"@") { value.to_vec() } else { format!("={name}").into_bytes() };
+        return Ok(Some(Action::Execute { text: rlua_compiler::skip_shebang(&text).to_vec(), name }));
+    }
+    Ok(None)
+}
+/// `-l MODULE` and `-l GLOBAL=MODULE`. A version after a hyphen is no part of the global's name.
+fn required(option: &[u8]) -> Action {
+    match option.iter().position(|&c| c == b'=') {
+        Some(i) => Action::Require { global: option[..i].to_vec(), module: option[i + 1..].to_vec() },
+        None => {
+            let end = option.iter().position(|&c| c == b'-').unwrap_or(option.len());
+            Action::Require { global: option[..end].to_vec(), module: option.to_vec() }
+        }
+    }
+}
+fn run_from(start: Start, arguments: &Arguments) -> u8 {
     let has = |mode| arguments.stress.contains(&mode);
-    let freeze = if has(StressMode::FreezeAll) {
-        Some(FreezeBudget { first: u64::MAX, bytes: u64::MAX })
+    let freeze = if let Some(every) = arguments.freeze_every {
+        Some(FreezeBudget { first: 0, every, bytes: u64::MAX })
+    } else if has(StressMode::FreezeAll) {
+        Some(FreezeBudget { first: u64::MAX, every: 1, bytes: u64::MAX })
     } else if has(StressMode::Freeze) {
-        Some(FreezeBudget { first: 200, bytes: 20_000_000 })
+        Some(FreezeBudget { first: 200, every: 0, bytes: 20_000_000 })
     } else {
         None
     };
-    let default_slice = if freeze.is_some() { 1 } else { SLICE };
+    let default_slice = match freeze {
+        Some(FreezeBudget { every: every @ 2.., .. }) => every as i64,
+        Some(_) => 1,
+        None => SLICE,
+    };
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let config = Config {
         workers: arguments.workers.map_or(cores, usize::from),
         slice: arguments.slice.unwrap_or(default_slice),
         stress: Stress { collect: has(StressMode::Collect), reload: has(StressMode::Reload), freeze },
     };
-    let start = Start {
-        script: path.into_bytes(),
-        arguments: arguments.file[1..].iter().map(|a| a.as_encoded_bytes().to_vec()).collect(),
-    };
-    (Program::new(config).run(chunk, start) & 0xff) as u8
+    let program = Program::new(config);
+    if start.terminal.is_some() {
+        repl::greet();
+        repl::interrupt_by_keyboard(program.interrupter());
+    }
+    (program.run(start) & 0xff) as u8
 }

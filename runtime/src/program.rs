@@ -5,8 +5,9 @@
 
 use crate::concurrent::spawn::new_process;
 use crate::process::Slot;
-use crate::scheduler::{Config, Scheduler};
+use crate::scheduler::{Config, Handle, Scheduler};
 use crate::stdlib;
+use crate::stdlib::standalone::{self, Action, Terminal};
 use crate::value::Value;
 use crate::vm::Vm;
 use crate::vm::load::{Literals, Module};
@@ -18,13 +19,35 @@ pub struct Program {
     scheduler: Arc<Scheduler>,
 }
 
-/// What the main chunk is told.
-#[derive(Clone, Debug, Default)]
+/// What the root process does.
+#[derive(Default)]
 pub struct Start {
+    /// Before the script, in this order.
+    pub actions: Vec<Action>,
+    /// The main script: a chunk that was compiled or has passed the verifier.
+    pub script: Option<Chunk>,
     /// Name of the script: `arg[0]`.
-    pub script: Vec<u8>,
+    pub name: Vec<u8>,
     /// Its arguments: `...`, and `arg[1]` on.
     pub arguments: Vec<Vec<u8>>,
+    /// What the command line had before the script's name: `arg[-1]` and down, the last one first.
+    pub before: Vec<Vec<u8>>,
+    /// Warnings are on from the start.
+    pub warnings: bool,
+    /// Whether the environment variable LUA_PATH counts.
+    pub environment: bool,
+    /// After all that, a prompt that reads from here.
+    pub terminal: Option<Box<dyn Terminal>>,
+}
+
+/// Interrupts the root process of a running program: an error is raised in it, wherever it is.
+#[derive(Clone)]
+pub struct Interrupter(Arc<Scheduler>);
+impl Interrupter {
+    /// Raises the error `interrupted!`. Does not block.
+    pub fn interrupt(&self) {
+        self.0.interrupt_root();
+    }
 }
 
 impl Program {
@@ -32,31 +55,48 @@ impl Program {
     pub fn new(config: Config) -> Program {
         Program { scheduler: Scheduler::new(config) }
     }
-    /// Runs a chunk that was compiled or has passed the verifier as the main script; the exit status: 1 if the root
-    /// process failed, what `os.exit` asked for, otherwise 0. Blocks until the program ends.
-    pub fn run(self, chunk: Chunk, start: Start) -> i32 {
+    /// What another thread can interrupt it with.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.scheduler.clone())
+    }
+    /// Runs the root process, and what it spawns; the exit status: 1 if the root process failed, what `os.exit` asked
+    /// for, otherwise 0. Blocks until the program ends. A thread that is in a call of the system then, such as reading a
+    /// terminal, stays in it.
+    pub fn run(self, start: Start) -> i32 {
         let stress = &self.scheduler.config.stress;
         let mut vm = Vm::new(stdlib::host::new());
+        let host = stdlib::host::host(&mut vm);
+        host.outside = Some(Arc::new(Handle(self.scheduler.clone())));
+        let interactive = start.terminal.is_some();
+        host.terminal = start.terminal;
         vm.reload = stress.reload;
+        vm.warnings = start.warnings;
         if stress.collect {
             vm.heap.set_stress();
         }
-        stdlib::open(&mut vm);
+        stdlib::open(&mut vm, start.environment);
+        let globals = vm.globals();
+        let script = match start.script {
+            Some(chunk) => {
+                let chunk = vm.reloaded(chunk);
+                vm.load_module(&Module::new(chunk, Literals::Atoms), Value::table(globals))
+            }
+            None => Value::NIL,
+        };
         let t = vm.heap.table();
         let mut values = Vec::new();
-        let script = vm.heap.string(&start.script);
-        t.set_integer(&mut vm.heap, 0, script).expect("a small integer is a key");
-        for (i, a) in start.arguments.iter().enumerate() {
-            let v = vm.heap.string(a);
-            t.set_integer(&mut vm.heap, i as i64 + 1, v).expect("a small integer is a key");
-            values.push(v);
+        let negative = start.before.iter().rev().zip(1i64..).map(|(a, i)| (-i, a));
+        let positive = start.arguments.iter().zip(1i64..).map(|(a, i)| (i, a));
+        for (i, text) in negative.chain([(0, &start.name)]).chain(positive) {
+            let v = vm.heap.string(text);
+            t.set_integer(&mut vm.heap, i, v).expect("a small integer is a key");
+            if i > 0 {
+                values.push(v);
+            }
         }
-        let globals = vm.globals();
         stdlib::field(&mut vm, globals, "arg", Value::table(t));
-        let chunk = vm.reloaded(chunk);
-        let module = Module::new(chunk, Literals::Atoms);
-        let main = vm.load_module(&module, Value::table(globals));
-        vm.start(main, &values);
+        let plan = standalone::plan(&mut vm, &start.actions, script, &values, interactive);
+        vm.start(standalone::main_function(), &[Value::table(plan)]);
         let pid = self.scheduler.new_pid();
         let slot = Slot::new(pid, pid, true);
         self.scheduler.enter(new_process(slot, vm, None));

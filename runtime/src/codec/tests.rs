@@ -188,7 +188,7 @@ pub(super) fn find_native(name: &str) -> Option<&'static Native> {
 
 fn machine() -> Vm {
     let mut vm = Vm::new(Box::new(String::new()));
-    crate::stdlib::open(&mut vm);
+    crate::stdlib::open(&mut vm, true);
     let g = vm.globals();
     for n in &NATIVES {
         let name = n.name.strip_prefix("test.").expect("a test's native");

@@ -90,7 +90,7 @@ pub(super) fn begin_wait(scheduler: &Scheduler, p: &mut Process, ms: f64) {
     }
 }
 /// Ends the wait under way.
-pub(super) fn end_wait(p: &mut Process) {
+pub(crate) fn end_wait(p: &mut Process) {
     let mut s = p.slot.lock();
     s.wait += 1;
     s.timed_out = false;

@@ -25,6 +25,8 @@ pub enum Signal {
         /// Why.
         reason: Message,
     },
+    /// An error is raised wherever the process is (Ctrl-C at a prompt).
+    Interrupt,
     /// Untrappable end.
     Kill {
         /// Why.

@@ -8,6 +8,9 @@
 //! is one for all workers here; per-worker queues with stealing can replace it behind [`Scheduler::make_ready`] and
 //! [`Scheduler::next`].
 //!
+//! A call of the system that may take long is announced ([`Outside`]): another thread takes the worker's place until it
+//! is over, so that files and terminals hold up nobody but the process that uses them.
+//!
 //! Always: a process is in the queue, held by the gate, with a worker, or waiting; the idle worker that finds nobody
 //! else busy and no timer set reports a deadlock.
 
@@ -18,6 +21,7 @@ use crate::process::options::Options;
 use crate::process::registry::Registry;
 use crate::process::signal::Signal;
 use crate::process::{Process, Slot, Status, Wait};
+use crate::stdlib::host::Outside;
 use crate::value::Pid;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -25,6 +29,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
 use std::time::Instant;
 use timer::{Timer, Timers};
 
+/// Bytes of a worker's stack. No Lua program needs more: calls of Lua are not calls here.
+const WORKER_STACK: usize = 2 << 20;
 /// Reductions of a slice.
 pub const SLICE: i64 = 4000;
 
@@ -56,6 +62,8 @@ pub struct Stress {
 pub struct FreezeBudget {
     /// Safepoints of a process that are all used.
     pub first: u64,
+    /// Past them, use every so many reductions, whatever the budget; 0: at growing distances.
+    pub every: u64,
     /// Bytes of frozen state for a whole run, past which distances grow.
     pub bytes: u64,
 }
@@ -87,6 +95,17 @@ struct Queue {
     stepping: usize,
     /// Workers with a process.
     running: usize,
+    /// Worker threads that have not ended.
+    threads: usize,
+    /// Those that run processes or look for one: as many as were asked for, except for moments.
+    active: usize,
+    /// Of them, those that found nothing to do.
+    idle: usize,
+    /// Those in a call of the system that may take long ([`Outside`]).
+    blocked: usize,
+    /// Those that wait to take the place of one that blocks, and how many of them are called for.
+    spare: usize,
+    called: usize,
     timers: Timers,
     /// A worker that found nothing to do tells the root.
     deadlock_told: bool,
@@ -102,6 +121,10 @@ pub struct Scheduler {
     pub names: Registry,
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// Wakes spare workers.
+    calls: Condvar,
+    /// Wakes who waits for the end of the program.
+    over: Condvar,
     slots: RwLock<HashMap<u64, Arc<Slot>>>,
     serial: AtomicU64,
     /// Processes other than the root that have not ended.
@@ -131,10 +154,18 @@ impl Scheduler {
                 gate: Gate::Closed,
                 stepping: 0,
                 running: 0,
+                threads: 0,
+                active: 0,
+                idle: 0,
+                blocked: 0,
+                spare: 0,
+                called: 0,
                 timers: Timers::default(),
                 deadlock_told: false,
             }),
             wake: Condvar::new(),
+            calls: Condvar::new(),
+            over: Condvar::new(),
             slots: RwLock::new(HashMap::new()),
             serial: AtomicU64::new(1),
             live: AtomicUsize::new(0),
@@ -265,23 +296,43 @@ impl Scheduler {
         // The queue's lock orders this with a worker's decision to sleep.
         drop(self.lock());
         self.wake.notify_all();
+        self.calls.notify_all();
+        self.over.notify_all();
     }
     pub(crate) fn status(&self) -> Option<i32> {
         *self.done.lock().unwrap_or_else(|e| e.into_inner())
     }
-    /// Runs processes until the program ends; the status it ends with.
+    /// Runs processes until the program ends; the status it ends with. A worker that is in a call of the system then is
+    /// not waited for; it never runs its process again.
     pub fn run(self: &Arc<Self>) -> i32 {
-        std::thread::scope(|scope| {
-            for n in 1..self.config.workers.max(1) {
-                let this = self.clone();
-                std::thread::Builder::new()
-                    .name(format!("worker {n}"))
-                    .spawn_scoped(scope, move || this.work())
-                    .expect("the system gives a thread for a worker");
+        let mut q = self.lock();
+        while q.active < self.workers() {
+            self.start_worker(&mut q);
+        }
+        loop {
+            if let Some(status) = self.status()
+                && q.threads == q.blocked
+            {
+                return status;
             }
-            self.work();
-        });
-        self.status().unwrap_or(0)
+            q = self.over.wait(q).unwrap_or_else(|e| e.into_inner());
+        }
+    }
+    fn workers(&self) -> usize {
+        self.config.workers.max(1)
+    }
+    fn start_worker(self: &Arc<Self>, q: &mut Queue) {
+        let this = self.clone();
+        let started =
+            std::thread::Builder::new().name("worker".to_string()).stack_size(WORKER_STACK).spawn(move || this.work());
+        match started {
+            Ok(_) => {
+                q.threads += 1;
+                q.active += 1;
+            }
+            // Without one there is no program; without one more it is slower while this one blocks.
+            Err(e) => assert!(q.threads > 0, "the system gives no thread: {e}"),
+        }
     }
     /// Frees all processes that are left, at the end of the program.
     pub(crate) fn close(&self) {
@@ -299,13 +350,28 @@ impl Scheduler {
         while let Some(slot) = self.next() {
             self.run_slice(slot);
         }
+        let mut q = self.lock();
+        q.threads -= 1;
+        drop(q);
+        self.over.notify_all();
     }
     /// The next process to run, when there is one; none when the program has ended.
     fn next(&self) -> Option<Arc<Slot>> {
         let mut q = self.lock();
+        let mut was_idle = false;
         loop {
             if self.status().is_some() {
                 return None;
+            }
+            if q.active > self.workers() {
+                if !was_idle && q.idle > 0 {
+                    // One that is idle gives up its place instead.
+                    self.wake.notify_one();
+                } else {
+                    q = self.be_spare(q);
+                    was_idle = false;
+                    continue;
+                }
             }
             if !q.timers.is_empty() {
                 let now = Instant::now();
@@ -321,7 +387,10 @@ impl Scheduler {
             match deadline {
                 Some(at) => {
                     let wait = at.saturating_duration_since(Instant::now());
+                    q.idle += 1;
                     q = self.wake.wait_timeout(q, wait).unwrap_or_else(|e| e.into_inner()).0;
+                    q.idle -= 1;
+                    was_idle = true;
                 }
                 None => {
                     if q.running == 0 && !q.deadlock_told {
@@ -337,9 +406,34 @@ impl Scheduler {
                             }
                         }
                     }
+                    q.idle += 1;
                     q = self.wake.wait(q).unwrap_or_else(|e| e.into_inner());
+                    q.idle -= 1;
+                    was_idle = true;
                 }
             }
+        }
+    }
+    /// Waits until a worker that blocks needs to be replaced, or the program ends.
+    fn be_spare<'a>(&'a self, mut q: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        q.active -= 1;
+        q.spare += 1;
+        if !q.ready.is_empty() {
+            // It may have been woken for this.
+            self.wake.notify_one();
+        }
+        while q.called == 0 && self.status().is_none() {
+            q = self.calls.wait(q).unwrap_or_else(|e| e.into_inner());
+        }
+        q.called = q.called.saturating_sub(1);
+        q.spare -= 1;
+        q.active += 1;
+        q
+    }
+    /// Makes the process that runs, or waits, raise an error where it is: Ctrl-C at a prompt.
+    pub fn interrupt_root(&self) {
+        if let Some(root) = self.root() {
+            self.signal(&root, Signal::Interrupt);
         }
     }
     fn fire(&self, q: &mut Queue, timer: Timer) {
@@ -393,3 +487,42 @@ impl Scheduler {
         }
     }
 }
+
+impl Outside for Handle {
+    fn begin_blocking(&self) {
+        let this = &self.0;
+        let mut q = this.lock();
+        q.blocked += 1;
+        q.active -= 1;
+        if q.active + q.called < this.workers() {
+            if q.called < q.spare {
+                q.called += 1;
+                this.calls.notify_one();
+            } else {
+                this.start_worker(&mut q);
+            }
+        }
+        drop(q);
+        if this.status().is_some() {
+            this.over.notify_all();
+        }
+    }
+    fn end_blocking(&self) {
+        let this = &self.0;
+        let mut q = this.lock();
+        if this.status().is_some() {
+            // The program is over, and with it this process: nobody waits for this thread.
+            drop(q);
+            loop {
+                std::thread::park();
+            }
+        }
+        q.blocked -= 1;
+        q.active += 1;
+    }
+    fn open_gate(&self) {
+        self.0.open_gate();
+    }
+}
+/// The scheduler as natives see it.
+pub struct Handle(pub Arc<Scheduler>);

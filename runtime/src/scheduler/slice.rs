@@ -217,6 +217,18 @@ impl Scheduler {
                         p.begin_end(reason, true, Some(value));
                     }
                 }
+                Signal::Interrupt => {
+                    if p.ending.is_some() {
+                        continue;
+                    }
+                    let error = p.vm.heap.string(b"interrupted!");
+                    if p.pending.take().is_some() {
+                        concurrent::message::end_wait(p);
+                        p.vm.fail_request(error);
+                    } else {
+                        p.vm.raise_next(error);
+                    }
+                }
                 Signal::Kill { reason } => {
                     if reason.is_string(b"mailboxlimit") {
                         self.report_limit(p, "mailboxlimit");
@@ -359,7 +371,7 @@ impl Scheduler {
         let Some(budget) = self.config.stress.freeze else { return };
         let n = p.reductions;
         let spent = self.frozen_bytes.load(Ordering::Relaxed);
-        if n > budget.first {
+        if n > budget.first && budget.every == 0 {
             // Past the first ones: at growing distances, further apart as the budget is used up.
             let step = 1 + n / 64 + if spent > budget.bytes { n * (spent / budget.bytes.max(1)) } else { 0 };
             if !n.is_multiple_of(step) {

@@ -369,7 +369,8 @@ fn print(vm: &mut Vm, state: u32) -> Result<Step> {
         }
     }
     line.push(b'\n');
-    super::host::host(vm).files.write_stdout(&line);
+    // As C's print: a closed pipe is no error of the program's.
+    let _ = super::io::write_stdout(vm, &line);
     Ok(Step::Return(0))
 }
 fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -583,23 +584,23 @@ fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8]) -> Result<Step> {
     }
 }
 /// Reads a file for `loadfile`, `dofile` and `require`: its text without a first line that starts with `#`.
-pub fn read_source(path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
+pub fn read_source(vm: &mut Vm, path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
     let shown = String::from_utf8_lossy(path).into_owned();
-    let text = std::fs::read(OsStr::from_bytes(path))
+    let text = super::host::blocking(vm, |_| std::fs::read(OsStr::from_bytes(path)))
         .map_err(|e| format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes())?;
     Ok(rlua_compiler::skip_shebang(&text).to_vec())
 }
 /// Loads the file that register 0 names, or standard input, in the mode of register 1.
 fn load_path(vm: &mut Vm, env: Value) -> Result<std::result::Result<Value, Vec<u8>>> {
     let Some(path) = vm.opt_string(0)? else {
-        let text = match super::host::host(vm).files.read_stdin() {
+        let text = match super::host::blocking(vm, |host| host.files.read_stdin()) {
             Ok(text) => rlua_compiler::skip_shebang(&text).to_vec(),
             Err(e) => return Ok(Err(format!("cannot read stdin: {}", super::io::reason(&e)).into_bytes())),
         };
         return load_in_mode(vm, &text, b"=stdin", 1, env);
     };
     let path = path.bytes().to_vec();
-    let text = match read_source(&path) {
+    let text = match read_source(vm, &path) {
         Ok(text) => text,
         Err(message) => return Ok(Err(message)),
     };

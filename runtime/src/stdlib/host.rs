@@ -6,9 +6,24 @@
 use super::io::Files;
 use crate::vm::Vm;
 use std::any::Any;
+use std::sync::Arc;
+
+/// What a native tells whoever runs its process.
+pub trait Outside: Send + Sync {
+    /// A call of the system begins that may take long: others need this thread's place.
+    fn begin_blocking(&self);
+    /// It is over. Does not return if the program is over, too.
+    fn end_blocking(&self);
+    /// Lets the other processes run from now on.
+    fn open_gate(&self);
+}
 
 /// The surroundings of one process.
 pub struct Host {
+    /// Who runs it, if somebody is to be told.
+    pub outside: Option<Arc<dyn Outside>>,
+    /// The terminal of an interactive program.
+    pub terminal: Option<Box<dyn super::standalone::Terminal>>,
     /// Open files; the first three are the standard streams.
     pub files: Files,
     /// The status that `os.exit` asked for.
@@ -27,13 +42,30 @@ pub fn host(vm: &mut Vm) -> &mut Host {
 
 /// Surroundings with the standard streams of this OS process.
 pub fn new() -> Box<dyn Any + Send> {
-    Box::new(Host { files: Files::new(), exit: None, close: false })
+    Box::new(Host { outside: None, terminal: None, files: Files::new(), exit: None, close: false })
 }
 
 /// Surroundings for a process that this one spawns: the standard streams, no other files.
 pub fn child(vm: &mut Vm) -> Box<dyn Any + Send> {
-    let files = host(vm).files.child();
-    Box::new(Host { files, exit: None, close: false })
+    let parent = host(vm);
+    let (files, outside) = (parent.files.child(), parent.outside.clone());
+    Box::new(Host { outside, terminal: None, files, exit: None, close: false })
+}
+
+/// Does what may block for long, while another thread takes over this one's other duties.
+pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
+    let host = host(vm);
+    let Some(outside) = host.outside.clone() else { return work(host) };
+    outside.begin_blocking();
+    // Also when the work panics.
+    struct End(Arc<dyn Outside>);
+    impl Drop for End {
+        fn drop(&mut self) {
+            self.0.end_blocking();
+        }
+    }
+    let _end = End(outside);
+    work(host)
 }
 
 /// Writes out what is buffered.

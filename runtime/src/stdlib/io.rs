@@ -1,11 +1,13 @@
 //! Files (manual 6.8).
 //!
 //! Journey: value -> outside world. A file value holds an index into its process's [`Files`]; the standard streams are
-//! shared by all processes of the program, behind locks. Reading and writing block the worker that runs the process.
+//! shared by all processes of the program, behind locks. What a buffer can answer is done at once; the rest goes through
+//! [`blocking`], so that a process that waits for a file or a terminal holds up no other.
 //!
 //! Always: what was written to standard output is flushed before anything is written to standard error, before standard
 //! input is read, and at the end of the program.
 
+use super::host::blocking;
 use crate::value::{Ref, Userdata, Value, number};
 use crate::vm::Vm;
 use crate::vm::native::{Native, Result, Step};
@@ -71,6 +73,10 @@ impl<W: Write> Output<W> {
     fn new(to: BufWriter<W>) -> Output<W> {
         Output { to, buffering: Buffering::Full }
     }
+    /// Whether a write of so many bytes stays in the buffer.
+    fn has_room(&self, n: usize) -> bool {
+        self.buffering == Buffering::Full && n < self.to.capacity() - self.to.buffer().len()
+    }
     fn set_buffering(&mut self, buffering: Buffering) -> std::io::Result<()> {
         self.buffering = buffering;
         if buffering == Buffering::Full { Ok(()) } else { self.to.flush() }
@@ -90,6 +96,15 @@ impl<W: Write> Output<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.to.flush()
     }
+}
+
+/// Writes to standard output.
+pub fn write_stdout(vm: &mut Vm, bytes: &[u8]) -> std::io::Result<()> {
+    let files = &super::host::host(vm).files;
+    if files.write_stdout_now(bytes) {
+        return Ok(());
+    }
+    blocking(vm, |host| lock(&host.files.standard.output).write_all(bytes))
 }
 
 /// What the standard streams of all processes share.
@@ -128,17 +143,19 @@ impl Files {
         // An error here has nobody to go to; the next write will meet it again.
         let _ = lock(&self.standard.output).flush();
     }
-    /// Reads the rest of standard input.
+    /// Reads the rest of standard input. Blocks.
     pub fn read_stdin(&self) -> std::io::Result<Vec<u8>> {
         self.flush();
         let mut text = Vec::new();
         lock(&self.standard.input).read_to_end(&mut text)?;
         Ok(text)
     }
-    /// Writes to standard output.
-    pub fn write_stdout(&self, bytes: &[u8]) {
-        // As C's print: a closed pipe is no error of the program's.
-        let _ = lock(&self.standard.output).write_all(bytes);
+    /// Writes to standard output if that needs nothing but its buffer, which is nobody else's at the moment.
+    fn write_stdout_now(&self, bytes: &[u8]) -> bool {
+        match self.standard.output.try_lock() {
+            Ok(mut output) if output.has_room(bytes.len()) => output.write_all(bytes).is_ok(),
+            _ => false,
+        }
     }
     fn add(&mut self, stream: Stream) -> u64 {
         match self.open.iter().skip(3).position(Option::is_none) {
@@ -333,27 +350,22 @@ fn close(vm: &mut Vm, _: u32) -> Result<Step> {
     finish(vm, stream)
 }
 fn finish(vm: &mut Vm, stream: Option<Stream>) -> Result<Step> {
-    let outcome = match stream {
-        Some(Stream::Writer(mut w)) => w.flush(),
+    let outcome = blocking(vm, |_| match stream {
+        Some(Stream::Writer(mut w)) => w.flush().map(|()| None),
         Some(Stream::PipeReader(r, mut child)) => {
             drop(r);
-            return match child.wait() {
-                Ok(status) => push_status(vm, status),
-                Err(e) => push_failure(vm, None, &e),
-            };
+            child.wait().map(Some)
         }
         Some(Stream::PipeWriter(mut w, mut child)) => {
             let flushed = w.flush();
             drop(w);
-            return match flushed.and_then(|()| child.wait()) {
-                Ok(status) => push_status(vm, status),
-                Err(e) => push_failure(vm, None, &e),
-            };
+            flushed.and_then(|()| child.wait().map(Some))
         }
-        _ => Ok(()),
-    };
+        _ => Ok(None),
+    });
     match outcome {
-        Ok(()) => vm.return_one(Value::TRUE),
+        Ok(None) => vm.return_one(Value::TRUE),
+        Ok(Some(status)) => push_status(vm, status),
         Err(e) => push_failure(vm, None, &e),
     }
 }
@@ -420,7 +432,7 @@ fn open_file(vm: &mut Vm, _: u32) -> Result<Step> {
     if !valid_mode(&mode) {
         return Err(vm.arg_error(1, "invalid mode"));
     }
-    match open_path(&path, &mode) {
+    match blocking(vm, |_| open_path(&path, &mode)) {
         Ok(stream) => {
             let u = add_file(vm, stream);
             vm.return_one(Value::userdata(u))
@@ -429,7 +441,7 @@ fn open_file(vm: &mut Vm, _: u32) -> Result<Step> {
     }
 }
 fn tmpfile(vm: &mut Vm, _: u32) -> Result<Step> {
-    match tempfile::tempfile() {
+    match blocking(vm, |_| tempfile::tempfile()) {
         Ok(file) => {
             let u = add_file(vm, Stream::Both(file, Vec::new()));
             vm.return_one(Value::userdata(u))
@@ -469,7 +481,7 @@ fn popen(vm: &mut Vm, _: u32) -> Result<Step> {
 /// Opens the file that argument 0 names.
 fn open_or_raise(vm: &mut Vm, mode: &[u8]) -> Result<Ref<Userdata>> {
     let path = path_argument(vm, 0)?;
-    match open_path(&path, mode) {
+    match blocking(vm, |_| open_path(&path, mode)) {
         Ok(stream) => Ok(add_file(vm, stream)),
         Err(e) => {
             let reason = reason(&e);
@@ -509,18 +521,25 @@ fn write(vm: &mut Vm, default: Default) -> Result<Step> {
             text.extend_from_slice(vm.check_string(i)?.bytes());
         }
     }
+    let index = u.resource.get();
     let files = &mut super::host::host(vm).files;
-    let standard = files.standard.clone();
-    let outcome = match files.get(u.resource.get()) {
-        Some(Stream::Stdout) => lock(&standard.output).write_all(&text),
-        Some(Stream::Stderr) => {
-            let _ = lock(&standard.output).flush();
-            std::io::stderr().write_all(&text)
-        }
-        Some(Stream::Writer(w)) => w.write_all(&text),
-        Some(Stream::Both(f, ahead)) => drop_ahead(f, ahead).and_then(|()| f.write_all(&text)),
-        Some(Stream::PipeWriter(w, _)) => w.write_all(&text),
-        _ => Err(std::io::Error::from_raw_os_error(9)),
+    let outcome = match files.get(index) {
+        Some(Stream::Stdout) => write_stdout(vm, &text),
+        Some(Stream::Writer(w)) if w.has_room(text.len()) => w.write_all(&text),
+        Some(Stream::PipeWriter(w, _)) if w.has_room(text.len()) => w.write_all(&text),
+        _ => blocking(vm, |host| {
+            let standard = host.files.standard.clone();
+            match host.files.get(index) {
+                Some(Stream::Stderr) => {
+                    let _ = lock(&standard.output).flush();
+                    std::io::stderr().write_all(&text)
+                }
+                Some(Stream::Writer(w)) => w.write_all(&text),
+                Some(Stream::Both(f, ahead)) => drop_ahead(f, ahead).and_then(|()| f.write_all(&text)),
+                Some(Stream::PipeWriter(w, _)) => w.write_all(&text),
+                _ => Err(std::io::Error::from_raw_os_error(9)),
+            }
+        }),
     };
     match outcome {
         Ok(()) => vm.return_one(Value::userdata(u)),
@@ -537,14 +556,16 @@ fn drop_ahead(f: &mut File, ahead: &mut Vec<u8>) -> std::io::Result<()> {
 }
 fn flush(vm: &mut Vm, default: Default) -> Result<Step> {
     let (u, _) = the_file(vm, default)?;
-    let files = &mut super::host::host(vm).files;
-    let standard = files.standard.clone();
-    let outcome = match files.get(u.resource.get()) {
-        Some(Stream::Stdout) => lock(&standard.output).flush(),
-        Some(Stream::Writer(w)) => w.flush(),
-        Some(Stream::PipeWriter(w, _)) => w.flush(),
-        _ => Ok(()),
-    };
+    let index = u.resource.get();
+    let outcome = blocking(vm, |host| {
+        let standard = host.files.standard.clone();
+        match host.files.get(index) {
+            Some(Stream::Stdout) => lock(&standard.output).flush(),
+            Some(Stream::Writer(w)) => w.flush(),
+            Some(Stream::PipeWriter(w, _)) => w.flush(),
+            _ => Ok(()),
+        }
+    });
     match outcome {
         Ok(()) => vm.return_one(Value::TRUE),
         Err(e) => push_failure(vm, None, &e),
@@ -564,14 +585,16 @@ fn setvbuf(vm: &mut Vm, _: u32) -> Result<Step> {
     };
     // The size is the buffer's own business.
     vm.opt_integer(2, 0)?;
-    let files = &mut super::host::host(vm).files;
-    let standard = files.standard.clone();
-    let done = match files.get(u.resource.get()) {
-        Some(Stream::Stdout) => lock(&standard.output).set_buffering(mode),
-        Some(Stream::Writer(w)) => w.set_buffering(mode),
-        Some(Stream::PipeWriter(w, _)) => w.set_buffering(mode),
-        _ => Ok(()),
-    };
+    let index = u.resource.get();
+    let done = blocking(vm, |host| {
+        let standard = host.files.standard.clone();
+        match host.files.get(index) {
+            Some(Stream::Stdout) => lock(&standard.output).set_buffering(mode),
+            Some(Stream::Writer(w)) => w.set_buffering(mode),
+            Some(Stream::PipeWriter(w, _)) => w.set_buffering(mode),
+            _ => Ok(()),
+        }
+    });
     match done {
         Ok(()) => vm.return_one(Value::TRUE),
         Err(e) => push_failure(vm, None, &e),
@@ -593,12 +616,13 @@ fn seek(vm: &mut Vm, _: u32) -> Result<Step> {
     let outcome = if whence == b"set" && offset < 0 {
         Err(std::io::Error::from_raw_os_error(22))
     } else {
-        match super::host::host(vm).files.get(u.resource.get()) {
+        let index = u.resource.get();
+        blocking(vm, |host| match host.files.get(index) {
             Some(Stream::Reader(r)) => r.seek(to),
             Some(Stream::Writer(w)) => w.to.seek(to),
             Some(Stream::Both(f, ahead)) => drop_ahead(f, ahead).and_then(|()| f.seek(to)),
             _ => Err(std::io::Error::from_raw_os_error(29)),
-        }
+        })
     };
     match outcome {
         Ok(n) => vm.return_one(Value::integer(n as i64)),
@@ -652,6 +676,14 @@ fn format_argument(vm: &mut Vm, i: usize) -> Result<Format> {
         Some(b'L') => Ok(Format::Line { keep_end: true }),
         Some(b'a') => Ok(Format::All),
         _ => Err(vm.arg_error(i, "invalid format")),
+    }
+}
+/// Whether the bytes that are in a buffer are enough for an item.
+fn is_buffered(bytes: &[u8], format: Format) -> bool {
+    match format {
+        Format::Line { .. } => memchr::memchr(b'\n', bytes).is_some(),
+        Format::Bytes(n) => n <= bytes.len() && !bytes.is_empty(),
+        Format::All | Format::Number => false,
     }
 }
 /// One item; none at the end of the file.
@@ -762,17 +794,23 @@ fn read_formats(
     }
     let mut count = 0;
     for format in formats {
-        let files = &mut super::host::host(vm).files;
-        let standard = files.standard.clone();
-        let item = match files.get(u.resource.get()) {
-            Some(Stream::Stdin) => {
-                let _ = lock(&standard.output).flush();
-                read_item(&mut *lock(&standard.input), format)
-            }
-            Some(Stream::Reader(r)) => read_item(r, format),
-            Some(Stream::PipeReader(r, _)) => read_item(r, format),
-            Some(Stream::Both(f, ahead)) => read_item(&mut Ahead(f, ahead), format),
-            _ => Err(std::io::Error::from_raw_os_error(9)),
+        let index = u.resource.get();
+        let item = match super::host::host(vm).files.get(index) {
+            Some(Stream::Reader(r)) if is_buffered(r.buffer(), format) => read_item(r, format),
+            Some(Stream::PipeReader(r, _)) if is_buffered(r.buffer(), format) => read_item(r, format),
+            _ => blocking(vm, |host| {
+                let standard = host.files.standard.clone();
+                match host.files.get(index) {
+                    Some(Stream::Stdin) => {
+                        let _ = lock(&standard.output).flush();
+                        read_item(&mut *lock(&standard.input), format)
+                    }
+                    Some(Stream::Reader(r)) => read_item(r, format),
+                    Some(Stream::PipeReader(r, _)) => read_item(r, format),
+                    Some(Stream::Both(f, ahead)) => read_item(&mut Ahead(f, ahead), format),
+                    _ => Err(std::io::Error::from_raw_os_error(9)),
+                }
+            }),
         };
         let v = match item {
             Err(e) => return Ok(Err(e)),

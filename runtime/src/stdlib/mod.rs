@@ -13,6 +13,7 @@ pub mod io;
 pub mod math;
 pub mod os;
 pub mod package;
+pub mod standalone;
 pub mod string;
 pub mod table;
 pub mod utf8;
@@ -23,8 +24,8 @@ use crate::vm::native::Native;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// Opens all libraries in a fresh machine.
-pub fn open(vm: &mut Vm) {
+/// Opens all libraries in a fresh machine. `environment`: whether LUA_PATH counts.
+pub fn open(vm: &mut Vm, environment: bool) {
     let registry = vm.registry();
     let loaded = vm.heap.table();
     field(vm, registry, "_LOADED", Value::table(loaded));
@@ -47,6 +48,9 @@ pub fn open(vm: &mut Vm) {
         let t = open(vm);
         field(vm, globals, name, t);
         field(vm, loaded, name, t);
+        if name == "package" && environment {
+            package::path_from_environment(vm);
+        }
         if name == "string"
             && let Some(t) = t.as_table()
         {
@@ -59,7 +63,7 @@ pub fn open(vm: &mut Vm) {
 pub fn find_native(name: &str) -> Option<&'static Native> {
     static ALL: OnceLock<HashMap<&'static str, &'static Native>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let lists: [&'static [Native]; 10] = [
+        let lists: [&'static [Native]; 11] = [
             base::NATIVES,
             coroutine::NATIVES,
             debug::NATIVES,
@@ -67,6 +71,7 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
             math::NATIVES,
             os::NATIVES,
             package::NATIVES,
+            standalone::NATIVES,
             string::NATIVES,
             table::NATIVES,
             utf8::NATIVES,

@@ -68,8 +68,11 @@ fn execute(vm: &mut Vm, _: u32) -> Result<Step> {
         return vm.return_one(Value::TRUE);
     }
     let command = path_argument(vm, 0)?;
-    super::host::flush(vm);
-    match std::process::Command::new("/bin/sh").arg("-c").arg(command).status() {
+    let status = super::host::blocking(vm, |host| {
+        host.files.flush();
+        std::process::Command::new("/bin/sh").arg("-c").arg(command).status()
+    });
+    match status {
         Ok(status) => super::io::push_status(vm, status),
         Err(e) => super::io::push_failure(vm, None, &e),
     }
@@ -91,8 +94,10 @@ fn setlocale(vm: &mut Vm) -> Result<Value> {
 }
 fn remove(vm: &mut Vm, _: u32) -> Result<Step> {
     let path = path_argument(vm, 0)?;
-    let is_folder = std::fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir());
-    let done = if is_folder { std::fs::remove_dir(&path) } else { std::fs::remove_file(&path) };
+    let done = super::host::blocking(vm, |_| {
+        let is_folder = std::fs::symlink_metadata(&path).is_ok_and(|m| m.is_dir());
+        if is_folder { std::fs::remove_dir(&path) } else { std::fs::remove_file(&path) }
+    });
     match done {
         Ok(()) => vm.return_one(Value::TRUE),
         Err(e) => super::io::push_failure(vm, Some(&path), &e),
@@ -100,7 +105,7 @@ fn remove(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 fn rename(vm: &mut Vm, _: u32) -> Result<Step> {
     let (from, to) = (path_argument(vm, 0)?, path_argument(vm, 1)?);
-    match std::fs::rename(&from, &to) {
+    match super::host::blocking(vm, |_| std::fs::rename(&from, &to)) {
         Ok(()) => vm.return_one(Value::TRUE),
         // As the reference, which names neither file here.
         Err(e) => super::io::push_failure(vm, None, &e),

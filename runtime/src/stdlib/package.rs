@@ -3,7 +3,7 @@
 //! Journey: source text -> closure. `require` calls the searchers one by one, then the loader.
 
 use super::base::read_source;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Ref, Table, Value};
 use crate::vm::load::Literals;
 use crate::vm::native::{Native, Result, Step};
 use crate::vm::{LoadMode, Vm};
@@ -38,12 +38,7 @@ pub fn open(vm: &mut Vm) -> Value {
     super::field(vm, preload, "concurrent.time", native("package.open_concurrent_time"));
     super::field(vm, t, "preload", Value::table(preload));
     super::field(vm, registry, "_PRELOAD", Value::table(preload));
-    let path = std::env::var("LUA_PATH_5_4").or_else(|_| std::env::var("LUA_PATH"));
-    let path = match path {
-        Ok(p) => p.replace(";;", &format!(";{DEFAULT_PATH};")).trim_matches(';').to_string(),
-        Err(_) => DEFAULT_PATH.to_string(),
-    };
-    let path = vm.heap.string(path.as_bytes());
+    let path = vm.heap.string(DEFAULT_PATH.as_bytes());
     super::field(vm, t, "path", path);
     let none = vm.heap.string(b"");
     super::field(vm, t, "cpath", none);
@@ -60,6 +55,28 @@ pub fn open(vm: &mut Vm) -> Value {
     let globals = vm.globals();
     super::field(vm, globals, "require", native("require"));
     Value::table(t)
+}
+
+/// Sets `package.path` to what LUA_PATH_5_4 or LUA_PATH says; `;;` in it stands for the default.
+pub fn path_from_environment(vm: &mut Vm) {
+    let Some(path) = std::env::var_os("LUA_PATH_5_4").or_else(|| std::env::var_os("LUA_PATH")) else { return };
+    let path = path.as_bytes();
+    let path = match memchr::memmem::find(path, b";;") {
+        None => path.to_vec(),
+        Some(i) => {
+            let (before, after) = (&path[..i], &path[i + 2..]);
+            let parts = [before, DEFAULT_PATH.as_bytes(), after];
+            parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(&b';')
+        }
+    };
+    let path = vm.heap.string(&path);
+    if let Some(t) = package_table(vm) {
+        super::field(vm, t, "path", path);
+    }
+}
+fn package_table(vm: &mut Vm) -> Option<Ref<Table>> {
+    let registry = vm.registry();
+    registry.get_field(&mut vm.heap, b"package").as_table()
 }
 
 /// `require 'concurrent'` also sets the global of that name.
@@ -118,7 +135,7 @@ fn searchpath(vm: &mut Vm, _: u32) -> Result<Step> {
     let path = vm.check_string(1)?.bytes().to_vec();
     let separator = vm.opt_string(2)?.map_or(b".".to_vec(), |s| s.bytes().to_vec());
     let replacement = vm.opt_string(3)?.map_or(b"/".to_vec(), |s| s.bytes().to_vec());
-    match search(&name, &path, &separator, &replacement) {
+    match super::host::blocking(vm, |_| search(&name, &path, &separator, &replacement)) {
         Ok(file) => {
             let v = vm.heap.string(&file);
             vm.return_one(v)
@@ -132,8 +149,7 @@ fn searchpath(vm: &mut Vm, _: u32) -> Result<Step> {
     }
 }
 fn package_field(vm: &mut Vm, name: &str) -> Value {
-    let registry = vm.registry();
-    match registry.get_field(&mut vm.heap, b"package").as_table() {
+    match package_table(vm) {
         Some(t) => t.get_field(&mut vm.heap, name.as_bytes()),
         None => Value::NIL,
     }
@@ -166,7 +182,7 @@ fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
         return Err(vm.error("'package.path' must be a string"));
     };
     let path = path.bytes().to_vec();
-    let file = match search(&name, &path, b".", b"/") {
+    let file = match super::host::blocking(vm, |_| search(&name, &path, b".", b"/")) {
         Ok(file) => file,
         Err(tried) => {
             let v = vm.heap.string(&tried);
@@ -175,7 +191,7 @@ fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
     };
     let env = Value::table(vm.globals());
     let chunk = [b"@".as_slice(), &file].concat();
-    let loaded = read_source(&file).and_then(|text| vm.load(&text, &chunk, LoadMode::Both, Literals::Atoms, env));
+    let loaded = read_source(vm, &file).and_then(|text| vm.load(&text, &chunk, LoadMode::Both, Literals::Atoms, env));
     match loaded {
         Ok(f) => {
             let data = vm.heap.string(&file);

@@ -72,6 +72,9 @@ impl Vm {
             if self.frame_count() == 0 && self.exiting {
                 return Act::Unwind;
             }
+            if std::mem::take(&mut self.raising) && self.frame_count() > 0 {
+                return Act::Raise;
+            }
             if self.frame_count() == 0 {
                 let function = (*self.thread).stack;
                 return Act::Call { function, results: -1, then: Continue::Coroutine };

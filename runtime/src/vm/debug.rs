@@ -246,8 +246,10 @@ impl Vm {
             Some(t) => t.depth_of_frames(),
             None => self.frame_count() + !self.leaf.is_null() as usize,
         };
-        // The main coroutine was called from outside.
-        let outside = other.map_or(self.thread, Ref::as_ptr) == self.main;
+        // The main coroutine was called from outside, unless a native is there to stand for that.
+        let whose = other.map_or(self.thread, Ref::as_ptr);
+        // SAFETY: a live coroutine; its first frame, if it has one.
+        let outside = whose == self.main && frames > 0 && unsafe { (*(*whose).frames).kind == FrameKind::Lua };
         let total = frames + outside as usize;
         let mut i = level;
         while i < total {

@@ -94,6 +94,8 @@ pub struct Vm {
     pub reload: bool,
     /// Warnings are printed (`warn("@on")`).
     pub warnings: bool,
+    /// `error` is to be raised before anything else.
+    pub(crate) raising: bool,
     /// An unwinding that no catcher stops: the process is being ended.
     pub(crate) exiting: bool,
     /// What the surroundings attach: standard streams, open files, the process's identity.
@@ -132,6 +134,7 @@ impl Vm {
             in_finalizer: false,
             reload: false,
             warnings: false,
+            raising: false,
             exiting: false,
             host,
         };
@@ -256,6 +259,11 @@ impl Vm {
             }
             self.top = base.add(1 + arguments.len());
         }
+    }
+    /// Makes the next run raise an error where the last one stopped.
+    pub fn raise_next(&mut self, error: Value) {
+        self.error = error;
+        self.raising = true;
     }
     /// The error that ended the last run.
     pub fn error_value(&self) -> Value {

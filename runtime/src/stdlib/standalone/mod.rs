@@ -1,0 +1,361 @@
+//! What the stand-alone interpreter does around a script: options in order, the script, the prompt (manual, section 7).
+//!
+//! Journey: source text -> closure -> frame. One native at the bottom of the root process does it all, so that a program
+//! can be suspended and frozen between two options as anywhere else. What it has to do is a list in its first register:
+//! texts of `-e`, modules of `-l`, the script.
+//!
+//! The prompt: a line is read while others run ([`blocking`]), compiled as an expression or else as statements, and
+//! asked to go on if it is incomplete; results are shown by show.lua.
+
+use super::host::{blocking, host};
+use crate::value::{Ref, Table, Value};
+use crate::vm::load::Literals;
+use crate::vm::native::{ERROR, Native, Result, Step};
+use crate::vm::{LoadMode, Vm};
+
+/// One thing to do before the script.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Run a text (`-e`), under a chunk name.
+    Execute {
+        /// Source text.
+        text: Vec<u8>,
+        /// Chunk name, with its `=` or `@`.
+        name: Vec<u8>,
+    },
+    /// Require a module and set a global to it (`-l`).
+    Require {
+        /// The global.
+        global: Vec<u8>,
+        /// The module.
+        module: Vec<u8>,
+    },
+}
+
+/// What a terminal gave.
+pub enum Line {
+    /// A line, without its end.
+    Text(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// No more lines.
+    End,
+}
+
+/// Where the prompt reads lines.
+pub trait Terminal: Send {
+    /// Reads a line behind a prompt. `names` are what could be completed: globals, and fields behind dots and colons.
+    fn read_line(&mut self, prompt: &str, names: Vec<String>) -> Line;
+    /// A whole input was read: for the history.
+    fn remember(&mut self, input: &str);
+}
+
+/// The natives that this file adds.
+pub static NATIVES: &[Native] = &[Native::steps("standalone.main", main), Native::steps("standalone.handler", handler)];
+
+/// State: an option was done.
+const NEXT: u32 = 0;
+/// State: `require` of the option returned.
+const REQUIRED: u32 = 1;
+/// State: the script returned.
+const SCRIPT_OVER: u32 = 2;
+/// State: read a line.
+const PROMPT: u32 = 3;
+/// State: the input of the prompt ran.
+const RAN: u32 = 4;
+/// State: its results were shown.
+const SHOWN: u32 = 5;
+/// State: show.lua was loaded.
+const LOADED: u32 = 6;
+/// State: an error value told its text.
+const ERROR_TOLD: u32 = 7;
+
+/// The main function's argument: everything that is to be done.
+pub fn plan(vm: &mut Vm, actions: &[Action], script: Value, arguments: &[Value], interactive: bool) -> Ref<Table> {
+    let list = vm.heap.table();
+    let add = |vm: &mut Vm, i: usize, v: Value| {
+        list.set_integer(&mut vm.heap, i as i64, v).expect("a small integer is a key");
+    };
+    for (i, action) in actions.iter().enumerate() {
+        let (first, second) = match action {
+            Action::Execute { text, name } => (name, text),
+            Action::Require { global, module } => (global, module),
+        };
+        let (first, second) = (vm.heap.string(first), vm.heap.string(second));
+        let is_text = matches!(action, Action::Execute { .. });
+        for (k, v) in [Value::boolean(is_text), first, second].into_iter().enumerate() {
+            add(vm, i * 3 + k + 1, v);
+        }
+    }
+    let all = vm.heap.table();
+    for (i, &a) in arguments.iter().enumerate() {
+        all.set_integer(&mut vm.heap, i as i64 + 1, a).expect("a small integer is a key");
+    }
+    let count = Value::integer(arguments.len() as i64);
+    for (name, v) in [("script", script), ("arguments", Value::table(all)), ("count", count)] {
+        super::field(vm, list, name, v);
+    }
+    super::field(vm, list, "interactive", Value::boolean(interactive));
+    list
+}
+/// The native to start the root process with; its argument is a [`plan`].
+pub fn main_function() -> Value {
+    Value::native(&NATIVES[0])
+}
+
+/// A message handler: adds a traceback (`lua.c` does the same).
+fn handler(vm: &mut Vm, _: u32) -> Result<Step> {
+    let error = vm.arg(0);
+    let text = if error.is_string() || error.is_number() {
+        vm.error_text(error)
+    } else if vm.metamethod(error, crate::vm::metamethod::Event::ToString).is_nil() {
+        format!("(error object is a {} value)", error.type_name()).into_bytes()
+    } else {
+        // The prompt asks it for its text.
+        return vm.return_one(error);
+    };
+    let text = vm.traceback(None, Some(&text), 1);
+    let v = vm.heap.string(&text);
+    vm.return_one(v)
+}
+
+/// Registers: 0 the plan, 1 the message handler, 2 the number of the option or show.lua's function, 3 the input so far,
+/// 4 on: a call.
+fn main(vm: &mut Vm, state: u32) -> Result<Step> {
+    let Some(plan) = vm.arg(0).as_table() else { return Err(vm.error("the plan is damaged")) };
+    match state {
+        NEXT => {
+            if vm.count() < 4 {
+                vm.truncate(1);
+                vm.push(Value::native(&NATIVES[1]));
+                vm.push(Value::integer(0));
+                vm.push(Value::NIL);
+            }
+            vm.truncate(4);
+            next_option(vm, plan)
+        }
+        REQUIRED => {
+            let n = vm.arg(2).as_integer().unwrap_or(1);
+            let (name, module) = (plan.get_integer(n * 3 - 1), vm.arg(4));
+            let globals = vm.globals();
+            if name.is_string() {
+                globals.set(&mut vm.heap, name, module).expect("a string is a key");
+            }
+            vm.truncate(4);
+            Ok(Step::Again(NEXT))
+        }
+        SCRIPT_OVER => {
+            if plan.get_field(&mut vm.heap, b"interactive").is_false() {
+                return Ok(Step::Return(0));
+            }
+            if let Some(outside) = &host(vm).outside {
+                outside.open_gate();
+            }
+            vm.truncate(4);
+            let globals = Value::table(vm.globals());
+            let show = vm.load(include_bytes!("show.lua"), b"=show", LoadMode::Text, Literals::Atoms, globals);
+            match show {
+                Ok(f) => vm.push(f),
+                Err(message) => unreachable!("show.lua: {}", String::from_utf8_lossy(&message)),
+            }
+            Ok(Step::Call { function: 4, results: 1, next: LOADED, catch: false })
+        }
+        LOADED => {
+            let show = vm.arg(4);
+            vm.set_arg(2, show);
+            vm.truncate(4);
+            prompt(vm)
+        }
+        PROMPT => {
+            vm.truncate(4);
+            prompt(vm)
+        }
+        RAN => {
+            // The results are shown, by a call that may fail as well.
+            if vm.count() == 4 {
+                return Ok(Step::Again(PROMPT));
+            }
+            vm.push(Value::NIL);
+            for i in (4..vm.count() - 1).rev() {
+                let v = vm.arg(i);
+                vm.set_arg(i + 1, v);
+            }
+            let show = vm.arg(2);
+            vm.set_arg(4, show);
+            Ok(Step::CallWithHandler { function: 4, next: SHOWN })
+        }
+        SHOWN => {
+            if let Some(text) = vm.arg(4).as_string() {
+                let line = [text.bytes(), b"\n"].concat();
+                // As print: a closed output is no error.
+                let _ = super::io::write_stdout(vm, &line);
+            }
+            Ok(Step::Again(PROMPT))
+        }
+        ERROR_TOLD => {
+            let text = vm.arg(4);
+            let text = vm.error_text(text);
+            super::host::flush(vm);
+            report!("{}", String::from_utf8_lossy(&text));
+            Ok(Step::Again(PROMPT))
+        }
+        _ if state & ERROR != 0 && !vm.arg(4).is_string() && state & !ERROR != ERROR_TOLD => {
+            let error = vm.arg(4);
+            let tostring = super::find_native("tostring").expect("the base library has it");
+            vm.set_arg(4, Value::native(tostring));
+            vm.push(error);
+            Ok(Step::Call { function: 4, results: 1, next: ERROR_TOLD, catch: true })
+        }
+        _ if state & ERROR != 0 => main(vm, ERROR_TOLD),
+        _ => Err(vm.error("the state of the main function is damaged")),
+    }
+}
+fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
+    let n = vm.arg(2).as_integer().unwrap_or(0) + 1;
+    vm.set_arg(2, Value::integer(n));
+    let (is_text, first, second) = (plan.get_integer(n * 3 - 2), plan.get_integer(n * 3 - 1), plan.get_integer(n * 3));
+    if is_text.is_nil() {
+        let script = plan.get_field(&mut vm.heap, b"script");
+        if !script.is_function() {
+            return Ok(Step::Again(SCRIPT_OVER));
+        }
+        vm.push(script);
+        let arguments = plan.get_field(&mut vm.heap, b"arguments").as_table();
+        let count = plan.get_field(&mut vm.heap, b"count").as_integer().unwrap_or(0);
+        for i in 1..=count.min(200_000) {
+            let v = arguments.map_or(Value::NIL, |t| t.get_integer(i));
+            vm.push(v);
+        }
+        return Ok(Step::Call { function: 4, results: 0, next: SCRIPT_OVER, catch: false });
+    }
+    let (Some(first), Some(text)) = (first.as_string(), second.as_string()) else {
+        return Err(vm.error("the plan is damaged"));
+    };
+    if is_text.is_false() {
+        let globals = vm.globals();
+        let require = globals.get_field(&mut vm.heap, b"require");
+        vm.push(require);
+        vm.push(second);
+        return Ok(Step::Call { function: 4, results: 1, next: REQUIRED, catch: false });
+    }
+    let (text, name) = (text.bytes().to_vec(), first.bytes().to_vec());
+    let globals = Value::table(vm.globals());
+    match vm.load(&text, &name, LoadMode::Text, Literals::Atoms, globals) {
+        Ok(f) => vm.push(f),
+        Err(message) => {
+            let v = vm.heap.string(&message);
+            return Err(vm.raise(v));
+        }
+    }
+    Ok(Step::Call { function: 4, results: 0, next: NEXT, catch: false })
+}
+
+/// Reads until there is something to run, or no more.
+fn prompt(vm: &mut Vm) -> Result<Step> {
+    let mut input = String::new();
+    loop {
+        let first = input.is_empty();
+        let prompt = prompt_text(vm, first);
+        let names = names(vm);
+        let line = blocking(vm, |host| {
+            host.files.flush();
+            match &mut host.terminal {
+                Some(terminal) => terminal.read_line(&prompt, names),
+                None => Line::End,
+            }
+        });
+        match line {
+            Line::Text(text) => {
+                if !first {
+                    input.push('\n');
+                }
+                input.push_str(&text);
+            }
+            Line::Interrupted => {
+                input.clear();
+                continue;
+            }
+            Line::End => {
+                let _ = super::io::write_stdout(vm, b"\n");
+                return Ok(Step::Return(0));
+            }
+        }
+        if input.trim().is_empty() {
+            input.clear();
+            continue;
+        }
+        let globals = Value::table(vm.globals());
+        // `=x` is an old way to ask for a value.
+        let expression = input.strip_prefix('=').unwrap_or(&input);
+        let value = format!("return {expression}");
+        let loaded = vm
+            .load(value.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals)
+            .or_else(|_| vm.load(input.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals));
+        let outcome = match loaded {
+            Err(message) if message.ends_with(b"near <eof>") => continue,
+            outcome => outcome,
+        };
+        if let Some(terminal) = &mut host(vm).terminal {
+            terminal.remember(&input);
+        }
+        match outcome {
+            Ok(f) => {
+                vm.push(f);
+                return Ok(Step::CallWithHandler { function: 4, next: RAN });
+            }
+            Err(message) => {
+                report!("{}", String::from_utf8_lossy(&message));
+                input.clear();
+            }
+        }
+    }
+}
+/// The prompt, or what a program has set in its place.
+fn prompt_text(vm: &mut Vm, first: bool) -> String {
+    let globals = vm.globals();
+    let (name, default) = if first { ("_PROMPT", "> ") } else { ("_PROMPT2", ">> ") };
+    match globals.get_field(&mut vm.heap, name.as_bytes()).as_string() {
+        Some(s) => String::from_utf8_lossy(s.bytes()).into_owned(),
+        None => default.to_string(),
+    }
+}
+/// What completion offers: the globals, and the fields of those that are tables, two levels deep.
+fn names(vm: &mut Vm) -> Vec<String> {
+    const MAX: usize = 5000;
+    fn add(out: &mut Vec<String>, prefix: &str, t: Ref<Table>, depth: usize, root: Ref<Table>) {
+        for (k, v) in t.entries() {
+            let Some(name) = k.as_string().and_then(|s| std::str::from_utf8(s.bytes()).ok().map(str::to_string)) else {
+                continue;
+            };
+            let is_name = name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
+                && !name.starts_with(|c: char| c.is_ascii_digit());
+            if !is_name || out.len() >= MAX {
+                continue;
+            }
+            let full = format!("{prefix}{name}");
+            if v.is_function() && depth > 0 {
+                // A method can be called with a colon.
+                out.push(format!("{}:{name}", prefix.trim_end_matches('.')));
+            }
+            if let Some(inner) = v.as_table()
+                && inner != root
+                && depth < 2
+            {
+                add(out, &format!("{full}."), inner, depth + 1, root);
+            }
+            out.push(full);
+        }
+    }
+    let mut out = Vec::new();
+    let globals = vm.globals();
+    add(&mut out, "", globals, 0, globals);
+    for word in [
+        "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
+        "not", "or", "repeat", "return", "then", "true", "until", "while",
+    ] {
+        out.push(word.to_string());
+    }
+    out.sort();
+    out.dedup();
+    out
+}
