@@ -1,8 +1,8 @@
 //! Binary chunks: a chunk to bytes and back, and its name by content.
 //!
-//! Journey: **prototype** -> bytes -> prototype. A header (`ESC RLua` and a version) and the chunk in the `postcard`
-//! format. The reader might expect the reference's binary format: its instructions differ from ours, so that would
-//! only look compatible.
+//! Journey: **prototype** -> bytes -> prototype. The reference's header, which programs look at, then a mark and a
+//! version of our own, and the chunk in the `postcard` format: the reference's instructions differ from ours. Behind
+//! its header the reference finds a length that it refuses, so neither takes the other's code for its own.
 //!
 //! Always: what [`undump`] returns has passed [`verify`]. Decoding allocates no more than a bounded amount ahead of
 //! the bytes it has read, whatever lengths they claim.
@@ -12,8 +12,11 @@ use crate::verify::{VerifyError, verify};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// How a binary chunk begins.
-const MAGIC: &[u8] = b"\x1bRLua";
+/// How a binary chunk of Lua 5.4 begins: signature, version, format, bytes that a transfer as text would change, the
+/// sizes of an instruction, an integer and a float, and one of each (lundump.h).
+const HEADER: &[u8] = b"\x1bLua\x54\x00\x19\x93\r\n\x1a\n\x04\x08\x08\x78\x56\0\0\0\0\0\0\0\0\0\0\0\x28\x77\x40";
+/// What follows in ours: no upvalues and a name that is too long, to the reference.
+const MARK: &[u8] = b"\0\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7fRLua";
 /// Version of the format: of the header, the encoding and the instruction set.
 const VERSION: u8 = 1;
 
@@ -22,9 +25,17 @@ const VERSION: u8 = 1;
 pub enum LoadError {
     /// It ends too early.
     Truncated,
-    /// It is of another version of the format.
+    /// It is no binary chunk.
+    NotBinary,
+    /// It is of another version of Lua or of our format.
     VersionMismatch,
-    /// It is no binary chunk, or damaged.
+    /// It is of another format.
+    FormatMismatch,
+    /// Its header is damaged.
+    Corrupted,
+    /// It is the reference implementation's.
+    Foreign,
+    /// It is damaged.
     BadFormat,
     /// It decodes, but is not safe to run.
     Unsafe(VerifyError),
@@ -33,9 +44,13 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LoadError::Truncated => f.write_str("truncated precompiled chunk"),
-            LoadError::VersionMismatch => f.write_str("version mismatch"),
-            LoadError::BadFormat => f.write_str("bad binary format"),
+            LoadError::Truncated => f.write_str("bad binary format (truncated chunk)"),
+            LoadError::NotBinary => f.write_str("bad binary format (not a binary chunk)"),
+            LoadError::VersionMismatch => f.write_str("bad binary format (version mismatch)"),
+            LoadError::FormatMismatch => f.write_str("bad binary format (format mismatch)"),
+            LoadError::Corrupted => f.write_str("bad binary format (corrupted chunk)"),
+            LoadError::Foreign => f.write_str("bad binary format (bytecode of another Lua)"),
+            LoadError::BadFormat => f.write_str("bad binary format (damaged chunk)"),
             LoadError::Unsafe(error) => write!(f, "bad binary format ({error})"),
         }
     }
@@ -51,8 +66,7 @@ impl std::error::Error for LoadError {}
 /// assert_eq!(rlua_compiler::undump(&bytes).unwrap(), chunk);
 /// ```
 pub fn dump(chunk: &Chunk, strip: bool) -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
-    bytes.push(VERSION);
+    let mut bytes = [HEADER, MARK, &[VERSION]].concat();
     let encoded = if strip { postcard::to_allocvec(&stripped(chunk)) } else { postcard::to_allocvec(chunk) };
     bytes.extend_from_slice(&encoded.expect("encoding plain data into a vector cannot fail"));
     bytes
@@ -72,11 +86,19 @@ fn stripped(chunk: &Chunk) -> Chunk {
 
 /// The chunk of these bytes, verified.
 pub fn undump(bytes: &[u8]) -> Result<Chunk, LoadError> {
-    let common = bytes.len().min(MAGIC.len());
-    if bytes[..common] != MAGIC[..common] {
-        return Err(LoadError::BadFormat);
+    if let Some(i) = bytes.iter().zip(HEADER).position(|(a, b)| a != b) {
+        return Err(match i {
+            0..4 => LoadError::NotBinary,
+            4 => LoadError::VersionMismatch,
+            5 => LoadError::FormatMismatch,
+            _ => LoadError::Corrupted,
+        });
     }
-    let Some((&version, encoded)) = bytes[common..].split_first() else {
+    let rest = bytes.get(HEADER.len()..).unwrap_or_default();
+    if rest.iter().zip(MARK).any(|(a, b)| a != b) {
+        return Err(LoadError::Foreign);
+    }
+    let Some((&version, encoded)) = rest.get(MARK.len()..).and_then(<[u8]>::split_first) else {
         return Err(LoadError::Truncated);
     };
     if version != VERSION {

@@ -52,5 +52,9 @@ pub fn skip_shebang(source: &[u8]) -> &[u8] {
         return source;
     }
     let end = source.iter().position(|&b| b == b'\n').unwrap_or(source.len());
-    &source[end..]
+    match source.get(end + 1) {
+        // Bytecode begins with its first byte; text keeps the line's end, and so its numbers.
+        Some(0x1b) => &source[end + 1..],
+        _ => &source[end..],
+    }
 }

@@ -59,8 +59,16 @@ fn damaged() {
     for length in 0..bytes.len() {
         assert_eq!(undump(&bytes[..length]), Err(LoadError::Truncated), "{length}");
     }
-    assert_eq!(undump(b"\x1bLua"), Err(LoadError::BadFormat));
-    assert_eq!(undump(b"\x1bRLua\xff"), Err(LoadError::VersionMismatch));
+    assert_eq!(undump(b"\x1bXua"), Err(LoadError::NotBinary));
+    let mut other = dump(&compile(b"return 1", b"=x").expect("it compiles"), false);
+    let version = other.iter().position(|&b| b == b'R').expect("the mark") + 4;
+    other[version] = 0xff;
+    assert_eq!(undump(&other), Err(LoadError::VersionMismatch));
+    assert_eq!(undump(b"\x1bLua\x53\x00"), Err(LoadError::VersionMismatch));
+    assert_eq!(undump(b"\x1bLua\x54\x01"), Err(LoadError::FormatMismatch));
+    assert_eq!(undump(b"\x1bLua\x54\x00\x18"), Err(LoadError::Corrupted));
+    other[version - 1] = b'b';
+    assert_eq!(undump(&other), Err(LoadError::Foreign));
     assert_eq!(undump(&[&bytes[..], b"x"].concat()), Err(LoadError::BadFormat));
     // Any byte changed: an error or a chunk that passes the verifier, never a panic.
     for place in 6..bytes.len() {
@@ -74,7 +82,7 @@ fn damaged() {
         }
     }
     // A claimed length of 2^60 prototypes.
-    let huge = [&b"\x1bRLua\x01\x00"[..], &[0xff; 8], &[0x0f]].concat();
+    let huge = [&bytes[..=version], b"\x00", &[0xff; 8], &[0x0f]].concat();
     assert_eq!(undump(&huge), Err(LoadError::Truncated));
 }
 

@@ -353,6 +353,18 @@ impl Freezer {
             for &i in &t.to_close {
                 out.number(i as u64);
             }
+            match &t.hook {
+                None => out.byte(0),
+                Some(h) => {
+                    out.byte(1 | (h.again as u8) << 1);
+                    self.value(out, h.function);
+                    out.byte(h.mask);
+                    out.byte(h.told);
+                    for n in [h.count, h.left, h.old_pc, h.transfer.0, h.transfer.1] {
+                        out.number(n as u64);
+                    }
+                }
+            }
         }
     }
     fn value(&mut self, out: &mut Vec<u8>, v: Value) {
@@ -375,6 +387,10 @@ impl Freezer {
             }
             tag::PID => {
                 out.byte(code::PID);
+                out.number(v.bits);
+            }
+            tag::LIGHT => {
+                out.byte(code::LIGHT);
                 out.number(v.bits);
             }
             // The reader of spawn snapshots does not leave any yet.

@@ -11,6 +11,7 @@ use super::thaw::has_steps;
 use super::wire::Fault;
 use crate::value::{Closure, Value, tag};
 use crate::vm::call::{MAX_RESUMES, RAISE, RESUME, RESUME_CLOSE, RETURN};
+use crate::vm::hook::Hook;
 use crate::vm::load::Proto;
 use crate::vm::native::ERROR;
 use crate::vm::thread::{Continue, Frame, FrameKind, Status, flags};
@@ -69,6 +70,7 @@ pub(crate) struct ThreadRecord {
     pub to_close: Vec<u32>,
     /// Slots with open upvalues, ascending.
     pub open: Vec<u32>,
+    pub hook: Option<Box<Hook>>,
 }
 
 impl Default for ThreadRecord {
@@ -87,6 +89,7 @@ impl Default for ThreadRecord {
             frames: Vec::new(),
             to_close: Vec::new(),
             open: Vec::new(),
+            hook: None,
         }
     }
 }
@@ -149,6 +152,8 @@ enum Role<'f> {
     Resumes,
     /// It is kept for tracebacks alone.
     Ended,
+    /// A hook has interrupted it, with this top; whether it was about to return.
+    Hooked { top: usize, returns: bool },
     /// It waits for this frame.
     Waits(&'f FrameRecord),
 }
@@ -176,7 +181,7 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
     // Past the top of a native function the collector clears the stack.
     let last = t.frames.last().expect("there are frames");
     ensure(last.kind == FrameKind::Lua || t.top >= last.base, "a native function's registers are below the top")?;
-    let mut no_yield = 0u32;
+    let (mut no_yield, mut hooks) = (0u32, 0);
     let mut extent = slots.len();
     for f in &t.frames {
         ensure(f.base > f.shift as usize && f.base <= slots.len(), "a frame's registers are in the stack")?;
@@ -203,6 +208,21 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
                     ensure(below >= f.base, "a finalizer is above the registers")?;
                     Role::Runs { top }
                 }
+                Continue::Hook => {
+                    ensure(next.results == 0, "a hook has no result")?;
+                    let below = next.function_slot().checked_sub(3).ok_or("a hook keeps the top below it")?;
+                    let number = |i: usize| slots[below + i].as_integer().and_then(|n| usize::try_from(n).ok());
+                    let top = number(0).filter(|&top| top <= below).ok_or("a hook keeps the top below it")?;
+                    ensure(below >= f.base && top >= t.frames[0].base, "a hook is above the registers")?;
+                    let values = number(1);
+                    if let Some(first) = values {
+                        let n = number(2).ok_or("a hook keeps the values that are returned")?;
+                        let end = first.checked_add(n).filter(|&end| end <= below);
+                        ensure(end.is_some() && first + 1 >= f.base, "a hook keeps the values that are returned")?;
+                    }
+                    hooks += 1;
+                    Role::Hooked { top, returns: values.is_some() }
+                }
                 Continue::Coroutine => return Err("a coroutine has one first frame"),
                 _ => Role::Waits(next),
             },
@@ -218,7 +238,7 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
                 let Some(p) = proto_of(slots[f.base - 1]) else { return Err("a frame's function is no Lua function") };
                 let end = f.base + p.registers as usize;
                 extent = extent.max(end);
-                if let (Role::Runs { .. }, Some(next)) = (&role, t.frames.get(i + 1)) {
+                if let (Role::Runs { .. } | Role::Hooked { .. }, Some(next)) = (&role, t.frames.get(i + 1)) {
                     ensure(next.function_slot() > end, "a finalizer is above the registers")?;
                 }
                 check_lua(f, p, &role, slots.len())?;
@@ -231,8 +251,9 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
         if f.then == Continue::Native {
             extent = extent.max(f.function_slot() + f.results.max(0) as usize);
         }
-        no_yield += (f.then == Continue::Finalizer) as u32;
+        no_yield += matches!(f.then, Continue::Finalizer | Continue::Hook) as u32;
     }
+    ensure(hooks == 0 || (hooks == 1 && t.hook.is_some()), "one hook runs")?;
     ensure(no_yield == t.no_yield, "natives that may not be suspended are counted")?;
     let windows = windows(t, slots);
     ensure(t.to_close.windows(2).all(|w| w[0] < w[1]), "variables to be closed are in order")?;
@@ -265,7 +286,7 @@ fn proto_of(v: Value) -> Option<&'static Proto> {
 fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
     use Opcode as O;
     let code: &[Instruction] = &p.canonical().code;
-    ensure(f.flags & !flags::TAIL == 0, "a Lua function's frame catches nothing")?;
+    ensure(f.flags & !(flags::TAIL | flags::SEEN) == 0, "a Lua function's frame catches nothing")?;
     ensure(f.pc <= code.len() as u64, "a frame's pc is in the code")?;
     let pc = f.pc as usize;
     let registers = p.registers as usize;
@@ -277,6 +298,18 @@ fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
     let done = || pc.checked_sub(1).map(|i| code[i]).ok_or("a frame waits before its first instruction");
     match role {
         Role::Yielded | Role::Resumes => Err("a native function yields or resumes"),
+        Role::Hooked { top, returns } => {
+            let i = done()?;
+            let is_return = matches!(i.opcode(), O::Return | O::Return0 | O::Return1);
+            // What lies above the registers for this instruction is still there.
+            let open = match i.opcode() {
+                O::Call | O::TailCall | O::Return | O::SetList if i.b() == 0 => *top > f.base + i.a() as usize,
+                O::ExtraArg => false,
+                _ => true,
+            };
+            let returns = !returns || is_return;
+            ensure(open && returns && (!p.is_vararg || pc >= 2), "a hook has interrupted no such instruction")
+        }
         Role::Ended => ensure(pc >= 1, "a frame ended before its first instruction"),
         Role::Runs { top } => {
             if pc == 0 {
@@ -354,7 +387,9 @@ fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
                     ensure(keep && fits && next.results == 0, "a handler of a variable is above what is returned")
                 }
                 Continue::Native | Continue::CloseUnwind => Err("a native function waits for this"),
-                Continue::Handler | Continue::Finalizer | Continue::Coroutine => Err("a frame waits for no other"),
+                Continue::Handler | Continue::Finalizer | Continue::Coroutine | Continue::Hook => {
+                    Err("a frame waits for no other")
+                }
             }
         }
     }
@@ -397,8 +432,15 @@ fn check_native(f: &FrameRecord, function: Value, role: &Role, slots: usize) -> 
     ensure(matches!(function.tag, tag::NATIVE | tag::NATIVE_CLOSURE), "a frame's function is no native function")?;
     ensure(f.shift == 0, "a native function does not move")?;
     let fails = matches!(role, Role::Ended) || matches!(role, Role::Waits(next) if next.then == Continue::Handler);
+    let hooked = match role {
+        Role::Runs { top } | Role::Hooked { top, .. } => *top >= f.base && (f.state == 0 || has_steps(function)),
+        _ => false,
+    };
     if !has_steps(function) {
-        return ensure(fails && f.flags == 0 && f.pc == 0, "a leaf is never suspended");
+        return ensure(
+            hooked && f.flags == 0 && f.pc == 0 || fails && f.flags == 0 && f.pc == 0,
+            "a leaf is never suspended",
+        );
     }
     ensure(f.flags & !(CATCH | HANDLER | NO_YIELD | UNWINDING) == 0, "no such flags of a frame")?;
     ensure(f.flags & HANDLER == 0 || f.flags & CATCH != 0, "a message handler is a catcher's")?;
@@ -418,6 +460,10 @@ fn check_native(f: &FrameRecord, function: Value, role: &Role, slots: usize) -> 
                 _ => count >= 1,
             };
             ensure(fits, "a native function returns what it has")
+        }
+        Role::Hooked { returns, .. } => {
+            ensure(f.flags == 0 && hooked, "a native function that was hooked waits for nothing")?;
+            ensure(*returns || f.state == 0, "a native function is hooked at its beginning or end")
         }
         Role::Yielded => ensure(f.flags == 0, "a native function that yields waits for nothing"),
         Role::Resumes => {
@@ -469,7 +515,8 @@ fn check_captures(t: &ThreadRecord, slots: &[Value]) -> Check {
         }
         let (_, sets) = known.as_ref().expect("just set");
         // A handler's instruction will be executed again.
-        let pc = f.pc as usize - (next == Some(Continue::CloseAgain)) as usize;
+        let again = matches!(next, Some(Continue::CloseAgain | Continue::Hook));
+        let pc = f.pc as usize - again as usize;
         let set = sets.get(pc).copied().flatten().unwrap_or_default();
         let register = slot as usize - f.base;
         ensure(set[register / 64] & 1 << (register % 64) != 0, "an open variable is a register that closures share")?;

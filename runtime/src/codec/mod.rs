@@ -70,6 +70,7 @@ pub(crate) mod code {
     pub const DEAD_OBJECT: u8 = 9;
     /// In a node: there is no key.
     pub const EMPTY: u8 = 10;
+    pub const LIGHT: u8 = 11;
 }
 
 /// A native function by its name.

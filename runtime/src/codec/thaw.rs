@@ -15,9 +15,10 @@ use crate::value::function::{NativeClosure, Upvalue};
 use crate::value::table::Node;
 use crate::value::userdata::{NativeState, Userdata};
 use crate::value::{Closure, Kind, Pid, Ref, Table, Value, tag};
+use crate::vm::hook::Hook;
 use crate::vm::load::{Literals, Module};
 use crate::vm::native::{Function, Native};
-use crate::vm::thread::{Continue, FrameKind, Status, Thread};
+use crate::vm::thread::{Continue, FrameKind, Status, Thread, flags};
 use crate::vm::{Exit, Left, Vm};
 use std::any::Any;
 use std::fmt;
@@ -438,8 +439,30 @@ impl Thawer<'_> {
         record.frames = frames;
         let pending = self.reader.count()?;
         record.to_close = (0..pending).map(|_| self.reader.number32()).collect::<Check<_>>()?;
+        record.hook = self.hook()?;
         self.threads[place] = record;
         Ok(())
+    }
+    fn hook(&mut self) -> Check<Option<Box<Hook>>> {
+        let bits = self.reader.byte()?;
+        if bits == 0 {
+            return Ok(None);
+        }
+        if bits & !3 != 0 || bits & 1 == 0 {
+            return Err("no such state of a hook");
+        }
+        let function = self.value(Place::Value)?;
+        let (mask, told) = (self.reader.byte()?, self.reader.byte()?);
+        if mask > 15 || told > 15 || (!function.is_function() && mask != 0) {
+            return Err("a hook is a function for some events");
+        }
+        let mut numbers = [0; 5];
+        for n in &mut numbers {
+            *n = self.reader.number32()?;
+        }
+        let [count, left, old_pc, first, n] = numbers;
+        let (again, transfer) = (bits & 2 != 0, (first, n));
+        Ok(Some(Box::new(Hook { function, mask, count, left, old_pc, told, again, running: false, transfer })))
     }
     /// A record, by its number.
     fn object(&mut self) -> Check<Value> {
@@ -471,6 +494,7 @@ impl Thawer<'_> {
             code::FLOAT => Value::float(f64::from_bits(self.reader.word()?)),
             code::NATIVE => Value::native(self.natives[self.reader.count_below(self.natives.len())?]),
             code::PID => Value::pid(Pid(self.reader.number()?)),
+            code::LIGHT => Value::light(self.reader.number()?),
             code::OBJECT => {
                 let v = self.object()?;
                 if v.tag == tag::UPVALUE || (v.tag == tag::BUFFER && place == Place::Value) {
@@ -571,6 +595,11 @@ impl Thawer<'_> {
                 t.failed = record.failed;
                 t.closing = record.closing;
                 t.no_yield = record.no_yield;
+                t.catchers = record.frames.iter().filter(|f| f.flags & flags::CATCH != 0).count() as u32;
+                t.hook = record.hook.take();
+                if let Some(h) = &mut t.hook {
+                    h.running = record.frames.iter().any(|f| f.then == Continue::Hook);
+                }
                 t.depth = record.depth;
                 t.to_close = std::mem::take(&mut record.to_close);
                 t.resumer = match record.resumer {
@@ -601,7 +630,7 @@ impl Thawer<'_> {
 }
 
 /// The continuations by their numbers.
-const CONTINUES: [Continue; 11] = [
+const CONTINUES: [Continue; 12] = [
     Continue::Plain,
     Continue::Native,
     Continue::Store,
@@ -613,6 +642,7 @@ const CONTINUES: [Continue; 11] = [
     Continue::Handler,
     Continue::Finalizer,
     Continue::Coroutine,
+    Continue::Hook,
 ];
 const _: () = {
     let mut i = 0;

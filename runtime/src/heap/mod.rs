@@ -221,6 +221,11 @@ impl Heap {
         let serial = if v.tag & tag::HEAP_BIT != 0 && !v.is_string() {
             // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
             self.serial_of(unsafe { &*(v.bits as *const Header) }) as u64
+        } else if let Some(s) = v.as_string()
+            && s.len > crate::value::string::MAX_ATOM_BYTES
+        {
+            // Long strings of the same contents are different objects.
+            return v.bits;
         } else {
             match table::known_hash(v) {
                 Some(h) => h as u64,

@@ -264,6 +264,7 @@ fn tonumber(vm: &mut Vm) -> Result<Value> {
     let text = trim(s.bytes());
     let (negative, digits) = match text.first() {
         Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
         _ => (false, text),
     };
     let mut n: i64 = 0;
@@ -397,7 +398,7 @@ fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
 fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
     if state != 0 {
         // A full collection was run; then the finalizers, then 0.
-        return match run_finalizers(vm, 1)? {
+        return match run_finalizers(vm, state)? {
             // Register 0 says that it was a step.
             Step::Return(_) if matches!(vm.arg(0).kind(), Kind::Boolean(false)) => vm.return_one(Value::TRUE),
             Step::Return(_) => vm.return_one(Value::integer(0)),
@@ -409,10 +410,15 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
         None => b"collect".to_vec(),
         Some(s) => s.bytes().to_vec(),
     };
+    if vm.in_finalizer() {
+        // The collector does not do two things at a time.
+        return vm.return_one(Value::NIL);
+    }
     let result = match option.as_slice() {
         b"collect" => return Ok(Step::Collect(1)),
         b"count" => Value::float(vm.heap.bytes() as f64 / 1024.0),
         b"step" => {
+            vm.opt_integer(1, 0)?;
             // A step is a whole collection here, so it always ends a cycle.
             vm.set_arg(0, Value::FALSE);
             return Ok(Step::Collect(1));
@@ -437,6 +443,9 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
             Value::integer(100)
         }
         b"generational" | b"incremental" => {
+            for i in 1..=if option == b"incremental" { 3 } else { 2 } {
+                vm.opt_integer(i, 0)?;
+            }
             // One collector; the mode is only remembered, for who asks.
             let registry = vm.registry();
             let old = registry.get_field(&mut vm.heap, b"collector");
@@ -454,16 +463,14 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
 fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
     if state & ERROR != 0 {
         let v = vm.arg(vm.count() - 1);
-        let text = vm.error_text(v);
-        if vm.warnings {
-            report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
-        }
+        vm.warn_of_finalizer(v);
     }
     vm.truncate(1);
     vm.in_finalizer = true;
     while let Some(object) = vm.heap.take_finalizable() {
         let mm = vm.metamethod(object, Event::Gc);
-        if mm.is_function() {
+        if !mm.is_nil() {
+            // What cannot be called fails, with a warning.
             let function = vm.count();
             vm.push(mm);
             vm.push(object);

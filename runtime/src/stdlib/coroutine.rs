@@ -56,7 +56,8 @@ fn status(vm: &mut Vm) -> Result<Value> {
     Ok(vm.heap.name(text.as_bytes()))
 }
 fn is_yieldable(vm: &mut Vm) -> Result<Value> {
-    if let Some(t) = vm.arg(0).as_thread() {
+    if vm.count() > 0 {
+        let t = thread(vm)?;
         return Ok(Value::boolean(vm.may_yield(t)));
     }
     Ok(Value::boolean(vm.is_yieldable()))

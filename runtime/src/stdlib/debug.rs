@@ -1,21 +1,25 @@
-//! The debug library (manual 6.10). Hooks are not supported yet: `sethook` is absent.
+//! The debug library (manual 6.10).
 //!
 //! Journey: frame -> value.
 
 use crate::value::{Kind, Ref, Value};
 use crate::vm::Vm;
 use crate::vm::debug::FrameView;
+use crate::vm::hook::mask;
 use crate::vm::native::{Native, Result, Step};
 use crate::vm::thread::Thread;
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
+    Native::steps("debug.gethook", gethook),
     Native::steps("debug.getinfo", getinfo),
     Native::steps("debug.getlocal", getlocal),
     Native::leaf("debug.getmetatable", getmetatable),
     Native::leaf("debug.getregistry", |vm| Ok(Value::table(vm.registry()))),
     Native::steps("debug.getupvalue", getupvalue),
     Native::steps("debug.getuservalue", getuservalue),
+    Native::leaf("debug.setcstacklimit", setcstacklimit),
+    Native::steps("debug.sethook", sethook),
     Native::steps("debug.setlocal", setlocal),
     Native::leaf("debug.setmetatable", setmetatable),
     Native::steps("debug.setupvalue", setupvalue),
@@ -135,8 +139,9 @@ fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
         super::field(vm, info, "istailcall", Value::boolean(view.is_some_and(|v| v.is_tail_call())));
     }
     if has(b'r') {
-        super::field(vm, info, "ftransfer", Value::integer(0));
-        super::field(vm, info, "ntransfer", Value::integer(0));
+        let (first, count) = view.and_then(|v| v.transfer()).unwrap_or((0, 0));
+        super::field(vm, info, "ftransfer", Value::integer(first as i64));
+        super::field(vm, info, "ntransfer", Value::integer(count as i64));
     }
     if has(b'L')
         && let Some(c) = closure
@@ -155,6 +160,66 @@ fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
         super::field(vm, info, "func", function);
     }
     vm.return_one(Value::table(info))
+}
+
+/// The letters of the events, in the order in which `gethook` gives them.
+const EVENTS: [(u8, u8); 3] = [(b'c', mask::CALL), (b'r', mask::RETURN), (b'l', mask::LINE)];
+
+fn hooked_thread(vm: &Vm) -> (Ref<Thread>, usize) {
+    let (t, first) = thread_argument(vm);
+    (t.unwrap_or_else(|| vm.running().0), first)
+}
+fn sethook(vm: &mut Vm, _: u32) -> Result<Step> {
+    let (thread, first) = hooked_thread(vm);
+    if !vm.arg(first).is_nil() {
+        vm.check_string(first + 1)?;
+        vm.check_function(first)?;
+    }
+    // Programs that look for the reference's table of hooks find the same.
+    let registry = vm.registry();
+    let hooks = match registry.get_field(&mut vm.heap, b"_HOOKKEY").as_table() {
+        Some(t) => t,
+        None => {
+            let t = vm.heap.table();
+            let mode = vm.heap.name(b"k");
+            super::field(vm, t, "__mode", mode);
+            vm.set_metatable(t, Some(t));
+            super::field(vm, registry, "_HOOKKEY", Value::table(t));
+            t
+        }
+    };
+    let function = vm.arg(first);
+    if vm.raw_set_table(hooks, Value::thread(thread), function).is_err() {
+        return Err(vm.error("table overflow"));
+    }
+    if vm.arg(first).is_nil() {
+        vm.set_hook(thread, None);
+        return Ok(Step::Return(0));
+    }
+    let letters = vm.check_string(first + 1)?;
+    let function = vm.check_function(first)?;
+    let count = vm.opt_integer(first + 2, 0)?.clamp(0, i32::MAX as i64) as u32;
+    let mut events = EVENTS.iter().filter(|(c, _)| letters.bytes().contains(c)).fold(0, |all, (_, bit)| all | bit);
+    if count > 0 {
+        events |= mask::COUNT;
+    }
+    vm.set_hook(thread, (events != 0).then_some((function, events, count)));
+    Ok(Step::Return(0))
+}
+fn gethook(vm: &mut Vm, _: u32) -> Result<Step> {
+    let (thread, _) = hooked_thread(vm);
+    let Some(hook) = vm.hook(thread) else { return vm.return_one(Value::NIL) };
+    let letters: Vec<u8> = EVENTS.iter().filter(|(_, bit)| hook.mask & bit != 0).map(|(c, _)| *c).collect();
+    let letters = vm.heap.string(&letters);
+    vm.push(hook.function);
+    vm.push(letters);
+    vm.push(Value::integer(hook.count as i64));
+    Ok(Step::Return(3))
+}
+/// Kept for programs that call it: there is no limit of C's stack here. The answer is the reference's.
+fn setcstacklimit(vm: &mut Vm) -> Result<Value> {
+    vm.check_integer(0)?;
+    Ok(Value::integer(200))
 }
 
 fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -261,11 +326,20 @@ fn upvalue_argument(vm: &mut Vm, f: usize, n: usize) -> Result<Option<Ref<crate:
         _ => None,
     })
 }
-/// The identity is an integer here (the reference gives a light userdata).
 fn upvalueid(vm: &mut Vm) -> Result<Value> {
-    Ok(match upvalue_argument(vm, 0, 1)? {
-        Some(u) => Value::integer(vm.upvalue_identity(u) as i64),
-        None => Value::NIL,
+    let found = upvalue_argument(vm, 0, 1)?;
+    Ok(match (found, vm.arg(0).kind()) {
+        (Some(u), _) => Value::light(vm.upvalue_identity(u) as u64),
+        (None, Kind::NativeClosure(c)) => {
+            // Such upvalues are nobody else's: the function and the number tell them apart.
+            let i = vm.check_integer(1)?;
+            if i < 1 || i as u64 > c.upvalues().len() as u64 {
+                return Ok(Value::NIL);
+            }
+            let function = vm.heap.address_of(vm.arg(0));
+            Value::light(function << 8 | i as u64)
+        }
+        _ => Value::NIL,
     })
 }
 fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -287,22 +361,16 @@ fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
     Ok(Step::Return(0))
 }
 fn getuservalue(vm: &mut Vm, _: u32) -> Result<Step> {
-    match vm.arg(0).as_userdata() {
-        Some(u) if vm.opt_integer(1, 1)? == 1 => {
-            let v = u.user_value();
-            vm.push(v);
-            vm.push(Value::TRUE);
-            Ok(Step::Return(2))
-        }
-        _ => vm.return_one(Value::NIL),
-    }
+    // Files, the only userdata there are, have none.
+    vm.opt_integer(1, 1)?;
+    vm.return_one(Value::NIL)
 }
 fn setuservalue(vm: &mut Vm) -> Result<Value> {
-    let Some(u) = vm.arg(0).as_userdata() else { return Err(vm.type_error(0, "userdata")) };
-    let v = vm.check_any(1)?;
-    if vm.opt_integer(2, 1)? != 1 {
-        return Ok(Value::NIL);
+    // In the reference's order.
+    vm.opt_integer(2, 1)?;
+    if vm.arg(0).as_userdata().is_none() {
+        return Err(vm.type_error(0, "userdata"));
     }
-    u.set_user_value(v);
-    Ok(Value::userdata(u))
+    vm.check_any(1)?;
+    Ok(Value::NIL)
 }

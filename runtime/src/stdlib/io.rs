@@ -32,7 +32,10 @@ pub static NATIVES: &[Native] = &[
     Native::steps("io.type", type_),
     Native::steps("io.write", |vm, _| write(vm, Default::Output)),
     Native::steps("io.lines_next", lines_next),
-    Native::steps("file:close", close),
+    Native::steps("file:close", |vm, state| match vm.count() {
+        0 => Err(vm.type_error(0, "FILE*")),
+        _ => close(vm, state),
+    }),
     Native::steps("file:flush", |vm, _| flush(vm, Default::None)),
     Native::steps("file:lines", file_lines),
     Native::steps("file:read", |vm, _| read(vm, Default::None)),
@@ -334,7 +337,12 @@ fn the_file(vm: &mut Vm, default: Default) -> Result<(Ref<Userdata>, usize)> {
 }
 
 fn close(vm: &mut Vm, _: u32) -> Result<Step> {
-    let u = if vm.count() == 0 { the_file(vm, Default::Output)?.0 } else { open_argument(vm, 0)? };
+    if vm.count() == 0 {
+        let registry = vm.registry();
+        let v = registry.get_field(&mut vm.heap, Default::Output.key().as_bytes());
+        vm.push(v);
+    }
+    let u = open_argument(vm, 0)?;
     let index = u.resource.get();
     if index < 3 {
         // The standard streams stay open, as under the reference.
@@ -785,15 +793,9 @@ fn read_formats(
     first: usize,
     last: usize,
 ) -> Result<std::result::Result<usize, std::io::Error>> {
-    let mut formats = Vec::new();
-    for i in first..last {
-        formats.push(format_argument(vm, i)?);
-    }
-    if formats.is_empty() {
-        formats.push(Format::Line { keep_end: false });
-    }
     let mut count = 0;
-    for format in formats {
+    for i in first..last.max(first + 1) {
+        let format = if last == first { Format::Line { keep_end: false } } else { format_argument(vm, i)? };
         let index = u.resource.get();
         let item = match super::host::host(vm).files.get(index) {
             Some(Stream::Reader(r)) if is_buffered(r.buffer(), format) => read_item(r, format),

@@ -17,11 +17,15 @@ pub static NATIVES: &[Native] = &[
     Native::steps("package.searchpath", searchpath),
     Native::steps("package.searcher_preload", searcher_preload),
     Native::steps("package.searcher_lua", searcher_lua),
+    Native::steps("package.searcher_c", |vm, _| searcher_c(vm, false)),
+    Native::steps("package.searcher_croot", |vm, _| searcher_c(vm, true)),
     Native::leaf("package.open_concurrent", open_concurrent),
     Native::leaf("package.open_concurrent_time", |vm| Ok(crate::concurrent::time_module(vm))),
 ];
 const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;\
                             /usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
+/// Where the reference looks for C modules. They are looked for here, too, to say that they are not supported.
+const DEFAULT_CPATH: &str = "/usr/local/lib/lua/5.4/?.so;/usr/local/lib/lua/5.4/loadall.so;./?.so";
 
 fn native(name: &str) -> Value {
     Value::native(NATIVES.iter().find(|n| n.name == name).expect("it is in the list"))
@@ -40,14 +44,15 @@ pub fn open(vm: &mut Vm) -> Value {
     super::field(vm, registry, "_PRELOAD", Value::table(preload));
     let path = vm.heap.string(DEFAULT_PATH.as_bytes());
     super::field(vm, t, "path", path);
-    let none = vm.heap.string(b"");
-    super::field(vm, t, "cpath", none);
+    let cpath = vm.heap.string(DEFAULT_CPATH.as_bytes());
+    super::field(vm, t, "cpath", cpath);
     let config = vm.heap.string(b"/\n;\n?\n!\n-\n");
     super::field(vm, t, "config", config);
     super::field(vm, t, "loadlib", native("package.loadlib"));
     super::field(vm, t, "searchpath", native("package.searchpath"));
-    let searchers = vm.heap.table_sized(2, 0);
-    for (i, name) in ["package.searcher_preload", "package.searcher_lua"].into_iter().enumerate() {
+    let names = ["package.searcher_preload", "package.searcher_lua", "package.searcher_c", "package.searcher_croot"];
+    let searchers = vm.heap.table_sized(names.len(), 0);
+    for (i, name) in names.into_iter().enumerate() {
         searchers.set_integer(&mut vm.heap, i as i64 + 1, native(name)).expect("a small integer is a key");
     }
     super::field(vm, t, "searchers", Value::table(searchers));
@@ -87,6 +92,8 @@ fn open_concurrent(vm: &mut Vm) -> Result<Value> {
     Ok(m)
 }
 fn loadlib(vm: &mut Vm, _: u32) -> Result<Step> {
+    vm.check_string(0)?;
+    vm.check_string(1)?;
     let text = vm.heap.string(b"C modules are not supported");
     let kind = vm.heap.string(b"absent");
     vm.push(Value::NIL);
@@ -172,16 +179,46 @@ fn searcher_preload(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.push(data);
     Ok(Step::Return(2))
 }
-fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
-    let name = vm.check_string(0)?.bytes().to_vec();
-    let path = match package_field(vm, "path") {
+/// A field of `package` that holds templates.
+fn path_field(vm: &mut Vm, field: &str) -> Result<Vec<u8>> {
+    let path = match package_field(vm, field) {
         n if n.is_number() => vm.number_to_string(n),
         v => v,
     };
-    let Some(path) = path.as_string() else {
-        return Err(vm.error("'package.path' must be a string"));
+    match path.as_string() {
+        Some(path) => Ok(path.bytes().to_vec()),
+        None => Err(vm.error(format!("'package.{field}' must be a string"))),
+    }
+}
+/// Looks for a C module, by its name or by the first part of it, in order to say that it cannot be loaded.
+fn searcher_c(vm: &mut Vm, root: bool) -> Result<Step> {
+    let name = vm.check_string(0)?.bytes().to_vec();
+    let wanted = match memchr::memchr(b'.', &name) {
+        Some(i) if root => &name[..i],
+        None if root => return Ok(Step::Return(0)),
+        _ => &name,
     };
-    let path = path.bytes().to_vec();
+    let path = path_field(vm, "cpath")?;
+    match super::host::blocking(vm, |_| search(wanted, &path, b".", b"/")) {
+        Ok(file) => {
+            let text = [
+                b"error loading module '".as_slice(),
+                &name,
+                b"' from file '",
+                &file,
+                b"':\n\tC modules are not supported",
+            ];
+            Err(vm.error(text.concat()))
+        }
+        Err(tried) => {
+            let v = vm.heap.string(&tried);
+            vm.return_one(v)
+        }
+    }
+}
+fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
+    let name = vm.check_string(0)?.bytes().to_vec();
+    let path = path_field(vm, "path")?;
     let file = match super::host::blocking(vm, |_| search(&name, &path, b".", b"/")) {
         Ok(file) => file,
         Err(tried) => {

@@ -484,10 +484,7 @@ fn append(vm: &mut Vm, text: &mut Vec<u8>, v: Value, i: i64) -> Result<()> {
     } else if v.is_number() {
         text.extend_from_slice(number::number_text(v).as_bytes());
     } else {
-        let text = format!(
-            "invalid value ({}) at index {i} in table for 'concat'",
-            String::from_utf8_lossy(&vm.type_name_of(v))
-        );
+        let text = format!("invalid value ({}) at index {i} in table for 'concat'", v.type_name());
         return Err(vm.error(text));
     }
     if text.len() > crate::vm::call::MAX_STRING {

@@ -43,6 +43,8 @@ pub mod tag {
     pub const NATIVE: u64 = 6;
     /// Process identifier; the payload is a [`super::Pid`].
     pub const PID: u64 = 7;
+    /// Light userdata: an identity; the payload is a number.
+    pub const LIGHT: u64 = 0x0c;
     /// String outside every heap that is never freed.
     pub const ATOM: u64 = 0x28;
     /// String of a module's constants.
@@ -161,6 +163,8 @@ pub enum Kind {
     Thread(Ref<Thread>),
     /// Process identifier.
     Pid(Pid),
+    /// Light userdata.
+    Light(u64),
     /// State of a native; only in the registers of one.
     Buffer(Ref<Buffer>),
 }
@@ -224,6 +228,10 @@ impl Value {
     pub fn userdata(u: Ref<Userdata>) -> Value {
         Value::object(tag::USERDATA, u.as_ptr())
     }
+    /// A light userdata (manual 2.1), which stands for something by a number.
+    pub fn light(identity: u64) -> Value {
+        Value { tag: tag::LIGHT, bits: identity }
+    }
     /// A coroutine.
     pub fn thread(t: Ref<Thread>) -> Value {
         Value::object(tag::THREAD, t.as_ptr())
@@ -246,6 +254,7 @@ impl Value {
                 tag::FLOAT => Kind::Float(f64::from_bits(self.bits)),
                 tag::NATIVE => Kind::Native(&*(self.bits as *const Native)),
                 tag::PID => Kind::Pid(Pid(self.bits)),
+                tag::LIGHT => Kind::Light(self.bits),
                 tag::ATOM | tag::MODULE_STRING | tag::STRING => Kind::String(Ref::new(self.bits as *mut Str)),
                 tag::TABLE => Kind::Table(Ref::new(self.bits as *mut Table)),
                 tag::CLOSURE => Kind::Closure(Ref::new(self.bits as *mut Closure)),

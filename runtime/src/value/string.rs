@@ -118,7 +118,7 @@ impl Str {
 }
 
 /// Longest literal that becomes an atom, in bytes.
-const MAX_ATOM_BYTES: usize = 40;
+pub(crate) const MAX_ATOM_BYTES: usize = 40;
 /// Atoms past which a literal stays its module's string.
 const MAX_ATOMS: usize = 1 << 20;
 

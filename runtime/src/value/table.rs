@@ -827,7 +827,7 @@ impl Table {
 #[inline]
 pub(crate) fn known_hash(key: Value) -> Option<u32> {
     Some(match key.tag {
-        tag::INT | tag::PID => hash_word(key.bits),
+        tag::INT | tag::PID | tag::LIGHT => hash_word(key.bits),
         tag::FLOAT => hash_word(key.bits ^ 0x5555),
         tag::FALSE => 1,
         tag::TRUE => 2,

@@ -23,6 +23,9 @@ use crate::value::{Closure, Ref, Table, Value, number, tag};
 const MAX_CHAIN: usize = 2000;
 /// Coroutines that may be resumed inside each other, as the reference's limit of C calls.
 pub(crate) const MAX_RESUMES: u32 = 195;
+/// Catchers (`pcall`) inside each other. An error that passes through them all, each adding to its message, must not
+/// take for ever; the reference allows some 200.
+const MAX_CATCHERS: u32 = 12_000;
 /// Errors in message handlers while a message handler runs.
 const MAX_HANDLERS: usize = 10;
 /// State of a native frame whose next step is to return its last (state & 0xffff) registers.
@@ -126,7 +129,24 @@ impl Vm {
             let raise = if then == Continue::CloseUnwind || then == Continue::CloseAgain {
                 let mut text = b"attempt to call a ".to_vec();
                 text.extend_from_slice(&self.type_name_of(v));
-                text.extend_from_slice(b" value (metamethod 'close')");
+                text.extend_from_slice(b" value");
+                if then == Continue::CloseAgain {
+                    text.extend_from_slice(b" (metamethod 'close')");
+                }
+                self.runtime_error(text)
+            } else if self.frame_count() > 0
+                && (*self.frame).kind == FrameKind::Lua
+                && let Continue::Store | Continue::Condition | Continue::Discard | Continue::Concat = then
+            {
+                // What was to be called is a metamethod.
+                let mut text = b"attempt to call a ".to_vec();
+                text.extend_from_slice(&self.type_name_of(v));
+                text.extend_from_slice(b" value");
+                let frame = &*self.frame;
+                let p = frame.proto().expect("a Lua frame has a prototype");
+                if let Some((kind, name)) = super::debug::called_name(p.canonical(), frame.current_pc()) {
+                    text.extend_from_slice(&[b" (", kind.as_bytes(), b" '", &name, b"')"].concat());
+                }
                 self.runtime_error(text)
             } else if self.frame_count() > 0 && (*self.frame).kind == FrameKind::Lua && then == Continue::Plain {
                 let frame = &*self.frame;
@@ -187,7 +207,7 @@ impl Vm {
         unsafe {
             let native = Vm::native_in(*function).expect("the tag says native");
             match native.function {
-                Function::Leaf(f) => {
+                Function::Leaf(f) if !self.hooked => {
                     self.base = function.add(1);
                     self.leaf = function;
                     let outcome = f(self);
@@ -207,11 +227,16 @@ impl Vm {
                         }
                     }
                 }
-                Function::Steps(_) => {
+                _ => {
                     if self.ensure_frame().is_err() {
                         return self.stack_overflow();
                     }
                     self.push_frame(function, FrameKind::Native, results, then);
+                    if self.hooked
+                        && let Some(act) = self.native_called()
+                    {
+                        return act;
+                    }
                     self.do_native()
                 }
             }
@@ -266,8 +291,16 @@ impl Vm {
 
     unsafe fn do_return(&mut self, first: *mut Value, n: usize) -> Act {
         unsafe {
+            if self.hooked
+                && let Some(act) = self.returning(first, n)
+            {
+                return act;
+            }
             let f = *self.frame;
             self.frame = self.frame.wrapping_sub(1);
+            if self.hooked {
+                self.returned();
+            }
             self.deliver(first, n, f.function_slot(), f.results, f.then)
         }
     }
@@ -320,6 +353,9 @@ impl Vm {
                     self.concat(a, total)
                 }
                 Continue::CloseAgain => {
+                    if self.hooked {
+                        self.current_hook().again = true;
+                    }
                     let f = &mut *self.frame;
                     f.pc = f.pc.sub(1);
                     let word = *f.pc;
@@ -337,6 +373,7 @@ impl Vm {
                     self.unwind_to_catcher()
                 }
                 Continue::Finalizer => self.finalizer_done(function),
+                Continue::Hook => self.hook_done(function),
                 Continue::Coroutine => self.coroutine_done(first, n),
             }
         }
@@ -381,6 +418,7 @@ impl Vm {
                 f.flags &= !flags::NO_YIELD;
                 (*self.thread).no_yield -= 1;
             }
+            (*self.thread).catchers -= (f.flags & flags::CATCH != 0) as u32;
             f.flags &= !(flags::CATCH | flags::HANDLER);
             if self.fuel < 0 {
                 // Natives that call each other must let others run, too.
@@ -396,12 +434,23 @@ impl Vm {
                 return Act::Return { first: self.top.sub(n), n };
             }
             let native = Vm::native_in(f.function()).expect("a native frame's function is native");
-            let Function::Steps(function) = native.function else { unreachable!("a leaf's frame is never entered") };
-            let step = match function(self, state) {
+            let step = match native.function {
+                // Under a hook leaves have frames, too.
+                Function::Leaf(leaf) => leaf(self).and_then(|v| self.return_one(v)),
+                Function::Steps(function) => function(self, state),
+            };
+            let step = match step {
                 Ok(step) => step,
                 Err(raise) => return self.raised(raise),
             };
             let f = &mut *self.frame;
+            if let Step::Call { catch: true, .. } | Step::CallWithHandler { .. } = step {
+                if (*self.thread).catchers >= MAX_CATCHERS {
+                    let raise = self.runtime_error("C stack overflow");
+                    return self.raised(raise);
+                }
+                (*self.thread).catchers += 1;
+            }
             if matches!(step, Step::Call { .. } | Step::CallWithHandler { .. }) {
                 // As every call does: what is called may itself be free of them.
                 self.fuel -= 1;
@@ -555,7 +604,11 @@ impl Vm {
                     f.flags &= !flags::NO_YIELD;
                     (*self.thread).no_yield -= 1;
                 }
+                if f.then == Continue::Hook && !(found && self.frame == catcher) {
+                    self.hook_over();
+                }
                 if found && self.frame == catcher {
+                    (*self.thread).catchers -= (f.flags & flags::CATCH != 0) as u32;
                     f.flags = (f.flags & !(flags::CATCH | flags::HANDLER)) | flags::UNWINDING;
                     return Act::Unwind;
                 }
@@ -629,6 +682,11 @@ impl Vm {
         while let Some(object) = self.heap.take_finalizable() {
             let mm = self.metamethod(object, Event::Gc);
             if !mm.is_function() {
+                if !mm.is_nil() {
+                    let text = [b"attempt to call a ".as_slice(), &self.type_name_of(mm), b" value"].concat();
+                    let text = self.heap.string(&text);
+                    self.warn_of_finalizer(text);
+                }
                 continue;
             }
             // SAFETY: a safepoint: the top frame's registers end at `extent`, and the call goes above them.
@@ -646,6 +704,7 @@ impl Vm {
                 *function.add(1) = object;
                 self.top = function.add(2);
                 self.in_finalizer = true;
+                self.refresh_hook();
                 (*self.thread).no_yield += 1;
                 let act = self.do_call(function, 0, Continue::Finalizer);
                 self.pending(act);
@@ -667,11 +726,23 @@ impl Vm {
             }
         }
     }
+    pub(crate) fn warn_of_finalizer(&mut self, error: Value) {
+        if !self.warnings {
+            return;
+        }
+        let text = match error.as_string() {
+            Some(s) => s.bytes().to_vec(),
+            None => b"error object is not a string".to_vec(),
+        };
+        crate::stdlib::host::flush(self);
+        report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
+    }
     unsafe fn finalizer_done(&mut self, function: *mut Value) -> Act {
         unsafe {
             let old_top = (*function.sub(1)).as_integer().expect("the finalizer's frame keeps the top");
             self.top = (*self.thread).stack.offset(old_top as isize);
             self.in_finalizer = false;
+            self.refresh_hook();
             (*self.thread).no_yield -= 1;
             if self.heap.has_finalizers_waiting() {
                 self.interrupt();
@@ -684,15 +755,15 @@ impl Vm {
         unsafe {
             let error = self.error;
             self.error = Value::NIL;
-            if self.warnings {
-                let text = self.error_text(error);
-                report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
-            }
+            self.warn_of_finalizer(error);
             let function = (*finalizer).function_slot();
             let index = function.offset_from((*self.thread).stack) as u32;
             while self.frame >= finalizer {
                 if (*self.frame).flags & flags::NO_YIELD != 0 {
                     (*self.thread).no_yield -= 1;
+                }
+                if (*self.frame).then == Continue::Hook {
+                    self.hook_over();
                 }
                 self.frame = self.frame.wrapping_sub(1);
             }
@@ -907,6 +978,10 @@ impl Vm {
                 let raise = self.error(text);
                 return self.raised(raise);
             }
+            if (*self.thread).depth >= MAX_RESUMES {
+                let raise = self.error("C stack overflow");
+                return self.raised(raise);
+            }
             let error = if (*t).failed { *(*t).top.sub(1) } else { Value::NIL };
             self.switch_to(t);
             self.error = error;
@@ -920,6 +995,7 @@ impl Vm {
             (*t).status = Status::Running;
             (*t).closing = true;
             (*t).no_yield = 0;
+            (*t).catchers = 0;
             self.frame = (*t).frames.wrapping_sub(1);
             Act::Unwind
         }
@@ -980,7 +1056,7 @@ impl Vm {
         }
     }
     /// `object[key]`.
-    pub(crate) unsafe fn index(&mut self, mut object: Value, key: Value, name: Operand) -> Act {
+    pub(crate) unsafe fn index(&mut self, mut object: Value, key: Value, mut name: Operand) -> Act {
         unsafe {
             for _ in 0..MAX_CHAIN {
                 let mm;
@@ -1004,6 +1080,7 @@ impl Vm {
                     return self.call_metamethod(mm, &[object, key], 1, Continue::Store);
                 }
                 object = mm;
+                name = Operand::Unknown;
             }
             let raise = self.runtime_error("'__index' chain too long; possible loop");
             self.raised(raise)
@@ -1015,7 +1092,7 @@ impl Vm {
         self.raised(raise)
     }
     /// `object[key] = value`.
-    pub(crate) unsafe fn new_index(&mut self, mut object: Value, key: Value, value: Value, name: Operand) -> Act {
+    pub(crate) unsafe fn new_index(&mut self, mut object: Value, key: Value, value: Value, mut name: Operand) -> Act {
         unsafe {
             for _ in 0..MAX_CHAIN {
                 let mm;
@@ -1036,6 +1113,7 @@ impl Vm {
                     return self.call_metamethod(mm, &[object, key, value], 0, Continue::Discard);
                 }
                 object = mm;
+                name = Operand::Unknown;
             }
             let raise = self.runtime_error("'__newindex' chain too long; possible loop");
             self.raised(raise)
@@ -1339,7 +1417,7 @@ impl Vm {
 }
 
 /// Longest string, in bytes.
-pub const MAX_STRING: usize = 1 << 31;
+pub const MAX_STRING: usize = (1 << 31) - 1;
 
 /// States of a native that has resumed a coroutine.
 pub(crate) const RESUME: u32 = 1;

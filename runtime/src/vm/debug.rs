@@ -5,8 +5,8 @@
 
 use super::Vm;
 use super::metamethod::Event;
-use super::thread::{Continue, Frame, FrameKind, Thread, flags};
-use crate::value::{Kind, Ref, Value};
+use super::thread::{Continue, Frame, FrameKind, Status, Thread, flags};
+use crate::value::{Ref, Value};
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Constant, Prototype};
 
@@ -105,7 +105,7 @@ fn find_setter(p: &Prototype, last: u32, register: u32) -> Option<u32> {
 }
 
 /// Kind and name of the function that an instruction calls.
-fn called_name(p: &Prototype, pc: u32) -> Option<(&'static str, Vec<u8>)> {
+pub(crate) fn called_name(p: &Prototype, pc: u32) -> Option<(&'static str, Vec<u8>)> {
     let i: Instruction = *p.code.get(pc as usize)?;
     use Opcode::*;
     let event = match i.opcode() {
@@ -176,6 +176,9 @@ impl FrameView {
         if f.then == Continue::Finalizer {
             return Some(("metamethod", b"gc".to_vec()));
         }
+        if f.then == Continue::Hook {
+            return Some(("hook", b"?".to_vec()));
+        }
         // SAFETY: the frames of a coroutine lie in one array.
         unsafe {
             if self.is_tail_call() || std::ptr::eq(self.frame, (*self.thread).frames) {
@@ -184,6 +187,18 @@ impl FrameView {
             let caller = &*self.frame.sub(1);
             let p = caller.proto()?;
             called_name(p.canonical(), caller.current_pc())
+        }
+    }
+    /// While a hook tells of its call or return: the first value that is handed over, and how many there are.
+    pub fn transfer(&self) -> Option<(u32, u32)> {
+        // SAFETY: a live coroutine; the frame above is one of its frames.
+        unsafe {
+            let t = &*self.thread;
+            let hook = t.hook.as_deref().filter(|h| h.running)?;
+            let above = self.frame.add(1);
+            // Of the running coroutine, a native that asks is above.
+            let exists = t.status == Status::Running || above <= t.frame.cast_const();
+            (exists && (*above).then == Continue::Hook).then_some(hook.transfer)
         }
     }
     /// Number of extra arguments of a vararg function.
@@ -347,6 +362,11 @@ impl Vm {
     /// Name and value of a local variable of a frame (`debug.getlocal`).
     pub fn local(&self, view: FrameView, n: i64) -> Option<(Vec<u8>, Value)> {
         let (name, slot) = self.find_local(view, n)?;
+        // SAFETY: a view's coroutine is live.
+        if view.frame().proto().is_none() && unsafe { (*view.thread).status == Status::Suspended } {
+            // What a native that has yielded keeps is not for programs.
+            return None;
+        }
         // SAFETY: the slot is in the stack.
         let v = unsafe { *slot };
         Some((name, if v.as_buffer().is_some() { Value::NIL } else { v }))
@@ -409,10 +429,7 @@ impl Vm {
         }
         let name = match named {
             Some((_, name)) => name,
-            None => self.global_function_name(function).unwrap_or_else(|| match function.kind() {
-                Kind::Native(n) => n.name.as_bytes().to_vec(),
-                _ => b"?".to_vec(),
-            }),
+            None => self.global_function_name(function).unwrap_or_else(|| b"?".to_vec()),
         };
         text.extend_from_slice(format!("bad argument #{} to '", i + 1).as_bytes());
         text.extend_from_slice(&name);

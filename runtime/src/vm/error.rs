@@ -18,7 +18,8 @@ impl Vm {
         let mut text = rlua_compiler::short_source(&p.module().chunk().name);
         match p.canonical().line(f.current_pc()) {
             Some(line) => text.extend_from_slice(format!(":{line}: ").as_bytes()),
-            None => text.extend_from_slice(b":?: "),
+            // Code without lines.
+            None => text.extend_from_slice(b":-1: "),
         }
         text
     }
@@ -32,7 +33,12 @@ impl Vm {
     }
     /// `source:line: ` of the function at a level (`luaL_where`).
     pub fn position(&self, level: usize) -> Vec<u8> {
-        match self.frame_at(level) {
+        // SAFETY: a frame of the running coroutine.
+        let has_line = |f: &*const Frame| unsafe {
+            let f = &**f;
+            f.proto().is_some_and(|p| p.canonical().line(f.current_pc()).is_some())
+        };
+        match self.frame_at(level).filter(has_line) {
             Some(f) => self.position_of(f),
             None => Vec::new(),
         }

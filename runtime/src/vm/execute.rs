@@ -45,7 +45,7 @@ type Flow = ();
 type Handler = unsafe extern "C-unwind" fn(u64, *const u64, *mut Value, *mut Vm, *const Value, *const Handlers) -> Flow;
 #[cfg(tail_dispatch)]
 #[repr(transparent)]
-struct Handlers([Handler; 256]);
+pub(crate) struct Handlers([Handler; 256]);
 
 #[cfg(not(tail_dispatch))]
 struct Flow {
@@ -54,7 +54,7 @@ struct Flow {
     k: *const Value,
 }
 #[cfg(not(tail_dispatch))]
-struct Handlers;
+pub(crate) struct Handlers;
 
 /// Dispatches the instruction at `pc`.
 #[cfg(tail_dispatch)]
@@ -123,8 +123,9 @@ macro_rules! slow {
 macro_rules! carry_out {
     ($act:expr, $vm:ident, $t:ident) => {{
         if (*$vm).drive($act) {
-            let f = (*$vm).frame;
-            go!((*f).pc, (*f).base, $vm, (*f).k, $t)
+            let (f, t) = ((*$vm).frame, (*$vm).handlers);
+            let _ = $t;
+            go!((*f).pc, (*f).base, $vm, (*f).k, t)
         } else {
             leave!()
         }
@@ -243,7 +244,38 @@ impl Vm {
 unsafe fn run(pc: *const u64, base: *mut Value, vm: *mut Vm, k: *const Value) {
     unsafe {
         let word = *pc;
-        HANDLERS.0[(word & 0xff) as usize](word, pc.add(1), base, vm, k, &HANDLERS)
+        let t = (*vm).handlers;
+        (*t).0[(word & 0xff) as usize](word, pc.add(1), base, vm, k, t)
+    }
+}
+/// The handlers for a coroutine with or without a hook.
+#[cfg(tail_dispatch)]
+pub(super) fn handlers(hooked: bool) -> *const Handlers {
+    if hooked { &HOOKED } else { &HANDLERS }
+}
+#[cfg(not(tail_dispatch))]
+pub(super) fn handlers(_: bool) -> *const Handlers {
+    &Handlers
+}
+#[cfg(tail_dispatch)]
+static HOOKED: Handlers = Handlers([op_hooked; 256]);
+/// Any instruction of a coroutine with a hook.
+#[cfg(tail_dispatch)]
+#[cold]
+#[inline(never)]
+unsafe extern "C-unwind" fn op_hooked(
+    i: u64,
+    pc: *const u64,
+    base: *mut Value,
+    vm: *mut Vm,
+    k: *const Value,
+    t: *const Handlers,
+) -> Flow {
+    unsafe {
+        if let Some(act) = (*vm).before_instruction(i, pc) {
+            carry_out!(act, vm, t)
+        }
+        HANDLERS.0[(i & 0xff) as usize](i, pc, base, vm, k, t)
     }
 }
 #[cfg(tail_dispatch)]
@@ -262,6 +294,16 @@ unsafe fn run(mut pc: *const u64, mut base: *mut Value, vm: *mut Vm, mut k: *con
     unsafe {
         loop {
             let word = *pc;
+            if (*vm).hooked
+                && let Some(act) = (*vm).before_instruction(word, pc.add(1))
+            {
+                if !(*vm).drive(act) {
+                    return;
+                }
+                let f = &*(*vm).frame;
+                (pc, base, k) = (f.pc, f.base, f.k);
+                continue;
+            }
             macro_rules! dispatch {
                 ($($name:ident => $handler:ident,)*) => {
                     match (word & 0xff) as u8 {
@@ -1369,7 +1411,7 @@ unsafe extern "C-unwind" fn call_any(
     base: *mut Value,
     vm: *mut Vm,
     _k: *const Value,
-    t: *const Handlers,
+    _t: *const Handlers,
 ) -> Flow {
     unsafe {
         (*(*vm).frame).pc = pc;
@@ -1387,7 +1429,7 @@ unsafe extern "C-unwind" fn call_any(
         if !more {
             leave!()
         }
-        let f = (*vm).frame;
+        let (f, t) = ((*vm).frame, (*vm).handlers);
         go!((*f).pc, (*f).base, vm, (*f).k, t)
     }
 }
@@ -1453,7 +1495,7 @@ unsafe extern "C-unwind" fn op_tailcall(
         f.k = p.k;
         f.shift = 0;
         f.state = n as u32 - 1;
-        f.flags |= flags::TAIL;
+        f.flags = (f.flags & !flags::SEEN) | flags::TAIL;
         for j in n - 1..p.parameters as usize {
             (*f.base.add(j)).tag = tag::NIL;
         }
@@ -1465,6 +1507,9 @@ slow! { tailcall_grow(i, pc, base, vm, k, t) {
     // Grow as for a call above the arguments, then do the instruction again.
     let needed = 256;
     (*vm).fuel += 1;
+    if (*vm).hooked {
+        (*vm).current_hook().again = true;
+    }
     if (*vm).ensure_slots(needed).is_err() {
         (*vm).stack_overflow()
     } else {
@@ -1919,6 +1964,9 @@ unsafe extern "C-unwind" fn safepoint_again(
 ) -> Flow {
     unsafe {
         (*vm).fuel += 1;
+        if (*vm).hooked {
+            (*vm).current_hook().again = true;
+        }
         (*(*vm).frame).pc = pc.sub(1);
         (*vm).left = Left::Safepoint;
         leave!()

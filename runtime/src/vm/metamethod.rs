@@ -143,6 +143,7 @@ impl Vm {
             Kind::Closure(_) | Kind::Native(_) | Kind::NativeClosure(_) => self.type_metatables[3],
             Kind::Thread(_) => self.type_metatables[4],
             Kind::Pid(_) => self.type_metatables[5],
+            Kind::Light(_) => std::ptr::null_mut(),
             Kind::Buffer(_) => std::ptr::null_mut(),
         };
         // SAFETY: metatables are live as long as what holds them; the per-type ones are roots.

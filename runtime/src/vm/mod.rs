@@ -6,7 +6,7 @@
 //!
 //! The parts: load (bytecode made ready), execute (the instructions), call (calls, returns, errors, coroutines: the
 //! state machine around the instructions), metamethod, arith, error and debug (messages), native (what library
-//! functions see).
+//! functions see), hook (`debug.sethook`).
 //!
 //! Reductions are counted in `fuel`, at calls and backward jumps alone. Whoever wants the interpreter to stop soon
 //! (the allocator for a collection, a limit, a signal) moves the rest of the fuel to `saved_fuel`; the cold path at
@@ -17,6 +17,7 @@ pub mod call;
 pub mod debug;
 pub mod error;
 pub mod execute;
+pub mod hook;
 pub mod load;
 pub mod metamethod;
 pub mod native;
@@ -72,6 +73,10 @@ pub struct Vm {
     /// The running coroutine.
     pub(crate) thread: *mut Thread,
     pub(crate) left: Left,
+    /// What executes instructions of the running coroutine (hook.rs).
+    pub(crate) handlers: *const execute::Handlers,
+    /// It is run under its hook.
+    pub(crate) hooked: bool,
     /// Set while a leaf native runs: it has no frame of its own, and this is its function's slot.
     pub(crate) leaf: *mut Value,
 
@@ -121,6 +126,8 @@ impl Vm {
             base: std::ptr::null_mut(),
             thread: main,
             left: Left::Safepoint,
+            handlers: execute::handlers(false),
+            hooked: false,
             leaf: std::ptr::null_mut(),
             heap,
             error: Value::NIL,
@@ -310,6 +317,10 @@ impl Vm {
             }
         }
     }
+    /// Whether a finalizer is running.
+    pub fn in_finalizer(&self) -> bool {
+        self.in_finalizer
+    }
     /// Reductions that the last run did not use.
     pub fn fuel_left(&self) -> i64 {
         self.fuel + self.saved_fuel
@@ -350,6 +361,7 @@ impl Vm {
             (*main).top = (*main).stack;
             (*main).to_close.clear();
             (*main).no_yield = 0;
+            (*main).catchers = 0;
             (*main).close_upvalues((*main).stack);
             (*main).status = Status::Running;
             self.load_thread(main);
@@ -446,6 +458,7 @@ impl Vm {
             self.frame = (*t).frame;
             self.top = (*t).top;
             self.refresh_limits();
+            self.refresh_hook();
         }
     }
     pub(crate) unsafe fn refresh_limits(&mut self) {

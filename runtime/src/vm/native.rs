@@ -372,7 +372,13 @@ impl Vm {
     /// `bad argument #i to 'f' (expected expected, got ...)`.
     #[cold]
     pub fn type_error(&mut self, i: usize, expected: &str) -> Raise {
-        let got: Vec<u8> = if i >= self.count() { b"no value".to_vec() } else { self.type_name_of(self.arg(i)) };
+        let got: Vec<u8> = if i >= self.count() {
+            b"no value".to_vec()
+        } else if self.arg(i).tag == tag::LIGHT {
+            b"light userdata".to_vec()
+        } else {
+            self.type_name_of(self.arg(i))
+        };
         let mut text = format!("{expected} expected, got ").into_bytes();
         text.extend_from_slice(&got);
         self.arg_error(i, text)

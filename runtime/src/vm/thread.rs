@@ -67,6 +67,8 @@ pub enum Continue {
     Finalizer,
     /// The first function of a coroutine.
     Coroutine,
+    /// A hook: nothing; what it interrupted goes on (hook.rs).
+    Hook,
 }
 
 /// A call in progress.
@@ -103,6 +105,10 @@ pub(crate) mod flags {
     pub const NO_YIELD: u32 = 8;
     /// A catcher on its way to the error case: it runs `__close` handlers first.
     pub const UNWINDING: u32 = 16;
+    /// The hook knows of this call.
+    pub const SEEN: u32 = 32;
+    /// The hook knows of this return.
+    pub const RETURN_SEEN: u32 = 64;
 }
 
 impl Frame {
@@ -170,12 +176,16 @@ pub struct Thread {
     pub(crate) status: Status,
     /// Natives below that may not be suspended by `yield`.
     pub(crate) no_yield: u32,
+    /// Natives below that catch errors.
+    pub(crate) catchers: u32,
     /// Resumes below it.
     pub(crate) depth: u32,
     /// It ended with an error, which is its topmost value.
     pub(crate) failed: bool,
     /// Its variables are being closed.
     pub(crate) closing: bool,
+    /// Its hook, if it has one.
+    pub(crate) hook: Option<Box<super::hook::Hook>>,
 }
 
 impl Thread {
@@ -203,9 +213,11 @@ impl Thread {
                 resumer: std::ptr::null_mut(),
                 status: Status::Suspended,
                 no_yield: 0,
+                catchers: 0,
                 depth: 0,
                 failed: false,
                 closing: false,
+                hook: None,
             }
         }
     }
@@ -345,6 +357,9 @@ impl Thread {
             }
             if !self.resumer.is_null() {
                 heap.mark_object(self.resumer.cast());
+            }
+            if let Some(h) = &self.hook {
+                heap.mark(h.function);
             }
             let mut u = self.open;
             while !u.is_null() {

@@ -256,6 +256,8 @@ pub struct PatternState {
     count: i64,
     /// `gsub`: the match whose replacement is being made.
     found: (usize, usize),
+    /// `gsub`: something was replaced.
+    changed: bool,
 }
 
 /// Steps of the matcher in one go, and how many of them are one reduction.
@@ -283,7 +285,7 @@ fn capture(vm: &mut Vm, m: &Matcher, s: &[u8], i: usize) -> Result<Value> {
     }
 }
 fn fresh(matcher: Matcher) -> PatternState {
-    PatternState { matcher, output: Vec::new(), copied: 0, count: 0, found: (0, 0) }
+    PatternState { matcher, output: Vec::new(), copied: 0, count: 0, found: (0, 0), changed: false }
 }
 /// Keeps a state in a register.
 fn keep(vm: &mut Vm, register: usize, state: PatternState) {
@@ -459,6 +461,7 @@ fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
                 g.output.extend_from_slice(s.bytes().get(g.copied..found.0).unwrap_or(&[]));
                 let r = vm.arg(2);
                 if let Some(text) = r.as_string() {
+                    g.changed = true;
                     if let Err(e) = g.matcher.expand(s.bytes(), text.bytes(), &mut g.output) {
                         return Err(vm.error(e.to_string()));
                     }
@@ -488,7 +491,8 @@ fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
             }
         }
     }
-    if g.count == 0 {
+    if !g.changed {
+        // The same string, not a copy.
         let v = vm.arg(0);
         vm.push(v);
     } else {
@@ -525,13 +529,15 @@ fn replace(vm: &mut Vm, g: &mut PatternState, v: Value) -> Result<()> {
     let s = vm.check_string(0)?;
     if v.is_false() {
         g.output.extend_from_slice(&s.bytes()[g.found.0..g.found.1]);
-    } else if let Some(text) = v.as_string() {
+        return next_match(vm, g);
+    }
+    g.changed = true;
+    if let Some(text) = v.as_string() {
         g.output.extend_from_slice(text.bytes());
     } else if v.is_number() {
         g.output.extend_from_slice(number::number_text(v).as_bytes());
     } else {
-        let name = String::from_utf8_lossy(&vm.type_name_of(v)).into_owned();
-        return Err(vm.error(format!("invalid replacement value (a {name})")));
+        return Err(vm.error(format!("invalid replacement value (a {})", v.type_name())));
     }
     next_match(vm, g)
 }
@@ -765,9 +771,9 @@ fn arithmetic(vm: &mut Vm, state: u32, event: Event) -> Result<Step> {
         return Ok(Step::Return(1));
     }
     let a = vm.arg(0);
-    // The instruction gives the operand twice.
-    let b = if event == Event::Unm && vm.count() == 1 { a } else { vm.arg(1) };
-    match vm.arith_coerced(event, a, b) {
+    let b = vm.arg(1);
+    // One operand alone counts twice, as an instruction would give it, but has no name in messages.
+    match vm.arith_coerced(event, a, if event == Event::Unm && vm.count() == 1 { a } else { b }) {
         Ok(v) => vm.return_one(v),
         Err(ArithError::DivideByZero) => Err(vm.error("attempt to divide by zero")),
         Err(ArithError::ModuloByZero) => Err(vm.error("attempt to perform 'n%0'")),

@@ -34,9 +34,9 @@ use item::{ByteSet, Single};
 
 /// The most captures a pattern may have (`LUA_MAXCAPTURES`).
 const CAPTURES_MAX: usize = 32;
-/// The most pending choices. The reference's bound, 200 nested calls, is about its native stack; this one
-/// only keeps a huge pattern from taking memory without limit.
-const CHOICES_MAX: usize = 100_000;
+/// The most pending choices: the reference's bound of 200 nested calls (`MAXCCALLS`), which there is about its native
+/// stack.
+const CHOICES_MAX: usize = 199;
 /// Bytes that one step of budget pays for in a plain scan.
 const SCAN_BYTES_PER_STEP: usize = 64;
 
