@@ -2,6 +2,8 @@
 //!
 //! Journey: where it begins (a file's name) and ends (an exit status).
 
+mod check;
+mod compile;
 mod disasm;
 mod run;
 
@@ -29,6 +31,20 @@ enum Command {
     #[command(after_help = "Examples:\n  rlua-actor run hello.lua\n  rlua-actor run --workers 4 server.lua 8080\n  \
                             echo 'print(1)' | rlua-actor run -")]
     Run(run::Arguments),
+    /// Find the errors of Lua programs without running them
+    ///
+    /// Reads each file and reports all errors that it can find: `file:line:column: message`, the line, and a mark
+    /// under the place. Prints nothing and exits with 0 if there are none, else with 1.
+    #[command(after_help = "Examples:\n  rlua-actor check program.lua\n  rlua-actor check src/*.lua\n  \
+                            cat program.lua | rlua-actor check -")]
+    Check(check::Arguments),
+    /// Translate a Lua program to bytecode, which starts faster and hides the source
+    ///
+    /// The bytecode runs with `rlua-actor run`; other implementations of Lua cannot read it.
+    #[command(after_help = "Examples:\n  rlua-actor compile program.lua       writes program.luac\n  \
+                            rlua-actor run program.luac          runs it\n  \
+                            rlua-actor compile -s -o small.luac program.lua")]
+    Compile(compile::Arguments),
     /// Print the bytecode of a Lua program
     Disasm(disasm::Arguments),
 }
@@ -36,6 +52,8 @@ enum Command {
 fn main() -> std::process::ExitCode {
     let status = match Cli::parse().command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Compile(arguments) => compile::run(arguments),
         Command::Disasm(arguments) => disasm::run(arguments),
     };
     std::process::ExitCode::from(status)
