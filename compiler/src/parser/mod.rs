@@ -24,6 +24,8 @@ use scope::{Label, PendingJump, Variable};
 
 /// Nested statements and expressions; where the reference, called from a script, runs out of C stack.
 const MAX_DEPTH: u32 = 198;
+/// What is said at the depth after that.
+const STACK_OVERFLOW: &[u8] = b"C stack overflow";
 /// Length of the source in bytes. (The reference stops at `INT_MAX` lines or instructions.)
 const MAX_SOURCE: usize = 1 << 30;
 
@@ -132,7 +134,7 @@ impl<'s> Parser<'s> {
     fn enter_level(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth >= MAX_DEPTH {
-            return Err(self.lexer.error_without_place(b"C stack overflow"));
+            return Err(self.lexer.error_without_place(STACK_OVERFLOW));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@
 //!
 //! Not here: errors inside numerals and strings, after which the lexer itself goes on.
 
-use super::{MAX_SOURCE, Parser};
+use super::{MAX_SOURCE, Parser, STACK_OVERFLOW};
 use crate::codegen::NO_JUMP;
 use crate::error::{CompileError, Diagnostic, Place, Result};
 use crate::lexer::{Name, Token};
@@ -20,6 +20,8 @@ use std::collections::HashSet;
 
 /// Tokens to look ahead for a `then`, `do` or `end`.
 const LOOK_AHEAD: usize = 100;
+/// Bytes of a comment of another language.
+const MAX_COMMENT: usize = 2000;
 
 /// What is known about the errors so far.
 pub(crate) struct Recovery {
@@ -52,8 +54,16 @@ pub(super) struct Mark {
     brackets: i32,
     open_ifs: u32,
     open_repeats: u32,
-    /// Whether the token there can be a misspelt `elseif`.
-    is_like_else: bool,
+    /// What keyword the name there may be meant to be.
+    misspelt: Misspelt,
+}
+
+/// Keywords that are often misspelt, or spelt as in another language.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Misspelt {
+    None,
+    ElseIf,
+    Function,
 }
 
 // Noting errors.
@@ -91,6 +101,11 @@ impl<'s> Parser<'s> {
         }
         self.collect_tolerated();
         self.note_syntax_error(&error);
+        if error.message == STACK_OVERFLOW
+            && let Some(recovery) = &mut self.recovery
+        {
+            recovery.ended = true; // noted or not: nothing deeper can be parsed
+        }
         if self.recovery.as_ref().is_some_and(|r| r.ended) { Err(error) } else { Ok(()) }
     }
 
@@ -144,9 +159,6 @@ impl<'s> Parser<'s> {
         }
         if message.starts_with(b"unfinished long ") {
             recovery.structure_lost = true; // it has swallowed the rest of the text
-        }
-        if message == b"C stack overflow" {
-            recovery.ended = true; // each further level would be an error
         }
         let text = self.lexer.source();
         let is_break = |b: &u8| matches!(b, b'\n' | b'\r');
@@ -207,8 +219,13 @@ fn label_names(text: &[u8]) -> HashSet<Vec<u8>> {
 impl Parser<'_> {
     pub(super) fn mark(&self) -> Mark {
         let start = self.lexer.place();
-        let is_like_else =
-            matches!(self.token(), Token::Name(_)) && self.lexer.text(start).starts_with(b"el") && self.open_ifs > 0;
+        let misspelt = match (self.token(), self.lexer.text(start)) {
+            (Token::Name(_), [b'e', b'l', ..]) if self.open_ifs > 0 => Misspelt::ElseIf,
+            (Token::Name(_), b"def" | b"fn" | b"fun" | b"func" | [b'F' | b'f', _, _, _, .., b'n']) => {
+                Misspelt::Function
+            }
+            _ => Misspelt::None,
+        };
         Mark {
             start: start.start,
             column: self.lexer.token_column(),
@@ -222,7 +239,7 @@ impl Parser<'_> {
             brackets: self.lexer.brackets,
             open_ifs: self.open_ifs,
             open_repeats: self.open_repeats,
-            is_like_else,
+            misspelt,
         }
     }
 
@@ -250,17 +267,48 @@ impl Parser<'_> {
     /// After an error in the statement that began at the mark: to the next one.
     pub(super) fn recover(&mut self, error: Box<CompileError>, mark: &Mark) -> Result<()> {
         let place = error.place;
-        self.report(error)?;
+        self.report(error.clone())?;
         self.restore(mark);
-        let is_comment = matches!(self.token(), Token::Fixed("//") | Token::Byte(b'#'));
-        if is_comment && self.lexer.is_first() && place.start == mark.start {
-            // Another language's comment.
-            while !self.is(Token::End) && self.lexer.place().line == place.line {
-                self.lexer.advance()?;
+        if place.start == mark.start && self.lexer.is_first() && self.skip_foreign_comment()? {
+            return Ok(());
+        }
+        if mark.misspelt == Misspelt::Function && self.is_after_one_name(mark) {
+            if let Err(error) = self.enter_level() {
+                return self.report(error);
             }
+            self.recover_nameless_function(error, place.line)?;
+            self.restore(mark);
             return Ok(());
         }
         self.skip_statement(mark)
+    }
+
+    /// Skips a comment as other languages have them, if one begins here.
+    fn skip_foreign_comment(&mut self) -> Result<bool> {
+        let place = self.lexer.place();
+        let rest = &self.lexer.source()[place.start..];
+        let mut end = place.start;
+        if rest.starts_with(b"/*") {
+            let limit = rest.len().min(MAX_COMMENT);
+            end += rest[..limit].windows(2).position(|w| w == b"*/").map_or(0, |i| i + 2);
+        } else if !matches!(self.token(), Token::Fixed("//") | Token::Byte(b'#')) {
+            return Ok(false);
+        }
+        loop {
+            self.lexer.advance()?;
+            let here = self.lexer.place();
+            if self.is(Token::End) || (here.line > place.line && here.start >= end) {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Whether a second name, and that of a function, follows the one at the mark.
+    fn is_after_one_name(&mut self, mark: &Mark) -> bool {
+        let is_name = matches!(self.token(), Token::Name(_));
+        is_name
+            && self.lexer.previous.start == mark.start
+            && matches!(self.lexer.peek(), Ok(Token::Byte(b'(' | b'.' | b':')))
     }
 
     /// Skips to where a statement may begin, or a block end. Consumes a token if none of the statement was.
@@ -301,7 +349,7 @@ impl Parser<'_> {
                 }
                 Token::Fixed("then") if self.starts_block() => {
                     self.lexer.advance()?;
-                    if !mark.is_like_else {
+                    if mark.misspelt != Misspelt::ElseIf {
                         self.recover_misspelt_if()?;
                     }
                     break;
@@ -315,7 +363,11 @@ impl Parser<'_> {
                     self.lose_structure();
                 }
                 Token::Fixed("do") if is_first || self.starts_block() => break,
-                Token::Name(_) | Token::Byte(b'(') if is_first && self.lexer.token_column() <= mark.column => break,
+                Token::Name(_) | Token::Byte(b'(' | b'$' | b'!' | b'?' | b'@' | b'\\' | b'`')
+                    if is_first && self.lexer.token_column() <= mark.column =>
+                {
+                    break;
+                }
                 _ => {}
             }
             must_skip = false;
