@@ -38,9 +38,9 @@ enum Command {
     #[command(after_help = "Examples:\n  rlua-actor check program.lua\n  rlua-actor check src/*.lua\n  \
                             cat program.lua | rlua-actor check -")]
     Check(check::Arguments),
-    /// Translate a Lua program to bytecode, which starts faster and hides the source
+    /// Translate a Lua program to bytecode, which `run` runs as well
     ///
-    /// The bytecode runs with `rlua-actor run`; other implementations of Lua cannot read it.
+    /// The file is complete or not written at all. Other implementations of Lua cannot read it.
     #[command(after_help = "Examples:\n  rlua-actor compile program.lua       writes program.luac\n  \
                             rlua-actor run program.luac          runs it\n  \
                             rlua-actor compile -s -o small.luac program.lua")]

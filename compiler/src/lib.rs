@@ -40,9 +40,10 @@ pub fn compile(source: &[u8], chunk_name: &[u8]) -> Result<Chunk, CompileError> 
     parser::Parser::compile(source, chunk_name).map_err(|error| *error)
 }
 
-/// All errors of a source text that can be told apart, at most `limit` of them, in the order of the text; none if it
-/// compiles. After an error the parser goes on at the next statement, and rather keeps quiet than report what is only
-/// a consequence.
+/// All errors of a source text that can be told apart, at most `limit` of them; none if it compiles. They come in the
+/// order in which the parser finds them, so the first is that of [`compile`], and a goto without a label comes at the
+/// end of its function. After an error the parser goes on at the next statement, and rather keeps quiet than report
+/// what is only a consequence.
 ///
 /// ```
 /// let errors = rlua_compiler::check(b"x = = 1\ngoto nowhere\n", 100);
