@@ -196,7 +196,7 @@ fn the_mark_stays_under_its_place() {
     );
     assert_eq!(
         checked("wide", "t = '\u{4f60}\u{597d}e\u{301}' = 2"),
-        "a.lua:1:11: unexpected symbol near '='\n 1 | t = '\u{4f60}\u{597d}e\u{301}' = 2\n   |             ^\n"
+        "a.lua:1:12: unexpected symbol near '='\n 1 | t = '\u{4f60}\u{597d}e\u{301}' = 2\n   |             ^\n"
     );
     assert_eq!(
         checked("bytes", b"s = 'h\xe9 \x1b[31m \xe2\x80\xae' = caf\xe9"),

@@ -241,7 +241,7 @@ pub(crate) struct Lexer<'s> {
     /// Opening brackets consumed, less the closing ones.
     pub brackets: i32,
     /// Errors inside numerals and strings, if reading goes on after them (recovery.rs).
-    pub tolerated: Option<Vec<Box<CompileError>>>,
+    pub tolerated: Option<Vec<CompileError>>,
     /// What a string literal has come to so far, with its delimiter.
     buffer: Vec<u8>,
     /// All strings of the chunk.
@@ -429,7 +429,7 @@ impl<'s> Lexer<'s> {
     /// Keeps an error after which reading can go on, if that is wanted.
     fn tolerate(&mut self, error: Box<CompileError>) -> Result<()> {
         match &mut self.tolerated {
-            Some(tolerated) if tolerated.len() < MAX_TOLERATED => tolerated.push(error),
+            Some(tolerated) if tolerated.len() < MAX_TOLERATED => tolerated.push(*error),
             Some(_) => {}
             None => return Err(error),
         }

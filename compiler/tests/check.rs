@@ -101,6 +101,12 @@ fn no_consequences() {
         errors("x y then\nf()\nend end end"),
         ["1:3+1 syntax error near 'y'", "3:5+3 <eof> expected near 'end'"]
     );
+    assert_eq!(
+        errors("f(function()\n if x then g()\n)\nx = = 1"),
+        ["3:1+1 unexpected symbol near ')'", "4:5+1 unexpected symbol near '='"]
+    );
+    assert_eq!(errors("if x then f('a) end"), ["1:13+7 unfinished string near <eof>"]);
+    assert_eq!(errors("local c <const> = 1 f g c = 2"), ["1:23+1 syntax error near 'g'"]);
     assert_eq!(errors("x = = = 1 y ="), ["1:5+1 unexpected symbol near '='"]);
     assert_eq!(errors("x = = 1; y = = 1").len(), 2);
     assert_eq!(errors("do if x then f( [[").len(), 1);

@@ -23,6 +23,9 @@ const LOOK_AHEAD: usize = 100;
 /// Bytes of a comment of another language.
 const MAX_COMMENT: usize = 2000;
 
+/// Words that begin or end a block.
+const BLOCK_WORDS: [&[u8]; 6] = [b"do", b"end", b"function", b"repeat", b"then", b"until"];
+
 /// What is known about the errors so far.
 pub(crate) struct Recovery {
     found: Vec<Diagnostic>,
@@ -116,7 +119,12 @@ impl<'s> Parser<'s> {
         }
         self.collect_tolerated();
         error.place = place;
-        self.note(&error);
+        let is_doubtful = |r: &Box<Recovery>| {
+            r.last.is_some_and(|last| place.line == last.line && place.start > last.start) && !r.separated
+        };
+        if !self.recovery.as_ref().is_some_and(is_doubtful) {
+            self.note(&error);
+        }
         if self.recovery.as_ref().is_some_and(|r| r.ended) { Err(error) } else { Ok(()) }
     }
 
@@ -157,10 +165,13 @@ impl<'s> Parser<'s> {
         if recovery.ended || is_limit && recovery.found.iter().any(is_known) {
             return;
         }
-        if message.starts_with(b"unfinished long ") {
-            recovery.structure_lost = true; // it has swallowed the rest of the text
-        }
         let text = self.lexer.source();
+        if message.starts_with(b"unfinished ") {
+            // It has swallowed the rest of the line or of the text.
+            let swallowed = self.lexer.text(error.place);
+            let has = |word: &[u8]| swallowed.windows(word.len()).any(|w| w == word);
+            recovery.structure_lost |= message.starts_with(b"unfinished long") || BLOCK_WORDS.iter().any(|w| has(w));
+        }
         let is_break = |b: &u8| matches!(b, b'\n' | b'\r');
         let place = error.place;
         let line_start = text[..place.start].iter().rposition(is_break).map_or(0, |i| i + 1);
@@ -191,6 +202,14 @@ impl<'s> Parser<'s> {
     /// Whether blocks may have lost their ends.
     pub(super) fn is_structure_lost(&self) -> bool {
         self.recovery.as_ref().is_some_and(|recovery| recovery.structure_lost)
+    }
+
+    /// Where a statement or an `end` should be: a bracket there that closes one from outside the function says that its
+    /// `end` is missing.
+    fn doubt_structure(&mut self) {
+        if matches!(self.token(), Token::Byte(b')' | b']' | b'}')) && self.lexer.brackets > 0 {
+            self.lose_structure();
+        }
     }
 
     fn lose_structure(&mut self) {
@@ -269,6 +288,9 @@ impl Parser<'_> {
         let place = error.place;
         self.report(error.clone())?;
         self.restore(mark);
+        if place.start == mark.start {
+            self.doubt_structure();
+        }
         if place.start == mark.start && self.lexer.is_first() && self.skip_foreign_comment()? {
             return Ok(());
         }
@@ -507,6 +529,7 @@ impl Parser<'_> {
     pub(super) fn recover_block_end(&mut self, error: Box<CompileError>, token: &'static str) -> Result<bool> {
         if !self.is_structure_lost() {
             self.report(error)?;
+            self.doubt_structure();
         }
         loop {
             match self.token() {
