@@ -119,10 +119,10 @@ impl<'s> Parser<'s> {
         }
         self.collect_tolerated();
         error.place = place;
-        let is_doubtful = |r: &Box<Recovery>| {
+        let is_doubtful = |r: &Recovery| {
             r.last.is_some_and(|last| place.line == last.line && place.start > last.start) && !r.separated
         };
-        if !self.recovery.as_ref().is_some_and(is_doubtful) {
+        if !self.recovery.as_deref().is_some_and(is_doubtful) {
             self.note(&error);
         }
         if self.recovery.as_ref().is_some_and(|r| r.ended) { Err(error) } else { Ok(()) }
