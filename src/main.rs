@@ -2,6 +2,8 @@
 //!
 //! Journey: where it begins (a file's name) and ends (an exit status).
 
+mod check;
+mod compile;
 mod disasm;
 mod repl;
 mod run;
@@ -30,6 +32,20 @@ enum Command {
     #[command(after_help = "Examples:\n  rlua-actor run hello.lua\n  rlua-actor run --workers 4 server.lua 8080\n  \
                             echo 'print(1)' | rlua-actor run -\n  rlua-actor run -e 'print(_VERSION)'")]
     Run(run::Arguments),
+    /// Find the errors of Lua programs without running them
+    ///
+    /// Reads each file and reports all errors that it can find: `file:line:column: message`, the line, and a mark
+    /// under the place. Prints nothing and exits with 0 if there are none, else with 1.
+    #[command(after_help = "Examples:\n  rlua-actor check program.lua\n  rlua-actor check src/*.lua\n  \
+                            cat program.lua | rlua-actor check -")]
+    Check(check::Arguments),
+    /// Translate a Lua program to bytecode, which `run` runs as well
+    ///
+    /// The file is complete or not written at all. Other implementations of Lua cannot read it.
+    #[command(after_help = "Examples:\n  rlua-actor compile program.lua       writes program.luac\n  \
+                            rlua-actor run program.luac          runs it\n  \
+                            rlua-actor compile -s -o small.luac program.lua")]
+    Compile(compile::Arguments),
     /// Print the bytecode of a Lua program
     Disasm(disasm::Arguments),
 }
@@ -39,6 +55,8 @@ fn main() -> std::process::ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let status = match cli.command {
         Some(Command::Run(arguments)) => run::run(arguments, matches.subcommand_matches("run")),
+        Some(Command::Check(arguments)) => check::run(arguments),
+        Some(Command::Compile(arguments)) => compile::run(arguments),
         Some(Command::Disasm(arguments)) => disasm::run(arguments),
         None => run::run(run::Arguments::default(), None),
     };

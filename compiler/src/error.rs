@@ -17,6 +17,30 @@ pub struct CompileError {
     pub line: u32,
     /// Byte column of the offending token in its line, from 1.
     pub column: u32,
+    /// What of the text is wrong, for [`crate::check`].
+    pub(crate) place: Place,
+}
+
+/// A piece of the source text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub start: usize,
+    pub end: usize,
+    /// Line where it starts, from 1.
+    pub line: u32,
+}
+
+/// One of the errors that [`crate::check`] finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Line where the offending piece of the text starts, from 1.
+    pub line: u32,
+    /// Its byte column there, from 1.
+    pub column: u32,
+    /// Its bytes in that line; 0 at the end of the text.
+    pub length: u32,
+    /// The reference implementation's message, without the `file:line:` before it.
+    pub message: Vec<u8>,
 }
 
 impl fmt::Display for CompileError {

@@ -9,7 +9,7 @@
 //!
 //! Not here: the values of numerals (number.rs), what a token means (parser/).
 
-use crate::error::{CompileError, Result};
+use crate::error::{CompileError, Place, Result};
 use crate::number::{Number, hex_value, is_space, parse_number};
 use logos::Logos;
 use std::collections::HashMap;
@@ -182,6 +182,9 @@ impl Token {
     }
 }
 
+/// Errors kept at a time while reading goes on.
+const MAX_TOLERATED: usize = 1000;
+
 /// A token and where it stands.
 #[derive(Clone, Copy)]
 struct Placed {
@@ -189,6 +192,30 @@ struct Placed {
     start: usize,
     end: usize,
     column: u32,
+    /// Line where it starts.
+    line: u32,
+    /// Whether it is the first of its line.
+    is_first: bool,
+}
+
+impl Placed {
+    fn place(&self) -> Place {
+        Place { start: self.start, end: self.end, line: self.line }
+    }
+}
+
+/// Where a lexer stood, to go back to.
+pub(crate) struct Saved<'s> {
+    raw: logos::Lexer<'s, Raw>,
+    current: Placed,
+    ahead: Option<Placed>,
+    line: u32,
+    last_line: u32,
+    line_start: usize,
+    end_line: u32,
+    previous: Place,
+    brackets: i32,
+    tolerated: usize,
 }
 
 /// The lexer and its look-ahead.
@@ -205,6 +232,16 @@ pub(crate) struct Lexer<'s> {
     pub last_line: u32,
     /// Offset where that line begins.
     line_start: usize,
+    /// The element being read; what stands for it if it is malformed.
+    reading: Placed,
+    /// Line where the last element ended.
+    end_line: u32,
+    /// The last token that was consumed.
+    pub previous: Place,
+    /// Opening brackets consumed, less the closing ones.
+    pub brackets: i32,
+    /// Errors inside numerals and strings, if reading goes on after them (recovery.rs).
+    pub tolerated: Option<Vec<CompileError>>,
     /// What a string literal has come to so far, with its delimiter.
     buffer: Vec<u8>,
     /// All strings of the chunk.
@@ -213,15 +250,21 @@ pub(crate) struct Lexer<'s> {
 
 impl<'s> Lexer<'s> {
     pub fn new(source: &'s [u8], short_name: Vec<u8>) -> Self {
+        let none = Placed { token: Token::End, start: 0, end: 0, column: 1, line: 1, is_first: false };
         Lexer {
             raw: Raw::lexer(source),
             source,
             short_name,
-            current: Placed { token: Token::End, start: 0, end: 0, column: 1 },
+            current: none,
             ahead: None,
             line: 1,
             last_line: 1,
             line_start: 0,
+            reading: none,
+            end_line: 0,
+            previous: none.place(),
+            brackets: 0,
+            tolerated: None,
             buffer: Vec::new(),
             names: Names::new(),
         }
@@ -235,18 +278,98 @@ impl<'s> Lexer<'s> {
     /// Consumes the current token.
     pub fn advance(&mut self) -> Result<()> {
         self.last_line = self.line;
+        self.previous = self.current.place();
+        match self.current.token {
+            Token::Byte(b'(' | b'[' | b'{') => self.brackets += 1,
+            Token::Byte(b')' | b']' | b'}') => self.brackets -= 1,
+            _ => {}
+        }
         self.current = match self.ahead.take() {
             Some(placed) => placed,
-            None => self.scan()?,
+            None => match self.scan() {
+                Ok(placed) => placed,
+                Err(error) => self.stand_in(error)?,
+            },
         };
         Ok(())
+    }
+
+    /// For an element that is no token: if reading goes on nevertheless, a token that fits nowhere.
+    fn stand_in(&mut self, error: Box<CompileError>) -> Result<Placed> {
+        self.tolerate(error)?;
+        self.end_line = self.line;
+        Ok(Placed { end: self.offset(), ..self.reading })
+    }
+
+    /// Where the current token stands.
+    pub fn place(&self) -> Place {
+        self.current.place()
+    }
+
+    /// The byte column of the current token.
+    pub fn token_column(&self) -> u32 {
+        self.current.column
+    }
+
+    /// Whether the current token is the first of its line.
+    pub fn is_first(&self) -> bool {
+        self.current.is_first
+    }
+
+    /// The text of a place.
+    pub fn text(&self, place: Place) -> &'s [u8] {
+        &self.source[place.start..place.end]
+    }
+
+    /// The whole text.
+    pub fn source(&self) -> &'s [u8] {
+        self.source
+    }
+
+    /// An error's message without its place in front.
+    pub fn bare_message(&self, error: &CompileError) -> Vec<u8> {
+        let place = [&self.short_name, format!(":{}: ", error.line).as_bytes()].concat();
+        error.message.strip_prefix(&place[..]).unwrap_or(&error.message).to_vec()
+    }
+
+    pub fn save(&self) -> Saved<'s> {
+        Saved {
+            raw: self.raw.clone(),
+            current: self.current,
+            ahead: self.ahead,
+            line: self.line,
+            last_line: self.last_line,
+            line_start: self.line_start,
+            end_line: self.end_line,
+            previous: self.previous,
+            brackets: self.brackets,
+            tolerated: self.tolerated.as_ref().map_or(0, Vec::len),
+        }
+    }
+
+    pub fn go_back(&mut self, saved: Saved<'s>) {
+        self.raw = saved.raw;
+        self.current = saved.current;
+        self.ahead = saved.ahead;
+        self.line = saved.line;
+        self.last_line = saved.last_line;
+        self.line_start = saved.line_start;
+        self.end_line = saved.end_line;
+        self.previous = saved.previous;
+        self.brackets = saved.brackets;
+        if let Some(tolerated) = &mut self.tolerated {
+            tolerated.truncate(saved.tolerated);
+        }
     }
 
     /// The token after the current one.
     pub fn peek(&mut self) -> Result<Token> {
         let placed = match self.ahead {
             Some(placed) => placed,
-            None => self.scan()?,
+            None => match self.scan() {
+                Ok(placed) => placed,
+                Err(error) => self.stand_in(error)?,
+            },
         };
         self.ahead = Some(placed);
         Ok(placed.token)
@@ -273,38 +396,64 @@ impl<'s> Lexer<'s> {
             Token::Byte(0) => return self.error(what), // where the reference takes it for no token
             token => token.describe(),
         };
-        self.error_at(&[what, b" near ", &near].concat(), self.current.column)
+        self.error_at(&[what, b" near ", &near].concat(), self.current.column, self.current.place())
     }
 
     /// An error that quotes no token.
     pub fn error(&self, what: &[u8]) -> Box<CompileError> {
-        self.error_at(what, self.current.column)
+        self.error_at(what, self.current.column, self.current.place())
     }
 
     /// An error whose message says no place: the limits that the reference checks outside its parser.
     pub fn error_without_place(&self, what: &[u8]) -> Box<CompileError> {
-        Box::new(CompileError { message: what.to_vec(), line: self.line, column: self.current.column })
+        let column = self.current.column;
+        Box::new(CompileError { message: what.to_vec(), line: self.line, column, place: self.current.place() })
     }
 
-    fn error_at(&self, what: &[u8], column: u32) -> Box<CompileError> {
+    fn error_at(&self, what: &[u8], column: u32, place: Place) -> Box<CompileError> {
         let message = [&self.short_name, format!(":{}: ", self.line).as_bytes(), what].concat();
-        Box::new(CompileError { message, line: self.line, column })
+        Box::new(CompileError { message, line: self.line, column, place })
     }
 
     /// An error in the lexical element that starts at `start`, quoting `near`.
     fn lexical_error(&self, what: &str, near: &[u8], column: u32) -> Box<CompileError> {
         let end = near.iter().position(|&b| b == 0).unwrap_or(near.len());
-        self.error_at(&[what.as_bytes(), b" near '", &near[..end], b"'"].concat(), column)
+        self.error_at(&[what.as_bytes(), b" near '", &near[..end], b"'"].concat(), column, self.place_read())
+    }
+
+    /// The element being read, as far as it was read.
+    fn place_read(&self) -> Place {
+        Place { end: self.offset(), ..self.reading.place() }
+    }
+
+    /// Keeps an error after which reading can go on, if that is wanted.
+    fn tolerate(&mut self, error: Box<CompileError>) -> Result<()> {
+        match &mut self.tolerated {
+            Some(tolerated) if tolerated.len() < MAX_TOLERATED => tolerated.push(*error),
+            Some(_) => {}
+            None => return Err(error),
+        }
+        Ok(())
     }
 
     fn scan(&mut self) -> Result<Placed> {
         loop {
             let Some(raw) = self.raw.next() else {
                 let start = self.source.len();
-                return Ok(Placed { token: Token::End, start, end: start, column: self.column(start) });
+                let is_first = self.line != self.end_line;
+                let column = self.column(start);
+                return Ok(Placed { token: Token::End, start, end: start, column, line: self.line, is_first });
             };
             let span = self.raw.span();
             let column = self.column(span.start);
+            self.reading = Placed {
+                token: Token::Byte(b' '),
+                start: span.start,
+                end: span.end,
+                column,
+                line: self.line,
+                is_first: self.line != self.end_line,
+            };
             let token = match raw.unwrap_or(Raw::Byte) {
                 Raw::NewLine => {
                     self.start_line(span.end);
@@ -320,7 +469,8 @@ impl<'s> Lexer<'s> {
                     Some(Number::Integer(value)) => Token::Integer(value),
                     Some(Number::Float(value)) => Token::Float(value),
                     None => {
-                        return Err(self.lexical_error("malformed number", self.raw.slice(), column));
+                        self.tolerate(self.lexical_error("malformed number", self.raw.slice(), column))?;
+                        Token::Integer(0)
                     }
                 },
                 Raw::Quote => Token::String(self.read_string(self.source[span.start], column)?),
@@ -367,7 +517,8 @@ impl<'s> Lexer<'s> {
                 Raw::ShiftRight => Token::Fixed(">>"),
                 Raw::DoubleColon => Token::Fixed("::"),
             };
-            return Ok(Placed { token, start: span.start, end: self.raw.span().end, column });
+            self.end_line = self.line;
+            return Ok(Placed { token, end: self.offset(), ..self.reading });
         }
     }
 
@@ -425,7 +576,8 @@ impl<'s> Lexer<'s> {
             let plain = rest.iter().position(|b| matches!(b, b']' | b'\n' | b'\r'));
             let Some(plain) = plain else {
                 let message = format!("unfinished long {what} (starting at line {first_line}) near <eof>");
-                return Err(self.error_at(message.as_bytes(), column));
+                self.raw.bump(rest.len());
+                return Err(self.error_at(message.as_bytes(), column, self.place_read()));
             };
             if !is_comment {
                 self.buffer.extend_from_slice(&rest[..plain]);
@@ -460,9 +612,12 @@ impl<'s> Lexer<'s> {
     }
 
     /// The error of an escape sequence: quotes the string up to and with the byte that does not fit.
-    fn escape_error(&mut self, what: &str, column: u32) -> Box<CompileError> {
-        self.keep();
-        self.lexical_error(what, &self.buffer, column)
+    fn escape_error(&self, what: &str, column: u32) -> Box<CompileError> {
+        let next = self.peek_byte();
+        let near: Vec<u8> = self.buffer.iter().copied().chain(next).collect();
+        let mut error = self.lexical_error(what, &near, column);
+        error.place.end += usize::from(next.is_some());
+        error
     }
 
     fn read_string(&mut self, delimiter: u8, column: u32) -> Result<Name> {
@@ -475,11 +630,17 @@ impl<'s> Lexer<'s> {
             self.buffer.extend_from_slice(&rest[..plain]);
             self.raw.bump(plain);
             match self.peek_byte() {
-                None => return Err(self.error_at(b"unfinished string near <eof>", column)),
+                None => return Err(self.error_at(b"unfinished string near <eof>", column, self.place_read())),
                 Some(b'\n' | b'\r') => {
                     return Err(self.lexical_error("unfinished string", &self.buffer, column));
                 }
-                Some(b'\\') => self.read_escape(column)?,
+                Some(b'\\') => {
+                    let (start, line) = (self.offset(), self.line);
+                    if let Err(mut error) = self.read_escape(column) {
+                        error.place = Place { start, line, ..error.place };
+                        self.tolerate(error)?;
+                    }
+                }
                 Some(_) => {
                     self.raw.bump(1);
                     return Ok(self.names.intern(&self.buffer[1..]));

@@ -23,7 +23,7 @@ mod verify;
 
 pub use disassemble::disassemble;
 pub use dump::{LoadError, dump, extract, hash, undump};
-pub use error::{CompileError, short_source};
+pub use error::{CompileError, Diagnostic, short_source};
 pub use number::{Number, parse_number};
 pub use prototype::{Chunk, Prototype};
 pub use verify::{VerifyError, captured_registers, verify};
@@ -38,6 +38,22 @@ pub use verify::{VerifyError, captured_registers, verify};
 /// ```
 pub fn compile(source: &[u8], chunk_name: &[u8]) -> Result<Chunk, CompileError> {
     parser::Parser::compile(source, chunk_name).map_err(|error| *error)
+}
+
+/// All errors of a source text that can be told apart, at most `limit` of them; none if it compiles. They come in the
+/// order in which the parser finds them, so the first is that of [`compile`], and a goto without a label comes at the
+/// end of its function. After an error the parser goes on at the next statement, and rather keeps quiet than report
+/// what is only a consequence.
+///
+/// ```
+/// let errors = rlua_compiler::check(b"x = = 1\ngoto nowhere\n", 100);
+/// assert_eq!(errors.len(), 2);
+/// assert_eq!((errors[0].line, errors[0].column, errors[0].length), (1, 5, 1));
+/// assert_eq!(errors[0].message, b"unexpected symbol near '='");
+/// assert_eq!((errors[1].line, errors[1].column, errors[1].length), (2, 6, 7));
+/// ```
+pub fn check(source: &[u8], limit: usize) -> Vec<Diagnostic> {
+    parser::Parser::check_text(source, limit)
 }
 
 /// The text without a UTF-8 byte order mark and without the content of a first line that starts with `#`. The line's

@@ -422,7 +422,7 @@ impl Parser<'_> {
             Kind::IndexedInteger { table, key } => self.emit_abrk(Opcode::SetI, table, key, e)?,
             Kind::IndexedField { table, key } => self.emit_abrk(Opcode::SetField, table, key, e)?,
             Kind::Indexed { table, key } => self.emit_abrk(Opcode::SetTable, table, key, e)?,
-            _ => debug_assert!(false, "only variables are assigned to"),
+            _ => debug_assert!(self.is_checking(), "only variables are assigned to"),
         }
         self.release(e);
         Ok(())

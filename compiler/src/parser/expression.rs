@@ -113,7 +113,8 @@ impl Parser<'_> {
             Token::Fixed("false") => Kind::False,
             Token::Fixed("...") => {
                 if !self.function.prototype.is_vararg {
-                    return Err(self.lexer.error_near(b"cannot use '...' outside a vararg function"));
+                    let error = self.lexer.error_near(b"cannot use '...' outside a vararg function");
+                    self.complain(error, self.lexer.place())?;
                 }
                 Kind::VarArg(self.emit_abc(Opcode::VarArg, 0, 0, 1))
             }
@@ -328,16 +329,28 @@ impl Parser<'_> {
     /// The parameters and body of a function, up to and with its `end`.
     pub(super) fn function_body(&mut self, is_method: bool, line: u32) -> Result<Expression> {
         let nested_index = self.open_function(line)?;
+        let mark = self.mark();
+        if let Err(error) = self.function_head(is_method) {
+            self.recover_parameters(error, &mark)?;
+        }
+        self.function_rest(nested_index, line)
+    }
+
+    fn function_head(&mut self, is_method: bool) -> Result<()> {
         self.expect(Token::Byte(b'('))?;
         if is_method {
             self.declare(Name::SELF)?;
             self.activate(1)?;
         }
         self.parameters()?;
-        self.expect(Token::Byte(b')'))?;
+        self.expect(Token::Byte(b')'))
+    }
+
+    /// The statements of a function and its `end`.
+    pub(super) fn function_rest(&mut self, nested_index: u32, line: u32) -> Result<Expression> {
         self.statements()?;
         self.function.prototype.last_line_defined = self.lexer.line;
-        self.expect_closing(Token::Fixed("end"), Token::Fixed("function"), line)?;
+        self.close_block("end", "function", line)?;
         self.finish_function()?;
         let mut e = Kind::Relocatable(self.emit(Instruction::abx(Opcode::Closure, 0, nested_index))).into();
         self.place_in_next_register(&mut e)?;

@@ -7,9 +7,11 @@
 //! Always: `function` is the innermost function, `enclosing` the ones around it, outermost first. A prototype gets
 //! its index in the chunk where its text begins, so nested ones come after the one they stand in.
 //!
-//! Not here: names and blocks (scope.rs), expressions (expression.rs), statements (statement.rs).
+//! Not here: names and blocks (scope.rs), expressions (expression.rs), statements (statement.rs), going on after an
+//! error (recovery.rs).
 
 mod expression;
+mod recovery;
 pub(crate) mod scope;
 mod statement;
 
@@ -22,6 +24,8 @@ use scope::{Label, PendingJump, Variable};
 
 /// Nested statements and expressions; where the reference, called from a script, runs out of C stack.
 const MAX_DEPTH: u32 = 198;
+/// What is said at the depth after that.
+const STACK_OVERFLOW: &[u8] = b"C stack overflow";
 /// Length of the source in bytes. (The reference stops at `INT_MAX` lines or instructions.)
 const MAX_SOURCE: usize = 1 << 30;
 
@@ -41,11 +45,26 @@ pub(crate) struct Parser<'s> {
     /// Finished prototypes, by index.
     prototypes: Vec<Option<Prototype>>,
     depth: u32,
+    /// Open `if` statements that may still have an `else`.
+    open_ifs: u32,
+    /// Open `repeat` statements.
+    open_repeats: u32,
+    /// How parsing goes on after errors, if it does.
+    recovery: Option<Box<recovery::Recovery>>,
 }
 
 impl<'s> Parser<'s> {
     pub fn compile(source: &'s [u8], chunk_name: &[u8]) -> Result<Chunk> {
-        let mut parser = Parser {
+        let mut parser = Parser::new(source, chunk_name);
+        if source.len() > MAX_SOURCE {
+            return Err(parser.lexer.error(b"chunk is too large"));
+        }
+        parser.main_function()?;
+        Ok(Chunk { name: chunk_name.into(), prototypes: parser.prototypes.into_iter().flatten().collect() })
+    }
+
+    fn new(source: &'s [u8], chunk_name: &[u8]) -> Self {
+        Parser {
             lexer: Lexer::new(source, short_source(chunk_name)),
             function: FunctionState::new(0, 0, 0, 0),
             enclosing: Vec::new(),
@@ -54,12 +73,10 @@ impl<'s> Parser<'s> {
             labels: Vec::new(),
             prototypes: vec![None],
             depth: 0,
-        };
-        if source.len() > MAX_SOURCE {
-            return Err(parser.lexer.error(b"chunk is too large"));
+            open_ifs: 0,
+            open_repeats: 0,
+            recovery: None,
         }
-        parser.main_function()?;
-        Ok(Chunk { name: chunk_name.into(), prototypes: parser.prototypes.into_iter().flatten().collect() })
     }
 
     fn main_function(&mut self) -> Result<()> {
@@ -71,9 +88,13 @@ impl<'s> Parser<'s> {
             index: 0,
             kind: VariableKind::Regular,
         });
-        self.lexer.advance()?;
+        if let Err(error) = self.lexer.advance() {
+            self.report(error)?;
+        }
         self.statements()?;
-        self.check(Token::End)?;
+        if !self.is(Token::End) {
+            self.recover_end_of_text()?;
+        }
         self.finish_function()
     }
 
@@ -113,7 +134,7 @@ impl<'s> Parser<'s> {
     fn enter_level(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth >= MAX_DEPTH {
-            return Err(self.lexer.error_without_place(b"C stack overflow"));
+            return Err(self.lexer.error_without_place(STACK_OVERFLOW));
         }
         Ok(())
     }
@@ -169,12 +190,24 @@ impl Parser<'_> {
         if self.accept(token)? {
             return Ok(());
         }
+        Err(self.unclosed(token, opening, line))
+    }
+
+    /// Expects the end of a block; answers whether it was there, or else one had to be imagined (recovery.rs).
+    fn close_block(&mut self, token: &'static str, opening: &'static str, line: u32) -> Result<bool> {
+        if self.accept(Token::Fixed(token))? {
+            return Ok(true);
+        }
+        self.recover_block_end(self.unclosed(Token::Fixed(token), Token::Fixed(opening), line), token)
+    }
+
+    fn unclosed(&self, token: Token, opening: Token, line: u32) -> Box<crate::CompileError> {
         if line == self.lexer.line {
-            return Err(self.expected(token));
+            return self.expected(token);
         }
         let place = format!(" at line {line})");
         let parts = [&token.describe()[..], b" expected (to close ", &opening.describe(), place.as_bytes()];
-        Err(self.lexer.error_near(&parts.concat()))
+        self.lexer.error_near(&parts.concat())
     }
 
     fn expect_name(&mut self) -> Result<Name> {

@@ -10,7 +10,7 @@
 use super::Parser;
 use crate::codegen::FunctionState;
 use crate::codegen::expression::{Expression, Kind};
-use crate::error::Result;
+use crate::error::{Place, Result};
 use crate::lexer::Name;
 use crate::opcode::Opcode;
 use crate::prototype::{LocalVariable, UpvalueOrigin, VariableKind};
@@ -77,6 +77,8 @@ pub(crate) struct PendingJump {
     registers: u32,
     /// Whether it leaves the scope of something to close.
     close: bool,
+    /// The label's name in the `goto`, or `break`.
+    place: Place,
 }
 
 // Variables.
@@ -246,7 +248,7 @@ impl Parser<'_> {
     }
 
     /// Refuses an assignment to a constant.
-    pub(super) fn check_assignable(&self, e: &Expression) -> Result<()> {
+    pub(super) fn check_assignable(&mut self, e: &Expression, place: Place) -> Result<()> {
         let name = match e.kind {
             Kind::CompileTime(variable) => self.variables[variable].name,
             Kind::Local { variable, .. } => {
@@ -261,11 +263,11 @@ impl Parser<'_> {
                 if upvalue.kind == VariableKind::Regular {
                     return Ok(());
                 }
-                return Err(self.constant_error(&upvalue.name));
+                return self.complain(self.constant_error(&upvalue.name), place);
             }
             _ => return Ok(()),
         };
-        Err(self.constant_error(self.lexer.names.text(name)))
+        self.complain(self.constant_error(self.lexer.names.text(name)), place)
     }
 
     fn constant_error(&self, name: &[u8]) -> Box<crate::CompileError> {
@@ -315,8 +317,11 @@ impl Parser<'_> {
         self.labels.truncate(first_label);
         self.function.blocks.pop();
         if is_body {
-            if let Some(pending) = self.gotos.get(first_goto) {
-                return Err(self.undefined_goto(pending));
+            let undefined: Vec<PendingJump> = self.gotos.drain(first_goto..).collect();
+            for pending in &undefined {
+                if !self.is_lost_label(pending.name) {
+                    self.complain(self.undefined_goto(pending), pending.place)?;
+                }
             }
             return Ok(has_upvalue);
         }
@@ -347,20 +352,22 @@ impl Parser<'_> {
         self.labels[self.function.first_label..].iter().find(|label| label.name == name)
     }
 
-    pub(super) fn check_new_label(&self, name: Name) -> Result<()> {
+    pub(super) fn check_new_label(&mut self, name: Name, place: Place) -> Result<()> {
         let Some(label) = self.find_label(name) else {
             return Ok(());
         };
         let text: &[u8] = self.lexer.names.text(name);
-        let place = format!("' already defined on line {}", label.line);
-        Err(self.lexer.error(&[b"label '", text, place.as_bytes()].concat()))
+        let what = format!("' already defined on line {}", label.line);
+        let error = self.lexer.error(&[b"label '", text, what.as_bytes()].concat());
+        if self.is_structure_lost() { Ok(()) } else { self.complain(error, place) }
     }
 
-    /// Adds a jump (or list of jumps) to a label that comes later.
+    /// Adds a jump (or list of jumps) to a label that comes later; its name is the token before the current one.
     pub(super) fn add_goto(&mut self, name: Name, line: u32, pc: i32) -> Result<()> {
         self.check_entries(self.gotos.len(), "labels/gotos")?;
         let (active, registers) = (self.function.active, self.active_registers());
-        self.gotos.push(PendingJump { name, line, pc, active, registers, close: false });
+        let place = self.lexer.previous;
+        self.gotos.push(PendingJump { name, line, pc, active, registers, close: false, place });
         Ok(())
     }
 
@@ -395,7 +402,11 @@ impl Parser<'_> {
         let mut close = false;
         for goto in waiting {
             if goto.active < active {
-                return Err(self.jump_into_scope(&goto));
+                let error = self.jump_into_scope(&goto);
+                if !self.is_structure_lost() {
+                    self.complain(error, goto.place)?;
+                }
+                continue;
             }
             close |= goto.close;
             self.patch_list(goto.pc, pc)?;

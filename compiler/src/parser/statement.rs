@@ -6,7 +6,7 @@ use super::Parser;
 use super::scope::BlockKind;
 use crate::codegen::expression::{Expression, Kind};
 use crate::codegen::{MULTIPLE, NO_JUMP};
-use crate::error::Result;
+use crate::error::{Place, Result};
 use crate::lexer::{Name, Token};
 use crate::opcode::{Instruction, MAX_BX, Opcode};
 use crate::prototype::VariableKind;
@@ -18,9 +18,20 @@ enum ForKind {
     Generic,
 }
 
+/// A `for` up to its `do`.
+struct ForHead {
+    /// Register of the first hidden variable.
+    base: u32,
+    /// Line of the instructions at its end.
+    line: u32,
+    /// Variables that the program sees.
+    variables: u32,
+    kind: ForKind,
+}
+
 impl Parser<'_> {
     /// Whether the token ends a block; `until` ends one but keeps its scope open.
-    fn block_follows(&self, with_until: bool) -> bool {
+    pub(super) fn block_follows(&self, with_until: bool) -> bool {
         match self.token() {
             Token::Fixed("else" | "elseif" | "end") | Token::End => true,
             Token::Fixed("until") => with_until,
@@ -31,8 +42,10 @@ impl Parser<'_> {
     pub(super) fn statements(&mut self) -> Result<()> {
         while !self.block_follows(true) {
             let is_return = self.is(Token::Fixed("return"));
-            self.statement()?;
-            if is_return {
+            let mark = self.mark();
+            if let Err(error) = self.statement() {
+                self.recover(error, &mark)?;
+            } else if is_return {
                 break; // it must be the last statement
             }
         }
@@ -49,14 +62,14 @@ impl Parser<'_> {
             Token::Fixed("do") => {
                 self.lexer.advance()?;
                 self.block()?;
-                self.expect_closing(Token::Fixed("end"), Token::Fixed("do"), line)?;
+                self.close_block("end", "do", line)?;
             }
             Token::Fixed("for") => self.for_statement(line)?,
             Token::Fixed("repeat") => self.repeat_statement(line)?,
             Token::Fixed("function") => self.function_statement(line)?,
             Token::Fixed("local") => {
                 self.lexer.advance()?;
-                if self.accept(Token::Fixed("function"))? {
+                if self.is(Token::Fixed("function")) {
                     self.local_function()?;
                 } else {
                     self.local_statement()?;
@@ -65,7 +78,7 @@ impl Parser<'_> {
             Token::Fixed("::") => {
                 self.lexer.advance()?;
                 let name = self.expect_name()?;
-                self.label_statement(name, line)?;
+                self.label_statement(name, line, self.lexer.previous)?;
             }
             Token::Fixed("return") => {
                 self.lexer.advance()?;
@@ -90,7 +103,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn block(&mut self) -> Result<()> {
+    pub(super) fn block(&mut self) -> Result<()> {
         self.enter_block(BlockKind::Plain);
         self.statements()?;
         self.leave_block()?;
@@ -99,9 +112,10 @@ impl Parser<'_> {
 
     /// A call or an assignment.
     fn expression_statement(&mut self) -> Result<()> {
+        let start = self.lexer.place();
         let e = self.suffixed_expression()?;
         if self.is(Token::Byte(b'=')) || self.is(Token::Byte(b',')) {
-            return self.assignment(e);
+            return self.assignment(e, self.from(start));
         }
         match e.kind {
             Kind::Call(_) => self.set_results(&e, 0),
@@ -110,17 +124,19 @@ impl Parser<'_> {
     }
 
     /// `a, b.c, ... = list`, after the first variable. (The reference recurses per variable; so does the depth here.)
-    fn assignment(&mut self, first: Expression) -> Result<()> {
+    fn assignment(&mut self, first: Expression, place: Place) -> Result<()> {
         let mut variables = vec![first];
-        self.check_target(&first)?;
+        self.check_target(&first, place)?;
         while self.accept(Token::Byte(b','))? {
+            let start = self.lexer.place();
             let variable = self.suffixed_expression()?;
+            let place = self.from(start);
             if !variable.is_indexed() {
                 self.save_conflicting(&mut variables, &variable)?;
             }
             variables.push(variable);
             self.enter_level()?;
-            self.check_target(&variable)?;
+            self.check_target(&variable, place)?;
         }
         self.expect(Token::Byte(b'='))?;
         let (mut value, count) = self.expression_list()?;
@@ -142,11 +158,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn check_target(&self, e: &Expression) -> Result<()> {
+    /// From the start of a place to the last token consumed.
+    fn from(&self, start: Place) -> Place {
+        Place { end: self.lexer.previous.end, ..start }
+    }
+
+    fn check_target(&mut self, e: &Expression, place: Place) -> Result<()> {
         if !e.is_variable() {
             return Err(self.lexer.error_near(b"syntax error"));
         }
-        self.check_assignable(e)
+        self.check_assignable(e, place)
     }
 
     /// If a variable that is assigned to serves as table or key in an earlier target, that one gets a copy.
@@ -222,26 +243,45 @@ impl Parser<'_> {
     }
 
     fn while_statement(&mut self, line: u32) -> Result<()> {
-        self.lexer.advance()?;
         let start = self.mark_target();
-        let exit = self.condition()?;
-        self.enter_block(BlockKind::Loop);
-        self.expect(Token::Fixed("do"))?;
+        let mark = self.mark();
+        let exit = match self.while_head() {
+            Ok(exit) => exit,
+            Err(error) => {
+                self.recover_head(error, &mark, "do")?;
+                self.enter_block(BlockKind::Loop);
+                NO_JUMP
+            }
+        };
         self.block()?;
         let back = self.emit_jump();
         self.patch_list(back, start)?;
-        self.expect_closing(Token::Fixed("end"), Token::Fixed("while"), line)?;
+        self.close_block("end", "while", line)?;
         self.leave_block()?;
         self.patch_to_here(exit)
     }
 
+    fn while_head(&mut self) -> Result<i32> {
+        self.lexer.advance()?;
+        let exit = self.condition()?;
+        self.enter_block(BlockKind::Loop);
+        self.expect(Token::Fixed("do"))?;
+        Ok(exit)
+    }
+
     fn repeat_statement(&mut self, line: u32) -> Result<()> {
         let start = self.mark_target();
+        let mark = self.mark();
         self.enter_block(BlockKind::Loop);
         self.enter_block(BlockKind::Plain); // the condition sees the body's variables
         self.lexer.advance()?;
+        self.open_repeats += 1;
         self.statements()?;
-        self.expect_closing(Token::Fixed("until"), Token::Fixed("repeat"), line)?;
+        self.open_repeats -= 1;
+        if !self.close_block("until", "repeat", line)? {
+            self.restore(&mark);
+            return Ok(());
+        }
         let mut repeat = self.condition()?;
         let body_level = self.function.blocks.last().map_or(0, |block| block.active);
         if self.leave_block()? {
@@ -259,22 +299,34 @@ impl Parser<'_> {
     }
 
     fn if_statement(&mut self, line: u32) -> Result<()> {
-        let mut exits = self.if_branch(NO_JUMP)?;
+        self.open_ifs += 1;
+        let exits = self.if_branch(NO_JUMP)?;
+        self.if_rest(exits, line)
+    }
+
+    /// An `if` after its first block.
+    pub(super) fn if_rest(&mut self, mut exits: i32, line: u32) -> Result<()> {
         while self.is(Token::Fixed("elseif")) {
             exits = self.if_branch(exits)?;
         }
+        self.open_ifs -= 1;
         if self.accept(Token::Fixed("else"))? {
             self.block()?;
         }
-        self.expect_closing(Token::Fixed("end"), Token::Fixed("if"), line)?;
+        self.close_block("end", "if", line)?;
         self.patch_to_here(exits)
     }
 
     /// `if` or `elseif` with its block; answers the jumps to the end, with those given.
     fn if_branch(&mut self, mut exits: i32) -> Result<i32> {
-        self.lexer.advance()?;
-        let mut condition = self.expression()?;
-        self.expect(Token::Fixed("then"))?;
+        let mark = self.mark();
+        let mut condition = match self.if_head() {
+            Ok(condition) => condition,
+            Err(error) => {
+                self.recover_head(error, &mark, "then")?;
+                Kind::True.into()
+            }
+        };
         let skip = if self.is(Token::Fixed("break")) {
             // The condition itself jumps out.
             let line = self.lexer.line;
@@ -303,12 +355,19 @@ impl Parser<'_> {
         Ok(exits)
     }
 
-    fn label_statement(&mut self, name: Name, line: u32) -> Result<()> {
+    fn if_head(&mut self) -> Result<Expression> {
+        self.lexer.advance()?;
+        let condition = self.expression()?;
+        self.expect(Token::Fixed("then"))?;
+        Ok(condition)
+    }
+
+    fn label_statement(&mut self, name: Name, line: u32, place: Place) -> Result<()> {
         self.expect(Token::Fixed("::"))?;
         while matches!(self.token(), Token::Byte(b';') | Token::Fixed("::")) {
             self.statement()?;
         }
-        self.check_new_label(name)?;
+        self.check_new_label(name, place)?;
         let is_last = self.block_follows(false);
         self.add_label(name, line, is_last)?;
         Ok(())
@@ -316,19 +375,32 @@ impl Parser<'_> {
 
     fn for_statement(&mut self, line: u32) -> Result<()> {
         self.enter_block(BlockKind::Loop);
-        self.lexer.advance()?;
-        let name = self.expect_name()?;
-        match self.token() {
-            Token::Byte(b'=') => self.numeric_for(name, line)?,
-            Token::Byte(b',') | Token::Fixed("in") => self.generic_for(name)?,
-            _ => return Err(self.lexer.error_near(b"'=' or 'in' expected")),
+        let mark = self.mark();
+        match self.for_head(line) {
+            Ok(head) => self.for_body(head)?,
+            Err(error) => {
+                self.recover_head(error, &mark, "do")?;
+                self.block()?;
+            }
         }
-        self.expect_closing(Token::Fixed("end"), Token::Fixed("for"), line)?;
+        self.close_block("end", "for", line)?;
         self.leave_block()?;
         Ok(())
     }
 
-    fn numeric_for(&mut self, name: Name, line: u32) -> Result<()> {
+    fn for_head(&mut self, line: u32) -> Result<ForHead> {
+        self.lexer.advance()?;
+        let name = self.expect_name()?;
+        let head = match self.token() {
+            Token::Byte(b'=') => self.numeric_for(name, line)?,
+            Token::Byte(b',') | Token::Fixed("in") => self.generic_for(name)?,
+            _ => return Err(self.lexer.error_near(b"'=' or 'in' expected")),
+        };
+        self.expect(Token::Fixed("do"))?;
+        Ok(head)
+    }
+
+    fn numeric_for(&mut self, name: Name, line: u32) -> Result<ForHead> {
         let base = self.function.free_register;
         for name in [Name::FOR_STATE, Name::FOR_STATE, Name::FOR_STATE, name] {
             self.declare(name)?;
@@ -344,7 +416,7 @@ impl Parser<'_> {
             self.reserve_registers(1)?;
         }
         self.activate(3)?;
-        self.for_body(base, line, 1, ForKind::Numeric)
+        Ok(ForHead { base, line, variables: 1, kind: ForKind::Numeric })
     }
 
     fn expression_to_next_register(&mut self) -> Result<()> {
@@ -352,7 +424,7 @@ impl Parser<'_> {
         self.place_in_next_register(&mut e)
     }
 
-    fn generic_for(&mut self, first: Name) -> Result<()> {
+    fn generic_for(&mut self, first: Name) -> Result<ForHead> {
         let base = self.function.free_register;
         for _ in 0..4 {
             self.declare(Name::FOR_STATE)?;
@@ -371,15 +443,15 @@ impl Parser<'_> {
         self.activate(4)?;
         self.mark_to_be_closed(); // the fourth
         self.check_stack(3)?; // for the call of the iterator
-        self.for_body(base, line, variables, ForKind::Generic)
+        Ok(ForHead { base, line, variables, kind: ForKind::Generic })
     }
 
-    fn for_body(&mut self, base: u32, line: u32, variables: u32, kind: ForKind) -> Result<()> {
+    fn for_body(&mut self, head: ForHead) -> Result<()> {
+        let ForHead { base, line, variables, kind } = head;
         let (prepare, continue_) = match kind {
             ForKind::Numeric => (Opcode::ForPrep, Opcode::ForLoop),
             ForKind::Generic => (Opcode::TForPrep, Opcode::TForLoop),
         };
-        self.expect(Token::Fixed("do"))?;
         let prepare_pc = self.emit(Instruction::abx(prepare, base, 0));
         self.enter_block(BlockKind::Plain);
         self.activate(variables as usize)?;
@@ -409,7 +481,21 @@ impl Parser<'_> {
     }
 
     fn function_statement(&mut self, line: u32) -> Result<()> {
+        let (variable, is_method, place) = match self.function_name() {
+            Ok(name) => name,
+            Err(error) => return self.recover_nameless_function(error, line),
+        };
+        let mut body = self.function_body(is_method, line)?;
+        self.check_assignable(&variable, place)?;
+        self.store(&variable, &mut body)?;
+        self.fix_line(line);
+        Ok(())
+    }
+
+    /// The name of a function statement: the variable, whether the function is a method, where the name stands.
+    fn function_name(&mut self) -> Result<(Expression, bool, Place)> {
         self.lexer.advance()?;
+        let start = self.lexer.place();
         let name = self.expect_name()?;
         let mut variable = self.variable(name)?;
         while self.is(Token::Byte(b'.')) {
@@ -419,17 +505,15 @@ impl Parser<'_> {
         if is_method {
             self.field_selector(&mut variable)?;
         }
-        let mut body = self.function_body(is_method, line)?;
-        self.check_assignable(&variable)?;
-        self.store(&variable, &mut body)?;
-        self.fix_line(line);
-        Ok(())
+        Ok((variable, is_method, self.from(start)))
     }
 
     fn local_function(&mut self) -> Result<()> {
-        let name = self.expect_name()?;
-        let variable = self.declare(name)?;
-        self.activate(1)?;
+        let line = self.lexer.line;
+        let variable = match self.local_function_name() {
+            Ok(variable) => variable,
+            Err(error) => return self.recover_nameless_function(error, line),
+        };
         self.function_body(false, self.lexer.line)?;
         // Debug information sees the variable only once it has its value.
         let start_pc = self.function.pc() as u32;
@@ -437,17 +521,30 @@ impl Parser<'_> {
         Ok(())
     }
 
+    fn local_function_name(&mut self) -> Result<usize> {
+        self.lexer.advance()?;
+        let name = self.expect_name()?;
+        let variable = self.declare(name)?;
+        self.activate(1)?;
+        Ok(variable)
+    }
+
     fn attribute(&mut self) -> Result<VariableKind> {
         if !self.accept(Token::Byte(b'<'))? {
             return Ok(VariableKind::Regular);
         }
         let name = self.expect_name()?;
+        let place = self.lexer.previous;
         self.expect(Token::Byte(b'>'))?;
         let text: &[u8] = self.lexer.names.text(name);
         match text {
             b"const" => Ok(VariableKind::Constant),
             b"close" => Ok(VariableKind::ToBeClosed),
-            _ => Err(self.lexer.error(&[b"unknown attribute '", text, b"'"].concat())),
+            _ => {
+                let error = self.lexer.error(&[b"unknown attribute '", text, b"'"].concat());
+                self.complain(error, place)?;
+                Ok(VariableKind::Regular)
+            }
         }
     }
 
@@ -456,12 +553,14 @@ impl Parser<'_> {
         let mut variables = 0;
         let last_variable = loop {
             let name = self.expect_name()?;
+            let place = self.lexer.previous;
             let variable = self.declare(name)?;
             let kind = self.attribute()?;
             self.variables[variable].kind = kind;
             if kind == VariableKind::ToBeClosed {
                 if to_close.is_some() {
-                    return Err(self.lexer.error(b"multiple to-be-closed variables in local list"));
+                    let error = self.lexer.error(b"multiple to-be-closed variables in local list");
+                    self.complain(error, place)?;
                 }
                 to_close = Some(self.function.active + variables);
             }

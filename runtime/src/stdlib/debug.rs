@@ -2,7 +2,7 @@
 //!
 //! Journey: frame -> value.
 
-use crate::value::{Kind, Ref, Value};
+use crate::value::{Closure, Kind, Ref, Value};
 use crate::vm::Vm;
 use crate::vm::debug::FrameView;
 use crate::vm::hook::mask;
@@ -276,15 +276,18 @@ fn setmetatable(vm: &mut Vm) -> Result<Value> {
     }
     Ok(v)
 }
+fn upvalue_name(c: Ref<Closure>, i: usize) -> Vec<u8> {
+    let name = &c.proto().canonical().upvalues[i].name;
+    // Code without names.
+    if name.is_empty() { b"(no name)".to_vec() } else { name.to_vec() }
+}
 fn getupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
     let f = vm.check_function(0)?;
     let n = vm.check_integer(1)?;
     let found = match f.kind() {
         Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
             let i = n as usize - 1;
-            let name = c.proto().canonical().upvalues[i].name.to_vec();
-            let name = if name.is_empty() { b"(no name)".to_vec() } else { name };
-            Some((name, c.upvalue(i).get()))
+            Some((upvalue_name(c, i), c.upvalue(i).get()))
         }
         Kind::NativeClosure(c) if n >= 1 && n as u64 <= c.upvalues().len() as u64 => {
             let v = c.upvalues()[n as usize - 1].get();
@@ -311,7 +314,7 @@ fn setupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
         Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
             let i = n as usize - 1;
             c.upvalue(i).set(v);
-            let name = vm.heap.string(&c.proto().canonical().upvalues[i].name);
+            let name = vm.heap.string(&upvalue_name(c, i));
             vm.return_one(name)
         }
         // The upvalues of natives are their own.

@@ -174,7 +174,7 @@ impl FrameView {
     pub fn name(&self) -> Option<(&'static str, Vec<u8>)> {
         let f = self.frame();
         if f.then == Continue::Finalizer {
-            return Some(("metamethod", b"gc".to_vec()));
+            return Some(("metamethod", b"__gc".to_vec()));
         }
         if f.then == Continue::Hook {
             return Some(("hook", b"?".to_vec()));

@@ -300,3 +300,30 @@ fn op_set_list(a: u32, count: u32, first: u32, extra: bool) -> u64 {
 pub(crate) fn canonical_instruction(p: &Proto, pc: u32) -> Option<Instruction> {
     p.canonical().code.get(pc as usize).copied()
 }
+
+/// How many registers of a function hold something at a safepoint before the instruction at `pc`: after an allocation,
+/// or before a call or a jump back. `None`: that is not certain.
+pub(crate) fn live_registers(p: &Proto, pc: usize) -> Option<usize> {
+    use Opcode as O;
+    let canonical = p.canonical();
+    let code = &canonical.code;
+    let (next, last) = (*code.get(pc)?, *code.get(pc.checked_sub(1)?)?);
+    let made = match last.opcode() {
+        O::Closure | O::SetList => last.a() + 1,
+        O::ExtraArg => code.get(pc.checked_sub(2)?)?.a() + 1,
+        _ => 0,
+    };
+    let read = match next.opcode() {
+        O::Call | O::TailCall if next.b() != 0 => next.a() + next.b(),
+        O::ForLoop | O::TForCall => next.a() + 4,
+        O::TForLoop if last.opcode() == O::TForCall => next.a() + 4 + last.c(),
+        O::Jmp if next.sj_arg() < 0 && !canonical.locals.is_empty() => {
+            // Between two statements only variables count.
+            canonical.locals.iter().filter(|l| l.start_pc <= pc as u32 && pc as u32 <= l.end_pc).count() as u32
+        }
+        _ if made > 0 => 0,
+        _ => return None,
+    };
+    // A list that is being made, and what came before the new object, are below it.
+    Some(made.max(read) as usize)
+}

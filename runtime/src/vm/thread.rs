@@ -341,10 +341,32 @@ impl Thread {
             end.min(self.stack.add(self.stack_len - SLACK))
         }
     }
+    /// As `extent`, without those registers of a Lua function on top that nothing will read at the safepoint it is at.
+    /// What they hold would be kept as long as the function runs a loop that does not use them.
+    unsafe fn live_extent(&self) -> *mut Value {
+        unsafe {
+            let end = self.extent();
+            if self.frame < self.frames {
+                return end;
+            }
+            let f = &*self.frame;
+            let Some(p) = f.proto() else { return end };
+            let Some(live) = super::load::live_registers(p, f.pc.offset_from(p.code) as usize) else { return end };
+            let mut last = f.base.add(live);
+            if let Some(&slot) = self.to_close.last() {
+                last = last.max(self.stack.add(slot as usize + 1));
+            }
+            if !self.open.is_null() {
+                last = last.max((*self.open).location.get().add(1));
+            }
+            // An open list of arguments lies past the registers.
+            if self.top > f.base.add(p.registers as usize) { end } else { last.min(end) }
+        }
+    }
     /// Marks what the stack holds and clears the rest of it.
     pub(crate) unsafe fn trace(&mut self, heap: &mut Heap) {
         unsafe {
-            let end = self.extent();
+            let end = self.live_extent();
             let mut slot = self.stack;
             while slot < end {
                 heap.mark(*slot);
