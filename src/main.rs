@@ -20,7 +20,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Programs run unchanged; `require 'concurrent'` gives them processes that share no memory, talk by messages, links
 /// and monitors, and run on all cores.
 #[derive(Parser)]
-#[command(version, after_help = "Without a command: a prompt, if standard input is a terminal.")]
+#[command(
+    version,
+    after_help = "`rlua-actor FILE ...` is `rlua-actor run FILE ...`.\n\
+    Without arguments: a prompt, if standard input is a terminal; otherwise the program that it reads from there."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -51,7 +55,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = Cli::command().get_matches_from(arguments());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let status = match cli.command {
         Some(Command::Run(arguments)) => run::run(arguments, matches.subcommand_matches("run")),
@@ -61,6 +65,18 @@ fn main() -> std::process::ExitCode {
         None => run::run(run::Arguments::default(), None),
     };
     std::process::ExitCode::from(status)
+}
+
+/// The command line. What does not begin with a command is `run`'s, so that this program can stand where `lua` stood.
+fn arguments() -> Vec<std::ffi::OsString> {
+    let mut all: Vec<_> = std::env::args_os().collect();
+    let own = ["run", "check", "compile", "disasm", "help", "-h", "--help", "-V", "--version"];
+    if let Some(first) = all.get(1)
+        && !own.iter().any(|word| first == word)
+    {
+        all.insert(1, "run".into());
+    }
+    all
 }
 
 /// Reads a program: a file, or standard input for `-`. Errors are one line with the file's name.

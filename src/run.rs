@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Show a prompt after the program
     #[arg(short)]
     interactive: bool,
+    /// Show the version
+    #[arg(short = 'v')]
+    version: bool,
     /// Turn warnings on
     #[arg(short = 'W')]
     warnings: bool,
@@ -58,6 +61,9 @@ enum StressMode {
 
 /// Runs the program; its exit status. `matches` know the order of the options.
 pub fn run(arguments: Arguments, matches: Option<&ArgMatches>) -> u8 {
+    if arguments.version {
+        println!("rlua-actor {} (Lua 5.4)", env!("CARGO_PKG_VERSION"));
+    }
     match start(&arguments, matches) {
         Ok(start) => run_from(start, &arguments),
         Err(message) => {
@@ -81,7 +87,7 @@ fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, S
     let mut options: Vec<(usize, Action)> =
         indices("execute").zip(texts).chain(indices("library").zip(modules)).collect();
     options.sort_by_key(|(place, _)| *place);
-    let no_options = options.is_empty();
+    let no_options = options.is_empty() && !arguments.version;
     actions.extend(options.into_iter().map(|(_, action)| action));
 
     // Alone, or with options that say nothing about what to run: the terminal's prompt, or a program from a pipe.
@@ -93,7 +99,11 @@ fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, S
         None => None,
     };
     let script = path.as_deref().map(crate::load_program).transpose()?;
-    let all: Vec<Vec<u8>> = std::env::args_os().map(|a| a.as_encoded_bytes().to_vec()).collect();
+    let mut all: Vec<Vec<u8>> = std::env::args_os().map(|a| a.as_encoded_bytes().to_vec()).collect();
+    if all.get(1).is_some_and(|word| word == b"run") {
+        // So that `arg[-1]` is what runs Lua programs, as under the reference.
+        all.remove(1);
+    }
     let (name, before) = match &path {
         Some(path) => {
             let before = all.len().saturating_sub(arguments.file.len().max(1));

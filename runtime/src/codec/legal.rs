@@ -364,7 +364,7 @@ fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
                     ) || is_arithmetic(i.opcode());
                     ensure(stores && next.results == 1 && slot == above, "a metamethod's result has a register")
                 }
-                Continue::Condition => {
+                Continue::Condition | Continue::NotCondition => {
                     let compares = matches!(i.opcode(), O::Eq | O::Lt | O::Le | O::LtI | O::LeI | O::GtI | O::GeI);
                     ensure(compares && next.results == 1 && slot == above, "a metamethod's result is a comparison's")
                 }

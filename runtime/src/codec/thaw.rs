@@ -630,7 +630,7 @@ impl Thawer<'_> {
 }
 
 /// The continuations by their numbers.
-const CONTINUES: [Continue; 12] = [
+const CONTINUES: [Continue; 13] = [
     Continue::Plain,
     Continue::Native,
     Continue::Store,
@@ -643,6 +643,7 @@ const CONTINUES: [Continue; 12] = [
     Continue::Finalizer,
     Continue::Coroutine,
     Continue::Hook,
+    Continue::NotCondition,
 ];
 const _: () = {
     let mut i = 0;

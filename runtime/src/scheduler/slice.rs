@@ -119,6 +119,7 @@ impl Scheduler {
                         self.freeze_and_thaw(p);
                     }
                     if left <= 0 {
+                        crate::stdlib::io::flush_printed(&mut p.vm);
                         return Outcome::Ready;
                     }
                     if p.vm.stop_requested() {
@@ -163,6 +164,7 @@ impl Scheduler {
             Answer::Go => None,
             Answer::Wait => {
                 p.pending = Some(request);
+                crate::stdlib::io::flush_printed(&mut p.vm);
                 if self.config.stress.freeze.is_some() {
                     self.freeze_and_thaw(p);
                 }

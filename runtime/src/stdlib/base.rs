@@ -370,8 +370,7 @@ fn print(vm: &mut Vm, state: u32) -> Result<Step> {
         }
     }
     line.push(b'\n');
-    // As C's print: a closed pipe is no error of the program's.
-    let _ = super::io::write_stdout(vm, &line);
+    super::io::print_line(vm, &line);
     Ok(Step::Return(0))
 }
 fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -466,7 +465,7 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
         vm.warn_of_finalizer(v);
     }
     vm.truncate(1);
-    vm.in_finalizer = true;
+    vm.set_in_finalizer(true);
     while let Some(object) = vm.heap.take_finalizable() {
         let mm = vm.metamethod(object, Event::Gc);
         if !mm.is_nil() {
@@ -477,7 +476,7 @@ fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
             return Ok(Step::Call { function, results: 0, next: 1, catch: true });
         }
     }
-    vm.in_finalizer = false;
+    vm.set_in_finalizer(false);
     Ok(Step::Return(0))
 }
 

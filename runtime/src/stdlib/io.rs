@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The library's functions and the methods of files.
@@ -101,6 +102,19 @@ impl<W: Write> Output<W> {
     }
 }
 
+/// Writes a line of `print`: it is seen soon, even if the program goes on for long without another.
+pub fn print_line(vm: &mut Vm, line: &[u8]) {
+    // As C's print: a closed pipe is no error of the program's.
+    let _ = write_stdout(vm, line);
+    super::host::host(vm).files.standard.printed.store(true, Ordering::Release);
+}
+/// Writes out what `print` has left in the buffer, at the end of a slice.
+pub fn flush_printed(vm: &mut Vm) {
+    let files = &super::host::host(vm).files;
+    if files.standard.printed.load(Ordering::Acquire) && files.standard.printed.swap(false, Ordering::AcqRel) {
+        blocking(vm, |host| host.files.flush());
+    }
+}
 /// Writes to standard output.
 pub fn write_stdout(vm: &mut Vm, bytes: &[u8]) -> std::io::Result<()> {
     let files = &super::host::host(vm).files;
@@ -112,6 +126,8 @@ pub fn write_stdout(vm: &mut Vm, bytes: &[u8]) -> std::io::Result<()> {
 
 /// What the standard streams of all processes share.
 struct Standard {
+    /// `print` has written since the last flush. The reference flushes every line; here the end of a slice does.
+    printed: AtomicBool,
     input: Mutex<BufReader<std::io::Stdin>>,
     output: Mutex<Output<std::io::Stdout>>,
 }
@@ -134,7 +150,11 @@ impl Files {
             output.buffering = Buffering::Line;
         }
         let input = BufReader::new(std::io::stdin());
-        let standard = Arc::new(Standard { input: Mutex::new(input), output: Mutex::new(output) });
+        let standard = Arc::new(Standard {
+            printed: AtomicBool::new(false),
+            input: Mutex::new(input),
+            output: Mutex::new(output),
+        });
         Files { standard, open: standard_streams() }
     }
     /// The same standard streams, no other files.

@@ -26,6 +26,13 @@ pub static NATIVES: &[Native] = &[
     Native::leaf("math.rad", |vm| unary(vm, |x| x * (std::f64::consts::PI / 180.0))),
     Native::leaf("math.random", random),
     Native::steps("math.randomseed", randomseed),
+    Native::leaf("math.cosh", |vm| unary(vm, f64::cosh)),
+    Native::leaf("math.sinh", |vm| unary(vm, f64::sinh)),
+    Native::leaf("math.tanh", |vm| unary(vm, f64::tanh)),
+    Native::leaf("math.log10", |vm| unary(vm, f64::log10)),
+    Native::leaf("math.pow", |vm| Ok(Value::float(vm.check_float(0)?.powf(vm.check_float(1)?)))),
+    Native::steps("math.frexp", frexp),
+    Native::leaf("math.ldexp", ldexp),
     Native::leaf("math.sin", |vm| unary(vm, f64::sin)),
     Native::leaf("math.sqrt", |vm| unary(vm, f64::sqrt)),
     Native::leaf("math.tan", |vm| unary(vm, f64::tan)),
@@ -274,15 +281,42 @@ fn random(vm: &mut Vm) -> Result<Value> {
     store(vm, s);
     Ok(Value::integer(n.wrapping_add(low as u64) as i64))
 }
+/// A number as a fraction from 0.5 to 1 and a power of two. As the reference has it for older programs
+/// (LUA_COMPAT_MATHLIB), like the five functions around it in the list.
+fn frexp(vm: &mut Vm, _: u32) -> Result<Step> {
+    let x = vm.check_float(0)?;
+    let (fraction, exponent) = if x == 0.0 || !x.is_finite() {
+        (x, 0)
+    } else {
+        // Subnormal numbers have no implicit bit; made larger they do.
+        let (x, shift) = if x.is_subnormal() { (x * 2f64.powi(64), 64) } else { (x, 0) };
+        let bits = x.to_bits();
+        let exponent = (bits >> 52 & 0x7ff) as i64 - 1022;
+        (f64::from_bits(bits & !(0x7ff << 52) | 1022 << 52), exponent - shift)
+    };
+    vm.push(Value::float(fraction));
+    vm.push(Value::integer(exponent));
+    Ok(Step::Return(2))
+}
+fn ldexp(vm: &mut Vm) -> Result<Value> {
+    let mut x = vm.check_float(0)?;
+    let mut exponent = vm.check_integer(1)?.clamp(-5000, 5000) as i32;
+    // In steps that stay in range, so that only the last one rounds.
+    while exponent > 1000 {
+        x *= 2f64.powi(1000);
+        exponent -= 1000;
+    }
+    while exponent < -1000 && x != 0.0 && x.abs() > 2f64.powi(-20) {
+        x *= 2f64.powi(-1000);
+        exponent += 1000;
+    }
+    Ok(Value::float(if exponent < -1000 { 0.0 * x } else { x * 2f64.powi(exponent) }))
+}
 fn randomseed(vm: &mut Vm, _: u32) -> Result<Step> {
     let (a, b) = if vm.count() == 0 {
         super::random_seed()
     } else {
-        let v = vm.check_number(0)?;
-        let a = match v.number_as_integer() {
-            Some(n) => n as u64,
-            None => v.number_as_float().unwrap_or(0.0).to_bits(),
-        };
+        let a = vm.check_integer(0)? as u64;
         (a, vm.opt_integer(1, 0)? as u64)
     };
     store(vm, seed_state(a, b));

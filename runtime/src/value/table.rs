@@ -666,7 +666,7 @@ impl Table {
             }
             self.array.set(array);
             self.asize.set(asize);
-            self.border_hint.set(0);
+            self.border_hint.set(asize);
         }
         heap.add_bytes(asize as usize * size_of::<Value>());
         heap.sub_bytes(old as usize * size_of::<Value>());
@@ -686,36 +686,52 @@ impl Table {
     // Length and traversal.
 
     /// A border (manual 3.4.7); no metamethods.
+    ///
+    /// Where a list has holes there are several; the one found is the reference's (`luaH_getn`), which looks around the
+    /// last one found first.
     pub fn length(&self) -> i64 {
         let asize = self.asize.get();
-        if asize > 0 {
-            // SAFETY (all reads): below asize.
-            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
-            let is_nil = |i: u32| unsafe { (*self.array.get().add(i as usize)).is_nil() };
+        // SAFETY: all reads are below asize.
+        let is_nil = |i: u32| unsafe { (*self.array.get().add(i as usize)).is_nil() };
+        // A border in low..high, where `low` is none that is nil, and `high` is nil.
+        let search = |mut low: u32, mut high: u32| {
+            while high - low > 1 {
+                let middle = low + (high - low) / 2;
+                if is_nil(middle - 1) {
+                    high = middle;
+                } else {
+                    low = middle;
+                }
+            }
+            low
+        };
+        let limit = self.border_hint.get().min(asize);
+        if limit > 0 && is_nil(limit - 1) {
+            if limit >= 2 && !is_nil(limit - 2) {
+                if asize.is_power_of_two() && !(limit - 1).is_power_of_two() {
+                    self.border_hint.set(limit - 1);
+                }
+                return limit as i64 - 1;
+            }
+            let border = search(0, limit);
+            if asize.is_power_of_two() && border > asize / 2 {
+                self.border_hint.set(border);
+            }
+            return border as i64;
+        }
+        if limit < asize {
+            if is_nil(limit) {
+                return limit as i64;
+            }
+            if limit + 1 < asize && is_nil(limit + 1) {
+                // One was appended.
+                self.border_hint.set(limit + 1);
+                return limit as i64 + 1;
+            }
             if is_nil(asize - 1) {
-                let hint = self.border_hint.get();
-                if hint < asize && is_nil(hint) && (hint == 0 || !is_nil(hint - 1)) {
-                    return hint as i64;
-                }
-                if hint + 1 < asize && !is_nil(hint) && is_nil(hint + 1) {
-                    self.border_hint.set(hint + 1);
-                    return hint as i64 + 1;
-                }
-                if hint >= 2 && hint < asize && is_nil(hint - 1) && !is_nil(hint - 2) {
-                    self.border_hint.set(hint - 1);
-                    return hint as i64 - 1;
-                }
-                let (mut low, mut high) = (0, asize);
-                while high - low > 1 {
-                    let middle = low + (high - low) / 2;
-                    if is_nil(middle - 1) {
-                        high = middle;
-                    } else {
-                        low = middle;
-                    }
-                }
-                self.border_hint.set(low);
-                return low as i64;
+                let border = search(limit, asize);
+                self.border_hint.set(border);
+                return border as i64;
             }
         }
         let first = asize as i64 + 1;
@@ -723,16 +739,16 @@ impl Table {
             return asize as i64;
         }
         // Unbound search in the hash part.
-        let mut high = first;
+        let mut high = (asize as i64).max(1);
         let mut low;
         loop {
             low = high;
             if high > i64::MAX / 2 {
-                let mut i = 1;
-                while !self.get_integer(i).is_nil() {
-                    i += 1;
+                high = i64::MAX;
+                if self.get_integer(high).is_nil() {
+                    break;
                 }
-                return i - 1;
+                return high;
             }
             high *= 2;
             if self.get_integer(high).is_nil() {

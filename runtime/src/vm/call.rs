@@ -136,7 +136,11 @@ impl Vm {
                 self.runtime_error(text)
             } else if self.frame_count() > 0
                 && (*self.frame).kind == FrameKind::Lua
-                && let Continue::Store | Continue::Condition | Continue::Discard | Continue::Concat = then
+                && let Continue::Store
+                | Continue::Condition
+                | Continue::NotCondition
+                | Continue::Discard
+                | Continue::Concat = then
             {
                 // What was to be called is a metamethod.
                 let mut text = b"attempt to call a ".to_vec();
@@ -334,8 +338,8 @@ impl Vm {
                     *f.base.byte_add(a as usize) = v;
                     Act::Run
                 }
-                Continue::Condition => {
-                    let truth = n > 0 && !(*first).is_false();
+                Continue::Condition | Continue::NotCondition => {
+                    let truth = (n > 0 && !(*first).is_false()) == (then == Continue::Condition);
                     let f = &mut *self.frame;
                     let k = (*f.pc.sub(1) >> 8) as u8 != 0;
                     if truth != k {
@@ -703,8 +707,7 @@ impl Vm {
                 *function = mm;
                 *function.add(1) = object;
                 self.top = function.add(2);
-                self.in_finalizer = true;
-                self.refresh_hook();
+                self.set_in_finalizer(true);
                 (*self.thread).no_yield += 1;
                 let act = self.do_call(function, 0, Continue::Finalizer);
                 self.pending(act);
@@ -741,8 +744,7 @@ impl Vm {
         unsafe {
             let old_top = (*function.sub(1)).as_integer().expect("the finalizer's frame keeps the top");
             self.top = (*self.thread).stack.offset(old_top as isize);
-            self.in_finalizer = false;
-            self.refresh_hook();
+            self.set_in_finalizer(false);
             (*self.thread).no_yield -= 1;
             if self.heap.has_finalizers_waiting() {
                 self.interrupt();
@@ -1233,6 +1235,16 @@ impl Vm {
             let mut mm = self.metamethod(a, event);
             if mm.is_nil() {
                 mm = self.metamethod(b, event);
+            }
+            if mm.is_nil() && or_equal {
+                // As the reference is built by default (LUA_COMPAT_LT_LE): not b < a.
+                mm = self.metamethod(b, Event::Lt);
+                if mm.is_nil() {
+                    mm = self.metamethod(a, Event::Lt);
+                }
+                if !mm.is_nil() {
+                    return self.call_metamethod(mm, &[b, a], 1, Continue::NotCondition);
+                }
             }
             if mm.is_nil() {
                 let raise = self.compare_error(a, b);

@@ -228,7 +228,11 @@ impl Vm {
         let loaded = self.registry().get_field(&mut self.heap, b"_LOADED").as_table()?;
         let mut best: Option<Vec<u8>> = None;
         for (module, t) in loaded.entries() {
-            let (Some(module), Some(t)) = (module.as_string(), t.as_table()) else { continue };
+            let Some(module) = module.as_string() else { continue };
+            if t.raw_equals(f) && t.is_function() {
+                return Some(module.bytes().to_vec());
+            }
+            let Some(t) = t.as_table() else { continue };
             for (name, v) in t.entries() {
                 let Some(name) = name.as_string() else { continue };
                 if v.raw_equals(f) {
@@ -374,10 +378,13 @@ impl Vm {
     /// Sets a local variable of a Lua function's frame; its name.
     pub fn set_local(&mut self, view: FrameView, n: i64, v: Value) -> Option<Vec<u8>> {
         let (name, slot) = self.find_local(view, n)?;
-        // A native's registers hold its state.
-        view.frame().proto()?;
-        // SAFETY: the slot is in the stack.
-        unsafe { *slot = v };
+        // SAFETY: the slot is in the stack. Natives find any value where they left one, as after thawing; but what only
+        // a native can read stays.
+        unsafe {
+            if (*slot).as_buffer().is_none() {
+                *slot = v;
+            }
+        }
         Some(name)
     }
     /// Where the innermost Lua function of the running coroutine is: `source:line`.

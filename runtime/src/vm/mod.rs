@@ -317,6 +317,11 @@ impl Vm {
             }
         }
     }
+    /// Notes that finalizers run, without hooks, or that they are over.
+    pub(crate) fn set_in_finalizer(&mut self, runs: bool) {
+        self.in_finalizer = runs;
+        self.refresh_hook();
+    }
     /// Whether a finalizer is running.
     pub fn in_finalizer(&self) -> bool {
         self.in_finalizer
@@ -352,7 +357,7 @@ impl Vm {
             return false;
         }
         self.exiting = false;
-        self.in_finalizer = true;
+        self.set_in_finalizer(true);
         self.error = Value::NIL;
         // SAFETY: the main coroutine's frames are gone or not needed any more.
         unsafe {

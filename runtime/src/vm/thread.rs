@@ -69,6 +69,8 @@ pub enum Continue {
     Coroutine,
     /// A hook: nothing; what it interrupted goes on (hook.rs).
     Hook,
+    /// As Condition, and the result is negated: `__lt` with its operands turned round in place of `__le`.
+    NotCondition,
 }
 
 /// A call in progress.
