@@ -28,6 +28,20 @@ end
 -- tonumber: all white space of C.
 assert(tonumber('\v\f10\v\t', 10) == 10 and tonumber('\v10\v') == 10 and tonumber('\v', 10) == nil)
 
+-- tonumber: a plus sign with a base too.
+assert(tonumber('+7f ', 16) == 127 and tonumber(' +z', 36) == 35 and not tonumber('+', 10) and not tonumber('+-1', 10))
+
+-- format: modifiers of %a are checked before its argument, those of other numbers after it.
+fails('invalid conversion specification: \'%258a\'', string.format, '%258a', 'x')
+fails('number expected, got string', string.format, '%258e', 'x')
+
+-- difftime: the difference of integers, made a float.
+assert(os.difftime(math.maxinteger - 1, math.maxinteger) == -1.0 and os.difftime(2, 1) == 1.0)
+
+-- load: a zero ends the name of a chunk.
+assert(select(2, load('x = = 1 \0 y')) == '[string "x = = 1 "]:1: unexpected symbol near \'=\'')
+assert(debug.getinfo(load('return 1', '=a\0b'), 'S').source == '=a')
+
 -- load: any mode, numbers from the reader.
 local f, message = load('return 1', '=x', 'q')
 assert(f == nil and message == "attempt to load a text chunk (mode is 'q')")

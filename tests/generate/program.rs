@@ -34,8 +34,15 @@ const PRELUDE: &str = "local function cut(s) if type(s) == 'string' and #s > 40 
 local mt = {} mt.__index = function(t, k) return k end mt.__add = function(a, b) return 'add' end
 mt.__lt = function(a, b) return true end mt.__le = function(a, b) return false end mt.__concat = function(a, b) return 'cat' end mt.__call = function(self, ...) return select('#', ...), ... end
 mt.__len = function() return 7 end mt.__eq = function() return true end mt.__unm = function() return 'neg' end
+mt.__sub = function(a, b) return a == nil, b end mt.__mul = function(a, b) return b, a end mt.__div = function() end
+mt.__mod = function(a, b) return type(a) .. type(b) end mt.__pow = function(...) return select('#', ...) end mt.__idiv = function(a, b) error('idiv') end
+mt.__band = function(a, b) return 1 end mt.__shl = function(a, b) return 'shl' end mt.__bxor = function() return false end
+mt.__newindex = function(t, k, v) if k == nil or k ~= k then error('odd key') end print('set', type(k), type(v)) end
 mt.__tostring = function() return 'object' end mt.__close = function(o, e) print('close', e) end mt.__name = 'Object'
 local obj = setmetatable({}, mt)
+local strict = setmetatable({}, { __index = function(t, k) error('no field ' .. tostring(k), 2) end, __name = 'Strict', __metatable = 'locked' })
+local chain = setmetatable({ x = 1 }, { __index = setmetatable({ y = 2 }, { __index = mt, __newindex = mt }), __newindex = obj, __div = obj })
+local function all(...) return select('#', ...), ... end
 ";
 
 struct Generator<'a> {
@@ -77,7 +84,9 @@ impl Generator<'_> {
     /// Some variable, or a constant.
     fn variable(&mut self) -> String {
         if self.variables.is_empty() || self.chance(3) {
-            return self.pick(&["undefined", "mt", "obj"]).to_string();
+            return self
+                .pick(&["undefined", "mt", "obj", "strict", "chain", "string", "math.undefined", "chain.y"])
+                .to_string();
         }
         let i = self.below(self.variables.len());
         self.variables[i].clone()
@@ -171,7 +180,7 @@ impl Generator<'_> {
             4 | 5 => self.float(),
             6 | 7 => self.string(),
             8 => self.pick(&["true", "false"]).to_string(),
-            _ => self.pick(&["nil", "true", "{}", "obj"]).to_string(),
+            _ => self.pick(&["nil", "true", "{}", "obj", "strict", "chain"]).to_string(),
         }
     }
     fn expression(&mut self, depth: usize) -> String {
@@ -341,7 +350,7 @@ impl Generator<'_> {
     }
     fn statement(&mut self, depth: usize) {
         // Most statements that may fail are caught, so that a program goes on.
-        match self.below(if depth == 0 { 12 } else { 26 }) {
+        match self.below(if depth == 0 { 12 } else { 37 }) {
             0..=2 => {
                 let e = if self.chance(70) { self.literal() } else { self.safe() };
                 let v = self.name("v");
@@ -486,6 +495,7 @@ impl Generator<'_> {
                     "print(xpcall(function() local x <close> = obj; return {e} end, function(m) return 'handled ' .. tostring(m) end))"
                 ));
             }
+            26..=36 => self.feature(depth),
             _ => {
                 let (a, b) = (self.expression(1), self.expression(2));
                 let co = self.name("co");
@@ -499,6 +509,258 @@ impl Generator<'_> {
             let c = self.safe();
             self.line(&format!("if {c} then break end"));
         }
+    }
+    /// A statement about one feature of the language.
+    fn feature(&mut self, depth: usize) {
+        match self.below(12) {
+            0 => {
+                // A loop made of goto, whose body may continue or leave.
+                let (n, l) = (self.name("n"), self.name("l"));
+                self.line(&format!("do local {n} = 0 ::{l}:: {n} = {n} + 1"));
+                let was = std::mem::replace(&mut self.in_loop, false);
+                self.block(depth - 1, 2);
+                self.in_loop = was;
+                let c = self.safe();
+                self.line(&format!("if {n} < 3 and ({c} or true) then goto {l} end print({n}) end"));
+            }
+            1 => {
+                let (i, l, c) = (self.name("i"), self.name("l"), self.safe());
+                let range = self.numeric_range();
+                let count = self.name("n");
+                self.line(&format!(
+                    "local {count} = 0 for {i} = {range} do {count} = {count} + 1 if {count} > 4 then break end"
+                ));
+                self.line(&format!("if {c} then goto {l} end"));
+                self.variables.push(i.clone());
+                self.block(depth - 1, 2);
+                self.variables.pop();
+                self.line(&format!("print({i}) ::{l}:: end"));
+            }
+            2 => {
+                let range = self.numeric_range();
+                let (a, b) = (self.expression(1), self.expression(1));
+                let range = if self.chance(40) { format!("{a}, {b}") } else { range };
+                self.line(&format!(
+                    "print(pcall(function() local n = 0 for i = {range} do n = n + 1 print(i, math.type(i)) if n > 3 then return n end end end))"
+                ));
+            }
+            3 => {
+                // Several variables to close, some with values that cannot be closed or whose closing fails.
+                let how = self.pick(&[
+                    "error('closing ' .. tostring(e), 0)",
+                    "print('closed', e)",
+                    "error(e)",
+                    "error()",
+                    "return 1",
+                ]);
+                let value = self.pick(&["closer", "closer", "nil", "false", "obj", "1", "{}", "'s'"]);
+                let end = self.pick(&[
+                    "return 1, 2",
+                    "error('body')",
+                    "error({})",
+                    "error(nil)",
+                    "local z = nil + 1",
+                    "return all(1, 2)",
+                    "goto out",
+                ]);
+                self.line(&format!(
+                    "print(pcall(function() local closer = setmetatable({{}}, {{ __close = function(_, e) {how} end }})"
+                ));
+                self.line(&format!("do local a <close> = closer local b <close> = obj local c <close> = {value}"));
+                self.block(depth - 1, 2);
+                self.line(&format!("do {end} end end ::out:: end))"));
+            }
+            4 => {
+                // Closures of a loop share or do not share what they capture.
+                let (f, e) = (self.name("f"), self.expression(1));
+                self.line(&format!("local {f} = {{}} for i = 1, 3 do local j = i {f}[i] = function(x) i = i + 1 j = j + (x or i) return i, j end end"));
+                self.line(&format!("print({f}[1](), {f}[2](2), {f}[1](5)) print(pcall({f}[3], {e}))"));
+            }
+            5 => {
+                let (a, b, c) = (self.expression(1), self.expression(1), self.literal());
+                let n = self.pick(&["1", "2", "-1", "'#'", "0", "-4", "3.0", "'2'", "1.5"]);
+                let text = match self.below(5) {
+                    0 => format!("select({n}, ...)"),
+                    1 => "(...), ...".to_string(),
+                    2 => "all(..., all(...))".to_string(),
+                    3 => "#{ ... }, #{ ..., nil }, #{ (...) }".to_string(),
+                    _ => "table.unpack({ ..., 1 }, 1, 3)".to_string(),
+                };
+                self.line(&format!("print(pcall(function(...) return {text} end, {a}, {b}, {c}))"));
+            }
+            6 => {
+                // A coroutine resumed until it is dead, and once more.
+                let co = self.name("co");
+                self.line(&format!("local {co} = coroutine.create(function(a, ...)"));
+                self.variables.push("a".to_string());
+                let was = std::mem::replace(&mut self.in_loop, false);
+                for _ in 0..1 + self.below(3) {
+                    let e = self.safe();
+                    let text = match self.below(5) {
+                        0 => format!("a = coroutine.yield({e}, ...)"),
+                        1 => format!("for i = 1, 2 do print(pcall(coroutine.yield, i, {e})) end"),
+                        2 => "local c <close> = obj coroutine.yield(coroutine.isyieldable())".to_string(),
+                        3 => format!("print(pcall(function() local r = coroutine.yield({e}) error(r) end))"),
+                        _ => "setmetatable({}, { __index = function(_, k) return coroutine.yield(k) end }).key(1)"
+                            .to_string(),
+                    };
+                    self.line(&format!("  {text}"));
+                }
+                self.block(depth - 1, 2);
+                self.variables.pop();
+                self.in_loop = was;
+                let (e, n) = (self.expression(1), 1 + self.below(4));
+                self.line(&format!("  return {e} end)"));
+                self.line(&format!(
+                    "for i = 1, {n} do print(coroutine.resume({co}, i, 'r')) print(coroutine.status({co})) end"
+                ));
+                let last = self.pick(&[
+                    "coroutine.close",
+                    "coroutine.status",
+                    "coroutine.isyieldable",
+                    "coroutine.wrap",
+                    "coroutine.resume",
+                ]);
+                let last = if last == "coroutine.wrap" {
+                    format!("type(coroutine.wrap(function() return {co} end)())")
+                } else {
+                    format!("pcall({last}, {co})")
+                };
+                self.line(&format!("print({last})"));
+            }
+            7 => {
+                // What an error of each shape becomes.
+                let e = self.expression(1);
+                let level = self.pick(&["", ", 0", ", 1", ", 2", ", 3", ", nil", ", 'x'", ", 99"]);
+                let handler = self.pick(&[
+                    "tostring",
+                    "function(m) return m, 1 end",
+                    "function(m) error(m, 0) end",
+                    "debug.traceback and type",
+                    "nil",
+                    "function(m) return (m .. '!') end",
+                ]);
+                self.line(&format!("local function thrower() error({e}{level}) end"));
+                self.line(&format!("print(pcall(thrower)) print(xpcall(thrower, {handler})) print(pcall(error)) print(pcall(error, nil))"));
+            }
+            8 => {
+                // Operands with a name of each kind, for the messages.
+                let v = self.pick(&[
+                    "up",
+                    "t.field",
+                    "t[1]",
+                    "t.a.b",
+                    "loc",
+                    "glob",
+                    "t[loc]",
+                    "('s').x",
+                    "t:method()",
+                    "string.nothing",
+                    "(up)",
+                    "t[up]",
+                ]);
+                let k = self.pick(&[
+                    "{} + 1",
+                    "1 - {}",
+                    "{} .. 'x'",
+                    "'x' .. {}",
+                    "-{}",
+                    "#{}",
+                    "{}()",
+                    "{}.x",
+                    "{}.x.y",
+                    "{} < 1",
+                    "{} <= {}",
+                    "{}:m()",
+                    "{} & 1",
+                    "~{}",
+                    "1.5 | {}",
+                    "{} // 0",
+                    "{} % 0",
+                    "{}[nil]",
+                    "2^53 | {}",
+                    "'a' + {}",
+                    "'1.5' & {}",
+                    "{} >> 1.5",
+                    "{} < {}",
+                    "{}{}",
+                    "{}''",
+                    "for i = {}, 1",
+                ]);
+                let value = self.pick(&["nil", "{}", "true", "'text'", "print", "1.5", "1", "obj", "strict"]);
+                let text = if k == "for i = {}, 1" {
+                    format!("for i = {v}, 1 do end")
+                } else {
+                    format!("return {}", k.replace("{}", v))
+                };
+                let text = if k == "{}{}" { format!("return {v}{{}}") } else { text };
+                self.line(&format!("do local up = {value} print(pcall(function(loc) local t = {{ field = up, up, a = {{ b = up }} }} {text} end, up)) end"));
+            }
+            9 => {
+                let (v, e) = (self.variable(), self.expression(1));
+                let text = self.pick(&[
+                    "x.y.z = 1",
+                    "x[nil] = 1",
+                    "x[0/0] = 1",
+                    "x.y = nil",
+                    "x[1][2] = 3",
+                    "x[1.0] = 2 return next(x)",
+                    "x.f.g()",
+                    "x.f:g()",
+                    "x = x .. x",
+                    "rawset(x, nil, 1)",
+                    "setmetatable(x, {})",
+                    "return getmetatable(x)",
+                ]);
+                self.line(&format!("print(pcall(function() local x = {v} if x == obj or x == mt or x == string then x = {e} end {text} end))"));
+            }
+            10 => {
+                // A generic loop: with a closing value, or over something that cannot be called.
+                let (e, a) = (self.expression(1), self.literal());
+                let list = match self.below(6) {
+                    0 => format!("{e}"),
+                    1 => format!("function(s, c) c = (c or 0) + 1 if c < 4 then return c, s end end, {a}"),
+                    2 => format!("function(s, c) if not c then return 1 end end, {a}, nil, obj"),
+                    3 => format!("next, {{ {a} }}"),
+                    4 => "coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i, i * 2) end end)".to_string(),
+                    _ => format!("ipairs({e})"),
+                };
+                self.line(&format!("print(pcall(function() local n = 0 for k, v in {list} do n = n + 1 print(type(k), v) if n > 3 then break end end end))"));
+            }
+            _ => {
+                // A method object with inheritance.
+                let (c, e) = (self.name("c"), self.expression(1));
+                self.line(&format!("local {c} = {{ n = 1 }} {c}.__index = {c} function {c}:add(k, ...) self.n = self.n + k return self, ... end function {c}.make(n) return setmetatable({{ n = n }}, {c}) end"));
+                self.line(&format!("print(pcall(function() return {c}.make({e}):add(2):add(3, 4).n, {c}.n end)) print(pcall({c}.add, {c}, {e})) print(pcall(function() {c}:none() end))"));
+            }
+        }
+    }
+    fn numeric_range(&mut self) -> String {
+        self.pick(&[
+            "1, 3",
+            "3, 1, -1",
+            "1, 2, 0.25",
+            "1.5, 0, -0.5",
+            "math.maxinteger - 1, math.huge",
+            "math.mininteger, -math.huge, -1",
+            "math.mininteger, math.maxinteger, math.maxinteger",
+            "1, 0",
+            "1, 3, 0",
+            "1.0, 3, 0",
+            "1, 3.7",
+            "-3, -1.5",
+            "1, 0/0",
+            "2^53, 2^53 + 2",
+            "1, '3'",
+            "'1', 3",
+            "1, 3, '1'",
+            "3, math.mininteger, math.mininteger",
+            "math.maxinteger, math.maxinteger + 1.0",
+            "1, -math.huge",
+            "-1, math.huge, 2^62",
+            "1, 10, math.maxinteger",
+        ])
+        .to_string()
     }
     /// An expression whose error is caught.
     fn safe(&mut self) -> String {

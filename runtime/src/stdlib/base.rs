@@ -264,6 +264,7 @@ fn tonumber(vm: &mut Vm) -> Result<Value> {
     let text = trim(s.bytes());
     let (negative, digits) = match text.first() {
         Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
         _ => (false, text),
     };
     let mut n: i64 = 0;
@@ -572,6 +573,8 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
 }
 fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8]) -> Result<Step> {
     let env = if vm.count() > 3 { vm.arg(3) } else { Value::table(vm.globals()) };
+    // A chunk's name is a C string in the reference.
+    let name = &name[..memchr::memchr(0, name).unwrap_or(name.len())];
     match load_in_mode(vm, text, name, 2, env)? {
         Ok(f) => vm.return_one(f),
         Err(message) => {
