@@ -38,6 +38,13 @@ fails('number expected, got string', string.format, '%258e', 'x')
 -- difftime: the difference of integers, made a float.
 assert(os.difftime(math.maxinteger - 1, math.maxinteger) == -1.0 and os.difftime(2, 1) == 1.0)
 
+-- isyieldable: only no argument means the running coroutine.
+assert(coroutine.isyieldable() == false)
+fails('thread expected, got nil', coroutine.isyieldable, nil)
+
+-- Sets: a range that ends in a percent sign leaves the next one to escape the bracket.
+assert(not ('%'):find '[b-%%]' and (']'):find '[b-%%]' == 1)
+
 -- load: a zero ends the name of a chunk.
 assert(select(2, load('x = = 1 \0 y')) == '[string "x = = 1 "]:1: unexpected symbol near \'=\'')
 assert(debug.getinfo(load('return 1', '=a\0b'), 'S').source == '=a')

@@ -42,6 +42,7 @@ mt.__tostring = function() return 'object' end mt.__close = function(o, e) print
 local obj = setmetatable({}, mt)
 local strict = setmetatable({}, { __index = function(t, k) error('no field ' .. tostring(k), 2) end, __name = 'Strict', __metatable = 'locked' })
 local chain = setmetatable({ x = 1 }, { __index = setmetatable({ y = 2 }, { __index = mt, __newindex = mt }), __newindex = obj, __div = obj })
+local function flat(v) if type(v) == 'table' and v ~= obj or type(v) == 'function' then return type(v) end return v end
 local function all(...) return select('#', ...), ... end
 ";
 
@@ -84,9 +85,7 @@ impl Generator<'_> {
     /// Some variable, or a constant.
     fn variable(&mut self) -> String {
         if self.variables.is_empty() || self.chance(3) {
-            return self
-                .pick(&["undefined", "mt", "obj", "strict", "chain", "string", "math.undefined", "chain.y"])
-                .to_string();
+            return self.pick(&["undefined", "mt", "obj", "strict", "chain", "math.undefined", "chain.y"]).to_string();
         }
         let i = self.below(self.variables.len());
         self.variables[i].clone()
@@ -315,11 +314,11 @@ impl Generator<'_> {
                     "%d", "%5d", "%x", "%5.2f", "%g", "%s", "%q", "%-6s|", "%.3s", "%c", "%i", "%e", "%a", "%u",
                     "%05d", "%+d", "%10.4s|",
                 ]);
-                format!("string.format('{f}', {a})")
+                format!("string.format('{f}', flat({a}))")
             }
             11 => format!("string.char({a})"),
             12 => format!("({s}):lower()"),
-            _ => format!("string.format('%s %s', {a}, {b})"),
+            _ => format!("string.format('%s %s', flat({a}), flat({b}))"),
         }
     }
     fn math_call(&mut self, d: usize) -> String {

@@ -17,9 +17,11 @@ pub fn program(r: &Random) -> String {
             lines[at..(at + n).min(lines.len())].join("\n")
         };
         let broken = if r.chance(80) { tokens_changed(r, &source) } else { bytes_changed(r, &source) };
+        // Not binary: those have a format of their own.
+        let broken = broken.strip_prefix(b"\x1b").unwrap_or(&broken);
         let name = r.pick(&["=source", "=source", "@file.lua", "nil", "=", "@", "return 1\\nreturn 2", "=source"]);
         let name = if name == "nil" { name.to_string() } else { format!("'{name}'") };
-        text.push_str(&format!("try({}, {name})\n", quoted(&broken)));
+        text.push_str(&format!("try({}, {name})\n", quoted(broken)));
     }
     text
 }

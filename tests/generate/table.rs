@@ -163,9 +163,7 @@ fn table(r: &Random) -> String {
     match r.below(20) {
         0..=11 => format!("{{ {items} }}"),
         12..=15 => format!("proxy {{ {items} }}"),
-        16 => r
-            .pick(&["odd(3)", "odd('2')", "odd(2.0)", "odd(1.5)", "odd('x')", "odd(-1)", "odd(nil)", "odd {}"])
-            .to_string(),
+        16 => r.pick(&["odd(3)", "odd('2')", "odd(2.0)", "odd(1.5)", "odd('x')", "odd(nil)", "odd {}"]).to_string(),
         17 => "odd(math.maxinteger)".to_string(),
         18 => format!("{{ {items}, x = 1, [0] = 0 }}"),
         _ => any(r),

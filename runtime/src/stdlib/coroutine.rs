@@ -56,10 +56,11 @@ fn status(vm: &mut Vm) -> Result<Value> {
     Ok(vm.heap.name(text.as_bytes()))
 }
 fn is_yieldable(vm: &mut Vm) -> Result<Value> {
-    if let Some(t) = vm.arg(0).as_thread() {
-        return Ok(Value::boolean(vm.may_yield(t)));
+    if vm.count() == 0 {
+        return Ok(Value::boolean(vm.is_yieldable()));
     }
-    Ok(Value::boolean(vm.is_yieldable()))
+    let t = thread(vm)?;
+    Ok(Value::boolean(vm.may_yield(t)))
 }
 fn running(vm: &mut Vm, _: u32) -> Result<Step> {
     let (t, main) = vm.running();
