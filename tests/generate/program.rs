@@ -703,7 +703,7 @@ impl Generator<'_> {
                     "x[0/0] = 1",
                     "x.y = nil",
                     "x[1][2] = 3",
-                    "x[1.0] = 2 return next(x)",
+                    "x[1.0] = 2 return next(x) ~= nil, x[1]",
                     "x.f.g()",
                     "x.f:g()",
                     "x = x .. x",
@@ -717,7 +717,7 @@ impl Generator<'_> {
                 // A generic loop: with a closing value, or over something that cannot be called.
                 let (e, a) = (self.expression(1), self.literal());
                 let list = match self.below(6) {
-                    0 => format!("{e}"),
+                    0 => e,
                     1 => format!("function(s, c) c = (c or 0) + 1 if c < 4 then return c, s end end, {a}"),
                     2 => format!("function(s, c) if not c then return 1 end end, {a}, nil, obj"),
                     3 => format!("next, {{ {a} }}"),

@@ -96,7 +96,7 @@ fn line(r: &Random) -> String {
                 ", nil",
                 ", 1",
             ]);
-            if order == ", math.ult" && values.iter().any(|v| !v.parse::<i64>().is_ok()) {
+            if order == ", math.ult" && values.iter().any(|v| v.parse::<i64>().is_err()) {
                 return String::new();
             }
             format!(
@@ -120,7 +120,9 @@ fn line(r: &Random) -> String {
             // No floats: the reference's `next` knows a float key of integer value only if it is an integer.
             let k = any(r);
             let k = if k.contains(['.', 'e', '^', '/']) { integer(r) } else { k };
-            format!("P(pcall(function() local t = {t} local k = {k} return next(t, k) ~= nil end))")
+            format!(
+                "P(pcall(function() local t = {t} local k = {k} local ok, m = pcall(next, t, k) return ok, ok or m end))"
+            )
         }
         13 => {
             let (k, v) = (any(r), any(r));
@@ -174,7 +176,7 @@ fn table(r: &Random) -> String {
 fn changed(r: &Random, function: &str, arguments: &[String]) -> String {
     let t = &arguments[0];
     if t == "odd(math.maxinteger)" && function != "table.insert" {
-        return call(r, "rawlen", &[t.clone()]);
+        return call(r, "rawlen", std::slice::from_ref(t));
     }
     let rest: String = arguments[1..].iter().map(|a| format!(", {a}")).collect();
     if r.chance(20) {
