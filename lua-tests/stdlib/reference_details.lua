@@ -45,6 +45,10 @@ fails('thread expected, got nil', coroutine.isyieldable, nil)
 -- Sets: a range that ends in a percent sign leaves the next one to escape the bracket.
 assert(not ('%'):find '[b-%%]' and (']'):find '[b-%%]' == 1)
 
+-- error: the level is an int of C.
+assert(select(2, pcall(function() error('x', (1 << 53) + 1) end)):find '^.-:%d+: x$')
+assert(select(2, pcall(function() error('x', 1 << 32) end)) == 'x')
+
 -- load: a zero ends the name of a chunk.
 assert(select(2, load('x = = 1 \0 y')) == '[string "x = = 1 "]:1: unexpected symbol near \'=\'')
 assert(debug.getinfo(load('return 1', '=a\0b'), 'S').source == '=a')

@@ -75,7 +75,8 @@ fn assert(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 
 fn error(vm: &mut Vm, _: u32) -> Result<Step> {
-    let level = vm.opt_integer(1, 1)?;
+    // The reference takes it as an int of C.
+    let level = vm.opt_integer(1, 1)? as i32;
     let v = vm.arg(0);
     if let (Some(s), true) = (v.as_string(), level > 0) {
         let mut text = vm.position(level as usize);
