@@ -28,6 +28,31 @@ end
 -- tonumber: all white space of C.
 assert(tonumber('\v\f10\v\t', 10) == 10 and tonumber('\v10\v') == 10 and tonumber('\v', 10) == nil)
 
+-- tonumber: a plus sign with a base too.
+assert(tonumber('+7f ', 16) == 127 and tonumber(' +z', 36) == 35 and not tonumber('+', 10) and not tonumber('+-1', 10))
+
+-- format: modifiers of %a are checked before its argument, those of other numbers after it.
+fails('invalid conversion specification: \'%258a\'', string.format, '%258a', 'x')
+fails('number expected, got string', string.format, '%258e', 'x')
+
+-- difftime: the difference of integers, made a float.
+assert(os.difftime(math.maxinteger - 1, math.maxinteger) == -1.0 and os.difftime(2, 1) == 1.0)
+
+-- isyieldable: only no argument means the running coroutine.
+assert(coroutine.isyieldable() == false)
+fails('thread expected, got nil', coroutine.isyieldable, nil)
+
+-- Sets: a range that ends in a percent sign leaves the next one to escape the bracket.
+assert(not ('%'):find '[b-%%]' and (']'):find '[b-%%]' == 1)
+
+-- error: the level is an int of C.
+assert(select(2, pcall(function() error('x', (1 << 53) + 1) end)):find '^.-:%d+: x$')
+assert(select(2, pcall(function() error('x', 1 << 32) end)) == 'x')
+
+-- load: a zero ends the name of a chunk.
+assert(select(2, load('x = = 1 \0 y')) == '[string "x = = 1 "]:1: unexpected symbol near \'=\'')
+assert(debug.getinfo(load('return 1', '=a\0b'), 'S').source == '=a')
+
 -- load: any mode, numbers from the reader.
 local f, message = load('return 1', '=x', 'q')
 assert(f == nil and message == "attempt to load a text chunk (mode is 'q')")

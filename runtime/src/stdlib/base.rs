@@ -75,7 +75,8 @@ fn assert(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 
 fn error(vm: &mut Vm, _: u32) -> Result<Step> {
-    let level = vm.opt_integer(1, 1)?;
+    // The reference takes it as an int of C.
+    let level = vm.opt_integer(1, 1)? as i32;
     let v = vm.arg(0);
     if let (Some(s), true) = (v.as_string(), level > 0) {
         let mut text = vm.position(level as usize);
@@ -579,6 +580,8 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
 }
 fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8]) -> Result<Step> {
     let env = if vm.count() > 3 { vm.arg(3) } else { Value::table(vm.globals()) };
+    // A chunk's name is a C string in the reference.
+    let name = &name[..memchr::memchr(0, name).unwrap_or(name.len())];
     match load_in_mode(vm, text, name, 2, env)? {
         Ok(f) => vm.return_one(f),
         Err(message) => {

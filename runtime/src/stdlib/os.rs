@@ -38,7 +38,8 @@ fn clock(_: &mut Vm) -> Result<Value> {
 }
 fn difftime(vm: &mut Vm) -> Result<Value> {
     let (a, b) = (vm.check_integer(0)?, vm.check_integer(1)?);
-    Ok(Value::float(a as f64 - b as f64))
+    let distance = a.abs_diff(b) as f64;
+    Ok(Value::float(if a < b { -distance } else { distance }))
 }
 fn getenv(vm: &mut Vm) -> Result<Value> {
     let name = vm.check_string(0)?;

@@ -119,6 +119,11 @@ impl<'a> Directive<'a> {
         self.text.len() == 2
     }
 
+    /// Whether the reference checks the modifiers before a wrong argument: `%a` and `%A` alone among those of numbers.
+    pub fn is_checked_first(&self) -> bool {
+        matches!(self.letter(), b'a' | b'A')
+    }
+
     fn letter(&self) -> u8 {
         match self.text {
             [_, .., letter] => *letter,
@@ -153,8 +158,8 @@ impl<'a> Directive<'a> {
     }
 
     /// The modifiers, checked against what the conversion allows. For an integer or a float the
-    /// reference does this after the argument proved right; for `%c`, `%p` and `%s` it makes no
-    /// difference but for `%c`, where it comes first.
+    /// reference does this after the argument proved right, but for `%c`, `%a` and `%A`, where it comes
+    /// first; for `%p` and `%s` it makes no difference.
     pub fn spec(&self) -> Result<Spec, FormatError> {
         let letter = self.letter();
         let (allowed, precision_allowed): (&[u8], bool) = match letter {

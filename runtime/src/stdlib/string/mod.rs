@@ -602,6 +602,9 @@ fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
                 format::format_integer(&spec!(), n, &mut out);
             }
             Conversion::Float => {
+                if directive.is_checked_first() {
+                    spec!();
+                }
                 let n = vm.check_float(argument)?;
                 format::format_float(&spec!(), n, &mut out);
             }

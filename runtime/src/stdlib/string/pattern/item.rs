@@ -169,6 +169,11 @@ pub(super) fn compile_set(inside: &[u8]) -> ByteSet {
                 }
                 tail
             }
+            // A range took the `%` before it: in the reference this one escapes the bracket that ends the set.
+            [b'%'] => {
+                set.insert(b']');
+                break;
+            }
             [first, b'-', last, ref tail @ ..] => {
                 (first..=last).for_each(|byte| set.insert(byte));
                 tail
