@@ -3,7 +3,8 @@
 local function is(want, f)
   local ok, e = pcall(f)
   assert(not ok)
-  e = tostring(e):gsub('^[^\n]-:%d+: ', '')
+  e = tostring(e)
+  while e:find '^[^%s:]+:%d+: ' do e = e:gsub('^[^%s:]+:%d+: ', '') end
   assert(e == want, e)
 end
 local up, upt, upf, upn, ups = nil, {}, function() end, 1.5, 'str'
