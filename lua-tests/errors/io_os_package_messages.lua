@@ -69,6 +69,7 @@ is('attempt to use a closed file', function() closed:read() end)
 is('attempt to use a closed file', function() closed:seek() end)
 is('attempt to use a closed file', function() closed:setvbuf('no') end)
 is('attempt to use a closed file', function() closed:write('x') end)
+is("bad argument #1 to 'close' (FILE* expected, got no value)", function() null.close() end)
 is("bad argument #1 to 'close' (FILE* expected, got number)", function() null.close(5) end)
 is("bad argument #1 to 'flush' (FILE* expected, got no value)", function() null.flush() end)
 is("bad argument #1 to 'flush' (FILE* expected, got table)", function() null.flush({}) end)
@@ -125,6 +126,7 @@ is("attempt to perform bitwise operation on a FILE* value (upvalue 'null')", fun
 
 -- default files
 is('default output file is closed', function() local o = io.output(); local t = io.tmpfile(); io.output(t); io.close(); local ok, e = pcall(io.write, 'x'); io.output(o); error(e, 0) end)
+is('attempt to use a closed file', function() local o = io.output(); local t = io.tmpfile(); io.output(t); io.close(); local ok, e = pcall(io.close); io.output(o); error(e, 0) end)
 is('default input file is closed', function() local o = io.input(); local t = io.tmpfile(); io.input(t); t:close(); local ok, e = pcall(io.read); io.input(o); error(e, 0) end)
 is('attempt to use a closed file', function() local o = io.input(); local t = io.tmpfile(); io.input(t); t:close(); local ok, e = pcall(io.lines); io.input(o); error(e, 0) end)
 
@@ -210,6 +212,9 @@ is("field 'year' is not an integer", function() os.time(setmetatable({}, { __ind
 is("attempt to call a nil value (method 'x')", function() os.tmpname():x() end)
 
 -- package
+is("bad argument #1 to 'loadlib' (string expected, got no value)", function() package.loadlib() end)
+is("bad argument #2 to 'loadlib' (string expected, got no value)", function() package.loadlib('x') end)
+is("bad argument #1 to 'loadlib' (string expected, got table)", function() package.loadlib({}, 'y') end)
 is("bad argument #2 to 'searchpath' (string expected, got no value)", function() package.searchpath('x') end)
 is("bad argument #1 to 'searchpath' (string expected, got table)", function() package.searchpath({}, 'x') end)
 is("bad argument #2 to 'searchpath' (string expected, got table)", function() package.searchpath('x', {}) end)
@@ -234,3 +239,5 @@ is('attempt to call a number value', function() local s = package.searchers; pac
 is('in the loader', function() package.preload.failing = function() error('in the loader', 0) end; require 'failing' end)
 is("error loading module 'broken' from file 'FILE':\n\9FILE:1: unexpected symbol near <eof>", function() local n = os.tmpname(); local p = package.path; package.path = n; local f = io.open(n, 'w'); f:write('x ='); f:close(); local ok, e = pcall(require, 'broken'); package.path = p; os.remove(n); error((e:gsub(n, 'FILE', 3)), 0) end)
 is('run', function() local n = os.tmpname(); local p = package.path; package.path = n; local f = io.open(n, 'w'); f:write('\nerror "run"'); f:close(); local ok, e = pcall(require, 'broken'); package.path = p; os.remove(n); error((e:gsub(n, 'FILE', 3)), 0) end)
+is("module 'failing2' not found:\n\0095\n\9no file './failing2.none'\n\9no file './failing2.none'", function() package.preload.failing2 = 5; local s, p, c = package.searchers, package.path, package.cpath; package.path, package.cpath = './?.none', './?.none'; local ok, e = pcall(require, 'failing2'); package.preload.failing2, package.path, package.cpath = nil, p, c; error(e, 0) end)
+is("module 'no.such' not found:\n\9no field package.preload['no.such']\n\9no file './no/such.none'\n\9no file './no/such/x'", function() local s = package.searchers; package.searchers = { s[1], s[2] }; local p = package.path; package.path = './?.none;./?/x'; local ok, e = pcall(require, 'no.such'); package.path, package.searchers = p, s; error(e, 0) end)

@@ -166,3 +166,5 @@ is('invalid UTF-8 code', function() for _ in utf8.codes('\u{D800}\x80', true) do
 is('invalid UTF-8 code', function() for _ in utf8.codes('\xc0\x80') do end end)
 is('invalid UTF-8 code', function() for _ in utf8.codes('\xfe') do end end)
 is('invalid UTF-8 code', function() for _ in utf8.codes('\xf0\x8f\xbf\xbf') do end end)
+is("bad argument #1 to '?' (string expected, got no value)", function() return utf8.codes('x')() end)
+is("bad argument #1 to '?' (string expected, got table)", function() return utf8.codes('x')({}) end)

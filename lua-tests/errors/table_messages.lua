@@ -29,6 +29,8 @@ is("invalid value (nil) at index 1 in table for 'concat'", function() return tab
 is("invalid value (nil) at index 0 in table for 'concat'", function() return table.concat({}, ',', 0, 0) end)
 is("invalid value (nil) at index -1 in table for 'concat'", function() return table.concat({ 1 }, ',', -1, 1) end)
 is("invalid value (table) at index 9223372036854775807 in table for 'concat'", function() return table.concat({ [math.maxinteger] = {} }, ',', math.maxinteger, math.maxinteger) end)
+is("invalid value (userdata) at index 1 in table for 'concat'", function() return table.concat({ io.stdout }) end)
+is("invalid value (table) at index 1 in table for 'concat'", function() return table.concat({ obj }) end)
 is('object length is not an integer', function() return table.concat(with { __len = function() return 'x' end }) end)
 is('object length is not an integer', function() return table.concat(with { __len = function() return 1.5 end }) end)
 is("bad argument #1 to 'concat' (table expected, got FILE*)", function() return table.concat(io.stdout) end)
