@@ -28,7 +28,7 @@ coroutine.wrap(function()
   assert(me ~= main and m == false and coroutine.isyieldable() and coroutine.status(main) == 'normal')
 end)()
 local sleeping = coroutine.create(function() coroutine.yield() end)
-assert(select('#', coroutine.isyieldable()) == 1)
+assert(select('#', coroutine.isyieldable()) == 1 and coroutine.isyieldable(sleeping))
 
 -- resume and yield pass any number of values both ways
 local co = coroutine.create(function(...)

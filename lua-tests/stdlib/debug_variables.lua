@@ -88,6 +88,7 @@ assert(select('#', debug.upvaluejoin(g, 1, h, 1)) == 0 and debug.upvalueid(g, 1)
 b = 'joined'
 show(g())
 shown 'joined joined'
+assert(type(debug.upvalueid(g, 1)) == 'userdata')
 local counters = {}
 for i = 1, 2 do
   local n = 0
@@ -104,6 +105,11 @@ local i, n, v = stripped(7)
 show(i.source, i.short_src, i.currentline, n, v, i.nparams) show(debug.getlocal(stripped, 1)) show(next(debug.getinfo(stripped, 'L').activelines))
 shown '=? ? -1 (temporary) 7 2|nil|nil'
 
+local nameless = load(string.dump(function() return a, b end, true))
+assert(debug.getupvalue(nameless, 1) == '(no name)' and debug.setupvalue(nameless, 1, 'set') and nameless() == 'set')
+local ok, e = pcall(load(string.dump(function(t) return t.x.y end, true)), {})
+assert(not ok and e == "?:-1: attempt to index a nil value (field 'x')", e)
+
 -- locals of another coroutine
 local co = coroutine.create(function(p, ...)
   local q = 'q'
@@ -111,8 +117,8 @@ local co = coroutine.create(function(p, ...)
   return p, q, ...
 end)
 coroutine.resume(co, 'p', 'more')
-show(debug.getlocal(co, 1, 1)) show(debug.getlocal(co, 1, 2)) show(debug.getlocal(co, 1, -1)) show(debug.getlocal(co, 1, 50))
-shown 'p p|q q|(vararg) more|nil'
+show(debug.getlocal(co, 1, 1)) show(debug.getlocal(co, 1, 2)) show(debug.getlocal(co, 1, -1)) show(debug.getlocal(co, 1, 50)) show(debug.getlocal(co, 0, 1))
+shown 'p p|q q|(vararg) more|nil|nil'
 show(debug.setlocal(co, 1, 1, 'P')) show(debug.setlocal(co, 1, 2, 'Q')) show(debug.setlocal(co, 1, -1, 'MORE')) show(debug.setlocal(co, 1, 50, 1))
 show(coroutine.resume(co))
 shown 'p|q|(vararg)|nil|true P Q MORE'
@@ -137,6 +143,8 @@ assert(nil + 1 == 'sum')
 debug.setmetatable(nil, nil)
 
 -- user values: only userdata can have them
+assert(select('#', debug.getuservalue(io.stdout)) == 1 and select('#', debug.getuservalue(io.stdout, 1)) == 1 and debug.getuservalue(io.stdout) == nil)
+assert(debug.setuservalue(io.stdout, 1) == nil and debug.setuservalue(io.stdout, 1, 1) == nil and debug.setuservalue(io.stdout, nil, 0) == nil)
 assert(debug.getuservalue(5) == nil and debug.getuservalue({}, 1) == nil and debug.getuservalue(io.stdout, 0) == nil)
 assert(debug.getuservalue(io.stdout, 100) == nil and debug.setuservalue(io.stdout, 'x', 100) == nil)
 assert(not pcall(debug.setuservalue, {}, 1) and not pcall(debug.setuservalue, io.stdout))
@@ -154,3 +162,6 @@ local full = debug.traceback(sleeping, 'full')
 assert(full:find "^full\nstack traceback:\n\t%[C%]: in function 'coroutine%.yield'\n\t[^\n]*debug_variables.lua:%d+: in function <[^\n]*debug_variables.lua:%d+>$", full)
 assert(debug.traceback(sleeping, 'full', 0) == full and debug.traceback(sleeping, 'full', 2) == 'full\nstack traceback:')
 assert(#debug.traceback(sleeping, 'full', 1) < #full and debug.traceback(sleeping, 'full', 99) == 'full\nstack traceback:')
+
+-- deprecated, without effect
+assert(debug.setcstacklimit(300) == debug.setcstacklimit(200))

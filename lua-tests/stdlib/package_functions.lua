@@ -10,6 +10,7 @@ for _, name in ipairs { '_G', 'package', 'coroutine', 'table', 'io', 'os', 'stri
   assert(package.loaded[name] == (name == '_G' and _G or _G[name]), name)
   assert(require(name) == package.loaded[name])
 end
+assert(debug.getregistry()._LOADED == package.loaded and debug.getregistry()._PRELOAD == package.preload)
 assert(type(package.path) == 'string' and type(package.cpath) == 'string' and #package.searchers >= 2)
 assert(type(package.preload) == 'table')
 
