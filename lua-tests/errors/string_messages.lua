@@ -258,7 +258,7 @@ is("invalid conversion '%S' to 'format'", function() return ('%S'):format(1) end
 is("invalid conversion '%C' to 'format'", function() return ('%C'):format(1) end)
 is("invalid conversion '%m' to 'format'", function() return ('%m'):format(1) end)
 is("invalid conversion '%' to 'format'", function() return ('%\0'):format(1) end)
-is("invalid conversion '%Ã' to 'format'", function() return ('%Ã©'):format(1) end)
+is("invalid conversion '%\xC3' to 'format'", function() return ('%\xC3\xA9'):format(1) end)
 is("invalid conversion '% ' to 'format'", function() return ('% '):format(1) end)
 is("invalid conversion '%5' to 'format'", function() return ('%5'):format(1) end)
 is("invalid conversion '%5.' to 'format'", function() return ('%5.'):format(1) end)
