@@ -228,7 +228,11 @@ fn help_and_version() {
     assert_eq!((f.status, f.err.as_str()), (Some(0), ""));
     assert!(f.out.contains("run") && !f.out.contains("--stress"), "{}", f.out);
     assert!(finish(binary().arg("--version"), b"").out.starts_with("rlua-actor "));
-    assert_eq!(finish(binary().arg("no-such-command"), b"").status, Some(2));
+    // What is no command is a program, as for `lua`.
+    let f = finish(binary().arg("no-such-command"), b"");
+    assert_eq!(f.status, Some(1));
+    assert!(f.err.contains("cannot read no-such-command"), "{}", f.err);
+    assert_eq!(finish(binary().args(["-e", "print(arg[0] ~= nil, ...)"]), b"").out, "true\n");
     assert_eq!(finish(binary().args(["run", "--workers", "0", "-"]), b"").status, Some(2));
 }
 #[test]

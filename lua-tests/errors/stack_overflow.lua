@@ -24,3 +24,25 @@ assert(sum(1000) == 500500)
 -- tail calls do not overflow
 local function tail(n) if n == 0 then return 'end' end return tail(n - 1) end
 assert(tail(20000) == 'end')
+
+-- there is room for a message handler, every time
+local function text(m) return (m:gsub('^.-:%d+: ', '')) end
+for _ = 1, 2 do
+  local handled, m = xpcall(deep, function(e) return text(e) .. ', handled' end, 1)
+  assert(not handled and m == 'stack overflow, handled', m)
+end
+
+-- a __close that fails during an unwinding has the handler of the call that failed
+local function closer() return setmetatable({}, { __close = function() error('in close', 0) end }) end
+local function h(m) return 'handled ' .. tostring(m) end
+local _, m = xpcall(function() local c <close> = closer() error('body', 0) end, h)
+assert(m == 'handled in close', m)
+xpcall(function()
+  local _, inner = pcall(function() local c <close> = closer() error('body', 0) end)
+  assert(inner == 'in close', inner)
+end, h)
+
+-- an error that passes many catchers grows at each, and ends
+local function nested() assert(pcall(nested)) end
+ok, m = pcall(nested)
+assert(not ok and m:find('overflow', 1, true))

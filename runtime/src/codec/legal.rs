@@ -443,7 +443,7 @@ fn check_native(f: &FrameRecord, function: Value, role: &Role, slots: usize) -> 
         );
     }
     ensure(f.flags & !(CATCH | HANDLER | NO_YIELD | UNWINDING) == 0, "no such flags of a frame")?;
-    ensure(f.flags & HANDLER == 0 || f.flags & CATCH != 0, "a message handler is a catcher's")?;
+    ensure(f.flags & HANDLER == 0 || f.flags & (CATCH | UNWINDING) != 0, "a message handler is a catcher's")?;
     ensure(f.flags & HANDLER == 0 || f.base + 2 <= slots, "a message handler is in register 1")?;
     let catches = f.flags & (CATCH | UNWINDING) != 0;
     ensure(catches || f.pc == 0, "a frame that catches nothing has no place for errors")?;
@@ -483,7 +483,7 @@ fn check_native(f: &FrameRecord, function: Value, role: &Role, slots: usize) -> 
                     ensure(!catches || f.pc == (slot - f.base) as u64, "an error goes where the function was")
                 }
                 Continue::CloseUnwind => {
-                    ensure(f.flags & (CATCH | HANDLER) == 0, "a native function waits for one thing")?;
+                    ensure(f.flags & CATCH == 0, "a native function waits for one thing")?;
                     let fits = f.flags & UNWINDING != 0 && next.results == 0 && slot > f.base;
                     ensure(fits && f.pc < (slot - f.base) as u64, "a handler of a variable keeps the error below it")
                 }

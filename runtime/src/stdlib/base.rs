@@ -439,8 +439,12 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
             Value::integer(old as i64)
         }
         b"setstepmul" => {
-            vm.opt_integer(1, 0)?;
-            Value::integer(100)
+            // Kept for who asks: a collection is done in one go.
+            let new = vm.opt_integer(1, 0)?;
+            let registry = vm.registry();
+            let old = registry.get_field(&mut vm.heap, b"setstepmul").as_integer().unwrap_or(100);
+            super::field(vm, registry, "setstepmul", Value::integer(new.clamp(0, 1000)));
+            Value::integer(old)
         }
         b"generational" | b"incremental" => {
             for i in 1..=if option == b"incremental" { 3 } else { 2 } {

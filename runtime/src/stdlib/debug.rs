@@ -3,14 +3,16 @@
 //! Journey: frame -> value.
 
 use crate::value::{Closure, Kind, Ref, Value};
-use crate::vm::Vm;
 use crate::vm::debug::FrameView;
 use crate::vm::hook::mask;
-use crate::vm::native::{Native, Result, Step};
+use crate::vm::load::Literals;
+use crate::vm::native::{ERROR, Native, Result, Step};
 use crate::vm::thread::Thread;
+use crate::vm::{LoadMode, Vm};
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
+    Native::steps("debug.debug", debug_),
     Native::steps("debug.gethook", gethook),
     Native::steps("debug.getinfo", getinfo),
     Native::steps("debug.getlocal", getlocal),
@@ -162,6 +164,32 @@ fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.return_one(Value::table(info))
 }
 
+/// Reads lines and runs them until one says `cont` or there are no more. State 1: a line has run.
+fn debug_(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state & ERROR != 0 {
+        let error = vm.arg(0);
+        let text = vm.error_text(error);
+        super::host::flush(vm);
+        report!("{}", String::from_utf8_lossy(&text));
+    }
+    vm.truncate(0);
+    // A prompt that nobody sees is no failure.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), b"lua_debug> ");
+    let line = super::host::blocking(vm, |host| host.files.read_line())
+        .map(|line| line.strip_suffix(b"\n").unwrap_or(&line).to_vec());
+    let Some(line) = line.filter(|line| line != b"cont") else { return Ok(Step::Return(0)) };
+    let globals = Value::table(vm.globals());
+    match vm.load(&line, b"=(debug command)", LoadMode::Text, Literals::Owned, globals) {
+        Ok(f) => {
+            vm.push(f);
+            Ok(Step::Call { function: 0, results: 0, next: 1, catch: true })
+        }
+        Err(message) => {
+            report!("{}", String::from_utf8_lossy(&message));
+            Ok(Step::Again(0))
+        }
+    }
+}
 /// The letters of the events, in the order in which `gethook` gives them.
 const EVENTS: [(u8, u8); 3] = [(b'c', mask::CALL), (b'r', mask::RETURN), (b'l', mask::LINE)];
 
@@ -282,8 +310,8 @@ fn upvalue_name(c: Ref<Closure>, i: usize) -> Vec<u8> {
     if name.is_empty() { b"(no name)".to_vec() } else { name.to_vec() }
 }
 fn getupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
-    let f = vm.check_function(0)?;
     let n = vm.check_integer(1)?;
+    let f = vm.check_function(0)?;
     let found = match f.kind() {
         Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
             let i = n as usize - 1;
@@ -322,8 +350,8 @@ fn setupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
     }
 }
 fn upvalue_argument(vm: &mut Vm, f: usize, n: usize) -> Result<Option<Ref<crate::value::Upvalue>>> {
-    let c = vm.check_function(f)?;
     let i = vm.check_integer(n)?;
+    let c = vm.check_function(f)?;
     Ok(match c.kind() {
         Kind::Closure(c) if i >= 1 && i as u64 <= c.upvalue_count() as u64 => Some(c.upvalue(i as usize - 1)),
         _ => None,
@@ -358,7 +386,11 @@ fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
             return Err(vm.arg_error(f + 1, "invalid upvalue index"));
         }
     }
-    let (f1, f2) = (vm.check_closure(0)?, vm.check_closure(2)?);
+    let mut closures = [0, 2].map(|i| vm.arg(i).as_closure().ok_or(i)).into_iter();
+    let (Some(Ok(f1)), Some(Ok(f2))) = (closures.next(), closures.next()) else {
+        let i = if vm.arg(0).as_closure().is_none() { 0 } else { 2 };
+        return Err(vm.arg_error(i, "Lua function expected"));
+    };
     let (n1, n2) = (vm.check_integer(1)?, vm.check_integer(3)?);
     f1.set_upvalue(n1 as usize - 1, f2.upvalue(n2 as usize - 1));
     Ok(Step::Return(0))

@@ -166,6 +166,12 @@ impl Files {
         // An error here has nobody to go to; the next write will meet it again.
         let _ = lock(&self.standard.output).flush();
     }
+    /// Reads a line of standard input, with its end; none at the end. Blocks.
+    pub fn read_line(&self) -> Option<Vec<u8>> {
+        self.flush();
+        let mut line = Vec::new();
+        lock(&self.standard.input).read_until(b'\n', &mut line).ok().filter(|&n| n > 0).map(|_| line)
+    }
     /// Reads the rest of standard input. Blocks.
     pub fn read_stdin(&self) -> std::io::Result<Vec<u8>> {
         self.flush();

@@ -62,21 +62,23 @@ pub fn open(vm: &mut Vm) -> Value {
     Value::table(t)
 }
 
-/// Sets `package.path` to what LUA_PATH_5_4 or LUA_PATH says; `;;` in it stands for the default.
+/// Sets `package.path` and `package.cpath` to what LUA_PATH_5_4 or LUA_PATH, and LUA_CPATH_5_4 or LUA_CPATH say; `;;` in
+/// them stands for the default.
 pub fn path_from_environment(vm: &mut Vm) {
-    let Some(path) = std::env::var_os("LUA_PATH_5_4").or_else(|| std::env::var_os("LUA_PATH")) else { return };
-    let path = path.as_bytes();
-    let path = match memchr::memmem::find(path, b";;") {
-        None => path.to_vec(),
-        Some(i) => {
-            let (before, after) = (&path[..i], &path[i + 2..]);
-            let parts = [before, DEFAULT_PATH.as_bytes(), after];
-            parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(&b';')
-        }
-    };
-    let path = vm.heap.string(&path);
-    if let Some(t) = package_table(vm) {
-        super::field(vm, t, "path", path);
+    for (field, variable, default) in [("path", "LUA_PATH", DEFAULT_PATH), ("cpath", "LUA_CPATH", DEFAULT_CPATH)] {
+        let value = std::env::var_os(format!("{variable}_5_4")).or_else(|| std::env::var_os(variable));
+        let (Some(path), Some(t)) = (value, package_table(vm)) else { continue };
+        let path = path.as_bytes();
+        let path = match memchr::memmem::find(path, b";;") {
+            None => path.to_vec(),
+            Some(i) => {
+                let (before, after) = (&path[..i], &path[i + 2..]);
+                let parts = [before, default.as_bytes(), after];
+                parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(&b';')
+            }
+        };
+        let path = vm.heap.string(&path);
+        super::field(vm, t, field, path);
     }
 }
 fn package_table(vm: &mut Vm) -> Option<Ref<Table>> {

@@ -770,7 +770,7 @@ impl Table {
         if key.is_nil() {
             return Some(0);
         }
-        let key = normalize(key);
+        // A float stands for no integer here: it is never what the traversal gave.
         if let Some(i) = key.as_integer()
             && i >= 1
             && i as u64 <= self.asize.get() as u64

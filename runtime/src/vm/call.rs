@@ -546,7 +546,7 @@ impl Vm {
                 if (*f).then == Continue::Finalizer {
                     return self.finalizer_failed(f);
                 }
-                if (*f).flags & flags::CATCH != 0 && !self.exiting {
+                if (*f).flags & (flags::CATCH | flags::UNWINDING) != 0 && !self.exiting {
                     break;
                 }
                 handlers += ((*f).then == Continue::Handler) as usize;
@@ -613,7 +613,8 @@ impl Vm {
                 }
                 if found && self.frame == catcher {
                     (*self.thread).catchers -= (f.flags & flags::CATCH != 0) as u32;
-                    f.flags = (f.flags & !(flags::CATCH | flags::HANDLER)) | flags::UNWINDING;
+                    // Its message handler also serves the `__close` handlers that fail now.
+                    f.flags = (f.flags & !flags::CATCH) | flags::UNWINDING;
                     return Act::Unwind;
                 }
                 self.frame = self.frame.wrapping_sub(1);
@@ -654,7 +655,7 @@ impl Vm {
                 return self.coroutine_closed();
             }
             let f = &mut *self.frame;
-            f.flags &= !flags::UNWINDING;
+            f.flags &= !(flags::UNWINDING | flags::HANDLER);
             let at = f.base.add(f.pc as usize);
             *at = self.error;
             self.top = at.add(1);
@@ -663,6 +664,11 @@ impl Vm {
             // A stack that grew past its size to handle an overflow goes back.
             if (*t).stack_len > super::thread::MAX_SLOTS && self.slots_used() < super::thread::MAX_SLOTS / 2 {
                 self.shrink_after_overflow();
+            }
+            if (*t).frames_len > super::thread::MAX_FRAMES && self.frame_count() < super::thread::MAX_FRAMES / 2 {
+                self.save_thread();
+                (*t).resize_frames(&mut self.heap, super::thread::MAX_FRAMES);
+                self.load_thread(t);
             }
             Act::Native
         }

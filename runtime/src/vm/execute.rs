@@ -1710,14 +1710,13 @@ unsafe fn for_prepare(vm: &mut Vm, a: *mut Value) -> Result<bool, super::native:
                                     }
                                     i64::MAX
                                 }
-                                None if f < 0.0 => {
+                                // Below all integers; and NaN, as in the reference.
+                                None => {
                                     if s > 0 {
                                         return Ok(false);
                                     }
                                     i64::MIN
                                 }
-                                // NaN
-                                None => return Ok(false),
                             }
                         }
                     }

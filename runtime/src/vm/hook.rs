@@ -70,7 +70,9 @@ impl Vm {
                     let (function, mask, count) = hook.unwrap_or((Value::NIL, 0, 0));
                     let mut f = (*t).frame;
                     while f >= (*t).frames {
-                        (*f).flags |= flags::SEEN;
+                        if (*f).kind == FrameKind::Lua {
+                            (*f).flags |= flags::SEEN;
+                        }
                         f = f.wrapping_sub(1);
                     }
                     let old_pc = (*t).hook.as_ref().map_or(FRESH, |h| h.old_pc);
@@ -102,12 +104,37 @@ impl Vm {
     #[inline(never)]
     pub(crate) unsafe fn before_instruction(&mut self, word: u64, pc: *const u64) -> Option<Act> {
         unsafe {
+            let told = std::mem::take(&mut self.current_hook().again);
+            if !told && let Some(act) = self.tell_events(word, pc) {
+                return Some(act);
+            }
+            let h = self.current_hook();
+            h.told = 0;
+            // Calls and returns take the way on which hooks are called.
+            let op = (word & 0xff) as u8;
+            let f = &mut *self.frame;
+            f.pc = pc;
+            let a = f.base.byte_add((word >> 16) as u16 as usize);
+            if op == Op::Return0 as u8 {
+                return Some(Act::Return { first: f.base, n: 0 });
+            }
+            if op == Op::Return1 as u8 {
+                return Some(Act::Return { first: a, n: 1 });
+            }
+            if op == Op::Call as u8 && self.fuel > 0 {
+                self.fuel -= 1;
+                self.top = a.byte_add((word >> 32) as u16 as usize);
+                let results = (((word >> 48) as u16).wrapping_sub(1)) as i16;
+                return Some(Act::Call { function: a, results, then: Continue::Plain });
+            }
+            None
+        }
+    }
+    /// The call of the hook for the next event of an instruction that was not told yet.
+    unsafe fn tell_events(&mut self, word: u64, pc: *const u64) -> Option<Act> {
+        unsafe {
             let h = self.current_hook();
             let op = (word & 0xff) as u8;
-            if std::mem::take(&mut h.again) {
-                h.told = 0;
-                return None;
-            }
             let f = &mut *self.frame;
             f.pc = pc;
             // SAFETY: a closure's prototype lives as long as the closure.
@@ -144,21 +171,6 @@ impl Vm {
                     h.told |= mask::LINE;
                     return Some(self.call_hook("line", line, (0, 0), None));
                 }
-            }
-            h.told = 0;
-            // Calls and returns take the way on which hooks are called.
-            let a = f.base.byte_add((word >> 16) as u16 as usize);
-            if op == Op::Return0 as u8 {
-                return Some(Act::Return { first: f.base, n: 0 });
-            }
-            if op == Op::Return1 as u8 {
-                return Some(Act::Return { first: a, n: 1 });
-            }
-            if op == Op::Call as u8 && self.fuel > 0 {
-                self.fuel -= 1;
-                self.top = a.byte_add((word >> 32) as u16 as usize);
-                let results = (((word >> 48) as u16).wrapping_sub(1)) as i16;
-                return Some(Act::Call { function: a, results, then: Continue::Plain });
             }
             None
         }
@@ -216,7 +228,7 @@ impl Vm {
             let event = self.heap.name(event.as_bytes());
             let h = self.current_hook();
             h.running = true;
-            h.transfer = transfer;
+            h.transfer = if transfer.1 == 0 { (0, 0) } else { transfer };
             let line = line.map_or(Value::NIL, |l| Value::integer(l as i64));
             let values = [Value::integer(top), Value::integer(first), Value::integer(count), h.function, event, line];
             for v in values {
