@@ -46,3 +46,18 @@ end, h)
 local function nested() assert(pcall(nested)) end
 ok, m = pcall(nested)
 assert(not ok and m:find('overflow', 1, true))
+
+-- an overflow while one is handled is an error in error handling
+xpcall(deep, function()
+  local _, m = pcall(deep, 1)
+  assert(m == 'error in error handling', m)
+end, 1)
+
+-- finalizers wait until there is room for them again
+local finalized = 0
+local function garbage() setmetatable({}, { __gc = function() finalized = finalized + 1 garbage() end }) end
+garbage()
+local function churn(n) local x = { n } return 1 + churn(n + 1) end
+for _ = 1, 2 do overflow(churn, 1) end
+collectgarbage()
+assert(finalized > 0)

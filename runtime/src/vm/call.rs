@@ -248,6 +248,12 @@ impl Vm {
     }
     #[cold]
     pub(crate) fn stack_overflow(&mut self) -> Act {
+        if std::mem::take(&mut self.overflowed_again) {
+            // There is no room for another message handler.
+            self.error = self.heap.string(b"error in error handling");
+            self.unhandled = true;
+            return Act::Raise;
+        }
         let raise = self.runtime_error("stack overflow");
         self.raised(raise)
     }
@@ -540,6 +546,7 @@ impl Vm {
     unsafe fn do_raise(&mut self) -> Act {
         unsafe {
             self.leaf = std::ptr::null_mut();
+            let unhandled = std::mem::take(&mut self.unhandled);
             let frames = (*self.thread).frames;
             let (mut f, mut handlers) = (self.frame, 0);
             while f >= frames {
@@ -552,7 +559,7 @@ impl Vm {
                 handlers += ((*f).then == Continue::Handler) as usize;
                 f = f.sub(1);
             }
-            if f >= frames && (*f).flags & flags::HANDLER != 0 {
+            if f >= frames && (*f).flags & flags::HANDLER != 0 && !unhandled {
                 if handlers < MAX_HANDLERS {
                     let handler = *(*f).base.add(1);
                     let error = self.error;
@@ -572,6 +579,7 @@ impl Vm {
             if self.ensure_slots(ROOM).is_err() && self.ensure_slots(ROOM).is_err()
                 || self.ensure_frame().is_err() && self.ensure_frame().is_err()
             {
+                self.overflowed_again = false;
                 self.error = self.heap.string(b"error in error handling");
                 return self.unwind_to_catcher();
             }
@@ -689,6 +697,13 @@ impl Vm {
 
     /// Sets up the call of the next waiting finalizer, at a safepoint.
     pub(crate) fn push_finalizer(&mut self) {
+        // Where the stack is almost full it would overflow: later.
+        const ROOM: usize = 1000;
+        // SAFETY: the running coroutine is live.
+        let slots = unsafe { (*self.thread).extent_of(self.frame, self.top).offset_from((*self.thread).stack) };
+        if slots as usize + ROOM > super::thread::MAX_SLOTS || self.frame_count() + ROOM > super::thread::MAX_FRAMES {
+            return;
+        }
         while let Some(object) = self.heap.take_finalizable() {
             let mm = self.metamethod(object, Event::Gc);
             if !mm.is_function() {

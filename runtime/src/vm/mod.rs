@@ -99,6 +99,10 @@ pub struct Vm {
     pub reload: bool,
     /// Warnings are printed (`warn("@on")`).
     pub warnings: bool,
+    /// The last overflow of the stack was one of the room that is left to handle an overflow.
+    pub(crate) overflowed_again: bool,
+    /// The error being raised has no message handler.
+    pub(crate) unhandled: bool,
     /// `error` is to be raised before anything else.
     pub(crate) raising: bool,
     /// An unwinding that no catcher stops: the process is being ended.
@@ -141,6 +145,8 @@ impl Vm {
             in_finalizer: false,
             reload: false,
             warnings: false,
+            overflowed_again: false,
+            unhandled: false,
             raising: false,
             exiting: false,
             host,
@@ -487,9 +493,10 @@ impl Vm {
                 return Ok(());
             }
             let needed = self.slots_used() + n + SLACK;
-            let handling = (*self.thread).stack_len > MAX_SLOTS;
+            let handling = (*self.thread).stack_len >= MAX_SLOTS + EXTRA_SLOTS;
             let limit = if handling { MAX_SLOTS + EXTRA_SLOTS } else { MAX_SLOTS };
             if needed > limit {
+                self.overflowed_again = handling;
                 if !handling {
                     // Room for the message handler and its like.
                     self.resize_stack(MAX_SLOTS + EXTRA_SLOTS);
@@ -543,6 +550,7 @@ impl Vm {
             let len = (*self.thread).frames_len;
             let handling = len > MAX_FRAMES;
             if len >= MAX_FRAMES + 1000 || (len >= MAX_FRAMES && !handling) {
+                self.overflowed_again = handling;
                 if !handling {
                     self.save_thread();
                     (*self.thread).resize_frames(&mut self.heap, MAX_FRAMES + 1000);
