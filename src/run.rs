@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     freeze_every: Option<u64>,
     /// The program (source text or bytecode), or - for standard input; then its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FILE [ARGUMENTS]")]
+    #[arg(trailing_var_arg = true, value_name = "FILE [ARGUMENTS]")]
     file: Vec<OsString>,
 }
 

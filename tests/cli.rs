@@ -380,3 +380,124 @@ fn an_endless_loop_holds_nobody_up() {
         assert_eq!((f.status, f.out.as_str(), f.err.as_str()), (Some(0), "over\n", ""), "{workers} workers");
     }
 }
+
+#[test]
+fn options_of_lua() {
+    let folder = folder("options");
+    std::fs::write(folder.join("module.lua"), "return { name = ... }").expect("the folder is ours");
+    std::fs::write(folder.join("script.lua"), "print('script', ...) print(arg[0], arg[-1], #arg)").expect("as above");
+    let run_in = |arguments: &[&str], input: &str| {
+        let mut command = binary();
+        command.current_dir(&folder).env_remove("LUA_INIT").env_remove("LUA_PATH");
+        finish(command.args(arguments), input.as_bytes())
+    };
+    // In their order, and before the script.
+    let f = run_in(&["-e", "print(1)", "-lmodule", "-e", "print(module.name)", "script.lua", "-x", "--", "y"], "");
+    assert_eq!((f.status, f.err.as_str()), (Some(0), ""));
+    let last = f.out.lines().last().expect("it prints");
+    assert!(f.out.starts_with("1\nmodule\nscript\t-x\t--\ty\n"), "{}", f.out);
+    assert!(last.starts_with("script.lua\tprint(module.name)\t3"), "{last}");
+    assert_eq!(run_in(&["-l", "m=module", "-e", "print(m.name, module)"], "").out, "module\tnil\n");
+    // Alone, a script sees the interpreter before it, with `run` and without.
+    for arguments in [&["script.lua"][..], &["run", "script.lua"], &["--", "script.lua"]] {
+        let out = run_in(arguments, "").out;
+        assert!(out.contains("rlua-actor\t0\n") || out.contains("--\t0\n"), "{out}");
+    }
+    // Text from standard input: named, or alone.
+    assert_eq!(run_in(&["-", "a"], "print('in', ...)").out, "in\ta\n");
+    assert_eq!(run_in(&[], "print('in', ...)").out, "in\n");
+    // Warnings, the version, the environment.
+    assert_eq!(run_in(&["-e", "warn('x')"], "").err, "");
+    assert_eq!(run_in(&["-W", "-e", "warn('x', 'y')"], "").err, "Lua warning: xy\n");
+    assert!(run_in(&["-v"], "").out.contains("Lua 5.4"));
+    let with = |arguments: &[&str]| {
+        finish(binary().current_dir(&folder).env("LUA_INIT", "print 'init'").args(arguments), b"").out
+    };
+    assert_eq!(with(&["-e", "print(2)"]), "init\n2\n");
+    assert_eq!(with(&["-E", "-e", "print(2)"]), "2\n");
+    let path = finish(binary().env("LUA_PATH", "?.x;;").args(["-e", "print(package.path)"]), b"").out;
+    assert!(path.starts_with("?.x;/usr/local/share/lua/5.4/?.lua;"), "{path}");
+    // Errors.
+    let f = run_in(&["-e", "x ="], "");
+    assert_eq!((f.status, f.err.as_str()), (Some(1), "rlua-actor: (command line):1: unexpected symbol near <eof>\n"));
+    assert_eq!(run_in(&["-l", "no.such.module"], "").status, Some(1));
+    assert_eq!(run_in(&["-x"], "").status, Some(2));
+}
+
+#[test]
+fn the_prompt() {
+    let input = "1 + 1\nx = { 1, 'two', y = { z = true } }\nx\nfor i = 1, 2 do\nprint(i)\nend\nerror 'oops'\n\
+                 error(setmetatable({}, { __tostring = function() return 'object' end }))\n1 +\n2\nx y\n\
+                 setmetatable({}, { __tostring = function() return 'shown' end })\nlocal t <const> = 1\n=t\n\
+                 local c = require 'concurrent' local me = c.self() c.spawn(function() c.send(me, 'sent') end)\n\
+                 concurrent.receive()\nos.exit(3)\n";
+    let state = folder("prompt");
+    let f = finish(binary().args(["run", "-i"]).env("XDG_STATE_HOME", &state), input.as_bytes());
+    assert_eq!(f.status, Some(3), "{}", f.err);
+    let shown: Vec<&str> = f.out.lines().skip(1).collect();
+    let wanted = ["2", "{ 1, \"two\", y = { z = true } }", "1", "2", "3", "shown", "nil", "\"sent\""];
+    assert_eq!(shown, wanted, "{}", f.err);
+    assert!(f.err.contains("stdin:1: oops\nstack traceback:\n"), "{}", f.err);
+    assert!(f.err.contains("\nobject\n") && f.err.contains("stdin:1: syntax error near 'y'"), "{}", f.err);
+}
+
+/// A process that waits for standard input holds up nobody, and not the end of the program either.
+#[test]
+fn input_blocks_its_process_alone() {
+    for workers in ["1", "2"] {
+        let mut child = binary()
+            .args(["run", "--workers", workers, "-e"])
+            .arg(
+                "local c = require 'concurrent'
+                 local me = c.self()
+                 local reader = c.spawn(function() c.send(me, 'reads') io.read() c.send(me, 'has read') end)
+                 local echo = c.spawn(function() while true do c.send(me, c.receive()) end end)
+                 assert(c.receive() == 'reads')
+                 for i = 1, 20 do c.send(echo, i) assert(c.receive() == i) c.sleep(1) end
+                 print(c.isprocessalive(reader)) os.exit(0)",
+            )
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // Kept open until the program has ended.
+        let input = child.stdin.take();
+        let out = read_all(child.stdout.take().expect("it is piped")).join().expect("the reader ends");
+        assert_eq!((out.as_str(), child.wait().expect("it ends").code()), ("true\n", Some(0)), "{workers} workers");
+        drop(input);
+    }
+}
+
+/// Ctrl-C at the prompt, while a loop runs: an error, and the prompt again.
+#[test]
+fn an_interrupt_is_an_error_at_the_prompt() {
+    let state = folder("interrupt");
+    let mut child = binary()
+        .args(["run", "-i"])
+        .env("XDG_STATE_HOME", &state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().expect("it is piped");
+    let mut out = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    let mut wait_for = |wanted: &str| {
+        while !line.contains(wanted) {
+            line.clear();
+            let n = std::io::BufRead::read_line(&mut out, &mut line).expect("the pipe can be read");
+            assert!(n > 0, "the program ended");
+        }
+    };
+    writeln!(input, "print 'loop begins' while true do end").expect("it reads");
+    wait_for("loop begins");
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupted.expect("there is a kill").success());
+    writeln!(input, "print 'goes on'").expect("it reads");
+    wait_for("goes on");
+    drop(input);
+    let err = read_all(child.stderr.take().expect("it is piped")).join().expect("the reader ends");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(err.contains("interrupted!\nstack traceback:"), "{err}");
+}

@@ -67,6 +67,7 @@ impl Program {
         let mut vm = Vm::new(stdlib::host::new());
         let host = stdlib::host::host(&mut vm);
         host.outside = Some(Arc::new(Handle(self.scheduler.clone())));
+        let streams = host.files.child();
         let interactive = start.terminal.is_some();
         host.terminal = start.terminal;
         vm.reload = stress.reload;
@@ -102,6 +103,7 @@ impl Program {
         self.scheduler.enter(new_process(slot, vm, None));
         let status = self.scheduler.run();
         self.scheduler.close();
+        streams.flush_at_end();
         status
     }
 }

@@ -166,6 +166,13 @@ impl Files {
         // An error here has nobody to go to; the next write will meet it again.
         let _ = lock(&self.standard.output).flush();
     }
+    /// Writes out what is buffered for standard output, unless a thread that nobody waits for is in the middle of that.
+    pub fn flush_at_end(&self) {
+        if let Ok(mut output) = self.standard.output.try_lock() {
+            // Nobody is left who could be told.
+            let _ = output.flush();
+        }
+    }
     /// Reads a line of standard input, with its end; none at the end. Blocks.
     pub fn read_line(&self) -> Option<Vec<u8>> {
         self.flush();

@@ -62,7 +62,11 @@ fn exit(vm: &mut Vm, _: u32) -> Result<Step> {
     let host = super::host::host(vm);
     host.exit = Some(status);
     host.close = close;
-    Ok(Step::Request(u32::MAX))
+    Ok(leave())
+}
+/// The request to end the program, as the host says.
+pub(super) fn leave() -> Step {
+    Step::Request(u32::MAX)
 }
 fn execute(vm: &mut Vm, _: u32) -> Result<Step> {
     if vm.opt_string(0)?.is_none() {

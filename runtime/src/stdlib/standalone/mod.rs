@@ -243,8 +243,12 @@ fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
     match vm.load(&text, &name, LoadMode::Text, Literals::Atoms, globals) {
         Ok(f) => vm.push(f),
         Err(message) => {
-            let v = vm.heap.string(&message);
-            return Err(vm.raise(v));
+            // No function has failed: there is nothing to trace back.
+            super::host::flush(vm);
+            report!("rlua-actor: {}", String::from_utf8_lossy(&message));
+            let host = host(vm);
+            (host.exit, host.close) = (Some(1), true);
+            return Ok(super::os::leave());
         }
     }
     Ok(Step::Call { function: 4, results: 0, next: NEXT, catch: false })
@@ -288,12 +292,14 @@ fn prompt(vm: &mut Vm) -> Result<Step> {
         // `=x` is an old way to ask for a value.
         let expression = input.strip_prefix('=').unwrap_or(&input);
         let value = format!("return {expression}");
-        let loaded = vm
-            .load(value.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals)
-            .or_else(|_| vm.load(input.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals));
-        let outcome = match loaded {
-            Err(message) if message.ends_with(b"near <eof>") => continue,
-            outcome => outcome,
+        let is_incomplete = |message: &[u8]| message.ends_with(b"near <eof>");
+        let outcome = match vm.load(value.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals) {
+            Ok(f) => Ok(f),
+            Err(first) => match vm.load(input.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals) {
+                // More of either may follow.
+                Err(second) if is_incomplete(&second) || is_incomplete(&first) => continue,
+                outcome => outcome,
+            },
         };
         if let Some(terminal) = &mut host(vm).terminal {
             terminal.remember(&input);
