@@ -5,6 +5,7 @@
 mod check;
 mod compile;
 mod disasm;
+mod memory;
 mod repl;
 mod run;
 

@@ -14,6 +14,9 @@ pub struct Arguments {
     /// Threads that run processes [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    /// Memory for all processes together: bytes, or with K, M or G [default: 80% of what there is]
+    #[arg(long, value_name = "SIZE", value_parser = crate::memory::parse)]
+    max_memory: Option<usize>,
     /// Run a Lua text first
     #[arg(short, value_name = "TEXT", allow_hyphen_values = true)]
     execute: Vec<OsString>,
@@ -167,6 +170,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let config = Config {
         workers: arguments.workers.map_or(cores, usize::from),
+        max_memory: arguments.max_memory.unwrap_or_else(crate::memory::default_limit),
         slice: arguments.slice.unwrap_or(default_slice),
         stress: Stress { collect: has(StressMode::Collect), reload: has(StressMode::Reload), freeze },
     };

@@ -501,3 +501,34 @@ fn an_interrupt_is_an_error_at_the_prompt() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert!(err.contains("interrupted!\nstack traceback:"), "{err}");
 }
+
+#[test]
+fn memory_has_a_limit() {
+    let limited = |program: &str| finish(binary().args(["run", "--max-memory", "64M", "-"]), program.as_bytes());
+    let f = limited(
+        "local function try(f) print(pcall(f)) end
+         try(function() local s = 'x' while true do s = s .. s end end)
+         try(function() local t = {} while true do t[#t + 1] = {} end end)
+         try(function() return ('x'):rep(1e9) end)
+         try(function() local t = {} for i = 1, 1e9 do t[i] = i end end)
+         try(function() return (('x'):rep(1e6):gsub('.', ('y'):rep(1000))) end)
+         try(coroutine.wrap(function() local t = {} while true do t = { t } end end))
+         print(xpcall(function() local t = {} while true do t[#t + 1] = {} end end, function() return 'handled' end))
+         print(collectgarbage 'count' < 1000)",
+    );
+    assert_eq!((f.status, f.err.as_str()), (Some(0), ""));
+    assert_eq!(f.out, "false\tnot enough memory\n".repeat(7) + "true\n");
+    // One process of many: it alone ends.
+    let f = limited(
+        "local c = require 'concurrent'
+         local me = c.self()
+         local hog = c.spawnmonitor(function() local t = {} while true do t[#t + 1] = {} end end)
+         local other = c.spawn(function() while true do c.send(me, c.receive()) end end)
+         local m = c.receive()
+         print(m.signal, m.reason:match 'not enough memory' or m.reason, m.from == hog)
+         c.send(other, 'alive') print(c.receive())",
+    );
+    assert_eq!(f.status, Some(0), "{}", f.err);
+    assert!(f.out == "DOWN\tnot enough memory\ttrue\nalive\n" || f.out == "DOWN\theaplimit\ttrue\nalive\n", "{}", f.out);
+    assert_eq!(finish(binary().args(["run", "--max-memory", "lots", "-"]), b"").status, Some(2));
+}

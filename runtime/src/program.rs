@@ -71,6 +71,7 @@ impl Program {
         let interactive = start.terminal.is_some();
         host.terminal = start.terminal;
         vm.reload = stress.reload;
+        vm.heap.set_limit(self.scheduler.config.max_memory);
         vm.warnings = start.warnings;
         if stress.collect {
             vm.heap.set_stress();

@@ -66,6 +66,7 @@ pub(super) fn spawn(scheduler: &Arc<Scheduler>, p: &mut Process, tie: Tie) -> Re
     let host = stdlib::host::child(&mut p.vm);
     let mut vm = Vm::new(host);
     vm.reload = scheduler.config.stress.reload;
+    vm.heap.set_limit(scheduler.config.max_memory);
     if scheduler.config.stress.collect {
         vm.heap.set_stress();
     }

@@ -101,6 +101,8 @@ pub struct Heap {
     bytes: usize,
     /// Bytes at which a collection is due.
     threshold: usize,
+    /// Bytes past which allocations fail (checked at safepoints, and before large ones).
+    limit: usize,
     /// Collect at every allocation.
     stress: bool,
     /// `collectgarbage("stop")`.
@@ -138,6 +140,7 @@ impl Heap {
             to_finalize: std::ptr::null_mut(),
             bytes: 0,
             threshold: FIRST_THRESHOLD,
+            limit: usize::MAX,
             stress: false,
             stopped: false,
             pause: 200,
@@ -160,6 +163,19 @@ impl Heap {
     pub(crate) fn wants_collection(&self) -> bool {
         self.bytes >= self.threshold
     }
+    /// Sets the bytes past which allocations fail.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+        self.threshold = self.threshold.min(bytes);
+    }
+    /// Whether it has grown past its limit.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= self.limit
+    }
+    /// Whether so many bytes more are within the limit.
+    pub(crate) fn has_room(&self, n: usize) -> bool {
+        n < self.limit.saturating_sub(self.bytes)
+    }
     /// Collects at every allocation from now on, for tests.
     pub fn set_stress(&mut self) {
         self.stress = true;
@@ -176,11 +192,11 @@ impl Heap {
     }
     fn set_threshold(&mut self) {
         self.threshold = if self.stopped {
-            usize::MAX
+            self.limit
         } else if self.stress {
             0
         } else {
-            (self.bytes / 100 * self.pause as usize).max(FIRST_THRESHOLD)
+            (self.bytes / 100 * self.pause as usize).max(FIRST_THRESHOLD).min(self.limit)
         };
     }
     pub(crate) fn add_bytes(&mut self, n: usize) {

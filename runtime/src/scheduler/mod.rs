@@ -41,6 +41,8 @@ pub struct Config {
     pub workers: usize,
     /// Reductions of a slice.
     pub slice: i64,
+    /// Bytes of all heaps together. A process that needs more alone gets a Lua error; past it the largest one ends.
+    pub max_memory: usize,
     /// Test modes.
     pub stress: Stress,
 }
@@ -70,7 +72,7 @@ pub struct FreezeBudget {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { workers: 1, slice: SLICE, stress: Stress::default() }
+        Config { workers: 1, slice: SLICE, max_memory: usize::MAX, stress: Stress::default() }
     }
 }
 
@@ -137,6 +139,8 @@ pub struct Scheduler {
     done: Mutex<Option<i32>>,
     /// When it started; the monotonic clock of timers.
     pub started: Instant,
+    /// Bytes of all heaps, as of the ends of their last slices.
+    heap_bytes: AtomicUsize,
     /// Frozen bytes so far, in the freeze mode.
     pub(crate) frozen_bytes: AtomicU64,
 }
@@ -173,6 +177,7 @@ impl Scheduler {
             interrupted: AtomicBool::new(false),
             done: Mutex::new(None),
             started: Instant::now(),
+            heap_bytes: AtomicUsize::new(0),
             frozen_bytes: AtomicU64::new(0),
         })
     }
@@ -205,7 +210,20 @@ impl Scheduler {
         all.sort_unstable();
         all
     }
+    /// Notes what a process's heap has grown to; if all together are too large, the largest one is to end.
+    pub(crate) fn note_heap(&self, slot: &Slot, bytes: usize) {
+        let old = std::mem::replace(&mut slot.lock().heap_bytes, bytes);
+        let before = self.heap_bytes.fetch_add(bytes.wrapping_sub(old), Ordering::Relaxed);
+        if bytes > old && before.wrapping_add(bytes.wrapping_sub(old)) > self.config.max_memory {
+            let slots: Vec<_> = self.slots.read().unwrap_or_else(|e| e.into_inner()).values().cloned().collect();
+            if let Some(largest) = slots.into_iter().max_by_key(|s| s.lock().heap_bytes) {
+                self.signal(&largest, Signal::Kill { reason: crate::codec::Message::string(b"heaplimit") });
+            }
+        }
+    }
     pub(crate) fn forget(&self, slot: &Slot) {
+        let bytes = std::mem::take(&mut slot.lock().heap_bytes);
+        self.heap_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.slots.write().unwrap_or_else(|e| e.into_inner()).remove(&slot.pid.0);
     }
     /// Puts a process whose status was just set to ready in the queue.

@@ -32,10 +32,9 @@ impl Scheduler {
         slot.lock().status = Status::Running;
         // A bug of ours ends the process, not the node.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.slice(&mut process)));
-        {
-            let mut s = slot.lock();
-            s.heap_bytes = process.vm.heap.bytes();
-            s.reductions = process.reductions;
+        slot.lock().reductions = process.reductions;
+        if matches!(outcome, Ok(Outcome::Ready | Outcome::Waiting)) {
+            self.note_heap(&slot, process.vm.heap.bytes());
         }
         match outcome {
             Ok(Outcome::Ready) => {
@@ -232,8 +231,10 @@ impl Scheduler {
                     }
                 }
                 Signal::Kill { reason } => {
-                    if reason.is_string(b"mailboxlimit") {
-                        self.report_limit(p, "mailboxlimit");
+                    for limit in ["mailboxlimit", "heaplimit"] {
+                        if reason.is_string(limit.as_bytes()) {
+                            self.report_limit(p, limit);
+                        }
                     }
                     return Some(self.kill(p, reason));
                 }
@@ -393,6 +394,7 @@ impl Scheduler {
                 if self.config.stress.collect {
                     vm.heap.set_stress();
                 }
+                vm.heap.set_limit(self.config.max_memory);
                 p.vm = vm;
             }
             Err(e) => panic!("freeze mode: {e}"),

@@ -490,6 +490,7 @@ fn append(vm: &mut Vm, text: &mut Vec<u8>, v: Value, i: i64) -> Result<()> {
     if text.len() > crate::vm::call::MAX_STRING {
         return Err(vm.error("resulting string too large"));
     }
+    vm.check_room(2 * text.len())?;
     Ok(())
 }
 fn concat_rest(vm: &mut Vm, mut got: Option<(i64, Value)>) -> Result<Step> {

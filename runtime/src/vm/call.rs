@@ -1336,6 +1336,7 @@ impl Vm {
                 if total > MAX_STRING {
                     return Err(self.runtime_error("string length overflow"));
                 }
+                self.check_room(total)?;
                 return Ok(self.heap.string_with(total, |mut to| {
                     let mut used = 0;
                     for i in 0..n {
@@ -1364,6 +1365,7 @@ impl Vm {
                     return Err(self.runtime_error("string length overflow"));
                 }
             }
+            self.check_room(text.len())?;
             Ok(self.heap.string_with(text.len(), |to| to.copy_from_slice(&text)))
         }
     }

@@ -309,7 +309,11 @@ impl Vm {
                     self.saved_fuel = 0;
                     if self.heap.wants_collection() {
                         self.collect_garbage();
-                        if self.heap.has_finalizers_waiting() && !self.in_finalizer {
+                        if self.heap.is_full() && self.frame_count() > 0 {
+                            self.out_of_memory();
+                            self.raising = true;
+                        }
+                        if self.heap.has_finalizers_waiting() && !self.in_finalizer && !self.raising {
                             self.push_finalizer();
                         }
                     } else if self.heap.has_finalizers_waiting() && !self.in_finalizer {
@@ -350,6 +354,19 @@ impl Vm {
     /// Whether the slice was ended on request.
     pub fn stop_requested(&self) -> bool {
         self.stop
+    }
+    /// Makes the error in flight that of a full heap. As in the reference no message handler sees it.
+    fn out_of_memory(&mut self) {
+        self.error = self.heap.atom(b"not enough memory");
+        self.unhandled = true;
+    }
+    /// An error if so many bytes more are past the heap's limit; for what a program can make large at one stroke.
+    pub(crate) fn check_room(&mut self, n: usize) -> native::Result<()> {
+        if n < 1 << 16 || self.heap.has_room(n) {
+            return Ok(());
+        }
+        self.out_of_memory();
+        Err(native::Raise)
     }
     /// Runs a whole collection between two runs.
     pub fn collect_now(&mut self) {

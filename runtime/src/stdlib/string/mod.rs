@@ -176,6 +176,7 @@ fn rep(vm: &mut Vm) -> Result<Value> {
     if total >= MAX_STRING as u128 {
         return Err(too_large(vm));
     }
+    vm.check_room(total as usize)?;
     vm.charge(total as usize / 256);
     let (s, total) = (s.bytes(), total as usize);
     Ok(vm.heap.string_with(total, |to| {
@@ -522,6 +523,8 @@ fn next_match(vm: &mut Vm, g: &mut PatternState) -> Result<()> {
     if g.output.len() > MAX_STRING {
         return Err(too_large(vm));
     }
+    // The output is one string more in the end.
+    vm.check_room(2 * g.output.len())?;
     Ok(())
 }
 /// Appends the value that a function or table gave for the match.
