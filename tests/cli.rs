@@ -295,6 +295,13 @@ fn deep_message() {
          print(n, t[1])");
     assert_eq!(out, "50000\tbottom\n");
 }
+/// Each catcher adds to the message: their number must stay such that this ends.
+#[test]
+fn an_error_through_many_catchers() {
+    let out = ok("local function nested() assert(pcall(nested)) end
+         local fine, message = pcall(nested) print(fine, #message > 1000, message:match 'C stack overflow')");
+    assert_eq!(out, "false\ttrue\tC stack overflow\n");
+}
 #[test]
 fn deep_source_texts() {
     let out = ok(
@@ -529,6 +536,10 @@ fn memory_has_a_limit() {
          c.send(other, 'alive') print(c.receive())",
     );
     assert_eq!(f.status, Some(0), "{}", f.err);
-    assert!(f.out == "DOWN\tnot enough memory\ttrue\nalive\n" || f.out == "DOWN\theaplimit\ttrue\nalive\n", "{}", f.out);
+    assert!(
+        f.out == "DOWN\tnot enough memory\ttrue\nalive\n" || f.out == "DOWN\theaplimit\ttrue\nalive\n",
+        "{}",
+        f.out
+    );
     assert_eq!(finish(binary().args(["run", "--max-memory", "lots", "-"]), b"").status, Some(2));
 }

@@ -18,6 +18,11 @@ local spinners = {
   function() while true do table.sort({ 3, 1, 2 }, function(a, b) return a < b end) end end,
   function() while true do local _ = ('abc'):gsub('.', function(c) return c .. c end) end end,
   function() load(function() return ' ' end) end,
+  function()
+    local t = setmetatable({}, { __index = function(t, k) return t[k - 1] + t[k - 1] end })
+    t[0] = 1
+    return t[200]
+  end,
   function() ::top:: goto top end,
   function() repeat until false end,
 }

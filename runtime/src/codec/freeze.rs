@@ -103,6 +103,7 @@ impl Freezer {
             _ => 0,
         });
         roots.number(vm.heap.pause as u64);
+        roots.number(vm.heap.until_collection() as u64);
         roots.number(vm.heap.serial_counter() as u64);
         let (finalizable, queue) = vm.heap.finalizable_values();
         for list in [finalizable, queue] {

@@ -102,10 +102,14 @@ pub fn thaw(bytes: &[u8], host: Box<dyn Any + Send>, modules: &dyn ModuleSource)
         objects: Vec::new(),
         threads: Vec::new(),
         open: Vec::new(),
+        until_collection: 0,
         error: None,
     };
     match thawer.process(modules) {
-        Ok(()) => Ok(thawer.vm),
+        Ok(()) => {
+            thawer.vm.heap.set_until_collection(thawer.until_collection);
+            Ok(thawer.vm)
+        }
         Err(what) => Err(thawer.error.take().unwrap_or(ThawError::Damaged { at: thawer.reader.position(), what })),
     }
 }
@@ -122,6 +126,8 @@ struct Thawer<'b> {
     threads: Vec<ThreadRecord>,
     /// Number of the coroutine, slot, variable.
     open: Vec<(u32, u32, *mut Upvalue)>,
+    /// Bytes until the next collection.
+    until_collection: usize,
     /// What is to be reported instead of a fault.
     error: Option<ThawError>,
 }
@@ -531,6 +537,7 @@ impl Thawer<'_> {
             return Err("the collector's pause is too long");
         }
         self.vm.heap.pause = pause;
+        self.until_collection = usize::try_from(self.reader.number()?).unwrap_or(usize::MAX);
         self.vm.heap.set_stopped(stopped);
         let counter = self.reader.number32()?;
         if counter < serials {

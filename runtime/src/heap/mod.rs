@@ -168,6 +168,16 @@ impl Heap {
         self.limit = bytes;
         self.threshold = self.threshold.min(bytes);
     }
+    /// Bytes that may be allocated before the next collection.
+    pub(crate) fn until_collection(&self) -> usize {
+        self.threshold.saturating_sub(self.bytes)
+    }
+    /// As `until_collection`, for a heap that was just thawed: one that is frozen often must come to its collections.
+    pub(crate) fn set_until_collection(&mut self, n: usize) {
+        if !self.stopped {
+            self.threshold = self.bytes.saturating_add(n).min(self.limit);
+        }
+    }
     /// Whether it has grown past its limit.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes >= self.limit

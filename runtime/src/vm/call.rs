@@ -203,6 +203,14 @@ impl Vm {
                 *f.base.add(i) = Value::NIL;
                 i += 1;
             }
+            if !matches!(then, Continue::Plain | Continue::Native) {
+                // Not a call that was charged: a metamethod's, say, of which a program can be made entirely.
+                self.fuel -= 1;
+                if self.fuel < 0 {
+                    self.left = Left::Safepoint;
+                    return Act::Leave;
+                }
+            }
             Act::Run
         }
     }
