@@ -437,10 +437,7 @@ fn check_native(f: &FrameRecord, function: Value, role: &Role, slots: usize) -> 
         _ => false,
     };
     if !has_steps(function) {
-        return ensure(
-            hooked && f.flags == 0 && f.pc == 0 || fails && f.flags == 0 && f.pc == 0,
-            "a leaf is never suspended",
-        );
+        return ensure((hooked || fails) && f.flags == 0 && f.pc == 0, "a leaf is never suspended");
     }
     ensure(f.flags & !(CATCH | HANDLER | NO_YIELD | UNWINDING) == 0, "no such flags of a frame")?;
     ensure(f.flags & HANDLER == 0 || f.flags & (CATCH | UNWINDING) != 0, "a message handler is a catcher's")?;
