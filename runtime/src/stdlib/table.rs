@@ -487,7 +487,7 @@ fn append(vm: &mut Vm, text: &mut Vec<u8>, v: Value, i: i64) -> Result<()> {
         let text = format!("invalid value ({}) at index {i} in table for 'concat'", v.type_name());
         return Err(vm.error(text));
     }
-    if text.len() > crate::vm::call::MAX_STRING {
+    if text.len() > crate::vm::operation::MAX_STRING {
         return Err(vm.error("resulting string too large"));
     }
     vm.check_room(2 * text.len())?;

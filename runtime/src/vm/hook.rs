@@ -192,7 +192,7 @@ impl Vm {
             if self.current_hook().mask & mask::RETURN == 0 || f.flags & flags::RETURN_SEEN != 0 {
                 return None;
             }
-            let number = first.offset_from(f.base) as u32 + 1;
+            let number = (first.offset_from(f.base) + 1).max(0) as u32;
             Some(self.call_hook("return", None, (number, n as u32), Some((first, n))))
         }
     }

@@ -22,6 +22,7 @@ pub mod load;
 pub mod metamethod;
 pub mod native;
 pub mod op;
+pub mod operation;
 pub mod thread;
 
 use crate::heap::Heap;

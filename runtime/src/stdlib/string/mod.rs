@@ -12,9 +12,9 @@ use super::base::{check_text, to_text};
 use crate::value::{Kind, NativeState, Ref, Table, Value, number};
 use crate::vm::Vm;
 use crate::vm::arith::ArithError;
-use crate::vm::call::MAX_STRING;
 use crate::vm::metamethod::Event;
 use crate::vm::native::{Native, Result, Step};
+use crate::vm::operation::MAX_STRING;
 use pattern::{Capture, Matcher, Mode};
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,404 @@
+//! The slow paths of operations: what needs a metamethod, a conversion or an error.
+//!
+//! Journey: frame -> **value** (manual 2.4). A handler of execute.rs that cannot go on by itself calls one of these; the
+//! [`Act`] they make is carried out by [`Vm::drive`] (call.rs): the result is stored, or a metamethod is called whose
+//! result will be.
+
+#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in execute.rs")]
+
+use super::Vm;
+use super::arith::ArithError;
+use super::call::{Act, MAX_CHAIN};
+use super::error::Operand;
+use super::metamethod::{Event, fast};
+use super::native::Raise;
+use super::thread::Continue;
+use crate::heap::Header;
+use crate::value::{Ref, Table, Value, number, tag};
+
+/// Longest string, in bytes.
+pub const MAX_STRING: usize = (1 << 31) - 1;
+
+impl Vm {
+    // Each stores its result in register A of the current instruction, or sets up the call that will.
+
+    #[inline]
+    unsafe fn store(&mut self, v: Value) -> Act {
+        unsafe {
+            let f = &*self.frame;
+            *f.base.byte_add((*f.pc.sub(1) >> 16) as u16 as usize) = v;
+            Act::Run
+        }
+    }
+    /// `object[key]`.
+    pub(crate) unsafe fn index(&mut self, mut object: Value, key: Value, mut name: Operand) -> Act {
+        unsafe {
+            for _ in 0..MAX_CHAIN {
+                let mm;
+                if object.tag == tag::TABLE {
+                    let t = object.bits as *mut Table;
+                    let v = (*t).get(key);
+                    if !v.is_nil() {
+                        return self.store(v);
+                    }
+                    mm = fast((*t).metatable.get(), Event::Index);
+                    if mm.is_nil() {
+                        return self.store(Value::NIL);
+                    }
+                } else {
+                    mm = self.metamethod(object, Event::Index);
+                    if mm.is_nil() {
+                        return self.index_error(object, name);
+                    }
+                }
+                if mm.is_function() {
+                    return self.call_metamethod(mm, &[object, key], 1, Continue::Store);
+                }
+                object = mm;
+                name = Operand::Unknown;
+            }
+            let raise = self.runtime_error("'__index' chain too long; possible loop");
+            self.raised(raise)
+        }
+    }
+    #[cold]
+    unsafe fn index_error(&mut self, object: Value, operand: Operand) -> Act {
+        let raise = self.operand_error("index", object, operand);
+        self.raised(raise)
+    }
+    /// `object[key] = value`.
+    pub(crate) unsafe fn new_index(&mut self, mut object: Value, key: Value, value: Value, mut name: Operand) -> Act {
+        unsafe {
+            for _ in 0..MAX_CHAIN {
+                let mm;
+                if object.tag == tag::TABLE {
+                    let t = object.bits as *mut Table;
+                    let meta = (*t).metatable.get();
+                    mm = if meta.is_null() { Value::NIL } else { fast(meta, Event::NewIndex) };
+                    if mm.is_nil() || !(*t).get(key).is_nil() {
+                        return self.raw_set(Ref::new(t), key, value);
+                    }
+                } else {
+                    mm = self.metamethod(object, Event::NewIndex);
+                    if mm.is_nil() {
+                        return self.index_error(object, name);
+                    }
+                }
+                if mm.is_function() {
+                    return self.call_metamethod(mm, &[object, key, value], 0, Continue::Discard);
+                }
+                object = mm;
+                name = Operand::Unknown;
+            }
+            let raise = self.runtime_error("'__newindex' chain too long; possible loop");
+            self.raised(raise)
+        }
+    }
+    unsafe fn raw_set(&mut self, t: Ref<Table>, key: Value, value: Value) -> Act {
+        match t.set(&mut self.heap, key, value) {
+            Ok(()) => {
+                if self.heap.wants_collection() {
+                    self.interrupt();
+                }
+                Act::Run
+            }
+            Err(e) => {
+                let raise = self.runtime_error(e.message());
+                self.raised(raise)
+            }
+        }
+    }
+    /// An arithmetic or bitwise operation whose fast path failed.
+    pub(crate) unsafe fn arith_slow(&mut self, event: Event, a: (Value, Operand), b: (Value, Operand)) -> Act {
+        unsafe {
+            let raise = match self.arith_coerced(event, a.0, b.0) {
+                Ok(v) => return self.store(v),
+                // The string library's metamethods raise these, as the reference's do: without a position.
+                Err(ArithError::DivideByZero) if a.0.is_string() || b.0.is_string() => {
+                    self.error_plain("attempt to divide by zero")
+                }
+                Err(ArithError::ModuloByZero) if a.0.is_string() || b.0.is_string() => {
+                    self.error_plain("attempt to perform 'n%0'")
+                }
+                Err(ArithError::DivideByZero) => self.runtime_error("attempt to divide by zero"),
+                Err(ArithError::ModuloByZero) => self.runtime_error("attempt to perform 'n%0'"),
+                Err(ArithError::Operands) => {
+                    let mut mm = self.own_metamethod(a.0, event);
+                    if mm.is_nil() {
+                        mm = self.own_metamethod(b.0, event);
+                    }
+                    if !mm.is_nil() {
+                        return self.call_metamethod(mm, &[a.0, b.0], 1, Continue::Store);
+                    }
+                    self.arith_error(event, a, b)
+                }
+            };
+            self.raised(raise)
+        }
+    }
+    /// The metamethod of an operand, not counting the string library's arithmetic ones, which the operation has tried
+    /// already.
+    fn own_metamethod(&self, v: Value, event: Event) -> Value {
+        let mm = self.metamethod(v, event);
+        match Vm::native_in(mm) {
+            Some(n) if v.is_string() && n.name.starts_with("string.__") => Value::NIL,
+            _ => mm,
+        }
+    }
+    /// `#v`.
+    pub(crate) unsafe fn length_slow(&mut self, v: Value, operand: Operand) -> Act {
+        unsafe {
+            if let Some(s) = v.as_string() {
+                return self.store(Value::integer(s.bytes().len() as i64));
+            }
+            let mm = match v.as_table() {
+                Some(t) => {
+                    let mm = fast(t.metatable.get(), Event::Len);
+                    if mm.is_nil() {
+                        return self.store(Value::integer(t.length()));
+                    }
+                    mm
+                }
+                None => self.metamethod(v, Event::Len),
+            };
+            if mm.is_nil() {
+                let raise = self.operand_error("get length of", v, operand);
+                return self.raised(raise);
+            }
+            self.call_metamethod(mm, &[v, v], 1, Continue::Store)
+        }
+    }
+    /// Decides the jump of the current comparison.
+    unsafe fn decide(&mut self, truth: bool) -> Act {
+        unsafe {
+            let f = &mut *self.frame;
+            let k = (*f.pc.sub(1) >> 8) as u8 != 0;
+            if truth != k {
+                f.pc = f.pc.add(1);
+            }
+            Act::Run
+        }
+    }
+    /// `a == b` of the current instruction.
+    pub(crate) unsafe fn equal_slow(&mut self, a: Value, b: Value) -> Act {
+        unsafe {
+            if a.raw_equals(b) {
+                return self.decide(true);
+            }
+            if a.tag != b.tag || !matches!(a.tag, tag::TABLE | tag::USERDATA) {
+                return self.decide(false);
+            }
+            let mut mm = self.metamethod(a, Event::Eq);
+            if mm.is_nil() {
+                mm = self.metamethod(b, Event::Eq);
+            }
+            if mm.is_nil() {
+                return self.decide(false);
+            }
+            self.call_metamethod(mm, &[a, b], 1, Continue::Condition)
+        }
+    }
+    /// `a < b` or `a <= b` of the current instruction.
+    pub(crate) unsafe fn compare_slow(&mut self, a: Value, b: Value, or_equal: bool) -> Act {
+        unsafe {
+            if let Some(answer) = self.compare(a, b, or_equal) {
+                return self.decide(answer);
+            }
+            let event = if or_equal { Event::Le } else { Event::Lt };
+            let mut mm = self.metamethod(a, event);
+            if mm.is_nil() {
+                mm = self.metamethod(b, event);
+            }
+            if mm.is_nil() && or_equal {
+                // As the reference is built by default (LUA_COMPAT_LT_LE): not b < a.
+                mm = self.metamethod(b, Event::Lt);
+                if mm.is_nil() {
+                    mm = self.metamethod(a, Event::Lt);
+                }
+                if !mm.is_nil() {
+                    return self.call_metamethod(mm, &[b, a], 1, Continue::NotCondition);
+                }
+            }
+            if mm.is_nil() {
+                let raise = self.compare_error(a, b);
+                return self.raised(raise);
+            }
+            self.call_metamethod(mm, &[a, b], 1, Continue::Condition)
+        }
+    }
+    /// Concatenates `total` values from `a` up; the result goes to `a`.
+    pub(crate) unsafe fn concat(&mut self, a: *mut Value, mut total: usize) -> Act {
+        unsafe {
+            let is_text = |v: Value| v.is_string() || v.is_number();
+            while total > 1 {
+                let (x, y) = (*a.add(total - 2), *a.add(total - 1));
+                if !is_text(x) || !is_text(y) {
+                    let mut mm = self.metamethod(x, Event::Concat);
+                    if mm.is_nil() {
+                        mm = self.metamethod(y, Event::Concat);
+                    }
+                    if mm.is_nil() {
+                        let first = is_text(x);
+                        let (bad, slot) = if first { (y, a.add(total - 1)) } else { (x, a.add(total - 2)) };
+                        let register = slot.offset_from((*self.frame).base) as u32;
+                        let raise = self.operand_error("concatenate", bad, Operand::Register(register));
+                        return self.raised(raise);
+                    }
+                    (*self.frame).state = total as u32 - 1;
+                    return self.call_metamethod(mm, &[x, y], 1, Continue::Concat);
+                }
+                // As many texts as there are from the end.
+                let mut n = 2;
+                while n < total && is_text(*a.add(total - n - 1)) {
+                    n += 1;
+                }
+                let first = a.add(total - n);
+                let v = match self.join(first, n) {
+                    Ok(v) => v,
+                    Err(raise) => return self.raised(raise),
+                };
+                *first = v;
+                total -= n - 1;
+            }
+            let f = &*self.frame;
+            debug_assert_eq!(a, f.base.byte_add((*f.pc.sub(1) >> 16) as u16 as usize));
+            if self.heap.wants_collection() {
+                self.interrupt();
+            }
+            Act::Run
+        }
+    }
+    /// One string of `n` strings and numbers.
+    unsafe fn join(&mut self, first: *const Value, n: usize) -> Result<Value, Raise> {
+        unsafe {
+            let mut texts: [number::NumberText; 4] = [number::integer_to_text(0); 4];
+            if n <= 4 {
+                let (mut total, mut numbers) = (0usize, 0);
+                for i in 0..n {
+                    let v = *first.add(i);
+                    total += match v.as_string() {
+                        Some(s) => s.len,
+                        None => {
+                            texts[numbers] = number::number_text(v);
+                            numbers += 1;
+                            texts[numbers - 1].as_bytes().len()
+                        }
+                    };
+                }
+                if total > MAX_STRING {
+                    return Err(self.runtime_error("string length overflow"));
+                }
+                self.check_room(total)?;
+                return Ok(self.heap.string_with(total, |mut to| {
+                    let mut used = 0;
+                    for i in 0..n {
+                        let v = *first.add(i);
+                        let source: &[u8] = match v.as_string() {
+                            Some(ref s) => std::slice::from_raw_parts(s.bytes().as_ptr(), s.len),
+                            None => {
+                                used += 1;
+                                texts[used - 1].as_bytes()
+                            }
+                        };
+                        let (head, rest) = to.split_at_mut(source.len());
+                        head.copy_from_slice(source);
+                        to = rest;
+                    }
+                }));
+            }
+            let mut text = Vec::new();
+            for i in 0..n {
+                let v = *first.add(i);
+                match v.as_string() {
+                    Some(s) => text.extend_from_slice(s.bytes()),
+                    None => text.extend_from_slice(number::number_text(v).as_bytes()),
+                }
+                if text.len() > MAX_STRING {
+                    return Err(self.runtime_error("string length overflow"));
+                }
+            }
+            self.check_room(text.len())?;
+            Ok(self.heap.string_with(text.len(), |to| to.copy_from_slice(&text)))
+        }
+    }
+    /// Marks a register of the top frame as to be closed (manual 3.3.8).
+    pub(crate) unsafe fn mark_to_close(&mut self, slot: *mut Value) -> Result<(), Raise> {
+        unsafe {
+            let v = *slot;
+            if v.is_false() {
+                return Ok(());
+            }
+            if self.metamethod(v, Event::Close).is_nil() {
+                let f = &*self.frame;
+                let register = slot.offset_from(f.base) as u32;
+                let name = f
+                    .proto()
+                    .and_then(|p| p.canonical().local_name(register + 1, f.current_pc() + 1))
+                    .unwrap_or(b"?")
+                    .to_vec();
+                let text = [b"variable '".as_slice(), &name, b"' got a non-closable value"].concat();
+                return Err(self.runtime_error(text));
+            }
+            let index = slot.offset_from((*self.thread).stack) as u32;
+            let list = &mut (*self.thread).to_close;
+            // Ascending: bytecode that marks out of order has lost the claim of what lies above.
+            while list.last().is_some_and(|&last| last >= index) {
+                list.pop();
+            }
+            list.push(index);
+            Ok(())
+        }
+    }
+    /// Closes the next pending variable from `level` up; none if there is none left (upvalues are closed then).
+    /// `keep` is how many values the current RETURN has.
+    pub(crate) unsafe fn close_one(&mut self, level: *mut Value, keep: usize) -> Option<Act> {
+        unsafe {
+            let t = self.thread;
+            let limit = level.offset_from((*t).stack) as u32;
+            match (*t).to_close.last() {
+                Some(&index) if index >= limit => {
+                    (*t).to_close.pop();
+                    let slot = (*t).stack.add(index as usize);
+                    (*t).close_upvalues(slot);
+                    let object = *slot;
+                    let mm = self.metamethod(object, Event::Close);
+                    (*self.frame).state = keep as u32;
+                    // Above the values that are being returned, which may lie past the frame's registers.
+                    let free = self.free_slot().max(self.top);
+                    self.top = free;
+                    if self.ensure_slots(3).is_err() {
+                        return Some(self.stack_overflow());
+                    }
+                    let function = self.top;
+                    *function = mm;
+                    *function.add(1) = object;
+                    *function.add(2) = Value::NIL;
+                    self.top = function.add(3);
+                    Some(Act::Call { function, results: 0, then: Continue::CloseAgain })
+                }
+                _ => {
+                    (*t).close_upvalues(level);
+                    None
+                }
+            }
+        }
+    }
+    /// Sets a table's metatable, and queues the table for its finalizer if it has one.
+    pub fn set_metatable(&mut self, t: Ref<Table>, meta: Option<Ref<Table>>) {
+        t.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
+        if let Some(m) = meta
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(t.as_ptr().cast::<Header>());
+        }
+    }
+    /// Sets a userdata's metatable; as [`Vm::set_metatable`].
+    pub fn set_userdata_metatable(&mut self, u: Ref<crate::value::Userdata>, meta: Option<Ref<Table>>) {
+        u.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
+        if let Some(m) = meta
+            && !fast(m.as_ptr(), Event::Gc).is_nil()
+        {
+            self.heap.set_finalizable(u.as_ptr().cast::<Header>());
+        }
+    }
+}
