@@ -33,6 +33,8 @@ pub enum LoadError {
     FormatMismatch,
     /// Its header is damaged.
     Corrupted,
+    /// It is for a machine with other types, of this one for instance.
+    Type(&'static str),
     /// It is the reference implementation's.
     Foreign,
     /// It is damaged.
@@ -49,6 +51,7 @@ impl fmt::Display for LoadError {
             LoadError::VersionMismatch => f.write_str("bad binary format (version mismatch)"),
             LoadError::FormatMismatch => f.write_str("bad binary format (format mismatch)"),
             LoadError::Corrupted => f.write_str("bad binary format (corrupted chunk)"),
+            LoadError::Type(name) => write!(f, "bad binary format ({name} mismatch)"),
             LoadError::Foreign => f.write_str("bad binary format (bytecode of another Lua)"),
             LoadError::BadFormat => f.write_str("bad binary format (damaged chunk)"),
             LoadError::Unsafe(error) => write!(f, "bad binary format ({error})"),
@@ -91,6 +94,11 @@ pub fn undump(bytes: &[u8]) -> Result<Chunk, LoadError> {
             0..4 => LoadError::NotBinary,
             4 => LoadError::VersionMismatch,
             5 => LoadError::FormatMismatch,
+            12 => LoadError::Type("Instruction size"),
+            13 => LoadError::Type("lua_Integer size"),
+            14 => LoadError::Type("lua_Number size"),
+            15..23 => LoadError::Type("integer format"),
+            23.. => LoadError::Type("float format"),
             _ => LoadError::Corrupted,
         });
     }

@@ -40,6 +40,8 @@ pub fn machine() -> Vm {
         let native = native.unwrap_or_else(|| panic!("there is no native for {name}"));
         stdlib::field(&mut vm, g, name, Value::native(native));
     }
+    let sethook = stdlib::find_native("debug.sethook").expect("the debug library has it");
+    stdlib::field(&mut vm, g, "sethook", Value::native(sethook));
     let string = stdlib::string::open(&mut vm);
     if let Some(t) = string.as_table() {
         stdlib::string::metatable(&mut vm, t);
@@ -55,9 +57,20 @@ pub fn machine() -> Vm {
 
 /// Names natives that the machine does not have: outside of a fuzzer that is a legal frozen process.
 pub fn reaches_out(bytes: &[u8]) -> bool {
-    [&b"os."[..], b"io.", b"package.", b"print", b"dofile", b"loadfile", b".rep", b"warn"]
-        .iter()
-        .any(|name| bytes.windows(name.len()).any(|w| w == *name))
+    [
+        &b"os."[..],
+        b"io.",
+        b"package.",
+        b"print",
+        b"dofile",
+        b"loadfile",
+        b".rep",
+        b"warn",
+        b"debug.debug",
+        b"standalone.",
+    ]
+    .iter()
+    .any(|name| bytes.windows(name.len()).any(|w| w == *name))
 }
 
 /// A bounded run with collections in between and a journey through bytes at its end.
@@ -109,6 +122,11 @@ pub const PROGRAMS: &[&str] = &[
     "local i = 1 local fs = {} ::again:: local up = i fs[i] = function() up = up + 1 return up end
      if i < 4 then i = i + 1 goto again end
      local function v(...) local a, b = ... return select('#', ...), b, a, ... end return v(v(fs[1](), fs[2](), nil))",
+    "local n = 0 sethook(function(e, l) for i = 1, 2 do n = n + 1 end end, 'crl', 3)
+     local t = setmetatable({}, { __index = function(t, k) return k end }) local s = t.x .. tostring(t.y)
+     local co = coroutine.wrap(function(...) sethook(error, 'r') coroutine.yield(...) end) pcall(co, 1, 2)
+     local function f(...) return ... end for i = 1, 3 do f(i, f(1, 2)) end sethook() return n",
+    "local t = setmetatable({}, { __index = function(t, k) return t[k - 1] + t[k - 1] end }) t[0] = 1 return t[9]",
 ];
 
 /// A machine that is about to run a program.
