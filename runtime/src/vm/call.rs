@@ -188,7 +188,7 @@ impl Vm {
                 function = (*self.thread).stack.offset(offset);
                 self.top = function.offset(moved);
             }
-            if self.ensure_frame().is_err() {
+            if self.ensure_frame(&mut function).is_err() {
                 return self.stack_overflow();
             }
             self.push_frame(function, FrameKind::Lua, results, then);
@@ -230,7 +230,8 @@ impl Vm {
                         }
                         Err(raise) => {
                             // A frame of its own, for tracebacks.
-                            if self.ensure_frame().is_ok() {
+                            let mut function = function;
+                            if self.ensure_frame(&mut function).is_ok() {
                                 self.push_frame(function, FrameKind::Native, results, then);
                             }
                             self.raised(raise)
@@ -238,7 +239,8 @@ impl Vm {
                     }
                 }
                 _ => {
-                    if self.ensure_frame().is_err() {
+                    let mut function = function;
+                    if self.ensure_frame(&mut function).is_err() {
                         return self.stack_overflow();
                     }
                     self.push_frame(function, FrameKind::Native, results, then);
@@ -582,8 +584,9 @@ impl Vm {
     unsafe fn call_metamethod_at_top(&mut self, handler: Value, error: Value) -> Act {
         unsafe {
             const ROOM: usize = 300;
+            let nowhere = &mut std::ptr::null_mut();
             if self.ensure_slots(ROOM).is_err() && self.ensure_slots(ROOM).is_err()
-                || self.ensure_frame().is_err() && self.ensure_frame().is_err()
+                || self.ensure_frame(nowhere).is_err() && self.ensure_frame(nowhere).is_err()
             {
                 self.overflowed_again = false;
                 self.error = self.heap.string(b"error in error handling");

@@ -1396,9 +1396,9 @@ unsafe extern "C-unwind" fn call_other(
     }
 }
 slow! { leaf_failed(i, pc, base, vm, k, t) {
-    let function = (*vm).leaf;
+    let mut function = (*vm).leaf;
     (*vm).leaf = std::ptr::null_mut();
-    if (*vm).ensure_frame().is_ok() {
+    if (*vm).ensure_frame(&mut function).is_ok() {
         (*vm).push_frame(function, FrameKind::Native, 1, Continue::Plain);
     }
     Act::Raise

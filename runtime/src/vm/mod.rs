@@ -527,11 +527,16 @@ impl Vm {
         }
     }
     unsafe fn resize_stack(&mut self, slots: usize) {
+        // SAFETY: the running coroutine is live.
+        unsafe { self.resize(slots, (*self.thread).frames_len, &mut std::ptr::null_mut()) }
+    }
+    /// Moves the running coroutine's stack and frames, and what is known of them here; `slot` is a place in the stack.
+    unsafe fn resize(&mut self, slots: usize, frames: usize, slot: &mut *mut Value) {
         // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             self.save_thread();
             let old = (*self.thread).stack;
-            (*self.thread).resize_stack(&mut self.heap, slots);
+            (*self.thread).resize(&mut self.heap, slots, frames);
             let new = (*self.thread).stack;
             let moved = |p: *mut Value| {
                 if p.is_null() {
@@ -542,6 +547,7 @@ impl Vm {
             };
             self.base = moved(self.base);
             self.leaf = moved(self.leaf);
+            *slot = moved(*slot);
             let t = self.thread;
             self.load_thread(t);
         }
@@ -556,13 +562,14 @@ impl Vm {
             self.resize_stack(doubled.max(needed));
         }
     }
-    /// Makes sure that a frame can be pushed. `Err`: stack overflow.
+    /// Makes sure that a frame can be pushed for the function in a slot, which may move with the stack. `Err`: stack
+    /// overflow.
     #[inline(always)]
-    pub(crate) fn ensure_frame(&mut self) -> Result<(), ()> {
-        if self.frame.wrapping_add(1) < self.frames_end { Ok(()) } else { self.grow_frames() }
+    pub(crate) fn ensure_frame(&mut self, function: &mut *mut Value) -> Result<(), ()> {
+        if self.frame.wrapping_add(1) < self.frames_end { Ok(()) } else { self.grow_frames(function) }
     }
     #[cold]
-    fn grow_frames(&mut self) -> Result<(), ()> {
+    fn grow_frames(&mut self, function: &mut *mut Value) -> Result<(), ()> {
         // SAFETY: the running coroutine is live.
         unsafe {
             let len = (*self.thread).frames_len;
@@ -570,17 +577,11 @@ impl Vm {
             if len >= MAX_FRAMES + 1000 || (len >= MAX_FRAMES && !handling) {
                 self.overflowed_again = handling;
                 if !handling {
-                    self.save_thread();
-                    (*self.thread).resize_frames(&mut self.heap, MAX_FRAMES + 1000);
-                    let t = self.thread;
-                    self.load_thread(t);
+                    self.resize((*self.thread).stack_len, MAX_FRAMES + 1000, function);
                 }
                 return Err(());
             }
-            self.save_thread();
-            (*self.thread).resize_frames(&mut self.heap, (len * 2).min(MAX_FRAMES));
-            let t = self.thread;
-            self.load_thread(t);
+            self.resize((*self.thread).stack_len, (len * 2).min(MAX_FRAMES), function);
             Ok(())
         }
     }

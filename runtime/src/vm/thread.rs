@@ -15,7 +15,7 @@ use super::load::Proto;
 use crate::heap::{Header, Heap};
 use crate::value::function::Upvalue;
 use crate::value::{Closure, Value, tag};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 
 /// What a coroutine is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,11 +194,7 @@ impl Thread {
     pub(crate) fn new(header: Header) -> Thread {
         // SAFETY: fresh arrays of the sizes noted; all slots are written.
         unsafe {
-            let stack = alloc(stack_layout(FIRST_SLOTS)).cast::<Value>();
-            let frames = alloc(frames_layout(FIRST_FRAMES)).cast::<Frame>();
-            if stack.is_null() || frames.is_null() {
-                handle_alloc_error(stack_layout(FIRST_SLOTS));
-            }
+            let (stack, frames) = allocate(FIRST_SLOTS, FIRST_FRAMES);
             for i in 0..FIRST_SLOTS {
                 stack.add(i).write(Value::NIL);
             }
@@ -225,7 +221,7 @@ impl Thread {
     }
     /// Bytes of the two arrays.
     pub(crate) fn bytes(&self) -> usize {
-        self.stack_len * size_of::<Value>() + self.frames_len * size_of::<Frame>()
+        layout(self.stack_len, self.frames_len).size()
     }
     /// Number of frames.
     pub(crate) fn depth_of_frames(&self) -> usize {
@@ -236,50 +232,44 @@ impl Thread {
     pub fn status(&self) -> Status {
         self.status
     }
-    /// Makes the stack `slots` long and moves all pointers into it.
+    /// Makes the stack `slots` long. The frames move, too.
     pub(crate) unsafe fn resize_stack(&mut self, heap: &mut Heap, slots: usize) {
+        unsafe { self.resize(heap, slots, self.frames_len) }
+    }
+    /// Makes room for `count` frames. The stack moves, too.
+    pub(crate) unsafe fn resize_frames(&mut self, heap: &mut Heap, count: usize) {
+        unsafe { self.resize(heap, self.stack_len, count) }
+    }
+    /// Moves both arrays to a block of another size, and all pointers into them.
+    pub(crate) unsafe fn resize(&mut self, heap: &mut Heap, slots: usize, frames: usize) {
         unsafe {
-            let old = self.stack;
-            let new = realloc(old.cast(), stack_layout(self.stack_len), slots * size_of::<Value>()).cast::<Value>();
-            if new.is_null() {
-                handle_alloc_error(stack_layout(slots));
-            }
-            for i in self.stack_len..slots {
+            let depth = self.depth_of_frames();
+            debug_assert!(depth <= frames);
+            let (old, old_len) = (self.stack, self.stack_len);
+            let (new, new_frames) = allocate(slots, frames);
+            std::ptr::copy_nonoverlapping(old, new, old_len.min(slots));
+            for i in old_len..slots {
                 new.add(i).write(Value::NIL);
             }
-            heap.add_bytes(slots * size_of::<Value>());
-            heap.sub_bytes(self.stack_len * size_of::<Value>());
-            self.stack = new;
-            self.stack_len = slots;
+            std::ptr::copy_nonoverlapping(self.frames, new_frames, depth);
+            dealloc(old.cast(), layout(old_len, self.frames_len));
+            heap.add_bytes(layout(slots, frames).size());
+            heap.sub_bytes(layout(old_len, self.frames_len).size());
+            (self.stack, self.stack_len) = (new, slots);
+            (self.frames, self.frames_len) = (new_frames, frames);
+            self.frame = new_frames.wrapping_add(depth).wrapping_sub(1);
             let moved =
                 |p: *mut Value| (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value;
             self.top = moved(self.top);
-            let mut f = self.frames;
-            while f <= self.frame {
+            for i in 0..depth {
+                let f = new_frames.add(i);
                 (*f).base = moved((*f).base);
-                f = f.add(1);
             }
             let mut u = self.open;
             while !u.is_null() {
                 (*u).location.set(moved((*u).location.get()));
                 u = (*u).next_open.get();
             }
-        }
-    }
-    /// Makes room for more frames.
-    pub(crate) unsafe fn resize_frames(&mut self, heap: &mut Heap, count: usize) {
-        unsafe {
-            let depth = self.depth_of_frames();
-            let new =
-                realloc(self.frames.cast(), frames_layout(self.frames_len), count * size_of::<Frame>()).cast::<Frame>();
-            if new.is_null() {
-                handle_alloc_error(frames_layout(count));
-            }
-            heap.add_bytes(count * size_of::<Frame>());
-            heap.sub_bytes(self.frames_len * size_of::<Frame>());
-            self.frames = new;
-            self.frames_len = count;
-            self.frame = new.wrapping_add(depth).wrapping_sub(1);
         }
     }
     /// Number of slots that hold something.
@@ -427,18 +417,25 @@ impl Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        // SAFETY: the arrays were allocated with these layouts. Open upvalues that outlive the thread cannot be: they
-        // keep it.
-        unsafe {
-            dealloc(self.stack.cast(), stack_layout(self.stack_len));
-            dealloc(self.frames.cast(), frames_layout(self.frames_len));
-        }
+        // SAFETY: the block was allocated with this layout. Open upvalues that outlive the thread cannot be: they keep it.
+        unsafe { dealloc(self.stack.cast(), layout(self.stack_len, self.frames_len)) }
     }
 }
 
-fn stack_layout(n: usize) -> Layout {
-    Layout::array::<Value>(n).expect("at most about a million slots")
+/// The block of both arrays: the stack, then the frames. In blocks of their own both would begin at the same place of
+/// a page, and a processor that tells addresses apart by their place in a page first would take each store to one for a
+/// store to the other: calls were 15% slower.
+fn layout(slots: usize, frames: usize) -> Layout {
+    let size = slots * size_of::<Value>() + frames * size_of::<Frame>();
+    Layout::from_size_align(size, align_of::<Value>()).expect("at most about a million slots")
 }
-fn frames_layout(n: usize) -> Layout {
-    Layout::array::<Frame>(n).expect("at most some hundred thousand frames")
+unsafe fn allocate(slots: usize, frames: usize) -> (*mut Value, *mut Frame) {
+    unsafe {
+        let stack = alloc(layout(slots, frames)).cast::<Value>();
+        if stack.is_null() {
+            handle_alloc_error(layout(slots, frames));
+        }
+        (stack, stack.add(slots).cast::<Frame>())
+    }
 }
+const _: () = assert!(align_of::<Value>() >= align_of::<Frame>());
