@@ -54,7 +54,7 @@ local function show(...)
   end
   out[#out + 1] = '\n'
 end
-local function seal(s) return (s:gsub('(%a: )0x%x%x%x%x%x%x+', '%10x'):gsub('%(0x%x%x%x%x%x%x+%)', '(0x)')) end
+local function seal(s) return (s:gsub('(%a: )0[xX]%x%x%x%x%x%x+', '%10x'):gsub('%(0x%x%x%x%x%x%x+%)', '(0x)')) end
 print, io.write = show, write
 arg = { [0] = name:sub(2) }
 os.exit = function(status) error('exit ' .. tostring(status), 0) end

@@ -34,7 +34,11 @@ fn line(r: &Random) -> String {
         }
         5 | 6 => {
             let (a, b) = (operand(r), operand(r));
-            let op = r.pick(&["+", "-", "*", "/", "//", "%", "^", "//", "%"]);
+            let op = match r.pick(&["+", "-", "*", "/", "//", "%", "^", "//", "%"]) {
+                // The reference's compiler makes `x - 0` an addition, which is another thing for -0.0.
+                "-" if b.trim().trim_start_matches(['-', '(']).starts_with('0') => "+",
+                op => op,
+            };
             format!("P(pcall(function() local a, b = {a}, {b} return a {op} b, {a} {op} b, a {op} {b} end))")
         }
         7 | 8 => {

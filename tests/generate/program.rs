@@ -42,7 +42,7 @@ mt.__tostring = function() return 'object' end mt.__close = function(o, e) print
 local obj = setmetatable({}, mt)
 local strict = setmetatable({}, { __index = function(t, k) error('no field ' .. tostring(k), 2) end, __name = 'Strict', __metatable = 'locked' })
 local chain = setmetatable({ x = 1 }, { __index = setmetatable({ y = 2 }, { __index = mt, __newindex = mt }), __newindex = obj, __div = obj })
-local function flat(v) if type(v) == 'table' and v ~= obj or type(v) == 'function' then return type(v) end return v end
+local function flat(v) if type(v) == 'table' and not rawequal(v, obj) or type(v) == 'function' then return type(v) end return v end
 local function all(...) return select('#', ...), ... end
 ";
 
