@@ -7,6 +7,7 @@ use crate::concurrent::spawn::new_process;
 use crate::process::Slot;
 use crate::scheduler::{Config, Handle, Scheduler};
 use crate::stdlib;
+use crate::stdlib::io::Files;
 use crate::stdlib::standalone::{self, Action, Terminal};
 use crate::value::Value;
 use crate::vm::Vm;
@@ -63,48 +64,54 @@ impl Program {
     /// for, otherwise 0. Blocks until the program ends. A thread that is in a call of the system then, such as reading a
     /// terminal, stays in it.
     pub fn run(self, start: Start) -> i32 {
-        let stress = &self.scheduler.config.stress;
-        let mut vm = Vm::new(stdlib::host::new());
-        let host = stdlib::host::host(&mut vm);
-        host.outside = Some(Arc::new(Handle(self.scheduler.clone())));
-        let streams = host.files.child();
-        let interactive = start.terminal.is_some();
-        host.terminal = start.terminal;
-        vm.reload = stress.reload;
-        vm.heap.set_limit(self.scheduler.config.max_memory);
-        vm.warnings = start.warnings;
-        if stress.collect {
-            vm.heap.set_stress();
-        }
-        stdlib::open(&mut vm, start.environment);
-        let globals = vm.globals();
-        let script = match start.script {
-            Some(chunk) => {
-                let chunk = vm.reloaded(chunk);
-                vm.load_module(&Module::new(chunk, Literals::Atoms), Value::table(globals))
-            }
-            None => Value::NIL,
-        };
-        let t = vm.heap.table();
-        let mut values = Vec::new();
-        let negative = start.before.iter().rev().zip(1i64..).map(|(a, i)| (-i, a));
-        let positive = start.arguments.iter().zip(1i64..).map(|(a, i)| (i, a));
-        for (i, text) in negative.chain([(0, &start.name)]).chain(positive) {
-            let v = vm.heap.string(text);
-            t.set_integer(&mut vm.heap, i, v).expect("a small integer is a key");
-            if i > 0 {
-                values.push(v);
-            }
-        }
-        stdlib::field(&mut vm, globals, "arg", Value::table(t));
-        let plan = standalone::plan(&mut vm, &start.actions, script, &values, interactive);
-        vm.start(standalone::main_function(), &[Value::table(plan)]);
-        let pid = self.scheduler.new_pid();
-        let slot = Slot::new(pid, pid, true);
-        self.scheduler.enter(new_process(slot, vm, None));
-        let status = self.scheduler.run();
+        let files = Files::new();
+        let streams = files.child();
+        let scheduler = self.scheduler.clone();
+        let status = self.scheduler.run(move || enter_root(&scheduler, start, files));
         self.scheduler.close();
         streams.flush_at_end();
         status
     }
+}
+
+/// Makes the root process and enters it.
+fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
+    let stress = &scheduler.config.stress;
+    let mut vm = Vm::new(stdlib::host::with(files));
+    let host = stdlib::host::host(&mut vm);
+    host.outside = Some(Arc::new(Handle(scheduler.clone())));
+    let interactive = start.terminal.is_some();
+    host.terminal = start.terminal;
+    vm.reload = stress.reload;
+    vm.heap.set_limit(scheduler.config.max_memory);
+    vm.warnings = start.warnings;
+    if stress.collect {
+        vm.heap.set_stress();
+    }
+    stdlib::open(&mut vm, start.environment);
+    let globals = vm.globals();
+    let script = match start.script {
+        Some(chunk) => {
+            let chunk = vm.reloaded(chunk);
+            vm.load_module(&Module::new(chunk, Literals::Atoms), Value::table(globals))
+        }
+        None => Value::NIL,
+    };
+    let t = vm.heap.table();
+    let mut values = Vec::new();
+    let negative = start.before.iter().rev().zip(1i64..).map(|(a, i)| (-i, a));
+    let positive = start.arguments.iter().zip(1i64..).map(|(a, i)| (i, a));
+    for (i, text) in negative.chain([(0, &start.name)]).chain(positive) {
+        let v = vm.heap.string(text);
+        t.set_integer(&mut vm.heap, i, v).expect("a small integer is a key");
+        if i > 0 {
+            values.push(v);
+        }
+    }
+    stdlib::field(&mut vm, globals, "arg", Value::table(t));
+    let plan = standalone::plan(&mut vm, &start.actions, script, &values, interactive);
+    vm.start(standalone::main_function(), &[Value::table(plan)]);
+    let pid = scheduler.new_pid();
+    let slot = Slot::new(pid, pid, true);
+    scheduler.enter(new_process(slot, vm, None));
 }

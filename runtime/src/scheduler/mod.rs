@@ -320,12 +320,14 @@ impl Scheduler {
     pub(crate) fn status(&self) -> Option<i32> {
         *self.done.lock().unwrap_or_else(|e| e.into_inner())
     }
-    /// Runs processes until the program ends; the status it ends with. A worker that is in a call of the system then is
-    /// not waited for; it never runs its process again.
-    pub fn run(self: &Arc<Self>) -> i32 {
+    /// Runs processes until the program ends; the status it ends with. The first worker begins by calling `first`: what
+    /// a process is made of is best allocated by a thread that runs it. A worker that is in a call of the system at the
+    /// end is not waited for; it never runs its process again.
+    pub fn run(self: &Arc<Self>, first: impl FnOnce() + Send + 'static) -> i32 {
         let mut q = self.lock();
+        self.start_worker(&mut q, first);
         while q.active < self.workers() {
-            self.start_worker(&mut q);
+            self.start_worker(&mut q, || ());
         }
         loop {
             if let Some(status) = self.status()
@@ -339,10 +341,15 @@ impl Scheduler {
     fn workers(&self) -> usize {
         self.config.workers.max(1)
     }
-    fn start_worker(self: &Arc<Self>, q: &mut Queue) {
+    fn start_worker(self: &Arc<Self>, q: &mut Queue, first: impl FnOnce() + Send + 'static) {
         let this = self.clone();
         let started =
-            std::thread::Builder::new().name("worker".to_string()).stack_size(WORKER_STACK).spawn(move || this.work());
+            std::thread::Builder::new().name("worker".to_string()).stack_size(WORKER_STACK).spawn(move || {
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(first)).is_err() {
+                    this.finish(1);
+                }
+                this.work()
+            });
         match started {
             Ok(_) => {
                 q.threads += 1;
@@ -411,17 +418,19 @@ impl Scheduler {
                     was_idle = true;
                 }
                 None => {
-                    if q.running == 0 && !q.deadlock_told {
-                        // Nobody runs, nobody is ready, no timer: nothing will ever happen.
-                        q.deadlock_told = true;
-                        if let Some(root) = self.root() {
-                            let mut s = root.lock();
-                            if let Status::Waiting(_) = s.status {
-                                s.status = Status::Ready;
-                                drop(s);
-                                q.ready.push_back(root);
-                                continue;
-                            }
+                    if q.running == 0
+                        && !q.deadlock_told
+                        && let Some(root) = self.root()
+                    {
+                        // Nobody runs, nobody is ready, no timer: if the root waits, nothing will ever happen. If it does
+                        // not, it is being entered.
+                        let mut s = root.lock();
+                        if let Status::Waiting(_) = s.status {
+                            q.deadlock_told = true;
+                            s.status = Status::Ready;
+                            drop(s);
+                            q.ready.push_back(root);
+                            continue;
                         }
                     }
                     q.idle += 1;
@@ -517,7 +526,7 @@ impl Outside for Handle {
                 q.called += 1;
                 this.calls.notify_one();
             } else {
-                this.start_worker(&mut q);
+                this.start_worker(&mut q, || ());
             }
         }
         drop(q);

@@ -42,7 +42,11 @@ pub fn host(vm: &mut Vm) -> &mut Host {
 
 /// Surroundings with the standard streams of this OS process.
 pub fn new() -> Box<dyn Any + Send> {
-    Box::new(Host { outside: None, terminal: None, files: Files::new(), exit: None, close: false })
+    with(Files::new())
+}
+/// Surroundings with these files.
+pub fn with(files: Files) -> Box<dyn Any + Send> {
+    Box::new(Host { outside: None, terminal: None, files, exit: None, close: false })
 }
 
 /// Surroundings for a process that this one spawns: the standard streams, no other files.
