@@ -41,3 +41,9 @@ ok, m = xpcall(function()
   error(e)
 end, function(e) return e end)
 assert(not ok and m == object)
+
+-- a variable to be closed that is the last of its block has its name, too
+local _, m = pcall(function() do local c <close> = {} end end)
+assert(m:find("variable 'c' got a non-closable value", 1, true), m)
+_, m = pcall(function() local a, b = 1, 2 local c <close> = {} return a, b end)
+assert(m:find("variable 'c' got a non-closable value", 1, true), m)

@@ -333,7 +333,11 @@ impl Vm {
                 let register = slot.offset_from(f.base) as u32;
                 let name = f
                     .proto()
-                    .and_then(|p| p.canonical().local_name(register + 1, f.current_pc() + 1))
+                    .and_then(|p| {
+                        // A variable that is the last of its block ends with this very instruction.
+                        let (p, pc) = (p.canonical(), f.current_pc());
+                        p.local_name(register + 1, pc).or_else(|| p.local_name(register + 1, pc + 1))
+                    })
                     .unwrap_or(b"?")
                     .to_vec();
                 let text = [b"variable '".as_slice(), &name, b"' got a non-closable value"].concat();
