@@ -5,7 +5,7 @@ use clap::{ArgMatches, Args};
 use rlua_runtime::program::{Program, Start};
 use rlua_runtime::scheduler::{Config, FreezeBudget, SLICE, Stress};
 use rlua_runtime::stdlib::standalone::Action;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::IsTerminal;
 
 /// Arguments of `run`.
@@ -132,8 +132,7 @@ fn initial_action() -> Result<Option<Action>, String> {
         let Some(value) = std::env::var_os(name) else { continue };
         let value = value.as_encoded_bytes();
         let text = match value.strip_prefix(b"@") {
-            // SAFETY: what follows an ASCII character in what the system encoded.
-            Some(path) => crate::read_program(&unsafe { OsStr::from_encoded_bytes_unchecked(path) }.to_string_lossy())?,
+            Some(path) => crate::read_program(&String::from_utf8_lossy(path))?,
             None => value.to_vec(),
         };
         let name = if value.starts_with(b"@") { value.to_vec() } else { format!("={name}").into_bytes() };

@@ -76,18 +76,13 @@ impl Program {
 
 /// Makes the root process and enters it.
 fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
-    let stress = &scheduler.config.stress;
     let mut vm = Vm::new(stdlib::host::with(files));
     let host = stdlib::host::host(&mut vm);
     host.outside = Some(Arc::new(Handle(scheduler.clone())));
     let interactive = start.terminal.is_some();
     host.terminal = start.terminal;
-    vm.reload = stress.reload;
-    vm.heap.set_limit(scheduler.config.max_memory);
+    scheduler.config.set_up(&mut vm);
     vm.warnings = start.warnings;
-    if stress.collect {
-        vm.heap.set_stress();
-    }
     stdlib::open(&mut vm, start.environment);
     let globals = vm.globals();
     let script = match start.script {

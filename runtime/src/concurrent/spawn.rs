@@ -65,11 +65,7 @@ pub(super) fn spawn(scheduler: &Arc<Scheduler>, p: &mut Process, tie: Tie) -> Re
     slot.lock().max_mailbox = limit as usize;
     let host = stdlib::host::child(&mut p.vm);
     let mut vm = Vm::new(host);
-    vm.reload = scheduler.config.stress.reload;
-    vm.heap.set_limit(scheduler.config.max_memory);
-    if scheduler.config.stress.collect {
-        vm.heap.set_stress();
-    }
+    scheduler.config.set_up(&mut vm);
     scheduler.enter(new_process(slot, vm, Some(Box::new(Birth { snapshot }))));
     go(p, Value::pid(pid))
 }

@@ -23,6 +23,7 @@ use crate::process::signal::Signal;
 use crate::process::{Process, Slot, Status, Wait};
 use crate::stdlib::host::Outside;
 use crate::value::Pid;
+use crate::vm::Vm;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
@@ -68,6 +69,17 @@ pub struct FreezeBudget {
     pub every: u64,
     /// Bytes of frozen state for a whole run, past which distances grow.
     pub bytes: u64,
+}
+
+impl Config {
+    /// Sets a fresh machine up: test modes, limits.
+    pub(crate) fn set_up(&self, vm: &mut Vm) {
+        vm.reload = self.stress.reload;
+        vm.heap.set_limit(self.max_memory);
+        if self.stress.collect {
+            vm.heap.set_stress();
+        }
+    }
 }
 
 impl Default for Config {

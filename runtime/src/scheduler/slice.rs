@@ -391,10 +391,7 @@ impl Scheduler {
         let host = std::mem::replace(&mut p.vm.host, Box::new(()));
         match codec::thaw(&bytes, host, &p.vm.heap.modules().to_vec()) {
             Ok(mut vm) => {
-                if self.config.stress.collect {
-                    vm.heap.set_stress();
-                }
-                vm.heap.set_limit(self.config.max_memory);
+                self.config.set_up(&mut vm);
                 p.vm = vm;
             }
             Err(e) => panic!("freeze mode: {e}"),

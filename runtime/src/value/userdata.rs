@@ -16,19 +16,8 @@ pub struct Userdata {
     pub(crate) metatable: Cell<*mut Table>,
     /// Index in the process's table of resources.
     pub resource: Cell<u64>,
-    /// The Lua value associated with it (manual 4.1, user values), for `debug.setuservalue`.
+    /// The Lua value associated with it (manual 4.1, user values). Files have none; its place in frozen processes is kept.
     pub(crate) user_value: Cell<super::Value>,
-}
-
-impl Userdata {
-    /// The associated value.
-    pub fn user_value(&self) -> super::Value {
-        self.user_value.get()
-    }
-    /// Sets the associated value.
-    pub fn set_user_value(&self, v: super::Value) {
-        self.user_value.set(v)
-    }
 }
 
 /// What a native function keeps between its steps, besides the values in its registers.

@@ -119,29 +119,27 @@ fn handler(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.return_one(v)
 }
 
-/// Registers: 0 the plan, 1 the message handler, 2 the number of the option or show.lua's function, 3 the input so far,
-/// 4 on: a call.
+/// Registers: 0 the plan, 1 the message handler, 2 the number of the option or show.lua's function, 3 on: a call.
 fn main(vm: &mut Vm, state: u32) -> Result<Step> {
     let Some(plan) = vm.arg(0).as_table() else { return Err(vm.error("the plan is damaged")) };
     match state {
         NEXT => {
-            if vm.count() < 4 {
+            if vm.count() < 3 {
                 vm.truncate(1);
                 vm.push(Value::native(&NATIVES[1]));
                 vm.push(Value::integer(0));
-                vm.push(Value::NIL);
             }
-            vm.truncate(4);
+            vm.truncate(3);
             next_option(vm, plan)
         }
         REQUIRED => {
             let n = vm.arg(2).as_integer().unwrap_or(1);
-            let (name, module) = (plan.get_integer(n * 3 - 1), vm.arg(4));
+            let (name, module) = (plan.get_integer(n * 3 - 1), vm.arg(3));
             let globals = vm.globals();
             if name.is_string() {
                 globals.set(&mut vm.heap, name, module).expect("a string is a key");
             }
-            vm.truncate(4);
+            vm.truncate(3);
             Ok(Step::Again(NEXT))
         }
         SCRIPT_OVER => {
@@ -151,41 +149,41 @@ fn main(vm: &mut Vm, state: u32) -> Result<Step> {
             if let Some(outside) = &host(vm).outside {
                 outside.open_gate();
             }
-            vm.truncate(4);
+            vm.truncate(3);
             let globals = Value::table(vm.globals());
             let show = vm.load(include_bytes!("show.lua"), b"=show", LoadMode::Text, Literals::Atoms, globals);
             match show {
                 Ok(f) => vm.push(f),
                 Err(message) => unreachable!("show.lua: {}", String::from_utf8_lossy(&message)),
             }
-            Ok(Step::Call { function: 4, results: 1, next: LOADED, catch: false })
+            Ok(Step::Call { function: 3, results: 1, next: LOADED, catch: false })
         }
         LOADED => {
-            let show = vm.arg(4);
+            let show = vm.arg(3);
             vm.set_arg(2, show);
-            vm.truncate(4);
+            vm.truncate(3);
             prompt(vm)
         }
         PROMPT => {
-            vm.truncate(4);
+            vm.truncate(3);
             prompt(vm)
         }
         RAN => {
             // The results are shown, by a call that may fail as well.
-            if vm.count() == 4 {
+            if vm.count() == 3 {
                 return Ok(Step::Again(PROMPT));
             }
             vm.push(Value::NIL);
-            for i in (4..vm.count() - 1).rev() {
+            for i in (3..vm.count() - 1).rev() {
                 let v = vm.arg(i);
                 vm.set_arg(i + 1, v);
             }
             let show = vm.arg(2);
-            vm.set_arg(4, show);
-            Ok(Step::CallWithHandler { function: 4, next: SHOWN })
+            vm.set_arg(3, show);
+            Ok(Step::CallWithHandler { function: 3, next: SHOWN })
         }
         SHOWN => {
-            if let Some(text) = vm.arg(4).as_string() {
+            if let Some(text) = vm.arg(3).as_string() {
                 let line = [text.bytes(), b"\n"].concat();
                 // As print: a closed output is no error.
                 let _ = super::io::write_stdout(vm, &line);
@@ -193,18 +191,18 @@ fn main(vm: &mut Vm, state: u32) -> Result<Step> {
             Ok(Step::Again(PROMPT))
         }
         ERROR_TOLD => {
-            let text = vm.arg(4);
+            let text = vm.arg(3);
             let text = vm.error_text(text);
             super::host::flush(vm);
             report!("{}", String::from_utf8_lossy(&text));
             Ok(Step::Again(PROMPT))
         }
-        _ if state & ERROR != 0 && !vm.arg(4).is_string() && state & !ERROR != ERROR_TOLD => {
-            let error = vm.arg(4);
+        _ if state & ERROR != 0 && !vm.arg(3).is_string() && state & !ERROR != ERROR_TOLD => {
+            let error = vm.arg(3);
             let tostring = super::find_native("tostring").expect("the base library has it");
-            vm.set_arg(4, Value::native(tostring));
+            vm.set_arg(3, Value::native(tostring));
             vm.push(error);
-            Ok(Step::Call { function: 4, results: 1, next: ERROR_TOLD, catch: true })
+            Ok(Step::Call { function: 3, results: 1, next: ERROR_TOLD, catch: true })
         }
         _ if state & ERROR != 0 => main(vm, ERROR_TOLD),
         _ => Err(vm.error("the state of the main function is damaged")),
@@ -226,7 +224,7 @@ fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
             let v = arguments.map_or(Value::NIL, |t| t.get_integer(i));
             vm.push(v);
         }
-        return Ok(Step::Call { function: 4, results: 0, next: SCRIPT_OVER, catch: false });
+        return Ok(Step::Call { function: 3, results: 0, next: SCRIPT_OVER, catch: false });
     }
     let (Some(first), Some(text)) = (first.as_string(), second.as_string()) else {
         return Err(vm.error("the plan is damaged"));
@@ -236,7 +234,7 @@ fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
         let require = globals.get_field(&mut vm.heap, b"require");
         vm.push(require);
         vm.push(second);
-        return Ok(Step::Call { function: 4, results: 1, next: REQUIRED, catch: false });
+        return Ok(Step::Call { function: 3, results: 1, next: REQUIRED, catch: false });
     }
     let (text, name) = (text.bytes().to_vec(), first.bytes().to_vec());
     let globals = Value::table(vm.globals());
@@ -251,7 +249,7 @@ fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
             return Ok(super::os::leave());
         }
     }
-    Ok(Step::Call { function: 4, results: 0, next: NEXT, catch: false })
+    Ok(Step::Call { function: 3, results: 0, next: NEXT, catch: false })
 }
 
 /// Reads until there is something to run, or no more.
@@ -307,7 +305,7 @@ fn prompt(vm: &mut Vm) -> Result<Step> {
         match outcome {
             Ok(f) => {
                 vm.push(f);
-                return Ok(Step::CallWithHandler { function: 4, next: RAN });
+                return Ok(Step::CallWithHandler { function: 3, next: RAN });
             }
             Err(message) => {
                 report!("{}", String::from_utf8_lossy(&message));
