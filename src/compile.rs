@@ -48,7 +48,7 @@ fn compile(arguments: &Arguments) -> Result<(), String> {
         }
         write_file(&output, &bytes)
     };
-    result.map_err(|e| format!("cannot write {}: {}", output.display(), rlua_runtime::stdlib::io::reason(&e)))
+    result.map_err(|e| format!("cannot write {}: {}", output.display(), rlua_runtime::reason(&e)))
 }
 
 fn write_standard_output(bytes: &[u8]) -> Result<std::io::Result<()>, String> {

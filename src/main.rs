@@ -89,7 +89,7 @@ fn read_program(path: &str) -> Result<Vec<u8>, String> {
         std::fs::read(path)
     };
     let shown = if path == "-" { "standard input" } else { path };
-    read.map_err(|e| format!("cannot read {shown}: {}", rlua_runtime::stdlib::io::reason(&e)))
+    read.map_err(|e| format!("cannot read {shown}: {}", rlua_runtime::reason(&e)))
 }
 
 /// The chunk of a program, or the message that says why there is none.

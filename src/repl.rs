@@ -3,8 +3,7 @@
 //! Journey: where source text comes from when a person types it. What is done with a line is in the runtime
 //! (stdlib/standalone), as part of the root process.
 
-use rlua_runtime::program::Interrupter;
-use rlua_runtime::stdlib::standalone::{Line, Terminal};
+use rlua_runtime::{Interrupter, Line, Terminal};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;

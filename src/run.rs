@@ -2,9 +2,7 @@
 
 use crate::repl;
 use clap::{ArgMatches, Args};
-use rlua_runtime::program::{Program, Start};
-use rlua_runtime::scheduler::{Config, FreezeBudget, SLICE, Stress};
-use rlua_runtime::stdlib::standalone::Action;
+use rlua_runtime::{Action, Config, FreezeBudget, Program, SLICE, Start, Stress};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 

@@ -5,8 +5,8 @@ mod machine;
 mod seeds;
 
 use libfuzzer_sys::fuzz_target;
-use rlua_runtime::value::Value;
-use rlua_runtime::vm::load::{Literals, Module};
+use rlua_machine::value::Value;
+use rlua_machine::vm::load::{Literals, Module};
 
 fuzz_target!(init: seeds::write(seeds::bytecode), |bytes: &[u8]| {
     let Ok(chunk) = rlua_compiler::undump(bytes) else { return };

@@ -1,11 +1,12 @@
 //! A machine that cannot touch the world, and a bounded run of whatever is in it.
 #![allow(dead_code)]
 
+use rlua_machine::stdlib::{self, host};
+use rlua_machine::value::Value;
+use rlua_machine::vm::load::{Literals, Module};
+use rlua_machine::vm::{Exit, LoadMode, Vm};
 use rlua_runtime::codec::{NoModules, freeze, thaw};
-use rlua_runtime::stdlib::{self, host};
-use rlua_runtime::value::Value;
-use rlua_runtime::vm::load::{Literals, Module};
-use rlua_runtime::vm::{Exit, LoadMode, Vm};
+use rlua_runtime::find_native;
 use std::sync::Arc;
 
 /// Globals that neither print nor open anything.
@@ -33,7 +34,7 @@ const BASE: &[&str] = &[
 
 /// A machine without io, os and package, and without `string.rep`, which makes much of little.
 pub fn machine() -> Vm {
-    let mut vm = Vm::new(host::new());
+    let mut vm = Vm::new(host::new(), find_native);
     let g = vm.globals();
     for name in BASE {
         let native = stdlib::find_native(&format!("base.{name}")).or_else(|| stdlib::find_native(name));
@@ -89,7 +90,7 @@ pub fn run(mut vm: Vm) {
     }
     if let Ok(bytes) = freeze(&mut vm) {
         drop(vm);
-        let again = thaw(&bytes, host::new(), &NoModules);
+        let again = thaw(&bytes, host::new(), find_native, &NoModules);
         let mut vm = again.unwrap_or_else(|e| panic!("a process that was frozen here is refused: {e}"));
         vm.run(200);
     }

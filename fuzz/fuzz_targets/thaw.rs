@@ -5,8 +5,8 @@ mod machine;
 mod seeds;
 
 use libfuzzer_sys::fuzz_target;
-use rlua_runtime::stdlib::host;
-use rlua_runtime::vm::load::Module;
+use rlua_machine::stdlib::host;
+use rlua_machine::vm::load::Module;
 use std::sync::{Arc, OnceLock};
 
 fuzz_target!(init: seeds::write(machine::frozen), |bytes: &[u8]| {
@@ -15,7 +15,7 @@ fuzz_target!(init: seeds::write(machine::frozen), |bytes: &[u8]| {
     if machine::reaches_out(bytes) {
         return;
     }
-    if let Ok(vm) = rlua_runtime::codec::thaw(bytes, host::new(), modules) {
+    if let Ok(vm) = rlua_runtime::codec::thaw(bytes, host::new(), rlua_runtime::find_native, modules) {
         machine::run(vm);
     }
 });

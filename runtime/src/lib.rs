@@ -1,20 +1,37 @@
-//! The rlua-actor runtime: virtual machine, processes and libraries. Can be embedded without the command line.
+//! The rlua-actor runtime: Lua programs whose processes are Erlang's. Can be embedded without the command line.
+//!
+//! An embedder compiles a text with `rlua_compiler`, gives it to a [`Program`] under a [`Config`], and gets the exit
+//! status:
+//!
+//! ```
+//! use rlua_runtime::{Config, Program, Start};
+//!
+//! let text = b"
+//!     local c = require 'concurrent'
+//!     local parent = c.self()
+//!     c.spawn(function() c.send(parent, 6 * 7) end)
+//!     c.loop()
+//!     os.exit(c.receive())
+//! ";
+//! let script = rlua_compiler::compile(text, b"=answer").expect("the program compiles");
+//! let status = Program::new(Config::default()).run(Start { script: Some(script), ..Start::default() });
+//! assert_eq!(status, 42);
+//! ```
+//!
+//! The machine below (values, heap, interpreter, standard library: the crate rlua-machine) is not part of this interface,
+//! nor are processes and their scheduler: a program is seen from outside.
 
-/// A line on standard error. One that is closed is no reason to fail.
-macro_rules! report {
-    ($($part:tt)*) => {{
-        use std::io::Write;
-        // Nobody is left to be told.
-        let _ = writeln!(std::io::stderr(), $($part)*);
-    }};
-}
-
+// For the fuzz targets, which drive machines themselves.
+#[doc(hidden)]
 pub mod codec;
-pub mod concurrent;
-pub mod heap;
-pub mod process;
-pub mod program;
-pub mod scheduler;
-pub mod stdlib;
-pub mod value;
-pub mod vm;
+mod concurrent;
+mod process;
+mod program;
+mod scheduler;
+
+#[doc(hidden)]
+pub use concurrent::find_native;
+pub use program::{Interrupter, Program, Start};
+pub use rlua_machine::stdlib::io::reason;
+pub use rlua_machine::stdlib::standalone::{Action, Line, Terminal};
+pub use scheduler::{Config, FreezeBudget, SLICE, Stress};

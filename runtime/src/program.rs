@@ -3,16 +3,16 @@
 //! Journey: source text -> prototype -> **closure** -> frame. This is the way in for an embedder: make a [`Program`],
 //! give it a chunk, get the exit status.
 
-use crate::concurrent::spawn::new_process;
+use crate::concurrent::{self, spawn::new_process};
 use crate::process::Slot;
 use crate::scheduler::{Config, Handle, Scheduler};
-use crate::stdlib;
-use crate::stdlib::io::Files;
-use crate::stdlib::standalone::{self, Action, Terminal};
-use crate::value::Value;
-use crate::vm::Vm;
-use crate::vm::load::{Literals, Module};
 use rlua_compiler::prototype::Chunk;
+use rlua_machine::stdlib;
+use rlua_machine::stdlib::io::Files;
+use rlua_machine::stdlib::standalone::{self, Action, Terminal};
+use rlua_machine::value::Value;
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::load::{Literals, Module};
 use std::sync::Arc;
 
 /// A program that is about to run.
@@ -76,14 +76,14 @@ impl Program {
 
 /// Makes the root process and enters it.
 fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
-    let mut vm = Vm::new(stdlib::host::with(files));
+    let mut vm = Vm::new(stdlib::host::with(files), concurrent::find_native);
     let host = stdlib::host::host(&mut vm);
     host.outside = Some(Arc::new(Handle(scheduler.clone())));
     let interactive = start.terminal.is_some();
     host.terminal = start.terminal;
     scheduler.config.set_up(&mut vm);
     vm.warnings = start.warnings;
-    stdlib::open(&mut vm, start.environment);
+    stdlib::open(&mut vm, start.environment, &concurrent::MODULES);
     let globals = vm.globals();
     let script = match start.script {
         Some(chunk) => {

@@ -10,15 +10,16 @@
 
 use super::wire::Write;
 use super::{Numbers, VERSION, code, kind};
-use crate::heap::{Header, ObjectKind};
-use crate::value::function::{NativeClosure, Upvalue};
-use crate::value::string::Str;
-use crate::value::table::Node;
-use crate::value::userdata::{Buffer, Userdata};
-use crate::value::{Closure, Table, Value, tag};
-use crate::vm::load::{Literals, Module};
-use crate::vm::thread::{Thread, flags};
-use crate::vm::{Exit, Left, Vm};
+use rlua_machine::heap::{Header, ObjectKind};
+use rlua_machine::stdlib::NativeState;
+use rlua_machine::value::function::{NativeClosure, Upvalue};
+use rlua_machine::value::string::Str;
+use rlua_machine::value::table::Node;
+use rlua_machine::value::userdata::{Buffer, Userdata};
+use rlua_machine::value::{Closure, Table, Value, tag};
+use rlua_machine::vm::load::{Literals, Module};
+use rlua_machine::vm::thread::{Thread, flags};
+use rlua_machine::vm::{Exit, Left, Vm};
 use std::fmt;
 
 /// Why a process cannot be frozen.
@@ -244,7 +245,7 @@ impl Freezer {
                 ObjectKind::Buffer => {
                     let b = &*o.cast::<Buffer>();
                     self.directory.byte(kind::BUFFER);
-                    match postcard::to_allocvec(&*b.state.borrow()) {
+                    match postcard::to_allocvec(&*NativeState::of(b)) {
                         Ok(bytes) => self.directory.text(&bytes),
                         Err(e) => self.failure = Some(FreezeError::Native(e.to_string())),
                     }
@@ -326,7 +327,10 @@ impl Freezer {
         unsafe {
             out.byte(t.status as u8 | (t.failed as u8) << 2 | (t.closing as u8) << 3);
             out.number(t.no_yield as u64);
-            let on_chain = matches!(t.status, crate::vm::thread::Status::Running | crate::vm::thread::Status::Normal);
+            let on_chain = matches!(
+                t.status,
+                rlua_machine::vm::thread::Status::Running | rlua_machine::vm::thread::Status::Normal
+            );
             out.number(if on_chain { t.depth as u64 } else { 0 });
             let resumer = self.optional(t.resumer.cast());
             out.number(resumer);

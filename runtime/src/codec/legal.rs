@@ -9,13 +9,13 @@
 
 use super::thaw::has_steps;
 use super::wire::Fault;
-use crate::value::{Closure, Value, tag};
-use crate::vm::call::{MAX_RESUMES, RAISE, RESUME, RESUME_CLOSE, RETURN};
-use crate::vm::hook::Hook;
-use crate::vm::load::Proto;
-use crate::vm::native::ERROR;
-use crate::vm::thread::{Continue, Frame, FrameKind, Status, flags};
 use rlua_compiler::opcode::{Instruction, Opcode};
+use rlua_machine::value::{Closure, Value, tag};
+use rlua_machine::vm::call::{MAX_RESUMES, RAISE, RESUME, RESUME_CLOSE, RETURN};
+use rlua_machine::vm::hook::Hook;
+use rlua_machine::vm::load::Proto;
+use rlua_machine::vm::native::ERROR;
+use rlua_machine::vm::thread::{Continue, Frame, FrameKind, Status, flags};
 
 /// A frame with indices for pointers.
 #[derive(Clone, Copy)]

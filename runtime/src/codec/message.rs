@@ -13,12 +13,13 @@
 
 use super::wire::{Fault, Reader, Write};
 use super::{Numbers, code, find_native};
-use crate::value::function::{NativeClosure, Upvalue};
-use crate::value::string::{Str, find_atom, make_atom};
-use crate::value::{Closure, Kind, NativeState, Pid, Ref, Table, Value, tag};
-use crate::vm::Vm;
-use crate::vm::load::Module;
-use crate::vm::native::Native;
+use rlua_machine::stdlib::NativeState;
+use rlua_machine::value::function::{NativeClosure, Upvalue};
+use rlua_machine::value::string::{Str, find_atom, make_atom};
+use rlua_machine::value::{Closure, Kind, Pid, Ref, Table, Value, tag};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::load::Module;
+use rlua_machine::vm::native::Native;
 use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -196,7 +197,7 @@ pub fn register_metatable(vm: &mut Vm, name: Value, t: Ref<Table>) {
     let all = classes(vm).unwrap_or_else(|| {
         let all = vm.heap.table();
         let registry = vm.registry();
-        crate::stdlib::field(vm, registry, CLASSES, Value::table(all));
+        rlua_machine::stdlib::field(vm, registry, CLASSES, Value::table(all));
         all
     });
     for (k, v) in [(name, Value::table(t)), (Value::table(t), name)] {
@@ -423,7 +424,7 @@ impl Encoder {
             }
             tag::BUFFER => {
                 let b = v.as_buffer().expect("the tag says so");
-                match postcard::to_allocvec(&*b.state.borrow()) {
+                match postcard::to_allocvec(&*NativeState::of(&b)) {
                     Ok(bytes) => {
                         self.out.byte(more::BUFFER);
                         self.out.text(&bytes);
@@ -553,7 +554,7 @@ fn write_key(path: &mut Vec<u8>, key: Value) {
         None => {
             path.push(b'[');
             match key.kind() {
-                Kind::Integer(_) | Kind::Float(_) => crate::value::number::write_number(path, key),
+                Kind::Integer(_) | Kind::Float(_) => rlua_machine::value::number::write_number(path, key),
                 Kind::Boolean(b) => path.extend_from_slice(if b { b"true" } else { b"false" }),
                 _ => path.extend_from_slice(key.type_name().as_bytes()),
             }
@@ -600,7 +601,7 @@ fn decode(vm: &mut Vm, message: &Message, strict: bool) -> Result<Value, DecodeE
             let name = vm.heap.atom(m.0);
             let t = vm.heap.table_sized(0, 3);
             for (key, v) in [("signal", name), ("from", Value::pid(m.1)), ("reason", reason)] {
-                crate::stdlib::field(vm, t, key, v);
+                rlua_machine::stdlib::field(vm, t, key, v);
             }
             return Ok(Value::table(t));
         }
@@ -737,13 +738,13 @@ impl Work<'_> {
         }
         Ok(Value::buffer(vm.heap.buffer(state)))
     }
-    fn native(&mut self, code: u8) -> Result<&'static Native, Fault> {
+    fn native(&mut self, vm: &Vm, code: u8) -> Result<&'static Native, Fault> {
         match code {
             // SAFETY: a message that was made here holds addresses of natives, which are static.
             more::NATIVE_ADDRESS if self.local => Ok(unsafe { &*(self.reader.word()? as *const Native) }),
             code::NATIVE => {
                 let name = self.reader.text()?;
-                find_native(name).ok_or_else(|| {
+                find_native(vm.natives, name).ok_or_else(|| {
                     self.error = Some(DecodeError::UnknownNative(String::from_utf8_lossy(name).into_owned()));
                     "native"
                 })
@@ -832,7 +833,7 @@ impl Work<'_> {
             }
             more::NATIVE_CLOSURE => {
                 let code = self.reader.byte()?;
-                let native = self.native(code)?;
+                let native = self.native(vm, code)?;
                 let count = self.reader.count()?;
                 let c = vm.heap.native_closure(native, &vec![Value::NIL; count]);
                 self.d.objects.push(Value::native_closure(c));
@@ -841,9 +842,9 @@ impl Work<'_> {
             }
             more::STREAM => {
                 let index = self.reader.count_below(3)?;
-                crate::stdlib::io::stream(vm, index as u64)
+                rlua_machine::stdlib::io::stream(vm, index as u64)
             }
-            more::NATIVE_ADDRESS | code::NATIVE => Value::native(self.native(c)?),
+            more::NATIVE_ADDRESS | code::NATIVE => Value::native(self.native(vm, c)?),
             _ => return Err("no such kind of value"),
         })
     }

@@ -32,9 +32,9 @@ pub use message::{
 pub use snapshot::{PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
 
-use crate::value::{Userdata, Value};
-use crate::vm::metamethod::{Event, name_value};
-use crate::vm::native::Native;
+use rlua_machine::value::{Userdata, Value};
+use rlua_machine::vm::metamethod::{Event, name_value};
+use rlua_machine::vm::native::{Native, Natives};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -73,14 +73,9 @@ pub(crate) mod code {
     pub const LIGHT: u8 = 11;
 }
 
-/// A native function by its name.
-pub(crate) fn find_native(name: &[u8]) -> Option<&'static Native> {
-    let name = std::str::from_utf8(name).ok()?;
-    #[cfg(test)]
-    if let Some(found) = tests::find_native(name) {
-        return Some(found);
-    }
-    crate::stdlib::find_native(name)
+/// A native function by its name, among those that a machine knows.
+pub(crate) fn find_native(natives: Natives, name: &[u8]) -> Option<&'static Native> {
+    natives(std::str::from_utf8(name).ok()?)
 }
 
 /// Whether a userdata is standard input, output or error, which every process has.

@@ -13,15 +13,16 @@
 //! snapshots, and thawing objects when they are first used.
 
 use super::{Numbers, is_file, is_standard_stream};
-use crate::heap::{Header, ObjectKind};
-use crate::value::function::{NativeClosure, Upvalue};
-use crate::value::string::Str;
-use crate::value::table::Node;
-use crate::value::userdata::{Buffer, NativeState, Userdata};
-use crate::value::{Closure, Ref, Table, Value, tag};
-use crate::vm::Vm;
-use crate::vm::load::{Module, Proto};
-use crate::vm::native::{Native, Result as NativeResult};
+use rlua_machine::heap::{Header, ObjectKind};
+use rlua_machine::stdlib::NativeState;
+use rlua_machine::value::function::{NativeClosure, Upvalue};
+use rlua_machine::value::string::Str;
+use rlua_machine::value::table::Node;
+use rlua_machine::value::userdata::{Buffer, Userdata};
+use rlua_machine::value::{Closure, Ref, Table, Value, tag};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::load::{Module, Proto};
+use rlua_machine::vm::native::{Native, Result as NativeResult};
 use std::fmt;
 use std::sync::Arc;
 
@@ -210,7 +211,7 @@ impl Taker {
                     let v = (*o.cast::<Upvalue>()).get();
                     Record::Upvalue(self.value(v))
                 }
-                ObjectKind::Buffer => Record::Buffer(Box::new((*o.cast::<Buffer>()).state.borrow().clone())),
+                ObjectKind::Buffer => Record::Buffer(Box::new(NativeState::of(&*o.cast::<Buffer>()).clone())),
                 ObjectKind::Thread => Record::Placeholder { serial, what: b"a coroutine" },
             }
         }
@@ -401,10 +402,10 @@ fn placeholder(vm: &mut Vm, what: &[u8]) -> Value {
         "__tostring",
     ];
     for event in EVENTS {
-        crate::stdlib::field(vm, meta, event, f);
+        rlua_machine::stdlib::field(vm, meta, event, f);
     }
     let name = vm.heap.string(&[what, b" of the spawning process"].concat());
-    crate::stdlib::field(vm, meta, "__name", name);
+    rlua_machine::stdlib::field(vm, meta, "__name", name);
     let u = vm.heap.userdata(u64::MAX, None);
     vm.set_userdata_metatable(u, Some(meta));
     Value::userdata(u)

@@ -1,11 +1,22 @@
 //! Programs that are frozen and thawed at every step, damaged bytes, messages and snapshots.
 
 use super::*;
-use crate::value::{Kind, Value};
-use crate::vm::load::{Literals, Module};
-use crate::vm::native::{ERROR, Native, Raise, Result, ResumeKind, Step};
-use crate::vm::{Exit, LoadMode, Vm};
+use rlua_machine::value::{Kind, Value};
+use rlua_machine::vm::load::{Literals, Module};
+use rlua_machine::vm::native::{ERROR, Native, Raise, Result, ResumeKind, Step};
+use rlua_machine::vm::{Exit, LoadMode, Surroundings, Vm};
+use std::any::Any;
 use std::sync::Arc;
+
+/// What surrounds a machine: what it printed.
+struct Output(String);
+impl Surroundings for Output {
+    fn flush(&mut self) {}
+}
+fn output(vm: &mut Vm) -> Option<&mut String> {
+    let host: &mut dyn Any = &mut *vm.host;
+    Some(&mut host.downcast_mut::<Output>()?.0)
+}
 
 // The few natives that the programs need.
 
@@ -13,7 +24,7 @@ fn text_of(vm: &mut Vm, v: Value) -> Vec<u8> {
     let mut text = Vec::new();
     match v.kind() {
         Kind::String(s) => text.extend_from_slice(s.bytes()),
-        Kind::Integer(_) | Kind::Float(_) => crate::value::number::write_number(&mut text, v),
+        Kind::Integer(_) | Kind::Float(_) => rlua_machine::value::number::write_number(&mut text, v),
         Kind::Nil | Kind::Boolean(_) => text.extend_from_slice(format!("{v:?}").as_bytes()),
         _ => {
             let address = vm.heap.address_of(v);
@@ -26,7 +37,7 @@ fn emit(vm: &mut Vm) -> Result<Value> {
     for i in 0..vm.count() {
         let v = vm.arg(i);
         let text = text_of(vm, v);
-        if let Some(out) = vm.host.downcast_mut::<String>() {
+        if let Some(out) = output(vm) {
             out.push_str(&String::from_utf8_lossy(&text));
             out.push(' ');
         }
@@ -73,7 +84,7 @@ fn xpcall(vm: &mut Vm, state: u32) -> Result<Step> {
 fn fold(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == 0 {
         vm.check_integer(0)?;
-        let b = vm.heap.buffer(crate::value::NativeState::Bytes(b"abc".to_vec()));
+        let b = vm.heap.buffer(rlua_machine::stdlib::NativeState::Bytes(b"abc".to_vec()));
         vm.set_arg(2, Value::integer(0));
         vm.set_arg(3, Value::integer(0));
         vm.set_arg(4, Value::buffer(b));
@@ -179,16 +190,14 @@ static NATIVES: [Native; 16] = [
     Native::steps("test.ask", ask),
 ];
 
-pub(super) fn find_native(name: &str) -> Option<&'static Native> {
-    if name == WRAPPED.name {
-        return Some(&WRAPPED);
-    }
-    NATIVES.iter().find(|n| n.name == name)
+fn find_native(name: &str) -> Option<&'static Native> {
+    let own = NATIVES.iter().chain([&WRAPPED, &PLACEHOLDER_USED]).find(|n| n.name == name);
+    own.or_else(|| rlua_machine::stdlib::find_native(name))
 }
 
 fn machine() -> Vm {
-    let mut vm = Vm::new(Box::new(String::new()));
-    crate::stdlib::open(&mut vm, true);
+    let mut vm = Vm::new(Box::new(Output(String::new())), find_native);
+    rlua_machine::stdlib::open(&mut vm, true, &[]);
     let g = vm.globals();
     for n in &NATIVES {
         let name = n.name.strip_prefix("test.").expect("a test's native");
@@ -243,7 +252,7 @@ fn outcome(vm: &mut Vm, exit: Exit) -> String {
         Exit::Failed => vec![vm.error_value()],
         _ => vm.results(),
     };
-    let mut text = format!("{}| {exit:?}", vm.host.downcast_ref::<String>().expect("the output"));
+    let mut text = format!("{}| {exit:?}", output(vm).expect("the output"));
     for v in v {
         text.push_str(&format!(" {}", String::from_utf8_lossy(&text_of(vm, v))));
     }
@@ -279,7 +288,7 @@ fn moved(mut vm: Vm, with_code: bool) -> Vm {
     let bytes = bytes.expect("a stopped process");
     let host = std::mem::replace(&mut vm.host, Box::new(()));
     drop(vm);
-    if with_code { thaw(&bytes, host, &NoModules) } else { thaw(&bytes, host, &modules) }
+    if with_code { thaw(&bytes, host, find_native, &NoModules) } else { thaw(&bytes, host, find_native, &modules) }
         .unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -436,7 +445,7 @@ thread_local! {
 /// Thaws bytes that may be anything, and runs what comes of them for a while.
 #[allow(clippy::ptr_arg, reason = "a source of modules is a sized type")]
 fn run_hostile(bytes: &[u8], modules: &Vec<Arc<Module>>) -> bool {
-    let Ok(mut vm) = thaw(bytes, Box::new(String::new()), modules) else { return false };
+    let Ok(mut vm) = thaw(bytes, Box::new(Output(String::new())), find_native, modules) else { return false };
     vm.collect_garbage();
     for i in 0..30 {
         let run = std::panic::AssertUnwindSafe(|| vm.run(if i < 10 { 1 } else { 100 }));
@@ -454,7 +463,7 @@ fn run_hostile(bytes: &[u8], modules: &Vec<Arc<Module>>) -> bool {
         }
     }
     if let Ok(again) = freeze_without_code(&mut vm) {
-        thaw(&again, Box::new(()), modules).unwrap_or_else(|e| panic!("{e}"));
+        thaw(&again, Box::new(()), find_native, modules).unwrap_or_else(|e| panic!("{e}"));
     }
     vm.collect_garbage();
     true
@@ -488,7 +497,7 @@ fn damaged_bytes_are_refused_or_run_safely() {
             let bytes = freeze_without_code(&mut vm).expect("a stopped process");
             let modules = vm.heap.modules().to_vec();
             for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
-                assert!(thaw(&bytes[..cut], Box::new(()), &modules).is_err());
+                assert!(thaw(&bytes[..cut], Box::new(()), find_native, &modules).is_err());
             }
             for _ in 0..rounds {
                 let mut bad = bytes.clone();
@@ -542,7 +551,7 @@ fn deep_tables_and_long_lists_pass() {
     let copy = decode_message(&mut other, &message);
     assert!(copy.as_table().is_some());
     let s = snapshot(&mut vm, Value::NIL, &[v]);
-    let mut child = Vm::new(Box::new(()));
+    let mut child = Vm::new(Box::new(()), find_native);
     assert!(thaw_snapshot(&s, &mut child).1[0].as_table().is_some());
     let mut vm = moved(vm, true);
     vm.collect_garbage();
@@ -743,7 +752,7 @@ fn children_begin_where_their_spawner_was() {
     parent.collect_garbage();
     drop(parent);
     for _ in 0..2 {
-        let mut child = Vm::new(Box::new(String::new()));
+        let mut child = Vm::new(Box::new(Output(String::new())), find_native);
         child.heap.set_stress();
         let (body, arguments) = thaw_snapshot(&s, &mut child);
         child.start(body, &arguments);
@@ -784,9 +793,12 @@ fn times() {
     println!("an idle process: {} bytes", bytes.len());
     time("freeze", 1000, || drop(freeze_without_code(&mut vm)));
     time("freeze with code", 1000, || drop(freeze(&mut vm)));
-    time("thaw", 1000, || drop(thaw(&bytes, Box::new(()), &modules)));
+    time("thaw", 1000, || drop(thaw(&bytes, Box::new(()), find_native, &modules)));
     let v = vm.globals().get_field(&mut vm.heap, b"m");
-    v.as_table().expect("a table").set_field(&mut vm.heap, b"from", Value::pid(crate::value::Pid(7))).expect("a name");
+    v.as_table()
+        .expect("a table")
+        .set_field(&mut vm.heap, b"from", Value::pid(rlua_machine::value::Pid(7)))
+        .expect("a name");
     let mut to = machine();
     time("a small table, encode", 100_000, || drop(encode_message(&vm, v)));
     let message = encode_message(&vm, v).expect("plain");
@@ -809,8 +821,8 @@ fn times() {
     println!("a snapshot: {} objects", s.objects());
     time("snapshot", 1000, || drop(snapshot(&mut vm, f, &[])));
     time("thaw a snapshot and drop it", 1000, || {
-        let mut child = Vm::new(Box::new(()));
+        let mut child = Vm::new(Box::new(()), find_native);
         thaw_snapshot(&s, &mut child);
     });
-    time("an empty machine, made and dropped", 1000, || drop(Vm::new(Box::new(()))));
+    time("an empty machine, made and dropped", 1000, || drop(Vm::new(Box::new(()), find_native)));
 }

@@ -10,17 +10,17 @@
 use super::legal::{self, FrameRecord, ThreadRecord};
 use super::wire::{Fault, Reader};
 use super::{VERSION, code, find_native, kind};
-use crate::heap::Header;
-use crate::value::function::{NativeClosure, Upvalue};
-use crate::value::table::Node;
-use crate::value::userdata::{NativeState, Userdata};
-use crate::value::{Closure, Kind, Pid, Ref, Table, Value, tag};
-use crate::vm::hook::Hook;
-use crate::vm::load::{Literals, Module};
-use crate::vm::native::{Function, Native};
-use crate::vm::thread::{Continue, FrameKind, Status, Thread, flags};
-use crate::vm::{Exit, Left, Vm};
-use std::any::Any;
+use rlua_machine::heap::Header;
+use rlua_machine::stdlib::NativeState;
+use rlua_machine::value::function::{NativeClosure, Upvalue};
+use rlua_machine::value::table::Node;
+use rlua_machine::value::userdata::Userdata;
+use rlua_machine::value::{Closure, Kind, Pid, Ref, Table, Value, tag};
+use rlua_machine::vm::hook::Hook;
+use rlua_machine::vm::load::{Literals, Module};
+use rlua_machine::vm::native::{Function, Native, Natives};
+use rlua_machine::vm::thread::{Continue, FrameKind, Status, Thread, flags};
+use rlua_machine::vm::{Exit, Left, Surroundings, Vm};
 use std::fmt;
 use std::sync::Arc;
 
@@ -92,11 +92,17 @@ impl fmt::Display for ThawError {
 impl std::error::Error for ThawError {}
 
 /// The process that [`super::freeze`] wrote. `host` is attached to it; its resources are what the frozen one's were.
-pub fn thaw(bytes: &[u8], host: Box<dyn Any + Send>, modules: &dyn ModuleSource) -> Result<Vm, ThawError> {
+/// Functions are found among `natives`, and modules that came without their code among `modules`.
+pub fn thaw(
+    bytes: &[u8],
+    host: Box<dyn Surroundings>,
+    natives: Natives,
+    modules: &dyn ModuleSource,
+) -> Result<Vm, ThawError> {
     let mut thawer = Thawer {
         reader: Reader::new(bytes),
         budget: bytes.len(),
-        vm: Vm::new(host),
+        vm: Vm::new(host, natives),
         modules: Vec::new(),
         natives: Vec::new(),
         objects: Vec::new(),
@@ -153,7 +159,7 @@ impl Thawer<'_> {
         self.read_modules(modules)?;
         for _ in 0..self.reader.count()? {
             let name = self.reader.text()?;
-            match find_native(name) {
+            match find_native(self.vm.natives, name) {
                 Some(n) => self.natives.push(n),
                 None => {
                     self.error = Some(ThawError::UnknownNative(String::from_utf8_lossy(name).into_owned()));

@@ -7,8 +7,8 @@ use crate::codec::Message;
 use crate::process::signal::Signal;
 use crate::process::{Process, Slot, Status};
 use crate::scheduler::Scheduler;
-use crate::value::{Pid, Value};
-use crate::vm::native::Result;
+use rlua_machine::value::{Pid, Value};
+use rlua_machine::vm::native::Result;
 use std::sync::Arc;
 
 pub(super) fn is_alive(scheduler: &Arc<Scheduler>, p: &mut Process, node_too: bool) -> Result<Answer> {

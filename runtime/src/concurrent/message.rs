@@ -9,9 +9,9 @@ use crate::codec;
 use crate::process::Process;
 use crate::process::signal::Signal;
 use crate::scheduler::Scheduler;
-use crate::value::{Kind, Ref, Table, Value};
-use crate::vm::Vm;
-use crate::vm::native::{Native, Result, Step};
+use rlua_machine::value::{Kind, Ref, Table, Value};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::native::{Native, Result, Step};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -14,13 +14,14 @@ pub mod options;
 pub mod schedule;
 pub mod spawn;
 
-use crate::codec::Message;
+use crate::codec::{self, Message};
 use crate::process::options::{KEYS, Setting};
 use crate::process::{Process, Slot, Wait};
 use crate::scheduler::Scheduler;
-use crate::value::{Kind, Pid, Ref, Str, Value};
-use crate::vm::Vm;
-use crate::vm::native::{Native, Raise, Result, Step};
+use rlua_machine::stdlib;
+use rlua_machine::value::{Kind, Pid, Ref, Str, Value};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::native::{Native, Raise, Result, Step};
 use std::sync::Arc;
 
 /// What answering a request comes to.
@@ -96,12 +97,25 @@ requests! {
     ISNODEALIVE = 31, ISNODEALIVE_FN, isnodealive_enter, "isnodealive", Wait::Time;
 }
 
-/// Finds one of these natives by its stable name.
+/// The modules that are there without a file, and what opens them.
+pub static MODULES: [(&str, &Native); 2] = [("concurrent", &OPEN), ("concurrent.time", &OPEN_TIME)];
+// Their names are from when they were of the library `package`; a stable name is kept for ever.
+static OPEN: Native = Native::leaf("package.open_concurrent", open);
+static OPEN_TIME: Native = Native::leaf("package.open_concurrent_time", |vm| Ok(time_module(vm)));
+
+/// The native with a stable name, of all that a process may hold: the library's, the codec's, and these.
 pub fn find_native(name: &str) -> Option<&'static Native> {
-    if name == message::RECEIVE_FN.name {
-        return Some(&message::RECEIVE_FN);
-    }
-    NATIVES.iter().find(|(_, n)| n.name == name).map(|(_, n)| *n)
+    let singles = [&codec::PLACEHOLDER_USED, &message::RECEIVE_FN, &OPEN, &OPEN_TIME];
+    let others = || NATIVES.iter().map(|(_, n)| *n).chain(singles).find(|n| n.name == name);
+    stdlib::find_native(name).or_else(others)
+}
+
+/// `require 'concurrent'` also sets the global of that name.
+fn open(vm: &mut Vm) -> Result<Value> {
+    let m = module(vm);
+    let globals = vm.globals();
+    stdlib::field(vm, globals, "concurrent", m);
+    Ok(m)
 }
 
 /// The module's table, for `require`.
@@ -168,10 +182,10 @@ pub fn answer(scheduler: &Arc<Scheduler>, p: &mut Process, number: u32) -> Answe
         }
         request::ISNODEALIVE => go(p, Value::FALSE),
         u32::MAX => {
-            if crate::stdlib::host::host(&mut p.vm).close {
+            if stdlib::host::host(&mut p.vm).close {
                 return Answer::Exit(Message::string(b"normal"), Value::NIL);
             }
-            return Answer::Program(crate::stdlib::host::exit_status(&mut p.vm));
+            return Answer::Program(stdlib::host::exit_status(&mut p.vm));
         }
         _ => unreachable!("no native makes this request"),
     };
@@ -202,11 +216,6 @@ fn array(p: &mut Process, values: &[Value]) -> Value {
         t.set_integer(&mut p.vm.heap, i as i64 + 1, v).expect("a small integer is a key");
     }
     Value::table(t)
-}
-
-/// A pid as it prints.
-pub fn pid_text(pid: Pid) -> String {
-    format!("<{}.{}>", pid.0 >> 48, pid.0 & ((1 << 48) - 1))
 }
 
 /// The process that an argument names: a pid, a name, `{ pid, node }` or `{ name, node }`. `Ok(None)`: there is none.

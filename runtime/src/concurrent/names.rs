@@ -5,8 +5,8 @@
 use super::{Answer, go, refuse};
 use crate::process::{Process, Status};
 use crate::scheduler::Scheduler;
-use crate::value::{Kind, Value};
-use crate::vm::native::Result;
+use rlua_machine::value::{Kind, Value};
+use rlua_machine::vm::native::Result;
 use std::sync::Arc;
 
 pub(super) fn register(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {

@@ -6,8 +6,8 @@ use super::{Answer, go};
 use crate::process::Process;
 use crate::process::options::{KEYS, Setting};
 use crate::scheduler::Scheduler;
-use crate::value::{Kind, Value};
-use crate::vm::native::Result;
+use rlua_machine::value::{Kind, Value};
+use rlua_machine::vm::native::Result;
 use std::sync::Arc;
 
 fn key_argument(p: &mut Process) -> Result<usize> {

@@ -3,11 +3,11 @@
 //! Journey: none of its own. The root process waits in `loop` and `step` like any process in `receive`.
 
 use super::message::{begin_wait, end_wait};
-use super::{Answer, go, pid_text, time_argument};
+use super::{Answer, go, time_argument};
 use crate::process::{Process, Status, Wait};
 use crate::scheduler::Scheduler;
-use crate::value::Value;
-use crate::vm::native::{Raise, Result};
+use rlua_machine::value::Value;
+use rlua_machine::vm::native::{Raise, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -143,7 +143,7 @@ pub(super) fn deadlock_error(scheduler: &Arc<Scheduler>, p: &mut Process) -> Rai
             Some(other) => String::from_utf8_lossy(&other.vm.where_it_is()).into_owned(),
             None => String::new(),
         };
-        text.push_str(&format!("\n\t{} at {}", pid_text(slot.pid), place));
+        text.push_str(&format!("\n\t{} at {}", slot.pid, place));
     }
     if others.len() > 10 {
         text.push_str(&format!("\n\t... and {} more", others.len() - 10));

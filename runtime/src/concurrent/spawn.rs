@@ -4,13 +4,14 @@
 //! on the worker that runs it first.
 
 use super::{Answer, go, refuse};
+use crate::codec;
 use crate::process::options::OwnOptions;
 use crate::process::{Birth, Process, Slot};
 use crate::scheduler::Scheduler;
-use crate::value::{Kind, Pid, Value};
-use crate::vm::Vm;
-use crate::vm::native::Result;
-use crate::{codec, stdlib};
+use rlua_machine::stdlib;
+use rlua_machine::value::{Kind, Pid, Value};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::native::Result;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -64,7 +65,7 @@ pub(super) fn spawn(scheduler: &Arc<Scheduler>, p: &mut Process, tie: Tie) -> Re
     let limit = scheduler.options.read().unwrap_or_else(|e| e.into_inner()).maxmailbox;
     slot.lock().max_mailbox = limit as usize;
     let host = stdlib::host::child(&mut p.vm);
-    let mut vm = Vm::new(host);
+    let mut vm = Vm::new(host, p.vm.natives);
     scheduler.config.set_up(&mut vm);
     scheduler.enter(new_process(slot, vm, Some(Box::new(Birth { snapshot }))));
     go(p, Value::pid(pid))

@@ -6,7 +6,7 @@
 
 use super::Process;
 use crate::codec::Message;
-use crate::value::Value;
+use rlua_machine::value::Value;
 
 /// Reductions that the handlers that run at an end may use.
 pub const END_BUDGET: u64 = 10_000_000;
@@ -38,7 +38,7 @@ impl Process {
         match crate::codec::encode_message(&self.vm, reason) {
             Ok(m) => m,
             Err(_) => {
-                let text = crate::stdlib::string::basic_text(&mut self.vm, reason);
+                let text = rlua_machine::stdlib::string::basic_text(&mut self.vm, reason);
                 Message::string(&text)
             }
         }
@@ -62,6 +62,6 @@ impl Process {
         if let Some(e) = &mut self.ending {
             e.stage = Stage::Finalize;
         }
-        self.vm.start_finalizers(&crate::stdlib::base::RUN_FINALIZERS)
+        self.vm.start_finalizers(&rlua_machine::stdlib::base::RUN_FINALIZERS)
     }
 }

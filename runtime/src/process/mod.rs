@@ -16,9 +16,9 @@ pub mod registry;
 pub mod signal;
 
 use crate::codec::Message;
-use crate::value::Pid;
-use crate::vm::Vm;
 use options::OwnOptions;
+use rlua_machine::value::Pid;
+use rlua_machine::vm::Vm;
 use signal::Signal;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};

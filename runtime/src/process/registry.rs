@@ -2,7 +2,7 @@
 //!
 //! Journey: send, by name. One table per runtime; a name belongs to one live process.
 
-use crate::value::Pid;
+use rlua_machine::value::Pid;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -4,7 +4,7 @@
 //! the order of one queue, here and, later, between nodes.
 
 use crate::codec::Message;
-use crate::value::Pid;
+use rlua_machine::value::Pid;
 
 /// A signal.
 #[derive(Clone, Debug)]

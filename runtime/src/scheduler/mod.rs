@@ -21,9 +21,9 @@ use crate::process::options::Options;
 use crate::process::registry::Registry;
 use crate::process::signal::Signal;
 use crate::process::{Process, Slot, Status, Wait};
-use crate::stdlib::host::Outside;
-use crate::value::Pid;
-use crate::vm::Vm;
+use rlua_machine::stdlib::host::Outside;
+use rlua_machine::value::Pid;
+use rlua_machine::vm::Vm;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
@@ -149,8 +149,6 @@ pub struct Scheduler {
     pub interrupted: AtomicBool,
     /// Exit status of the program, once it is known.
     done: Mutex<Option<i32>>,
-    /// When it started; the monotonic clock of timers.
-    pub started: Instant,
     /// Bytes of all heaps, as of the ends of their last slices.
     heap_bytes: AtomicUsize,
     /// Frozen bytes so far, in the freeze mode.
@@ -188,7 +186,6 @@ impl Scheduler {
             spawned: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
             done: Mutex::new(None),
-            started: Instant::now(),
             heap_bytes: AtomicUsize::new(0),
             frozen_bytes: AtomicU64::new(0),
         })

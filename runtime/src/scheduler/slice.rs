@@ -9,8 +9,9 @@ use crate::concurrent::{self, Answer};
 use crate::process::exit::Stage;
 use crate::process::signal::Signal;
 use crate::process::{Process, Slot, Status, Wait};
-use crate::value::{Pid, Value};
-use crate::vm::Exit;
+use rlua_machine::report;
+use rlua_machine::value::{Pid, Value};
+use rlua_machine::vm::Exit;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -58,7 +59,7 @@ impl Scheduler {
             }
             Ok(Outcome::Over) => self.slice_over(&slot, false),
             Err(_) => {
-                report!("rlua-actor: process {} was ended by an internal error", crate::concurrent::pid_text(slot.pid));
+                report!("rlua-actor: process {} was ended by an internal error", slot.pid);
                 let reason = codec::Message::string(b"internal error");
                 // Its heap may be in any state: it is left as it is.
                 std::mem::forget(process);
@@ -118,7 +119,7 @@ impl Scheduler {
                         self.freeze_and_thaw(p);
                     }
                     if left <= 0 {
-                        crate::stdlib::io::flush_printed(&mut p.vm);
+                        rlua_machine::stdlib::io::flush_printed(&mut p.vm);
                         return Outcome::Ready;
                     }
                     if p.vm.stop_requested() {
@@ -163,7 +164,7 @@ impl Scheduler {
             Answer::Go => None,
             Answer::Wait => {
                 p.pending = Some(request);
-                crate::stdlib::io::flush_printed(&mut p.vm);
+                rlua_machine::stdlib::io::flush_printed(&mut p.vm);
                 if self.config.stress.freeze.is_some() {
                     self.freeze_and_thaw(p);
                 }
@@ -255,7 +256,7 @@ impl Scheduler {
     fn over(self: &Arc<Self>, p: &mut Process) -> Outcome {
         let e = p.ending.take().expect("the process is ending");
         // What `os.exit` asked for, if it began this end.
-        let asked = crate::stdlib::host::host(&mut p.vm).exit;
+        let asked = rlua_machine::stdlib::host::host(&mut p.vm).exit;
         let slot = p.slot.clone();
         self.end(&slot, e.reason, e.abnormal);
         if slot.is_root {
@@ -355,19 +356,19 @@ impl Scheduler {
         if p.slot.is_root {
             report!("rlua-actor: {text}");
         } else {
-            report!("rlua-actor: process {}{} died: {text}", concurrent::pid_text(p.slot.pid), self.names_text(p));
+            report!("rlua-actor: process {}{} died: {text}", p.slot.pid, self.names_text(p));
         }
     }
     fn report_limit(&self, p: &mut Process, limit: &str) {
         self.flush_output(p);
-        report!("rlua-actor: process {}{} died: {limit}", concurrent::pid_text(p.slot.pid), self.names_text(p));
+        report!("rlua-actor: process {}{} died: {limit}", p.slot.pid, self.names_text(p));
     }
     fn names_text(&self, p: &Process) -> String {
         let names: Vec<String> = p.slot.lock().names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect();
         if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
     }
     fn flush_output(&self, p: &mut Process) {
-        crate::stdlib::host::flush(&mut p.vm);
+        rlua_machine::stdlib::host::flush(&mut p.vm);
     }
     /// The freeze mode: the process goes on in a fresh heap made from its frozen bytes.
     fn freeze_and_thaw(&self, p: &mut Process) {
@@ -389,7 +390,7 @@ impl Scheduler {
         };
         self.frozen_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let host = std::mem::replace(&mut p.vm.host, Box::new(()));
-        match codec::thaw(&bytes, host, &p.vm.heap.modules().to_vec()) {
+        match codec::thaw(&bytes, host, p.vm.natives, &p.vm.heap.modules().to_vec()) {
             Ok(mut vm) => {
                 self.config.set_up(&mut vm);
                 p.vm = vm;

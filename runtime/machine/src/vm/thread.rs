@@ -78,25 +78,27 @@ pub enum Continue {
 #[repr(C)]
 pub struct Frame {
     /// Next instruction (execution form).
-    pub(crate) pc: *const u64,
+    pub pc: *const u64,
     /// Register 0. The function is in the slot below.
-    pub(crate) base: *mut Value,
+    pub base: *mut Value,
     /// Constants.
-    pub(crate) k: *const Value,
+    pub k: *const Value,
     /// Results the caller wants; -1: all.
-    pub(crate) results: i16,
-    pub(crate) kind: FrameKind,
-    pub(crate) then: Continue,
+    pub results: i16,
+    /// What it executes.
+    pub kind: FrameKind,
+    /// What happens to its results.
+    pub then: Continue,
     /// Slots between the function's original place and `base - 1` (a vararg function moves up).
-    pub(crate) shift: u32,
+    pub shift: u32,
     /// Native: where it goes on. Lua: number of arguments (until VARARGPREP), then scratch of a continuation.
-    pub(crate) state: u32,
+    pub state: u32,
     /// [`flags`].
-    pub(crate) flags: u32,
+    pub flags: u32,
 }
 
 /// Bits of [`Frame::flags`].
-pub(crate) mod flags {
+pub mod flags {
     /// A native that catches errors of what it calls (`pcall`).
     pub const CATCH: u32 = 1;
     /// With CATCH: register 1 is a message handler.
@@ -129,7 +131,8 @@ impl Frame {
         (self.kind == FrameKind::Lua && self.function().tag == tag::CLOSURE)
             .then(|| unsafe { &*(self.function().bits as *const Closure) })
     }
-    pub(crate) fn proto(&self) -> Option<&Proto> {
+    /// The prototype that a frame of a Lua function executes.
+    pub fn proto(&self) -> Option<&Proto> {
         self.closure().map(|c| {
             // SAFETY: a closure's prototype lives as long as the closure.
             unsafe { &*c.proto }
@@ -162,32 +165,36 @@ pub(crate) const SLACK: usize = 8;
 #[repr(C)]
 pub struct Thread {
     pub(crate) header: Header,
-    pub(crate) stack: *mut Value,
+    /// The value stack.
+    pub stack: *mut Value,
     pub(crate) stack_len: usize,
-    pub(crate) frames: *mut Frame,
+    /// The stack of frames.
+    pub frames: *mut Frame,
     pub(crate) frames_len: usize,
     /// The top frame; below `frames` if there is none.
-    pub(crate) frame: *mut Frame,
+    pub frame: *mut Frame,
     /// First slot above the values in use.
-    pub(crate) top: *mut Value,
-    pub(crate) open: *mut Upvalue,
+    pub top: *mut Value,
+    /// The open upvalues, highest slot first.
+    pub open: *mut Upvalue,
     /// Stack indices of pending to-be-closed variables, ascending.
-    pub(crate) to_close: Vec<u32>,
+    pub to_close: Vec<u32>,
     /// Who resumed it, while it is running or normal.
-    pub(crate) resumer: *mut Thread,
-    pub(crate) status: Status,
+    pub resumer: *mut Thread,
+    /// What it is doing.
+    pub status: Status,
     /// Natives below that may not be suspended by `yield`.
-    pub(crate) no_yield: u32,
+    pub no_yield: u32,
     /// Natives below that catch errors.
-    pub(crate) catchers: u32,
+    pub catchers: u32,
     /// Resumes below it.
-    pub(crate) depth: u32,
+    pub depth: u32,
     /// It ended with an error, which is its topmost value.
-    pub(crate) failed: bool,
+    pub failed: bool,
     /// Its variables are being closed.
-    pub(crate) closing: bool,
+    pub closing: bool,
     /// Its hook, if it has one.
-    pub(crate) hook: Option<Box<super::hook::Hook>>,
+    pub hook: Option<Box<super::hook::Hook>>,
 }
 
 impl Thread {
@@ -224,7 +231,7 @@ impl Thread {
         layout(self.stack_len, self.frames_len).size()
     }
     /// Number of frames.
-    pub(crate) fn depth_of_frames(&self) -> usize {
+    pub fn depth_of_frames(&self) -> usize {
         // SAFETY: `frame` is one below `frames` or inside.
         (unsafe { self.frame.offset_from(self.frames.wrapping_sub(1)) }) as usize
     }
@@ -273,24 +280,24 @@ impl Thread {
         }
     }
     /// Number of slots that hold something.
-    pub(crate) fn slots_in_use(&self) -> usize {
+    pub fn slots_in_use(&self) -> usize {
         // SAFETY: both point into the stack.
         unsafe { self.extent().max(self.top).offset_from(self.stack) as usize }
     }
     /// The first `n` slots.
-    pub(crate) fn slots(&self, n: usize) -> &[Value] {
+    pub fn slots(&self, n: usize) -> &[Value] {
         assert!(n <= self.stack_len);
         // SAFETY: all slots are initialised.
         unsafe { std::slice::from_raw_parts(self.stack, n) }
     }
     /// The frames, bottom first.
-    pub(crate) fn frame_slice(&self) -> &[Frame] {
+    pub fn frame_slice(&self) -> &[Frame] {
         // SAFETY: as many frames were pushed.
         unsafe { std::slice::from_raw_parts(self.frames, self.depth_of_frames()) }
     }
     /// Makes both arrays of an empty coroutine large enough for so many slots in use and frames; false if that is more
     /// than a coroutine may have.
-    pub(crate) fn make_room(&mut self, heap: &mut Heap, slots: usize, frames: usize) -> bool {
+    pub fn make_room(&mut self, heap: &mut Heap, slots: usize, frames: usize) -> bool {
         debug_assert!(self.depth_of_frames() == 0 && self.open.is_null());
         let (needed, frames) = (slots + SLACK, frames + 1);
         let len = if needed > MAX_SLOTS {

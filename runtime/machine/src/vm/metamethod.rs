@@ -90,7 +90,7 @@ impl Event {
 
 /// The atom of an event's name.
 #[inline]
-pub(crate) fn name_value(event: Event) -> Value {
+pub fn name_value(event: Event) -> Value {
     struct Names([Value; 29]);
     // SAFETY: atoms are immutable and never freed.
     unsafe impl Send for Names {}

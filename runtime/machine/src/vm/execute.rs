@@ -1832,7 +1832,7 @@ unsafe extern "C-unwind" fn op_tforcall(
         let wanted = (i >> 48) as i16;
         if tag_of(a) == tag::NATIVE
             && tag_of(a.add(1)) == tag::TABLE
-            && std::ptr::eq((*a).bits as *const super::native::Native, &crate::stdlib::base::NEXT)
+            && std::ptr::eq((*a).bits as *const super::native::Native, &super::native::NEXT)
         {
             // pairs: `next` without a call.
             let table = (*a.add(1)).bits as *const Table;

@@ -4,7 +4,7 @@
 //! behind and gets another one.
 
 use super::io::Files;
-use crate::vm::Vm;
+use crate::vm::{Surroundings, Vm};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -32,25 +32,32 @@ pub struct Host {
     pub close: bool,
 }
 
+impl Surroundings for Host {
+    fn flush(&mut self) {
+        self.files.flush();
+    }
+}
+
 /// The surroundings of a machine.
 ///
 /// # Panics
 /// If the machine was made without them.
 pub fn host(vm: &mut Vm) -> &mut Host {
-    vm.host.downcast_mut().expect("the machine was made with a Host")
+    let surroundings: &mut dyn Any = &mut *vm.host;
+    surroundings.downcast_mut().expect("the machine was made with a Host")
 }
 
 /// Surroundings with the standard streams of this OS process.
-pub fn new() -> Box<dyn Any + Send> {
+pub fn new() -> Box<dyn Surroundings> {
     with(Files::new())
 }
 /// Surroundings with these files.
-pub fn with(files: Files) -> Box<dyn Any + Send> {
+pub fn with(files: Files) -> Box<dyn Surroundings> {
     Box::new(Host { outside: None, terminal: None, files, exit: None, close: false })
 }
 
 /// Surroundings for a process that this one spawns: the standard streams, no other files.
-pub fn child(vm: &mut Vm) -> Box<dyn Any + Send> {
+pub fn child(vm: &mut Vm) -> Box<dyn Surroundings> {
     let parent = host(vm);
     let (files, outside) = (parent.files.child(), parent.outside.clone());
     Box::new(Host { outside, terminal: None, files, exit: None, close: false })
@@ -74,7 +81,7 @@ pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
 
 /// Writes out what is buffered.
 pub fn flush(vm: &mut Vm) {
-    host(vm).files.flush();
+    host(vm).flush();
 }
 
 /// The status that `os.exit` asked for.

@@ -28,7 +28,7 @@ pub mod thread;
 use crate::heap::Heap;
 use crate::value::{Ref, Table, Value, tag};
 use load::{Literals, Module};
-use native::Native;
+use native::{Native, Natives};
 use std::any::Any;
 use std::sync::Arc;
 use thread::{Continue, EXTRA_SLOTS, Frame, FrameKind, MAX_FRAMES, MAX_SLOTS, SLACK, Status, Thread};
@@ -48,7 +48,7 @@ pub enum Exit {
 
 /// What the dispatch loop was left for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Left {
+pub enum Left {
     /// The check of reductions.
     Safepoint,
     /// `finished`, `failed` or `request` say it.
@@ -60,7 +60,7 @@ pub(crate) enum Left {
 pub struct Vm {
     // The interpreter's registers, of the running coroutine.
     /// Top frame.
-    pub(crate) frame: *mut Frame,
+    pub frame: *mut Frame,
     /// Reductions left until the next check.
     pub(crate) fuel: i64,
     /// A frame whose registers end past this needs a larger stack.
@@ -70,10 +70,11 @@ pub struct Vm {
     /// End of an open list of values; in a native, of its registers.
     pub(crate) top: *mut Value,
     /// Register 0 of the running native.
-    pub(crate) base: *mut Value,
+    pub base: *mut Value,
     /// The running coroutine.
-    pub(crate) thread: *mut Thread,
-    pub(crate) left: Left,
+    pub thread: *mut Thread,
+    /// What it was left for.
+    pub left: Left,
     /// What executes instructions of the running coroutine (hook.rs).
     pub(crate) handlers: *const execute::Handlers,
     /// It is run under its hook.
@@ -84,18 +85,20 @@ pub struct Vm {
     /// The heap.
     pub heap: Heap,
     /// Value of the error being raised.
-    pub(crate) error: Value,
+    pub error: Value,
     pub(crate) saved_fuel: i64,
-    pub(crate) main: *mut Thread,
+    /// The first coroutine.
+    pub main: *mut Thread,
     globals: *mut Table,
     registry: *mut Table,
-    pub(crate) string_metatable: *mut Table,
+    /// The metatable of strings, or null.
+    pub string_metatable: *mut Table,
     /// Of nil, booleans, numbers, functions, coroutines, pids.
-    pub(crate) type_metatables: [*mut Table; 6],
+    pub type_metatables: [*mut Table; 6],
     /// Stop at the next check (set by the surroundings between runs, or by natives).
     pub(crate) stop: bool,
     /// A finalizer is running.
-    pub(crate) in_finalizer: bool,
+    pub in_finalizer: bool,
     /// Test mode: code is dumped, verified and loaded again before it runs.
     pub reload: bool,
     /// Warnings are printed (`warn("@on")`).
@@ -107,17 +110,29 @@ pub struct Vm {
     /// `error` is to be raised before anything else.
     pub(crate) raising: bool,
     /// An unwinding that no catcher stops: the process is being ended.
-    pub(crate) exiting: bool,
+    pub exiting: bool,
     /// What the surroundings attach: standard streams, open files, the process's identity.
-    pub host: Box<dyn Any + Send>,
+    pub host: Box<dyn Surroundings>,
+    /// The natives that its values may be.
+    pub natives: Natives,
+}
+
+/// What is around a machine: streams and files, kept for the libraries. The machine itself asks little of it.
+pub trait Surroundings: Any + Send {
+    /// Writes out what is buffered: something else is about to be printed.
+    fn flush(&mut self);
+}
+/// Nothing around it.
+impl Surroundings for () {
+    fn flush(&mut self) {}
 }
 
 // SAFETY: a Vm and its heap move between threads as a whole (heap/mod.rs, rule 3); everything else is Send.
 unsafe impl Send for Vm {}
 
 impl Vm {
-    /// A fresh machine with an empty table of globals.
-    pub fn new(host: Box<dyn Any + Send>) -> Vm {
+    /// A fresh machine with an empty table of globals, and the natives that what comes from outside may name.
+    pub fn new(host: Box<dyn Surroundings>, natives: Natives) -> Vm {
         let mut heap = Heap::new();
         let globals = heap.table().as_ptr();
         let registry = heap.table().as_ptr();
@@ -151,6 +166,7 @@ impl Vm {
             raising: false,
             exiting: false,
             host,
+            natives,
         };
         // SAFETY: `main` is a fresh thread of this heap.
         unsafe {
@@ -169,7 +185,8 @@ impl Vm {
         // SAFETY: a root.
         unsafe { Ref::new(self.registry) }
     }
-    pub(crate) fn set_roots(&mut self, globals: Ref<Table>, registry: Ref<Table>) {
+    /// Replaces both tables.
+    pub fn set_roots(&mut self, globals: Ref<Table>, registry: Ref<Table>) {
         self.globals = globals.as_ptr();
         self.registry = registry.as_ptr();
     }
@@ -251,7 +268,7 @@ impl Vm {
         Ok(self.load_module(&module, env))
     }
     /// In the test mode, a chunk after a round trip through bytes and the verifier.
-    pub(crate) fn reloaded(&self, chunk: rlua_compiler::prototype::Chunk) -> rlua_compiler::prototype::Chunk {
+    pub fn reloaded(&self, chunk: rlua_compiler::prototype::Chunk) -> rlua_compiler::prototype::Chunk {
         if !self.reload {
             return chunk;
         }
@@ -449,7 +466,7 @@ impl Vm {
         }
     }
     /// Runs a whole collection now. Only between instructions, when no native holds a value.
-    pub(crate) fn collect_garbage(&mut self) {
+    pub fn collect_garbage(&mut self) {
         self.save_thread();
         let roots = [self.main, self.thread];
         let tables = [self.globals, self.registry, self.string_metatable];
@@ -473,14 +490,16 @@ impl Vm {
 
     // The running coroutine's cached registers.
 
-    pub(crate) fn save_thread(&mut self) {
+    /// Writes the interpreter's registers back to the running coroutine.
+    pub fn save_thread(&mut self) {
         // SAFETY: the running coroutine is live.
         unsafe {
             (*self.thread).frame = self.frame;
             (*self.thread).top = self.top;
         }
     }
-    pub(crate) unsafe fn load_thread(&mut self, t: *mut Thread) {
+    /// Makes a coroutine the running one and loads the interpreter's registers from it.
+    pub unsafe fn load_thread(&mut self, t: *mut Thread) {
         // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
             self.thread = t;
@@ -611,7 +630,7 @@ impl Vm {
         unsafe { self.frame.offset_from((*self.thread).frames.wrapping_sub(1)) as usize }
     }
     /// The native function in a slot.
-    pub(crate) fn native_in(v: Value) -> Option<&'static Native> {
+    pub fn native_in(v: Value) -> Option<&'static Native> {
         match v.tag {
             // SAFETY: the payload of NATIVE is a `&'static Native`.
             tag::NATIVE => Some(unsafe { &*(v.bits as *const Native) }),

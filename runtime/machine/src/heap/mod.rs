@@ -19,7 +19,7 @@ mod collect;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
 use crate::value::string::{Str, find_atom};
-use crate::value::userdata::{Buffer, NativeState, Userdata};
+use crate::value::userdata::{Buffer, State, Userdata};
 use crate::value::{Ref, Table, Value, table, tag};
 use crate::vm::load::{Module, Proto};
 use crate::vm::native::Native;
@@ -54,8 +54,9 @@ pub enum ObjectKind {
 #[repr(C)]
 pub struct Header {
     /// The next object of the list this one is in.
-    pub(crate) next: Cell<*mut Header>,
-    pub(crate) kind: ObjectKind,
+    pub next: Cell<*mut Header>,
+    /// What it is.
+    pub kind: ObjectKind,
     /// [`mark`] bits.
     pub(crate) mark: Cell<u8>,
     /// Of the kind's own use.
@@ -63,7 +64,7 @@ pub struct Header {
     /// Not 0: a store must take the slow way (table.rs, `guard`).
     pub(crate) guard: Cell<u8>,
     /// Serial number for hashing and `%p`, 0 until it is needed; a string's hash.
-    pub(crate) serial: Cell<u32>,
+    pub serial: Cell<u32>,
 }
 
 /// Bits of [`Header::mark`].
@@ -108,7 +109,7 @@ pub struct Heap {
     /// `collectgarbage("stop")`.
     stopped: bool,
     /// Size at which the next collection starts, in per cent of what the last one left.
-    pub(crate) pause: u32,
+    pub pause: u32,
     serial: u32,
     gray: Vec<*mut Header>,
     weak_values: Vec<*mut Table>,
@@ -160,7 +161,7 @@ impl Heap {
     }
     /// Whether a collection is due.
     #[inline(always)]
-    pub(crate) fn wants_collection(&self) -> bool {
+    pub fn wants_collection(&self) -> bool {
         self.bytes >= self.threshold
     }
     /// Sets the bytes past which allocations fail.
@@ -169,11 +170,11 @@ impl Heap {
         self.threshold = self.threshold.min(bytes);
     }
     /// Bytes that may be allocated before the next collection.
-    pub(crate) fn until_collection(&self) -> usize {
+    pub fn until_collection(&self) -> usize {
         self.threshold.saturating_sub(self.bytes)
     }
     /// As `until_collection`, for a heap that was just thawed: one that is frozen often must come to its collections.
-    pub(crate) fn set_until_collection(&mut self, n: usize) {
+    pub fn set_until_collection(&mut self, n: usize) {
         if !self.stopped {
             self.threshold = self.bytes.saturating_add(n).min(self.limit);
         }
@@ -223,10 +224,12 @@ impl Heap {
         }
         header.serial.get()
     }
-    pub(crate) fn serial_counter(&self) -> u32 {
+    /// The serial number that was given last.
+    pub fn serial_counter(&self) -> u32 {
         self.serial
     }
-    pub(crate) fn set_serial_counter(&mut self, n: u32) {
+    /// Sets it: a thawed heap goes on counting.
+    pub fn set_serial_counter(&mut self, n: u32) {
         self.serial = n;
     }
     /// Hash of a normalised key.
@@ -242,7 +245,7 @@ impl Heap {
         }
     }
     /// The number that `%p` prints for an object: the same on every machine the process moves to.
-    pub(crate) fn address_of(&mut self, v: Value) -> u64 {
+    pub fn address_of(&mut self, v: Value) -> u64 {
         // SAFETY: heap tags are live heap objects.
         let serial = if v.tag & tag::HEAP_BIT != 0 && !v.is_string() {
             // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
@@ -339,7 +342,7 @@ impl Heap {
         }
     }
     /// A Lua closure whose upvalues are all to be set by the caller before the next safepoint.
-    pub(crate) fn closure(&mut self, proto: *const Proto, count: usize) -> Ref<Closure> {
+    pub fn closure(&mut self, proto: *const Proto, count: usize) -> Ref<Closure> {
         // SAFETY: written in full, the cells null; the caller sets them.
         unsafe {
             let layout = closure_layout(count);
@@ -363,7 +366,7 @@ impl Heap {
         }
     }
     /// A closed upvalue.
-    pub(crate) fn upvalue(&mut self, v: Value) -> Ref<Upvalue> {
+    pub fn upvalue(&mut self, v: Value) -> Ref<Upvalue> {
         // SAFETY: written in full; `location` points at the object's own cell.
         unsafe {
             let u = self.allocate::<Upvalue>(Layout::new::<Upvalue>());
@@ -395,17 +398,18 @@ impl Heap {
         }
     }
     /// A buffer for a native's state.
-    pub fn buffer(&mut self, state: NativeState) -> Ref<Buffer> {
+    pub fn buffer(&mut self, state: impl State) -> Ref<Buffer> {
         // SAFETY: written in full.
         unsafe {
+            let bytes = size_of::<Buffer>() + size_of_val(&state);
             let b = self.allocate::<Buffer>(Layout::new::<Buffer>());
-            b.write(Buffer { header: Header::new(ObjectKind::Buffer), state: RefCell::new(state) });
-            self.link(b.cast(), size_of::<Buffer>());
+            b.write(Buffer { header: Header::new(ObjectKind::Buffer), state: RefCell::new(Box::new(state)) });
+            self.link(b.cast(), bytes);
             Ref::new(b)
         }
     }
     /// A coroutine with an empty stack.
-    pub(crate) fn thread(&mut self) -> Ref<Thread> {
+    pub fn thread(&mut self) -> Ref<Thread> {
         // SAFETY: written in full.
         unsafe {
             let t = self.allocate::<Thread>(Layout::new::<Thread>());
@@ -416,12 +420,13 @@ impl Heap {
         }
     }
     /// Keeps a module while this heap may hold its code or constants.
-    pub(crate) fn keep_module(&mut self, module: &Arc<Module>) {
+    pub fn keep_module(&mut self, module: &Arc<Module>) {
         if !self.modules.iter().rev().any(|m| Arc::ptr_eq(m, module)) {
             self.modules.push(module.clone());
         }
     }
-    pub(crate) fn modules(&self) -> &[Arc<Module>] {
+    /// The modules that it keeps.
+    pub fn modules(&self) -> &[Arc<Module>] {
         &self.modules
     }
     /// Moves an object whose metatable has just got `__gc` to the list of finalizable ones.
@@ -445,7 +450,7 @@ impl Heap {
         }
     }
     /// Puts objects with finalizers into their two lists, in this order; false if one comes twice.
-    pub(crate) fn set_finalizer_lists(&mut self, finalizable: &[Value], queue: &[Value]) -> bool {
+    pub fn set_finalizer_lists(&mut self, finalizable: &[Value], queue: &[Value]) -> bool {
         for v in finalizable.iter().chain(queue) {
             debug_assert!(matches!(v.tag, tag::TABLE | tag::USERDATA));
             // SAFETY: the tag says that it is a live object.
@@ -538,7 +543,9 @@ impl Heap {
                     Layout::new::<Thread>()
                 }
                 ObjectKind::Buffer => {
-                    std::ptr::drop_in_place(object.cast::<Buffer>());
+                    let buffer = object.cast::<Buffer>();
+                    self.bytes -= size_of_val(&**(*buffer).state.get_mut());
+                    std::ptr::drop_in_place(buffer);
                     Layout::new::<Buffer>()
                 }
             };

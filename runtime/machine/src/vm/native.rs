@@ -18,6 +18,9 @@ use crate::value::{Closure, Kind, Ref, Str, Table, Value, number, tag};
 #[derive(Debug, Clone, Copy)]
 pub struct Raise;
 
+/// Finds a native by its stable name: the list of all that a machine may hold is made by whoever makes the machine.
+pub type Natives = fn(&str) -> Option<&'static Native>;
+
 /// The result of whatever may raise a Lua error.
 pub type Result<T> = std::result::Result<T, Raise>;
 
@@ -56,6 +59,22 @@ impl Native {
     /// Its hash as a table key: the same on every machine.
     pub fn hash(&self) -> u32 {
         hash_bytes(self.name.as_bytes())
+    }
+}
+
+/// `next`. It is here and not with its library since the interpreter knows it (TFORCALL).
+pub static NEXT: Native = Native::steps("next", next);
+
+fn next(vm: &mut Vm, _: u32) -> Result<Step> {
+    let t = vm.check_table(0)?;
+    match t.next(vm.arg(1)) {
+        Ok(Some((k, v))) => {
+            vm.push(k);
+            vm.push(v);
+            Ok(Step::Return(2))
+        }
+        Ok(None) => vm.return_one(Value::NIL),
+        Err(()) => Err(vm.error_plain("invalid key to 'next'")),
     }
 }
 

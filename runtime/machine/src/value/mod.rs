@@ -11,14 +11,16 @@
 
 pub mod function;
 pub mod number;
+pub mod pid;
 pub mod string;
 pub mod table;
 pub mod userdata;
 
 pub use function::{Closure, NativeClosure, Upvalue};
+pub use pid::Pid;
 pub use string::Str;
 pub use table::Table;
-pub use userdata::{Buffer, NativeState, Userdata};
+pub use userdata::{Buffer, Userdata};
 
 use crate::vm::native::Native;
 use crate::vm::thread::Thread;
@@ -80,14 +82,11 @@ pub mod tag {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Value {
-    pub(crate) tag: u64,
-    pub(crate) bits: u64,
+    /// One of [`tag`].
+    pub tag: u64,
+    /// The payload, whose meaning the tag says. An object pointer with a tag that lies is undefined behaviour.
+    pub bits: u64,
 }
-
-/// A process identifier as a value holds it: the index of its runtime in the node's table (0 is this runtime) in the
-/// upper 16 bits, its serial number there in the lower 48.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub struct Pid(pub u64);
 
 /// A reference to an object of a heap. Good until the next safepoint of the process it belongs to.
 pub struct Ref<T>(NonNull<T>);
@@ -207,8 +206,9 @@ impl Value {
     pub const fn pid(pid: Pid) -> Value {
         Value { tag: tag::PID, bits: pid.0 }
     }
+    /// An object of the kind that the tag says.
     #[inline(always)]
-    pub(crate) fn object<T>(tag: u64, pointer: *mut T) -> Value {
+    pub fn object<T>(tag: u64, pointer: *mut T) -> Value {
         Value { tag, bits: pointer as u64 }
     }
     /// A table.

@@ -17,8 +17,9 @@ use std::sync::{OnceLock, RwLock};
 #[repr(C)]
 pub struct Str {
     /// `serial` is the cached hash.
-    pub(crate) header: Header,
-    pub(crate) len: usize,
+    pub header: Header,
+    /// Number of bytes; they follow.
+    pub len: usize,
 }
 
 /// The hash of string keys: the same on every machine and in every run.
@@ -134,7 +135,7 @@ fn atoms() -> &'static RwLock<HashMap<&'static [u8], AtomPointer>> {
 }
 
 /// The atom with these bytes, if there is one.
-pub(crate) fn find_atom(bytes: &[u8]) -> Option<*mut Str> {
+pub fn find_atom(bytes: &[u8]) -> Option<*mut Str> {
     if bytes.len() > MAX_ATOM_BYTES {
         return None;
     }
@@ -142,7 +143,7 @@ pub(crate) fn find_atom(bytes: &[u8]) -> Option<*mut Str> {
 }
 
 /// The atom with these bytes, made if need be; none if they are too long or there are too many atoms.
-pub(crate) fn make_atom(bytes: &[u8]) -> Option<*mut Str> {
+pub fn make_atom(bytes: &[u8]) -> Option<*mut Str> {
     if let Some(found) = find_atom(bytes) {
         return Some(found);
     }

@@ -7,9 +7,10 @@ pub mod format;
 pub mod pack;
 pub mod pattern;
 
+use super::NativeState;
 use super::access::{self, Access};
 use super::base::{check_text, to_text};
-use crate::value::{Kind, NativeState, Ref, Table, Value, number};
+use crate::value::{Kind, Ref, Table, Value, number};
 use crate::vm::Vm;
 use crate::vm::arith::ArithError;
 use crate::vm::metamethod::Event;
@@ -86,7 +87,7 @@ pub fn basic_text(vm: &mut Vm, v: Value) -> Vec<u8> {
         Kind::Boolean(b) => b.to_string().into_bytes(),
         Kind::Integer(_) | Kind::Float(_) => number::number_text(v).as_bytes().to_vec(),
         Kind::String(s) => s.bytes().to_vec(),
-        Kind::Pid(pid) => crate::concurrent::pid_text(pid).into_bytes(),
+        Kind::Pid(pid) => pid.to_string().into_bytes(),
         Kind::Native(_) => {
             let address = vm.heap.address_of(v);
             format!("function: 0x{address:x}").into_bytes()
@@ -291,7 +292,7 @@ fn fresh(matcher: Matcher) -> PatternState {
 /// Keeps a state in a register.
 fn keep(vm: &mut Vm, register: usize, state: PatternState) {
     if let Some(b) = vm.arg(register).as_buffer() {
-        *b.state.borrow_mut() = NativeState::Pattern(Box::new(state));
+        *NativeState::of(&b) = NativeState::Pattern(Box::new(state));
         return;
     }
     let b = vm.heap.buffer(NativeState::Pattern(Box::new(state)));
@@ -300,7 +301,7 @@ fn keep(vm: &mut Vm, register: usize, state: PatternState) {
 /// Takes the state out of its register; leaves an empty one.
 fn take(vm: &mut Vm, register: usize) -> Result<PatternState> {
     let state = vm.arg(register).as_buffer().map(|b| {
-        let mut state = b.state.borrow_mut();
+        let mut state = NativeState::of(&b);
         std::mem::replace(&mut *state, NativeState::Bytes(Vec::new()))
     });
     let (Some(s), Some(p)) = (subject(vm), pattern_of(vm)) else { return Err(damaged(vm)) };
@@ -559,7 +560,7 @@ fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
         text = Some(check_text(vm, v)?);
         offset = vm.arg(n - 2).as_integer().unwrap_or(0) as usize;
         if let Some(b) = vm.arg(n - 3).as_buffer()
-            && let NativeState::Bytes(o) = &mut *b.state.borrow_mut()
+            && let NativeState::Bytes(o) = &mut *NativeState::of(&b)
         {
             out = std::mem::take(o);
         }

@@ -323,7 +323,7 @@ impl Heap {
         }
     }
     /// The object lists' members as values, for the codec.
-    pub(crate) fn finalizable_values(&self) -> (Vec<Value>, Vec<Value>) {
+    pub fn finalizable_values(&self) -> (Vec<Value>, Vec<Value>) {
         let walk = |mut o: *mut Header| {
             let mut all = Vec::new();
             while !o.is_null() {

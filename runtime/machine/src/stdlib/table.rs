@@ -3,8 +3,9 @@
 //! Journey: value. Every function has two ways: raw, in one step, for a table without a metatable, which is nearly
 //! every one; and step by step, through [`access`], for the others. `sort` keeps what it does in a [`SortState`].
 
+use super::NativeState;
 use super::access::{self, Access};
-use crate::value::{NativeState, Ref, Table, Value, number, tag};
+use crate::value::{Ref, Table, Value, number, tag};
 use crate::vm::Vm;
 use crate::vm::metamethod::Event;
 use crate::vm::native::{Native, Result, Step};
@@ -498,7 +499,7 @@ fn concat_rest(vm: &mut Vm, mut got: Option<(i64, Value)>) -> Result<Step> {
         let (i, j) = (integer_register(vm, 2), integer_register(vm, 3));
         let Some(buffer) = vm.arg(4).as_buffer() else { return Err(damaged(vm)) };
         if i > j && got.is_none() {
-            let text = match &mut *buffer.state.borrow_mut() {
+            let text = match &mut *NativeState::of(&buffer) {
                 NativeState::Bytes(text) => std::mem::take(text),
                 _ => Vec::new(),
             };
@@ -513,7 +514,7 @@ fn concat_rest(vm: &mut Vm, mut got: Option<(i64, Value)>) -> Result<Step> {
             }
         };
         let separator = vm.opt_string(1)?;
-        if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
+        if let NativeState::Bytes(text) = &mut *NativeState::of(&buffer) {
             append(vm, text, v, i)?;
             if i < j
                 && let Some(s) = separator
@@ -697,7 +698,7 @@ fn sort_on(vm: &mut Vm, mut answer: Option<bool>) -> Result<Step> {
         // A comparator gave the table a metatable: it is sorted raw, as far as that goes.
         None => vm.check_table(0)?,
     };
-    let mut state = buffer.state.borrow_mut();
+    let mut state = NativeState::of(&buffer);
     let NativeState::Sort(s) = &mut *state else { return Err(damaged(vm)) };
     let get = |i: u32| t.get_integer(i as i64);
     // Asks for a comparison: goes on with the answer, or suspends at `$at`.

@@ -6,13 +6,11 @@ use super::access::{self, Access};
 use crate::value::{Kind, Value};
 use crate::vm::load::Literals;
 use crate::vm::metamethod::{Event, name_value};
-use crate::vm::native::{ERROR, Native, Result, Step};
+use crate::vm::native::{ERROR, NEXT, Native, Result, Step};
 use crate::vm::{LoadMode, Vm};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// `next`, which the interpreter knows (TFORCALL).
-pub static NEXT: Native = Native::steps("next", next);
 /// Runs the finalizers that wait; at the end of a process and in `collectgarbage`.
 pub static RUN_FINALIZERS: Native = Native::yieldable("finalizers", run_finalizers);
 
@@ -127,18 +125,6 @@ fn xpcall(vm: &mut Vm, state: u32) -> Result<Step> {
 
 // Tables.
 
-fn next(vm: &mut Vm, _: u32) -> Result<Step> {
-    let t = vm.check_table(0)?;
-    match t.next(vm.arg(1)) {
-        Ok(Some((k, v))) => {
-            vm.push(k);
-            vm.push(v);
-            Ok(Step::Return(2))
-        }
-        Ok(None) => vm.return_one(Value::NIL),
-        Err(()) => Err(vm.error_plain("invalid key to 'next'")),
-    }
-}
 fn pairs(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == 0 {
         let v = vm.check_any(0)?;
@@ -506,7 +492,7 @@ fn load_in_mode(
 }
 /// Registers of `load` with a reader: function, name, mode, env, a buffer with the text so far, and the reader's call.
 fn load(vm: &mut Vm, state: u32) -> Result<Step> {
-    use crate::value::NativeState;
+    use super::NativeState;
     if state == 0 {
         if vm.arg(0).is_string() || vm.arg(0).is_number() {
             let s = vm.check_string(0)?;
@@ -544,13 +530,13 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
         let end = match piece.kind() {
             Kind::Nil => true,
             Kind::String(s) => {
-                if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
+                if let NativeState::Bytes(text) = &mut *NativeState::of(&buffer) {
                     text.extend_from_slice(s.bytes());
                 }
                 s.bytes().is_empty()
             }
             Kind::Integer(_) | Kind::Float(_) => {
-                if let NativeState::Bytes(text) = &mut *buffer.state.borrow_mut() {
+                if let NativeState::Bytes(text) = &mut *NativeState::of(&buffer) {
                     crate::value::number::write_number(text, piece);
                 }
                 false
@@ -564,7 +550,7 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
             }
         };
         if end {
-            let text = match &mut *buffer.state.borrow_mut() {
+            let text = match &mut *NativeState::of(&buffer) {
                 NativeState::Bytes(text) => std::mem::take(text),
                 _ => Vec::new(),
             };

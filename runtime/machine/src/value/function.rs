@@ -16,13 +16,13 @@ use std::cell::Cell;
 pub struct Upvalue {
     pub(crate) header: Header,
     /// Where the value is: a stack slot of `owner`, or `closed`.
-    pub(crate) location: Cell<*mut Value>,
+    pub location: Cell<*mut Value>,
     /// The value, when closed.
-    pub(crate) closed: Cell<Value>,
+    pub closed: Cell<Value>,
     /// The coroutine whose stack holds the variable; null when closed.
-    pub(crate) owner: Cell<*mut Thread>,
+    pub owner: Cell<*mut Thread>,
     /// The next open upvalue of that coroutine, further down its stack.
-    pub(crate) next_open: Cell<*mut Upvalue>,
+    pub next_open: Cell<*mut Upvalue>,
 }
 
 impl Upvalue {
@@ -45,9 +45,12 @@ impl Upvalue {
 /// A Lua function: a prototype and its upvalues, which follow it.
 #[repr(C)]
 pub struct Closure {
-    pub(crate) header: Header,
-    pub(crate) proto: *const Proto,
-    pub(crate) count: usize,
+    /// What every object begins with.
+    pub header: Header,
+    /// The prototype, of a module that the heap keeps.
+    pub proto: *const Proto,
+    /// Number of upvalues.
+    pub count: usize,
 }
 
 impl Closure {
@@ -56,8 +59,9 @@ impl Closure {
         // SAFETY: a closure's module is kept by its process while the closure lives.
         unsafe { &*self.proto }
     }
+    /// Where the upvalues begin: `count` of them.
     #[inline(always)]
-    pub(crate) fn cells(&self) -> *mut *mut Upvalue {
+    pub fn cells(&self) -> *mut *mut Upvalue {
         // SAFETY: `count` pointers follow every closure.
         unsafe { (self as *const Closure).add(1) as *mut *mut Upvalue }
     }
@@ -82,9 +86,12 @@ impl Closure {
 /// A native function with upvalues, which follow it.
 #[repr(C)]
 pub struct NativeClosure {
-    pub(crate) header: Header,
-    pub(crate) native: &'static Native,
-    pub(crate) count: usize,
+    /// What every object begins with.
+    pub header: Header,
+    /// The function.
+    pub native: &'static Native,
+    /// Number of upvalues.
+    pub count: usize,
 }
 
 impl NativeClosure {

@@ -19,13 +19,20 @@ use std::sync::{Arc, OnceLock};
 /// A prototype in execution form.
 #[repr(C)]
 pub struct Proto {
-    pub(crate) code: *const u64,
-    pub(crate) k: *const Value,
-    pub(crate) registers: u32,
-    pub(crate) parameters: u32,
-    pub(crate) is_vararg: bool,
-    pub(crate) module: *const Module,
-    pub(crate) index: u32,
+    /// Its instructions.
+    pub code: *const u64,
+    /// Its constants.
+    pub k: *const Value,
+    /// Registers it needs.
+    pub registers: u32,
+    /// Fixed parameters.
+    pub parameters: u32,
+    /// Whether it takes more arguments than that.
+    pub is_vararg: bool,
+    /// The module it belongs to.
+    pub module: *const Module,
+    /// Its number there.
+    pub index: u32,
     /// The nested prototypes.
     pub(crate) nested: Box<[*const Proto]>,
     code_box: Box<[u64]>,
@@ -127,7 +134,7 @@ impl Module {
         self.hash.get_or_init(|| rlua_compiler::hash(&self.chunk))
     }
     /// Whether its literals are atoms.
-    pub(crate) fn literals(&self) -> Literals {
+    pub fn literals(&self) -> Literals {
         if self.atoms { Literals::Atoms } else { Literals::Owned }
     }
     /// A prototype by its index.

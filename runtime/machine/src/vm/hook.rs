@@ -41,15 +41,15 @@ pub struct Hook {
     /// Instructions until the next one.
     pub left: u32,
     /// The instruction before this one, for the line event; past the code: none.
-    pub(crate) old_pc: u32,
+    pub old_pc: u32,
     /// Events of the instruction at hand that were told already.
-    pub(crate) told: u8,
+    pub told: u8,
     /// The instruction at hand is executed once more: its events were told.
-    pub(crate) again: bool,
+    pub again: bool,
     /// It is running.
-    pub(crate) running: bool,
+    pub running: bool,
     /// While it runs for a call or return: the first value handed over, as a local variable's number, and how many.
-    pub(crate) transfer: (u32, u32),
+    pub transfer: (u32, u32),
 }
 
 /// No instruction: the next one begins a line.

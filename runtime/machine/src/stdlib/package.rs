@@ -19,8 +19,6 @@ pub static NATIVES: &[Native] = &[
     Native::steps("package.searcher_lua", searcher_lua),
     Native::steps("package.searcher_c", |vm, _| searcher_c(vm, false)),
     Native::steps("package.searcher_croot", |vm, _| searcher_c(vm, true)),
-    Native::leaf("package.open_concurrent", open_concurrent),
-    Native::leaf("package.open_concurrent_time", |vm| Ok(crate::concurrent::time_module(vm))),
 ];
 const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;\
                             /usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
@@ -38,8 +36,6 @@ pub fn open(vm: &mut Vm) -> Value {
     let loaded = registry.get_field(&mut vm.heap, b"_LOADED");
     super::field(vm, t, "loaded", loaded);
     let preload = vm.heap.table();
-    super::field(vm, preload, "concurrent", native("package.open_concurrent"));
-    super::field(vm, preload, "concurrent.time", native("package.open_concurrent_time"));
     super::field(vm, t, "preload", Value::table(preload));
     super::field(vm, registry, "_PRELOAD", Value::table(preload));
     let path = vm.heap.string(DEFAULT_PATH.as_bytes());
@@ -60,6 +56,15 @@ pub fn open(vm: &mut Vm) -> Value {
     let globals = vm.globals();
     super::field(vm, globals, "require", native("require"));
     Value::table(t)
+}
+
+/// Fills `package.preload`.
+pub fn preload(vm: &mut Vm, modules: &[(&str, &'static Native)]) {
+    let registry = vm.registry();
+    let Some(preload) = registry.get_field(&mut vm.heap, b"_PRELOAD").as_table() else { return };
+    for (name, open) in modules {
+        super::field(vm, preload, name, Value::native(open));
+    }
 }
 
 /// Sets `package.path` and `package.cpath` to what LUA_PATH_5_4 or LUA_PATH, and LUA_CPATH_5_4 or LUA_CPATH say; `;;` in
@@ -86,13 +91,6 @@ fn package_table(vm: &mut Vm) -> Option<Ref<Table>> {
     registry.get_field(&mut vm.heap, b"package").as_table()
 }
 
-/// `require 'concurrent'` also sets the global of that name.
-fn open_concurrent(vm: &mut Vm) -> Result<Value> {
-    let m = crate::concurrent::module(vm);
-    let globals = vm.globals();
-    super::field(vm, globals, "concurrent", m);
-    Ok(m)
-}
 fn loadlib(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.check_string(0)?;
     vm.check_string(1)?;

@@ -20,16 +20,16 @@ use crate::value::{Closure, Ref, Value, tag};
 /// Longest chain of `__index` or `__newindex` tables, and of `__call`.
 pub(crate) const MAX_CHAIN: usize = 2000;
 /// Coroutines that may be resumed inside each other, as the reference's limit of C calls.
-pub(crate) const MAX_RESUMES: u32 = 195;
+pub const MAX_RESUMES: u32 = 195;
 /// Catchers (`pcall`) inside each other. An error that passes through them all, each adding to its message, must not
 /// take for ever; the reference allows some 200.
 const MAX_CATCHERS: u32 = 12_000;
 /// Errors in message handlers while a message handler runs.
 const MAX_HANDLERS: usize = 10;
 /// State of a native frame whose next step is to return its last (state & 0xffff) registers.
-pub(crate) const RETURN: u32 = 1 << 30;
+pub const RETURN: u32 = 1 << 30;
 /// State of a native frame whose next step is to raise its last register.
-pub(crate) const RAISE: u32 = 1 << 29;
+pub const RAISE: u32 = 1 << 29;
 
 /// What is to be done next.
 #[derive(Clone, Copy)]
@@ -767,7 +767,7 @@ impl Vm {
             Some(s) => s.bytes().to_vec(),
             None => b"error object is not a string".to_vec(),
         };
-        crate::stdlib::host::flush(self);
+        self.host.flush();
         report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
     }
     unsafe fn finalizer_done(&mut self, function: *mut Value) -> Act {
@@ -1078,6 +1078,7 @@ impl Vm {
 }
 
 /// States of a native that has resumed a coroutine.
-pub(crate) const RESUME: u32 = 1;
+pub const RESUME: u32 = 1;
 const RESUME_WRAP: u32 = 2;
-pub(crate) const RESUME_CLOSE: u32 = 3;
+/// As [`RESUME`], to close the coroutine.
+pub const RESUME_CLOSE: u32 = 3;

@@ -20,27 +20,35 @@ use std::cell::Cell;
 /// One entry of the hash part.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(crate) struct Node {
+pub struct Node {
+    /// Payload of the value.
     pub value_bits: u64,
+    /// Payload of the key.
     pub key_bits: u64,
     /// Offset in nodes to the next of the chain; 0 ends it.
     pub next: i32,
+    /// The value's tag; all of them fit.
     pub value_tag: u8,
+    /// The key's tag.
     pub key_tag: u8,
     /// Upper half of a string key's hash; lets a lookup pass over other keys without reading them.
     pub hash16: u16,
 }
 
 impl Node {
-    pub(crate) const EMPTY: Node = Node { value_bits: 0, key_bits: 0, next: 0, value_tag: 0, key_tag: 0, hash16: 0 };
+    /// A node without key and value.
+    pub const EMPTY: Node = Node { value_bits: 0, key_bits: 0, next: 0, value_tag: 0, key_tag: 0, hash16: 0 };
+    /// The value.
     #[inline(always)]
     pub fn value(&self) -> Value {
         Value { tag: self.value_tag as u64, bits: self.value_bits }
     }
+    /// The key.
     #[inline(always)]
     pub fn key(&self) -> Value {
         Value { tag: self.key_tag as u64, bits: self.key_bits }
     }
+    /// Sets the value.
     #[inline(always)]
     pub fn set_value(&mut self, v: Value) {
         self.value_bits = v.bits;
@@ -56,17 +64,19 @@ static EMPTY_NODE: Node = Node::EMPTY;
 pub struct Table {
     /// `flags`: bit n set says that metamethod n is absent (when this is a metatable). `guard`: not 0 when something
     /// must be told before the first write; every store tests it.
-    pub(crate) header: Header,
+    pub header: Header,
     pub(crate) array: Cell<*mut Value>,
     pub(crate) nodes: Cell<*mut Node>,
-    pub(crate) metatable: Cell<*mut Table>,
-    pub(crate) asize: Cell<u32>,
+    /// The metatable, or null.
+    pub metatable: Cell<*mut Table>,
+    /// Number of slots of the array part.
+    pub asize: Cell<u32>,
     /// Number of nodes less one.
-    pub(crate) mask: Cell<u32>,
+    pub mask: Cell<u32>,
     /// All nodes from here on are taken.
-    pub(crate) last_free: Cell<u32>,
+    pub last_free: Cell<u32>,
     /// A guess at the border within the array part.
-    pub(crate) border_hint: Cell<u32>,
+    pub border_hint: Cell<u32>,
 }
 
 /// Largest number of array slots or nodes (log2).
@@ -126,12 +136,13 @@ impl Table {
             border_hint: Cell::new(0),
         }
     }
+    /// Whether there is a node part.
     #[inline(always)]
-    pub(crate) fn has_nodes(&self) -> bool {
+    pub fn has_nodes(&self) -> bool {
         !std::ptr::eq(self.nodes.get(), &raw const EMPTY_NODE)
     }
     /// Number of nodes of the hash part, taken or not.
-    pub(crate) fn node_count(&self) -> usize {
+    pub fn node_count(&self) -> usize {
         if self.has_nodes() { self.mask.get() as usize + 1 } else { 0 }
     }
     /// Bytes of both parts.
@@ -163,7 +174,7 @@ impl Table {
     // The parts as they lie, for the codec.
 
     /// The array slots.
-    pub(crate) fn array_part(&self) -> &[Value] {
+    pub fn array_part(&self) -> &[Value] {
         match self.asize.get() as usize {
             0 => &[],
             // SAFETY: `asize` initialised slots.
@@ -171,24 +182,24 @@ impl Table {
         }
     }
     /// The nodes, taken or not.
-    pub(crate) fn node_part(&self) -> &[Node] {
+    pub fn node_part(&self) -> &[Node] {
         // SAFETY: `node_count` initialised nodes; with none the pointer is to the static one.
         unsafe { std::slice::from_raw_parts(self.nodes.get(), self.node_count()) }
     }
     /// Sets an array slot; nobody may hold `array_part` meanwhile.
-    pub(crate) fn put_slot(&self, i: usize, v: Value) {
+    pub fn put_slot(&self, i: usize, v: Value) {
         assert!(i < self.asize.get() as usize);
         // SAFETY: in range.
         unsafe { *self.array.get().add(i) = v }
     }
     /// Sets a node; nobody may hold `node_part` meanwhile. Whoever does this answers for the chains.
-    pub(crate) fn put_node(&self, i: usize, n: Node) {
+    pub fn put_node(&self, i: usize, n: Node) {
         assert!(i < self.node_count());
         // SAFETY: in range, and `node_count` is 0 for the static node.
         unsafe { *self.nodes.get().add(i) = n }
     }
     /// Copies both parts from where they lay in another table of the same sizes.
-    pub(crate) fn fill(&self, array: &[Value], nodes: &[Node]) {
+    pub fn fill(&self, array: &[Value], nodes: &[Node]) {
         assert!(array.len() == self.asize.get() as usize && nodes.len() == self.node_count());
         // SAFETY: the sizes are the same, and nothing is written to the static node.
         unsafe {
@@ -200,7 +211,7 @@ impl Table {
     }
     /// Whether every key is where lookups find it: chains stay inside the nodes, do not meet and have no circles, and
     /// each live key's chain passes its main position before it. Asked of tables that came as bytes.
-    pub(crate) fn check_layout(&self) -> Result<(), &'static str> {
+    pub fn check_layout(&self) -> Result<(), &'static str> {
         let nodes = self.node_part();
         let count = nodes.len();
         const NONE: u32 = u32::MAX;
@@ -574,7 +585,7 @@ impl Table {
         total
     }
     /// Gives the table `asize` array slots and room for `hsize` other keys, and places all entries anew.
-    pub(crate) fn resize(&self, heap: &mut Heap, asize: u32, hsize: u32) -> Result<(), TableError> {
+    pub fn resize(&self, heap: &mut Heap, asize: u32, hsize: u32) -> Result<(), TableError> {
         let bits = if hsize == 0 { 0 } else { hsize.next_power_of_two().trailing_zeros() };
         if bits > MAX_BITS || asize > 1 << MAX_BITS {
             return Err(TableError::Overflow);

@@ -14,18 +14,22 @@ pub mod math;
 pub mod os;
 pub mod package;
 pub mod standalone;
+mod state;
 pub mod string;
 pub mod table;
 pub mod utf8;
 
+pub use state::NativeState;
+
 use crate::value::{Ref, Table, Value};
 use crate::vm::Vm;
-use crate::vm::native::Native;
+use crate::vm::native::{self, Native};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// Opens all libraries in a fresh machine. `environment`: whether LUA_PATH counts.
-pub fn open(vm: &mut Vm, environment: bool) {
+/// Opens all libraries in a fresh machine. `environment`: whether LUA_PATH counts. `modules`: the names of modules that are
+/// there without a file, and what opens them (`package.preload`).
+pub fn open(vm: &mut Vm, environment: bool, modules: &[(&str, &'static Native)]) {
     let registry = vm.registry();
     let loaded = vm.heap.table();
     field(vm, registry, "_LOADED", Value::table(loaded));
@@ -48,8 +52,11 @@ pub fn open(vm: &mut Vm, environment: bool) {
         let t = open(vm);
         field(vm, globals, name, t);
         field(vm, loaded, name, t);
-        if name == "package" && environment {
-            package::path_from_environment(vm);
+        if name == "package" {
+            package::preload(vm, modules);
+            if environment {
+                package::path_from_environment(vm);
+            }
         }
         if name == "string"
             && let Some(t) = t.as_table()
@@ -59,7 +66,7 @@ pub fn open(vm: &mut Vm, environment: bool) {
     }
 }
 
-/// The native with a stable name.
+/// The library's native with a stable name.
 pub fn find_native(name: &str) -> Option<&'static Native> {
     static ALL: OnceLock<HashMap<&'static str, &'static Native>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
@@ -76,11 +83,10 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
             table::NATIVES,
             utf8::NATIVES,
         ];
-        let singles: [&'static Native; 4] =
-            [&base::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED, &crate::codec::PLACEHOLDER_USED];
+        let singles: [&'static Native; 3] = [&native::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED];
         lists.into_iter().flatten().chain(singles).map(|n| (n.name, n)).collect()
     });
-    all.get(name).copied().or_else(|| crate::concurrent::find_native(name))
+    all.get(name).copied()
 }
 
 /// A table of a library's functions, their names without the prefix.

@@ -1,0 +1,26 @@
+//! The Lua machine: values, their heap, the interpreter and the standard library. It knows no process, message or
+//! scheduler; what it cannot answer itself it leaves as a request ([`vm::Exit::Request`]).
+//!
+//! Journey: prototype -> **closure -> frame -> value**. Modules refer downwards only: stdlib -> vm -> value -> heap. Below
+//! stdlib they are one thing in three parts: an object of the heap is a value's, and the collector knows coroutines and
+//! modules by their layout.
+//!
+//! **This crate is internal to rlua-runtime and promises nothing to anyone else**, neither stable names nor safety: a
+//! [`value::Ref`] that is kept over a collection is a use after free, and no `unsafe` block warns of it. Its safe
+//! functions are safe only for a caller who keeps the rules of [`heap`]. To run Lua programs, use `rlua_runtime::Program`.
+
+/// A line on standard error. One that is closed is no reason to fail.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! report {
+    ($($part:tt)*) => {{
+        use std::io::Write;
+        // Nobody is left to be told.
+        let _ = writeln!(std::io::stderr(), $($part)*);
+    }};
+}
+
+pub mod heap;
+pub mod stdlib;
+pub mod value;
+pub mod vm;
