@@ -15,12 +15,34 @@ use rlua_machine::vm::Vm;
 use rlua_machine::vm::load::{Literals, Module};
 use std::sync::Arc;
 
-/// A program that is about to run.
+/// A program that is about to run: its root process, and whatever that spawns.
+///
+/// ```
+/// use rlua_runtime::{Config, Program, Start};
+///
+/// let script = rlua_compiler::compile(b"assert(... == 'one' and arg[0] == 'check')", b"@check").expect("it compiles");
+/// let start = Start {
+///     script: Some(script),
+///     name: b"check".to_vec(),
+///     arguments: vec![b"one".to_vec()],
+///     ..Start::default()
+/// };
+/// assert_eq!(Program::new(Config::default()).run(start), 0);
+/// ```
 pub struct Program {
     scheduler: Arc<Scheduler>,
 }
 
 /// What the root process does.
+///
+/// ```
+/// use rlua_runtime::{Action, Config, Program, Start};
+///
+/// let set = Action::Execute { text: b"x = 20".to_vec(), name: b"=first".to_vec() };
+/// let end = Action::Execute { text: b"os.exit(x + 1)".to_vec(), name: b"=then".to_vec() };
+/// let start = Start { actions: vec![set, end], ..Start::default() };
+/// assert_eq!(Program::new(Config::default()).run(start), 21);
+/// ```
 #[derive(Default)]
 pub struct Start {
     /// Before the script, in this order.
@@ -42,6 +64,31 @@ pub struct Start {
 }
 
 /// Interrupts the root process of a running program: an error is raised in it, wherever it is.
+///
+/// ```
+/// use rlua_runtime::{Config, Program, Start};
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use std::time::Duration;
+///
+/// let script = rlua_compiler::compile(b"while true do end", b"=endless").expect("it compiles");
+/// let program = Program::new(Config::default());
+/// let interrupter = program.interrupter();
+/// let over = AtomicBool::new(false);
+/// let status = std::thread::scope(|s| {
+///     // Interrupts that come before the root process is there are nobody's.
+///     s.spawn(|| {
+///         while !over.load(Ordering::Relaxed) {
+///             interrupter.interrupt();
+///             std::thread::sleep(Duration::from_millis(10));
+///         }
+///     });
+///     let status = program.run(Start { script: Some(script), ..Start::default() });
+///     over.store(true, Ordering::Relaxed);
+///     status
+/// });
+/// // Nothing in the program caught the error.
+/// assert_eq!(status, 1);
+/// ```
 #[derive(Clone)]
 pub struct Interrupter(Arc<Scheduler>);
 impl Interrupter {

@@ -36,6 +36,16 @@ const WORKER_STACK: usize = 2 << 20;
 pub const SLICE: i64 = 4000;
 
 /// How a runtime is to behave.
+///
+/// ```
+/// use rlua_runtime::{Config, Program, Start};
+///
+/// // What needs too much memory gets a Lua error.
+/// let config = Config { workers: 2, max_memory: 16 << 20, ..Config::default() };
+/// let text = b"local ok, e = pcall(string.rep, 'x', 32 << 20) assert(not ok and e == 'not enough memory')";
+/// let script = rlua_compiler::compile(text, b"=limit").expect("it compiles");
+/// assert_eq!(Program::new(config).run(Start { script: Some(script), ..Start::default() }), 0);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Threads that run processes.

@@ -499,6 +499,9 @@ impl Vm {
         }
     }
     /// Makes a coroutine the running one and loads the interpreter's registers from it.
+    ///
+    /// # Safety
+    /// It is a live coroutine of this heap, and what it holds is in range.
     pub unsafe fn load_thread(&mut self, t: *mut Thread) {
         // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
         unsafe {
