@@ -1,4 +1,4 @@
-//! Chooses how the interpreter gets from one instruction to the next (vm/execute.rs): tail calls where the optimiser is
+//! Chooses how the interpreter gets from one instruction to the next (vm/execute/mod.rs): tail calls where the optimiser is
 //! known to turn them into jumps, a loop elsewhere. `RLUA_DISPATCH=match` or `tail` overrides.
 
 fn main() {

@@ -1,6 +1,6 @@
 //! Arithmetic and comparison without metamethods: the slow paths' first try, and what natives use.
 //!
-//! Journey: frame -> value (manual 3.4.1 to 3.4.4). The fast paths for two integers or two floats are in execute.rs;
+//! Journey: frame -> value (manual 3.4.1 to 3.4.4). The fast paths for two integers or two floats are in execute/;
 //! here are all combinations, with the conversions of strings.
 
 use super::Vm;

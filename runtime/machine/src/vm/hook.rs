@@ -2,7 +2,7 @@
 //! instructions of one coroutine.
 //!
 //! Journey: frame -> value. A coroutine without a hook pays nothing: one with a hook is run through other handlers
-//! (execute.rs), which look here before each instruction. A hook's call is an ordinary frame ([`Continue::Hook`]) above
+//! (execute/), which look here before each instruction. A hook's call is an ordinary frame ([`Continue::Hook`]) above
 //! the function that was interrupted; when it returns, the interrupted instruction is executed after all, so that a
 //! process can be suspended and frozen in a hook as anywhere else.
 //!

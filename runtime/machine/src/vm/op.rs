@@ -5,7 +5,7 @@
 
 macro_rules! ops {
     ($($name:ident => $handler:ident,)*) => {
-        /// An operation of the execution form; its handler is in execute.rs.
+        /// An operation of the execution form; its handler is in execute/.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u8)]
         #[allow(missing_docs)]

@@ -1,0 +1,286 @@
+//! Arithmetic, bits, length and concatenation.
+//!
+//! Journey: frame -> **value** (manual 3.4.1, 3.4.2, 3.4.6, 3.4.7). Hot: two integers, two floats, and both mixed.
+//! Strings that are numerals, metamethods and errors are `Vm::arith_slow`'s (operation.rs).
+//!
+//! SAFETY, beyond what every handler relies on (mod.rs): nothing but the payload of a number is read as a number, and
+//! that may be any bits; lengths are read behind a check of the tag.
+
+use super::*;
+use crate::value::number;
+use crate::value::string::Str;
+use crate::value::table::Table;
+use crate::vm::metamethod::Event;
+
+/// Operand `c` of an operation that comes in two forms: a register (`base`) or a constant (`k`).
+macro_rules! third {
+    (base $i:ident $base:ident $k:ident) => {
+        rc!($i, $base) as *const Value
+    };
+    (k $i:ident $base:ident $k:ident) => {
+        rc!($i, $k)
+    };
+}
+
+macro_rules! arith_op {
+    ($name:ident, $slow:ident, $event:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {
+        op! { $name(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, rc!(i, base) as *const Value);
+            arith_body!(i, pc, base, vm, k, t, b, c, $slow, |$x, $y| $int, |$fx, $fy| $float)
+        } }
+        slow! { $slow(i, pc, base, vm, k, t) {
+            (*vm).arith_slow(Event::$event, (*rb!(i, base), register(i >> 32)), (*rc!(i, base), register(i >> 48)))
+        } }
+    };
+}
+macro_rules! arith_k_op {
+    ($name:ident, $slow:ident, $event:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {
+        op! { $name(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, rc!(i, k));
+            arith_body!(i, pc, base, vm, k, t, b, c, $slow, |$x, $y| $int, |$fx, $fy| $float)
+        } }
+        slow! { $slow(i, pc, base, vm, k, t) {
+            let (mut b, mut c) = ((*rb!(i, base), register(i >> 32)), (*rc!(i, k), Operand::Constant(*rc!(i, k))));
+            if (i >> 8) as u8 != 0 {
+                std::mem::swap(&mut b, &mut c);
+            }
+            (*vm).arith_slow(Event::$event, b, c)
+        } }
+    };
+}
+macro_rules! arith_body {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $b:ident, $c:ident, $slow:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {{
+        let (tb, tc) = (tag_of($b), tag_of($c));
+        if tb == tag::INT && tc == tag::INT {
+            let ($x, $y) = (int_of($b), int_of($c));
+            set_int(ra!($i, $base), $int);
+            go!($pc, $base, $vm, $k, $t)
+        }
+        let ($fx, $fy) = if tb == tag::FLOAT && tc == tag::FLOAT {
+            (float_of($b), float_of($c))
+        } else if tb == tag::FLOAT && tc == tag::INT {
+            (float_of($b), int_of($c) as f64)
+        } else if tb == tag::INT && tc == tag::FLOAT {
+            (int_of($b) as f64, float_of($c))
+        } else {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        };
+        set_float(ra!($i, $base), $float);
+        go!($pc, $base, $vm, $k, $t)
+    }};
+}
+arith_op!(op_add, slow_add, Add, |x, y| x.wrapping_add(y), |a, b| a + b);
+arith_op!(op_sub, slow_sub, Sub, |x, y| x.wrapping_sub(y), |a, b| a - b);
+arith_op!(op_mul, slow_mul, Mul, |x, y| x.wrapping_mul(y), |a, b| a * b);
+arith_k_op!(op_addk, slow_addk, Add, |x, y| x.wrapping_add(y), |a, b| a + b);
+arith_k_op!(op_subk, slow_subk, Sub, |x, y| x.wrapping_sub(y), |a, b| a - b);
+arith_k_op!(op_mulk, slow_mulk, Mul, |x, y| x.wrapping_mul(y), |a, b| a * b);
+
+op! { op_addi(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    let n = i as i64 >> 48;
+    if tag_of(b) == tag::INT {
+        set_int(ra!(i, base), int_of(b).wrapping_add(n));
+        go!(pc, base, vm, k, t)
+    }
+    if tag_of(b) == tag::FLOAT {
+        set_float(ra!(i, base), float_of(b) + n as f64);
+        go!(pc, base, vm, k, t)
+    }
+    slow_addi(i, pc, base, vm, k, t)
+} }
+slow! { slow_addi(i, pc, base, vm, k, t) {
+    let mut b = (*rb!(i, base), register(i >> 32));
+    let mut c = (Value::integer(i as i64 >> 48), Operand::Unknown);
+    if (i >> 8) as u8 != 0 {
+        std::mem::swap(&mut b, &mut c);
+    }
+    (*vm).arith_slow(Event::Add, b, c)
+} }
+
+/// Division and modulo: integers have an error case, floats a library function.
+macro_rules! divide_op {
+    ($name:ident, $slow:ident, $from:ident, $event:ident, $int:path, $float:path) => {
+        op! { $name(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
+            if tag_of(b) == tag::INT && tag_of(c) == tag::INT {
+                let (x, y) = (int_of(b), int_of(c));
+                // 0 and -1 are the slow path's.
+                if (y as u64).wrapping_add(1) > 1 {
+                    set_int(ra!(i, base), $int(x, y));
+                    go!(pc, base, vm, k, t)
+                }
+            } else if tag_of(b) == tag::FLOAT && tag_of(c) == tag::FLOAT {
+                set_float(ra!(i, base), $float(float_of(b), float_of(c)));
+                go!(pc, base, vm, k, t)
+            }
+            $slow(i, pc, base, vm, k, t)
+        } }
+        slow! { $slow(i, pc, base, vm, k, t) {
+            let c = *third!($from i base k);
+            (*vm).arith_slow(Event::$event, (*rb!(i, base), register(i >> 32)), (c, operand_of(stringify!($from), i, c)))
+        } }
+    };
+}
+fn operand_of(from: &str, i: u64, v: Value) -> Operand {
+    if from == "k" { Operand::Constant(v) } else { register(i >> 48) }
+}
+#[inline(always)]
+fn floor_mod(x: i64, y: i64) -> i64 {
+    if (x | y) as u64 >> 32 == 0 {
+        return (x as u32 % y as u32) as i64;
+    }
+    let r = x.wrapping_rem(y);
+    if r != 0 && (r ^ y) < 0 { r + y } else { r }
+}
+#[inline(always)]
+fn floor_div(x: i64, y: i64) -> i64 {
+    let q = x.wrapping_div(y);
+    if (x ^ y) < 0 && q.wrapping_mul(y) != x { q - 1 } else { q }
+}
+divide_op!(op_mod, slow_mod, base, Mod, floor_mod, number::float_mod);
+divide_op!(op_modk, slow_modk, k, Mod, floor_mod, number::float_mod);
+divide_op!(op_idiv, slow_idiv, base, IDiv, floor_div, number::float_floor_div);
+divide_op!(op_idivk, slow_idivk, k, IDiv, floor_div, number::float_floor_div);
+
+macro_rules! float_op {
+    ($name:ident, $slow:ident, $from:ident, $event:ident, $float:expr) => {
+        op! { $name(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
+            let (tb, tc) = (tag_of(b), tag_of(c));
+            if (tb | 1) != tag::FLOAT || (tc | 1) != tag::FLOAT {
+                return $slow(i, pc, base, vm, k, t);
+            }
+            let x = if tb == tag::FLOAT { float_of(b) } else { int_of(b) as f64 };
+            let y = if tc == tag::FLOAT { float_of(c) } else { int_of(c) as f64 };
+            let f: fn(f64, f64) -> f64 = $float;
+            set_float(ra!(i, base), f(x, y));
+            go!(pc, base, vm, k, t)
+        } }
+        slow! { $slow(i, pc, base, vm, k, t) {
+            let c = *third!($from i base k);
+            (*vm).arith_slow(Event::$event, (*rb!(i, base), register(i >> 32)), (c, operand_of(stringify!($from), i, c)))
+        } }
+    };
+}
+float_op!(op_div, slow_div, base, Div, |x, y| x / y);
+float_op!(op_divk, slow_divk, k, Div, |x, y| x / y);
+float_op!(op_pow, slow_pow, base, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
+float_op!(op_powk, slow_powk, k, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
+
+macro_rules! bit_op {
+    ($name:ident, $slow:ident, $from:ident, $event:ident, |$x:ident, $y:ident| $int:expr) => {
+        op! { $name(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
+            if tag_of(b) == tag::INT && tag_of(c) == tag::INT {
+                let ($x, $y) = (int_of(b), int_of(c));
+                set_int(ra!(i, base), $int);
+                go!(pc, base, vm, k, t)
+            }
+            $slow(i, pc, base, vm, k, t)
+        } }
+        slow! { $slow(i, pc, base, vm, k, t) {
+            let c = *third!($from i base k);
+            let (mut b, mut c) = ((*rb!(i, base), register(i >> 32)), (c, operand_of(stringify!($from), i, c)));
+            if stringify!($from) == "k" && (i >> 8) as u8 != 0 {
+                std::mem::swap(&mut b, &mut c);
+            }
+            (*vm).arith_slow(Event::$event, b, c)
+        } }
+    };
+}
+bit_op!(op_band, slow_band, base, BAnd, |x, y| x & y);
+bit_op!(op_bor, slow_bor, base, BOr, |x, y| x | y);
+bit_op!(op_bxor, slow_bxor, base, BXor, |x, y| x ^ y);
+bit_op!(op_bandk, slow_bandk, k, BAnd, |x, y| x & y);
+bit_op!(op_bork, slow_bork, k, BOr, |x, y| x | y);
+bit_op!(op_bxork, slow_bxork, k, BXor, |x, y| x ^ y);
+bit_op!(op_shl, slow_shl, base, Shl, |x, y| number::shift_left(x, y));
+bit_op!(op_shr, slow_shr, base, Shr, |x, y| number::shift_right(x, y));
+
+op! { op_shri(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) == tag::INT {
+        set_int(ra!(i, base), number::shift_right(int_of(b), i as i64 >> 48));
+        go!(pc, base, vm, k, t)
+    }
+    slow_shri(i, pc, base, vm, k, t)
+} }
+slow! { slow_shri(i, pc, base, vm, k, t) {
+    let b = (*rb!(i, base), register(i >> 32));
+    let n = i as i64 >> 48;
+    if (i >> 8) as u8 != 0 {
+        (*vm).arith_slow(Event::Shl, b, (Value::integer(-n), Operand::Unknown))
+    } else {
+        (*vm).arith_slow(Event::Shr, b, (Value::integer(n), Operand::Unknown))
+    }
+} }
+op! { op_shli(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) == tag::INT {
+        set_int(ra!(i, base), number::shift_left(i as i64 >> 48, int_of(b)));
+        go!(pc, base, vm, k, t)
+    }
+    slow_shli(i, pc, base, vm, k, t)
+} }
+slow! { slow_shli(i, pc, base, vm, k, t) {
+    (*vm).arith_slow(Event::Shl, (Value::integer(i as i64 >> 48), Operand::Unknown), (*rb!(i, base), register(i >> 32)))
+} }
+op! { op_unm(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) == tag::INT {
+        set_int(ra!(i, base), int_of(b).wrapping_neg());
+        go!(pc, base, vm, k, t)
+    }
+    if tag_of(b) == tag::FLOAT {
+        set_float(ra!(i, base), -float_of(b));
+        go!(pc, base, vm, k, t)
+    }
+    slow_unm(i, pc, base, vm, k, t)
+} }
+slow! { slow_unm(i, pc, base, vm, k, t) {
+    let b = (*rb!(i, base), register(i >> 32));
+    (*vm).arith_slow(Event::Unm, b, b)
+} }
+op! { op_bnot(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) == tag::INT {
+        set_int(ra!(i, base), !int_of(b));
+        go!(pc, base, vm, k, t)
+    }
+    slow_bnot(i, pc, base, vm, k, t)
+} }
+slow! { slow_bnot(i, pc, base, vm, k, t) {
+    let b = (*rb!(i, base), register(i >> 32));
+    (*vm).arith_slow(Event::BNot, b, b)
+} }
+op! { op_not(i, pc, base, vm, k, t) {
+    let falsy = tag_of(rb!(i, base)) <= tag::FALSE;
+    (*ra!(i, base)).tag = tag::FALSE + falsy as u64;
+    go!(pc, base, vm, k, t)
+} }
+op! { op_len(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) == tag::TABLE {
+        let table = (*b).bits as *const Table;
+        if (*table).metatable.get().is_null() {
+            return len_table(i, pc, base, vm, k, t);
+        }
+    }
+    if tag_of(b) & 0xf == tag::STRING_TYPE {
+        set_int(ra!(i, base), (*((*b).bits as *const Str)).len as i64);
+        go!(pc, base, vm, k, t)
+    }
+    slow_len(i, pc, base, vm, k, t)
+} }
+outline! { len_table(i, pc, base, vm, k, t) {
+    let n = (*((*rb!(i, base)).bits as *const Table)).length();
+    set_int(ra!(i, base), n);
+    go!(pc, base, vm, k, t)
+} }
+slow! { slow_len(i, pc, base, vm, k, t) {
+    (*vm).length_slow(*rb!(i, base), register(i >> 32))
+} }
+slow! { op_concat(i, pc, base, vm, k, t) {
+    (*vm).concat(ra!(i, base), (i >> 32) as u16 as usize)
+} }

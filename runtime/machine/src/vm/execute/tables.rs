@@ -1,0 +1,404 @@
+//! Reading and writing tables, and making them.
+//!
+//! Journey: frame -> **value**. A hot handler knows two cases: a string key that is found by its address, and an
+//! integer key in the array part. What has a metatable, grows a table, or misses by other ways is a slow path's.
+//!
+//! SAFETY, beyond what every handler relies on (mod.rs):
+//! * keys of GETTABUP, GETFIELD, SELF with a constant, and of the stores alike are constants that the verifier knows
+//!   for strings; a string's hash is in its header.
+//! * `mask` is below the number of nodes, of which there is always one, and `next` leads to a node of the same table or
+//!   is 0; `array` has `asize` values (value/table.rs).
+//! * a table does not change between the lookup and the access: nothing is called in between, and what `set`, `resize`
+//!   and `reserve_array` move is found again after them.
+
+use super::*;
+use crate::heap::Header;
+use crate::value::Ref;
+use crate::value::string::Str;
+use crate::value::table::{Node, Table};
+use crate::vm::metamethod::{Event, fast};
+
+// Reads.
+
+/// Looks a string key up by its address; on a hit copies the value and goes on, on a certain miss in a table without
+/// metatable stores nil; everything else is slow.
+macro_rules! get_field {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $object:expr, $key:expr, $a:expr, $slow:ident) => {{
+        let object: *const Value = $object;
+        if tag_of(object) != tag::TABLE {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        let table = (*object).bits as *const Table;
+        let key = (*($key as *const Value)).bits as *const Str;
+        let hash = (*key).header.serial.get();
+        let mut n: *const Node = (*table).nodes.get().add((hash & (*table).mask.get()) as usize);
+        loop {
+            if (*n).key_bits == key as u64 && (*n).key_tag as u64 & 0xf == tag::STRING_TYPE {
+                let vt = (*n).value_tag as u64;
+                if vt <= tag::FROZEN {
+                    return $slow($i, $pc, $base, $vm, $k, $t);
+                }
+                let a: *mut Value = $a;
+                (*a).bits = (*n).value_bits;
+                (*a).tag = vt;
+                go!($pc, $base, $vm, $k, $t)
+            }
+            if (*n).hash16 == (hash >> 16) as u16 && (*n).key_tag as u64 & 0xf == tag::STRING_TYPE {
+                return $slow($i, $pc, $base, $vm, $k, $t);
+            }
+            let next = (*n).next;
+            if next == 0 {
+                break;
+            }
+            n = n.offset(next as isize);
+        }
+        if !(*table).metatable.get().is_null() {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        (*$a).tag = tag::NIL;
+        go!($pc, $base, $vm, $k, $t)
+    }};
+}
+
+op! { op_gettabup(i, pc, base, vm, k, t) {
+    let u = upvalue_at(base, (i >> 32) as u16);
+    get_field!(i, pc, base, vm, k, t, (*u).location.get(), rc!(i, k), ra!(i, base), slow_gettabup)
+} }
+slow! { slow_gettabup(i, pc, base, vm, k, t) {
+    let u = (i >> 32) as u16;
+    let object = *(*upvalue_at(base, u)).location.get();
+    (*vm).index(object, *rc!(i, k), Operand::Upvalue(u as u32 / 8))
+} }
+op! { op_getfield(i, pc, base, vm, k, t) {
+    get_field!(i, pc, base, vm, k, t, rb!(i, base), rc!(i, k), ra!(i, base), slow_getfield)
+} }
+// Methods and inherited fields: follows `__index` tables before it gives up.
+outline! { slow_getfield(i, pc, base, vm, k, t) {
+    if let Some(v) = inherited(*rb!(i, base), *rc!(i, k)) {
+        let a = ra!(i, base);
+        (*a).bits = v.bits;
+        (*a).tag = v.tag;
+        go!(pc, base, vm, k, t)
+    }
+    slower_getfield(i, pc, base, vm, k, t)
+} }
+/// A string key's value in a table or in the tables that `__index` leads to; none if that is not all there is to it.
+#[inline(always)]
+unsafe fn inherited(mut object: Value, key: Value) -> Option<Value> {
+    // SAFETY:
+    // * the key is a constant string, and each object is looked at only behind its tag.
+    // * a metatable is null or live, as the table that has it is: nothing here can collect.
+    unsafe {
+        let s = key.bits as *const Str;
+        for _ in 0..8 {
+            if object.tag != tag::TABLE {
+                return None;
+            }
+            let table = object.bits as *const Table;
+            let n = (*table).find_str_node(&*s);
+            if !n.is_null() && (*n).value_tag as u64 > tag::FROZEN {
+                return Some((*n).value());
+            }
+            let meta = (*table).metatable.get();
+            if meta.is_null() {
+                return Some(Value::NIL);
+            }
+            object = fast(meta, Event::Index);
+            if object.is_nil() {
+                return Some(Value::NIL);
+            }
+        }
+        None
+    }
+}
+slow! { slower_getfield(i, pc, base, vm, k, t) {
+    (*vm).index(*rb!(i, base), *rc!(i, k), register(i >> 32))
+} }
+op! { op_self_k(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    let a = ra!(i, base);
+    if tag_of(b) != tag::TABLE {
+        return slow_self_k(i, pc, base, vm, k, t);
+    }
+    let table = (*b).bits as *const Table;
+    let key = (*rc!(i, k)).bits as *const Str;
+    let hash = (*key).header.serial.get();
+    let n: *const Node = (*table).nodes.get().add((hash & (*table).mask.get()) as usize);
+    if (*n).key_bits != key as u64 || (*n).value_tag as u64 <= tag::FROZEN || (*n).key_tag as u64 & 0xf != tag::STRING_TYPE {
+        return slow_self_k(i, pc, base, vm, k, t);
+    }
+    copy(a.add(1), b);
+    (*a).bits = (*n).value_bits;
+    (*a).tag = (*n).value_tag as u64;
+    go!(pc, base, vm, k, t)
+} }
+outline! { slow_self_k(i, pc, base, vm, k, t) {
+    let object = *rb!(i, base);
+    if let Some(v) = inherited(object, *rc!(i, k)) {
+        let a = ra!(i, base);
+        *a.add(1) = object;
+        (*a).bits = v.bits;
+        (*a).tag = v.tag;
+        go!(pc, base, vm, k, t)
+    }
+    slower_self(i, pc, base, vm, k, t)
+} }
+slow! { slower_self(i, pc, base, vm, k, t) {
+    let object = *rb!(i, base);
+    let key = *rc!(i, k);
+    *ra!(i, base).add(1) = object;
+    (*vm).index(object, key, register(i >> 32))
+} }
+slow! { op_self_r(i, pc, base, vm, k, t) {
+    let object = *rb!(i, base);
+    let key = *rc!(i, base);
+    *ra!(i, base).add(1) = object;
+    (*vm).index(object, key, register(i >> 32))
+} }
+op! { op_gettable(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    let c = rc!(i, base);
+    if tag_of(b) != tag::TABLE || tag_of(c) != tag::INT {
+        return slow_gettable(i, pc, base, vm, k, t);
+    }
+    let table = (*b).bits as *const Table;
+    let index = ((*c).bits).wrapping_sub(1);
+    if index >= (*table).asize.get() as u64 {
+        return slow_gettable(i, pc, base, vm, k, t);
+    }
+    let slot = (*table).array.get().add(index as usize);
+    if (*slot).tag <= tag::FROZEN {
+        return slow_gettable(i, pc, base, vm, k, t);
+    }
+    copy(ra!(i, base), slot);
+    go!(pc, base, vm, k, t)
+} }
+outline! { slow_gettable(i, pc, base, vm, k, t) {
+    let object = *rb!(i, base);
+    if object.tag == tag::TABLE {
+        let table = object.bits as *const Table;
+        let v = (*table).get(*rc!(i, base));
+        if !v.is_nil() || (*table).metatable.get().is_null() {
+            let a = ra!(i, base);
+            (*a).bits = v.bits;
+            (*a).tag = v.tag;
+            go!(pc, base, vm, k, t)
+        }
+    }
+    slower_gettable(i, pc, base, vm, k, t)
+} }
+slow! { slower_gettable(i, pc, base, vm, k, t) {
+    (*vm).index(*rb!(i, base), *rc!(i, base), register(i >> 32))
+} }
+op! { op_geti(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) != tag::TABLE {
+        return slow_geti(i, pc, base, vm, k, t);
+    }
+    let table = (*b).bits as *const Table;
+    let index = (i >> 48).wrapping_sub(1);
+    if index >= (*table).asize.get() as u64 {
+        return slow_geti(i, pc, base, vm, k, t);
+    }
+    let slot = (*table).array.get().add(index as usize);
+    if (*slot).tag <= tag::FROZEN {
+        return slow_geti(i, pc, base, vm, k, t);
+    }
+    copy(ra!(i, base), slot);
+    go!(pc, base, vm, k, t)
+} }
+slow! { slow_geti(i, pc, base, vm, k, t) {
+    (*vm).index(*rb!(i, base), Value::integer((i >> 48) as i64), register(i >> 32))
+} }
+
+// Writes. A store to a place that holds a value needs no metamethod; a guarded table takes the slow way.
+
+macro_rules! set_field {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $object:expr, $key:expr, $value:expr, $slow:ident) => {{
+        let object: *const Value = $object;
+        if tag_of(object) != tag::TABLE {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        let table = (*object).bits as *const Table;
+        let key = (*($key as *const Value)).bits as *const Str;
+        let hash = (*key).header.serial.get();
+        let mut n: *mut Node = (*table).nodes.get().add((hash & (*table).mask.get()) as usize);
+        loop {
+            if (*n).key_bits == key as u64 && (*n).key_tag as u64 & 0xf == tag::STRING_TYPE {
+                break;
+            }
+            let next = (*n).next;
+            if next == 0 {
+                return $slow($i, $pc, $base, $vm, $k, $t);
+            }
+            n = n.offset(next as isize);
+        }
+        if (*n).value_tag as u64 <= tag::FROZEN || (*table).header.guard.get() != 0 {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        let v: *const Value = $value;
+        (*n).value_bits = (*v).bits;
+        (*n).value_tag = (*v).tag as u8;
+        go!($pc, $base, $vm, $k, $t)
+    }};
+}
+/// Inserts into a table without `__newindex`, the usual way to a new key.
+macro_rules! slow_set {
+    ($name:ident, $slower:ident ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident) $object:expr, $key:expr, $value:expr, $operand:expr) => {
+        outline! { $name($i, $pc, $base, $vm, $k, $t) {
+            let object = $object;
+            if object.tag == tag::TABLE {
+                let table = object.bits as *const Table;
+                if (*table).metatable.get().is_null() && (*table).header.guard.get() == 0 {
+                    let set = (*table).set(&mut (*$vm).heap, $key, $value);
+                    if set.is_ok() {
+                        if (*$vm).heap.wants_collection() {
+                            (*$vm).interrupt();
+                        }
+                        go!($pc, $base, $vm, $k, $t)
+                    }
+                }
+            }
+            $slower($i, $pc, $base, $vm, $k, $t)
+        } }
+        slow! { $slower($i, $pc, $base, $vm, $k, $t) {
+            let object = $object;
+            if object.tag == tag::TABLE {
+                (*(object.bits as *const Table)).header.guard.set(0);
+            }
+            (*$vm).new_index(object, $key, $value, $operand)
+        } }
+    };
+}
+
+op! { op_settabup(i, pc, base, vm, k, t) {
+    let u = upvalue_at(base, (i >> 16) as u16);
+    set_field!(i, pc, base, vm, k, t, (*u).location.get(), rb!(i, k), rc!(i, base), slow_settabup)
+} }
+op! { op_settabup_k(i, pc, base, vm, k, t) {
+    let u = upvalue_at(base, (i >> 16) as u16);
+    set_field!(i, pc, base, vm, k, t, (*u).location.get(), rb!(i, k), rc!(i, k), slow_settabup_k)
+} }
+slow_set! { slow_settabup, slower_settabup(i, pc, base, vm, k, t)
+    *(*upvalue_at(base, (i >> 16) as u16)).location.get(), *rb!(i, k), *rc!(i, base), Operand::Upvalue((i >> 16) as u16 as u32 / 8)
+}
+slow_set! { slow_settabup_k, slower_settabup_k(i, pc, base, vm, k, t)
+    *(*upvalue_at(base, (i >> 16) as u16)).location.get(), *rb!(i, k), *rc!(i, k), Operand::Upvalue((i >> 16) as u16 as u32 / 8)
+}
+op! { op_setfield(i, pc, base, vm, k, t) {
+    set_field!(i, pc, base, vm, k, t, ra!(i, base), rb!(i, k), rc!(i, base), slow_setfield)
+} }
+op! { op_setfield_k(i, pc, base, vm, k, t) {
+    set_field!(i, pc, base, vm, k, t, ra!(i, base), rb!(i, k), rc!(i, k), slow_setfield_k)
+} }
+slow_set! { slow_setfield, slower_setfield(i, pc, base, vm, k, t)
+    *ra!(i, base), *rb!(i, k), *rc!(i, base), register(i >> 16)
+}
+slow_set! { slow_setfield_k, slower_setfield_k(i, pc, base, vm, k, t)
+    *ra!(i, base), *rb!(i, k), *rc!(i, k), register(i >> 16)
+}
+
+macro_rules! set_index {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $index:expr, $value:expr, $slow:ident) => {{
+        let a = ra!($i, $base);
+        if tag_of(a) != tag::TABLE {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        let table = (*a).bits as *const Table;
+        let index: u64 = $index;
+        if index >= (*table).asize.get() as u64 {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        let slot = (*table).array.get().add(index as usize);
+        if ((*slot).tag <= tag::FROZEN && !(*table).metatable.get().is_null()) || (*table).header.guard.get() != 0 {
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        copy(slot, $value);
+        go!($pc, $base, $vm, $k, $t)
+    }};
+}
+op! { op_settable(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) != tag::INT {
+        return slow_settable(i, pc, base, vm, k, t);
+    }
+    set_index!(i, pc, base, vm, k, t, (*b).bits.wrapping_sub(1), rc!(i, base), slow_settable)
+} }
+op! { op_settable_k(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) != tag::INT {
+        return slow_settable_k(i, pc, base, vm, k, t);
+    }
+    set_index!(i, pc, base, vm, k, t, (*b).bits.wrapping_sub(1), rc!(i, k), slow_settable_k)
+} }
+slow_set! { slow_settable, slower_settable(i, pc, base, vm, k, t)
+    *ra!(i, base), *rb!(i, base), *rc!(i, base), register(i >> 16)
+}
+slow_set! { slow_settable_k, slower_settable_k(i, pc, base, vm, k, t)
+    *ra!(i, base), *rb!(i, base), *rc!(i, k), register(i >> 16)
+}
+op! { op_seti(i, pc, base, vm, k, t) {
+    set_index!(i, pc, base, vm, k, t, ((i >> 32) as u16 as u64).wrapping_sub(1), rc!(i, base), slow_seti)
+} }
+op! { op_seti_k(i, pc, base, vm, k, t) {
+    set_index!(i, pc, base, vm, k, t, ((i >> 32) as u16 as u64).wrapping_sub(1), rc!(i, k), slow_seti_k)
+} }
+slow_set! { slow_seti, slower_seti(i, pc, base, vm, k, t)
+    *ra!(i, base), Value::integer((i >> 32) as u16 as i64), *rc!(i, base), register(i >> 16)
+}
+slow_set! { slow_seti_k, slower_seti_k(i, pc, base, vm, k, t)
+    *ra!(i, base), Value::integer((i >> 32) as u16 as i64), *rc!(i, k), register(i >> 16)
+}
+
+// Constructors.
+
+outline! { op_newtable(i, pc, base, vm, k, t) {
+    let array = (i >> 32) as u32;
+    let hash = (i >> 8) as u8;
+    let table = (*vm).heap.table();
+    let a = ra!(i, base);
+    (*a).bits = table.as_ptr() as u64;
+    (*a).tag = tag::TABLE;
+    if array | hash as u32 != 0 {
+        // Sizes are hints, and bytecode may say anything.
+        let fields = if hash == 0 { 0 } else { 1u32 << (hash as u32 - 1).min(16) };
+        let _ = table.resize(&mut (*vm).heap, array.min(1 << 16), fields);
+    }
+    // EXTRAARG follows.
+    let pc = pc.add(1);
+    after_allocation!(i, pc, base, vm, k, t)
+} }
+outline! { op_setlist(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    let mut n = (i >> 8) as u8 as usize;
+    if n == 0 {
+        n = (*vm).top.offset_from(a) as usize - 1;
+    }
+    let bits = (i >> 32) as u32;
+    let first = bits >> 1;
+    let pc = if bits & 1 != 0 { pc.add(1) } else { pc };
+    let last = first as u64 + n as u64;
+    if tag_of(a) == tag::TABLE && last < 1 << 30 {
+        let table = Ref::<Table>::new((*a).bits as *mut Table);
+        if last > table.asize.get() as u64 {
+            let _ = table.reserve_array(&mut (*vm).heap, last as u32);
+        }
+        if last <= table.asize.get() as u64 {
+            let slots = table.array.get().add(first as usize);
+            for j in 0..n {
+                copy(slots.add(j), a.add(1 + j));
+            }
+            after_allocation!(i, pc, base, vm, k, t)
+        }
+    }
+    setlist_error(i, pc, base, vm, k, t)
+} }
+slow! { setlist_error(i, pc, base, vm, k, t) {
+    let raise = (*vm).runtime_error("table overflow");
+    (*vm).raised(raise)
+} }
+
+const _: () = {
+    assert!(std::mem::offset_of!(Table, header) == 0);
+    assert!(size_of::<Header>() == 16 && size_of::<Node>() == 24 && size_of::<Table>() == 56);
+};
