@@ -1,6 +1,6 @@
 //! The basic functions (manual 6.1), and the older names `unpack` and `loadstring`.
 //!
-//! Journey: frame -> value. `pcall` and `xpcall` only say that they catch; the machine unwinds (vm/call.rs).
+//! Journey: frame -> value. `pcall` and `xpcall` only say that they catch; the machine unwinds (vm/raise.rs).
 
 use super::access::{self, Access};
 use crate::value::{Kind, Value};

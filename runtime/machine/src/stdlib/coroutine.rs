@@ -1,4 +1,4 @@
-//! Coroutines (manual 6.2). The switches themselves are the machine's (vm/call.rs).
+//! Coroutines (manual 6.2). The switches themselves are the machine's (vm/coroutine.rs).
 //!
 //! Journey: frame -> value.
 

@@ -1,31 +1,37 @@
-//! Calls, returns, errors and coroutine switches: the state machine around the instructions.
+//! Calls, returns and natives: the state machine around the instructions.
 //!
 //! Journey: closure -> **frame** -> value. An instruction's slow path makes an [`Act`]; [`Vm::drive`] carries it out,
 //! and those that follow from it, in a loop without recursion, until a Lua frame is on top (the instructions go on) or
 //! the interpreter is to be left. What happens to a frame's results is in the frame ([`Continue`]), so a process
 //! suspended anywhere in here is data.
 //!
-//! Errors: [`Act::Raise`] looks for the nearest native that catches (`pcall`), calls a message handler on top of the
-//! failing frames if there is one, pops the frames, runs `__close` handlers one by one, and enters the catcher again.
-
-#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
+//! Not here: what an error does (raise.rs), switches between coroutines (coroutine.rs), calls of `__gc` (finalizer.rs).
+//!
+//! Always, from one act to the next, and what the SAFETY comments of these four files refer to by number:
+//! 1. `thread` is live, every slot of its stack holds a value, and `top` points into it or to its end.
+//! 2. `frame` is its top frame, or one below `frames` if there is none. A frame's function is in the slot below `base`;
+//!    the registers of a Lua function, and SLACK slots above them, lie in the stack, as do a native's from `base` to
+//!    `top`.
+//! 3. The slots of an act are in the running stack, which nothing moves between the making of an act and its carrying
+//!    out; whatever else makes the stack grow finds its slots again by their offset. The arguments of a call lie from
+//!    above the function up to `top`. Results that are given lie at or above the slot to which they go.
+//! 4. A frame that waits for results by a continuation of an instruction (Store, Condition, NotCondition, Discard,
+//!    Concat, CloseAgain) is a Lua function's, and its `pc` is behind that instruction.
+//!
+//! The compiler or the verifier holds all this for code, codec/legal.rs for frames that were thawed.
 
 use super::error::Operand;
 use super::metamethod::Event;
-use super::native::{ERROR, Function, Raise, ResumeKind, Step};
-use super::thread::{Continue, Frame, FrameKind, Status, Thread, flags};
+use super::native::{ERROR, Function, Step};
+use super::thread::{Continue, FrameKind, flags};
 use super::{Exit, Left, Vm};
-use crate::value::{Closure, Ref, Value, tag};
+use crate::value::{Closure, Value, tag};
 
 /// Longest chain of `__index` or `__newindex` tables, and of `__call`.
 pub(crate) const MAX_CHAIN: usize = 2000;
-/// Coroutines that may be resumed inside each other, as the reference's limit of C calls.
-pub const MAX_RESUMES: u32 = 195;
 /// Catchers (`pcall`) inside each other. An error that passes through them all, each adding to its message, must not
 /// take for ever; the reference allows some 200.
 const MAX_CATCHERS: u32 = 12_000;
-/// Errors in message handlers while a message handler runs.
-const MAX_HANDLERS: usize = 10;
 /// State of a native frame whose next step is to return its last (state & 0xffff) registers.
 pub const RETURN: u32 = 1 << 30;
 /// State of a native frame whose next step is to raise its last register.
@@ -53,6 +59,7 @@ pub(crate) enum Act {
 impl Vm {
     /// Carries out an act and those that follow; true: go on with the instructions.
     pub(crate) unsafe fn drive(&mut self, mut act: Act) -> bool {
+        // SAFETY: the slots of each act are in the running stack, as nothing happens between its making and this (3).
         unsafe {
             loop {
                 act = match act {
@@ -67,8 +74,25 @@ impl Vm {
             }
         }
     }
+    /// Brings an act that was made outside the loop to a state from which `entry` goes on.
+    pub(super) unsafe fn pending(&mut self, mut act: Act) {
+        // SAFETY: as in `drive`.
+        unsafe {
+            loop {
+                act = match act {
+                    Act::Run | Act::Leave | Act::Native => return,
+                    Act::Call { function, results, then } => self.do_call(function, results, then),
+                    Act::Return { first, n } => self.do_return(first, n),
+                    Act::Raise => self.do_raise(),
+                    Act::Unwind => self.do_unwind(),
+                };
+            }
+        }
+    }
     /// What to do when the interpreter is entered.
     pub(crate) unsafe fn entry(&mut self) -> Act {
+        // SAFETY: with no frame the first slot of the stack is the coroutine's function (`start`, `new_coroutine`);
+        // else `frame` is one (2).
         unsafe {
             if self.frame_count() == 0 && self.exiting {
                 return Act::Unwind;
@@ -89,7 +113,9 @@ impl Vm {
 
     // Calls.
 
-    unsafe fn do_call(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+    pub(super) unsafe fn do_call(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+        // SAFETY: `function` to `top` are slots (3). They move up by one, for which there is room; the stack that moved
+        // for it has `function` at the same offset.
         unsafe {
             let mut chain = 0;
             loop {
@@ -122,6 +148,8 @@ impl Vm {
     }
     #[cold]
     unsafe fn call_error(&mut self, function: *mut Value, then: Continue) -> Act {
+        // SAFETY: `function` is a slot (3), a register of the frame on top if that is a Lua function's and calls
+        // plainly; `frame` is read where there is one (2).
         unsafe {
             let v = *function;
             let raise = if then == Continue::CloseUnwind || then == Continue::CloseAgain {
@@ -171,6 +199,12 @@ impl Vm {
     }
     #[inline]
     unsafe fn call_lua(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+        // SAFETY:
+        // * the tag says that the slot holds a closure, which is live, as its slot is in use; prototypes outlive
+        //   closures.
+        // * there is room for the registers and a frame before either is written; `function` and `top` are found again
+        //   after the stack has moved.
+        // * parameters are registers (the verifier).
         unsafe {
             let closure = (*function).bits as *const Closure;
             let p = &*(*closure).proto;
@@ -214,6 +248,8 @@ impl Vm {
     }
     #[inline]
     unsafe fn call_native(&mut self, function: *mut Value, results: i16, then: Continue) -> Act {
+        // SAFETY: `function` is a slot with its arguments above it, up to `top` (3). If the leaf makes the stack grow,
+        // `leaf` moves with it; if a frame does, `ensure_frame` moves `function`.
         unsafe {
             let native = Vm::native_in(*function).expect("the tag says native");
             match native.function {
@@ -254,21 +290,6 @@ impl Vm {
             }
         }
     }
-    #[cold]
-    pub(crate) fn stack_overflow(&mut self) -> Act {
-        if std::mem::take(&mut self.overflowed_again) {
-            // There is no room for another message handler.
-            self.error = self.heap.string(b"error in error handling");
-            self.unhandled = true;
-            return Act::Raise;
-        }
-        let raise = self.runtime_error("stack overflow");
-        self.raised(raise)
-    }
-    #[inline(always)]
-    pub(crate) fn raised(&mut self, _: Raise) -> Act {
-        Act::Raise
-    }
     /// Sets up a call of a metamethod above everything in use.
     pub(crate) unsafe fn call_metamethod(
         &mut self,
@@ -277,6 +298,8 @@ impl Vm {
         results: i16,
         then: Continue,
     ) -> Act {
+        // SAFETY: the first free slot is in the stack (2). There is room for the function and its arguments above it
+        // before they are written.
         unsafe {
             let function = self.free_slot();
             self.top = function;
@@ -294,6 +317,7 @@ impl Vm {
     }
     /// The first slot above the registers of the top frame.
     pub(crate) unsafe fn free_slot(&self) -> *mut Value {
+        // SAFETY: a frame's registers, to their end, are in the stack (2).
         unsafe {
             if self.frame_count() == 0 {
                 return self.top;
@@ -307,7 +331,8 @@ impl Vm {
 
     // Returns.
 
-    unsafe fn do_return(&mut self, first: *mut Value, n: usize) -> Act {
+    pub(super) unsafe fn do_return(&mut self, first: *mut Value, n: usize) -> Act {
+        // SAFETY: a frame returns, so there is one (2); it is copied before it is popped.
         unsafe {
             if self.hooked
                 && let Some(act) = self.returning(first, n)
@@ -332,6 +357,12 @@ impl Vm {
         results: i16,
         then: Continue,
     ) -> Act {
+        // SAFETY:
+        // * `first` and the `n` results from it are slots, and `function`, the slot of what was called, is one (3).
+        // * by a continuation of an instruction, the frame on top is a Lua function's, and A of the instruction before
+        //   its `pc` a register (4); a concatenation has its operands, `state` many, from A on; a return that closes
+        //   has its values, `state` many, there.
+        // * below the function of a `__close` that unwinds lies the error: do_unwind has put it there.
         unsafe {
             match then {
                 Continue::Plain => {
@@ -399,6 +430,9 @@ impl Vm {
     /// Moves results to their place; -1: all, and `top` tells how many.
     #[inline(always)]
     unsafe fn move_results(&mut self, first: *mut Value, n: usize, to: *mut Value, wanted: i16) {
+        // SAFETY: `n` results from `first`, at or above `to` (3), so that copying upwards reads each before it is
+        // overwritten; all that are `wanted` fit, as they are registers of a Lua caller, or few enough for the SLACK
+        // above a native's.
         unsafe {
             match wanted {
                 0 => {}
@@ -428,6 +462,12 @@ impl Vm {
     // Natives.
 
     unsafe fn do_native(&mut self) -> Act {
+        // SAFETY:
+        // * the top frame is a native's (the act says so): `function` in the slot below `base`, its registers up to
+        //   `top` (2).
+        // * `state` tells of values to return or raise only when they were pushed (`finish_request`, `fail_request`);
+        //   of a step's, no more are taken than there are.
+        // * the frame is looked at anew after the native has run, which may have made the frames move.
         unsafe {
             let f = &mut *self.frame;
             self.base = f.base;
@@ -535,550 +575,17 @@ impl Vm {
     /// Fulfils the request by an error.
     pub fn fail_request(&mut self, error: Value) {
         self.push(error);
-        // SAFETY: as above.
+        // SAFETY: the frame of the native that made the request is on top.
         unsafe { (*self.frame).state = RAISE };
     }
     /// Makes the native that made the request go on at a state.
     pub fn continue_request(&mut self, state: u32) {
-        // SAFETY: as above.
+        // SAFETY: the frame of the native that made the request is on top.
         unsafe { (*self.frame).state = state };
     }
     /// Makes the registers of the native on top accessible, between two runs.
     pub fn enter_request(&mut self) {
-        // SAFETY: as above.
+        // SAFETY: the frame of the native that made the request is on top.
         self.base = unsafe { (*self.frame).base };
     }
-
-    // Errors.
-
-    unsafe fn do_raise(&mut self) -> Act {
-        unsafe {
-            self.leaf = std::ptr::null_mut();
-            let unhandled = std::mem::take(&mut self.unhandled);
-            let frames = (*self.thread).frames;
-            let (mut f, mut handlers) = (self.frame, 0);
-            while f >= frames {
-                if (*f).then == Continue::Finalizer {
-                    return self.finalizer_failed(f);
-                }
-                if (*f).flags & (flags::CATCH | flags::UNWINDING) != 0 && !self.exiting {
-                    break;
-                }
-                handlers += ((*f).then == Continue::Handler) as usize;
-                f = f.sub(1);
-            }
-            if f >= frames && (*f).flags & flags::HANDLER != 0 && !unhandled {
-                if handlers < MAX_HANDLERS {
-                    let handler = *(*f).base.add(1);
-                    let error = self.error;
-                    self.top = (*self.thread).extent_of(self.frame, self.top);
-                    return self.call_metamethod_at_top(handler, error);
-                }
-                self.error = self.heap.string(b"error in error handling");
-            }
-            self.unwind_to_catcher()
-        }
-    }
-    /// Calls a message handler above everything, even what a native has pushed. Where there is no room for it, it is not
-    /// called: the overflow of a handler that overflows would find no room for the next one, and so on for ever.
-    unsafe fn call_metamethod_at_top(&mut self, handler: Value, error: Value) -> Act {
-        unsafe {
-            const ROOM: usize = 300;
-            let nowhere = &mut std::ptr::null_mut();
-            if self.ensure_slots(ROOM).is_err() && self.ensure_slots(ROOM).is_err()
-                || self.ensure_frame(nowhere).is_err() && self.ensure_frame(nowhere).is_err()
-            {
-                self.overflowed_again = false;
-                self.error = self.heap.string(b"error in error handling");
-                return self.unwind_to_catcher();
-            }
-            let function = self.top;
-            *function = handler;
-            *function.add(1) = error;
-            self.top = function.add(2);
-            Act::Call { function, results: 1, then: Continue::Handler }
-        }
-    }
-    /// Pops the frames above the nearest catcher and begins to close their variables.
-    unsafe fn unwind_to_catcher(&mut self) -> Act {
-        unsafe {
-            let frames = (*self.thread).frames;
-            let mut catcher = self.frame;
-            if !self.exiting {
-                while catcher >= frames && (*catcher).flags & (flags::CATCH | flags::UNWINDING) == 0 {
-                    catcher = catcher.wrapping_sub(1);
-                }
-            }
-            let found = catcher >= frames && !self.exiting;
-            if !found && !self.exiting && !(*self.thread).closing {
-                // The frames stay, for the traceback.
-                return self.coroutine_failed();
-            }
-            loop {
-                if self.frame < frames {
-                    // No frame is left: the coroutine or the whole process is being closed.
-                    (*self.thread).failed |= (*self.thread).closing;
-                    return Act::Unwind;
-                }
-                let f = &mut *self.frame;
-                if f.flags & flags::NO_YIELD != 0 {
-                    f.flags &= !flags::NO_YIELD;
-                    (*self.thread).no_yield -= 1;
-                }
-                if f.then == Continue::Hook && !(found && self.frame == catcher) {
-                    self.hook_over();
-                }
-                if found && self.frame == catcher {
-                    (*self.thread).catchers -= (f.flags & flags::CATCH != 0) as u32;
-                    // Its message handler also serves the `__close` handlers that fail now.
-                    f.flags = (f.flags & !flags::CATCH) | flags::UNWINDING;
-                    return Act::Unwind;
-                }
-                self.frame = self.frame.wrapping_sub(1);
-            }
-        }
-    }
-    /// Calls the next `__close` handler of the frames that were popped, or tells the catcher.
-    unsafe fn do_unwind(&mut self) -> Act {
-        unsafe {
-            let t = self.thread;
-            let whole = self.frame < (*t).frames;
-            let level = if whole { (*t).stack } else { (*self.frame).base };
-            let limit = level.offset_from((*t).stack) as u32;
-            while let Some(&index) = (*t).to_close.last() {
-                if index < limit {
-                    break;
-                }
-                (*t).to_close.pop();
-                let slot = (*t).stack.add(index as usize);
-                (*t).close_upvalues(slot);
-                let object = *slot;
-                let mm = self.metamethod(object, Event::Close);
-                let error = self.error;
-                self.top = slot.add(1);
-                if self.ensure_slots(4).is_err() && self.ensure_slots(4).is_err() {
-                    continue;
-                }
-                let at = self.top;
-                *at = error;
-                *at.add(1) = mm;
-                *at.add(2) = object;
-                *at.add(3) = if whole && !(*t).failed && !self.exiting { Value::NIL } else { error };
-                self.top = at.add(4);
-                return Act::Call { function: at.add(1), results: 0, then: Continue::CloseUnwind };
-            }
-            (*t).close_upvalues(level);
-            if whole {
-                return self.coroutine_closed();
-            }
-            let f = &mut *self.frame;
-            f.flags &= !(flags::UNWINDING | flags::HANDLER);
-            let at = f.base.add(f.pc as usize);
-            *at = self.error;
-            self.top = at.add(1);
-            self.error = Value::NIL;
-            f.state |= ERROR;
-            // A stack that grew past its size to handle an overflow goes back.
-            if (*t).stack_len > super::thread::MAX_SLOTS && self.slots_used() < super::thread::MAX_SLOTS / 2 {
-                self.shrink_after_overflow();
-            }
-            if (*t).frames_len > super::thread::MAX_FRAMES && self.frame_count() < super::thread::MAX_FRAMES / 2 {
-                self.save_thread();
-                (*t).resize_frames(&mut self.heap, super::thread::MAX_FRAMES);
-                self.load_thread(t);
-            }
-            Act::Native
-        }
-    }
-    unsafe fn shrink_after_overflow(&mut self) {
-        unsafe {
-            self.save_thread();
-            let t = self.thread;
-            (*t).resize_stack(&mut self.heap, super::thread::MAX_SLOTS);
-            self.load_thread(t);
-            if self.frame_count() > 0 {
-                self.base = (*self.frame).base;
-            }
-        }
-    }
-
-    // Finalizers.
-
-    /// Sets up the call of the next waiting finalizer, at a safepoint.
-    pub(crate) fn push_finalizer(&mut self) {
-        // Where the stack is almost full it would overflow: later.
-        const ROOM: usize = 1000;
-        // SAFETY: the running coroutine is live.
-        let slots = unsafe { (*self.thread).extent_of(self.frame, self.top).offset_from((*self.thread).stack) };
-        if slots as usize + ROOM > super::thread::MAX_SLOTS || self.frame_count() + ROOM > super::thread::MAX_FRAMES {
-            return;
-        }
-        while let Some(object) = self.heap.take_finalizable() {
-            let mm = self.metamethod(object, Event::Gc);
-            if !mm.is_function() {
-                if !mm.is_nil() {
-                    let text = [b"attempt to call a ".as_slice(), &self.type_name_of(mm), b" value"].concat();
-                    let text = self.heap.string(&text);
-                    self.warn_of_finalizer(text);
-                }
-                continue;
-            }
-            // SAFETY: a safepoint: the top frame's registers end at `extent`, and the call goes above them.
-            unsafe {
-                self.save_thread();
-                let old_top = self.top.offset_from((*self.thread).stack) as i64;
-                self.top = (*self.thread).extent();
-                if self.ensure_slots(3).is_err() {
-                    self.top = (*self.thread).stack.offset(old_top as isize);
-                    continue;
-                }
-                *self.top = Value::integer(old_top);
-                let function = self.top.add(1);
-                *function = mm;
-                *function.add(1) = object;
-                self.top = function.add(2);
-                self.set_in_finalizer(true);
-                (*self.thread).no_yield += 1;
-                let act = self.do_call(function, 0, Continue::Finalizer);
-                self.pending(act);
-                return;
-            }
-        }
-    }
-    /// Brings an act that was made outside the loop to a state from which `entry` goes on.
-    unsafe fn pending(&mut self, mut act: Act) {
-        unsafe {
-            loop {
-                act = match act {
-                    Act::Run | Act::Leave | Act::Native => return,
-                    Act::Call { function, results, then } => self.do_call(function, results, then),
-                    Act::Return { first, n } => self.do_return(first, n),
-                    Act::Raise => self.do_raise(),
-                    Act::Unwind => self.do_unwind(),
-                };
-            }
-        }
-    }
-    pub(crate) fn warn_of_finalizer(&mut self, error: Value) {
-        if !self.warnings {
-            return;
-        }
-        let text = match error.as_string() {
-            Some(s) => s.bytes().to_vec(),
-            None => b"error object is not a string".to_vec(),
-        };
-        self.host.flush();
-        report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
-    }
-    unsafe fn finalizer_done(&mut self, function: *mut Value) -> Act {
-        unsafe {
-            let old_top = (*function.sub(1)).as_integer().expect("the finalizer's frame keeps the top");
-            self.top = (*self.thread).stack.offset(old_top as isize);
-            self.set_in_finalizer(false);
-            (*self.thread).no_yield -= 1;
-            if self.heap.has_finalizers_waiting() {
-                self.interrupt();
-            }
-            self.entry()
-        }
-    }
-    /// An error in `__gc` is a warning.
-    unsafe fn finalizer_failed(&mut self, finalizer: *mut Frame) -> Act {
-        unsafe {
-            let error = self.error;
-            self.error = Value::NIL;
-            self.warn_of_finalizer(error);
-            let function = (*finalizer).function_slot();
-            let index = function.offset_from((*self.thread).stack) as u32;
-            while self.frame >= finalizer {
-                if (*self.frame).flags & flags::NO_YIELD != 0 {
-                    (*self.thread).no_yield -= 1;
-                }
-                if (*self.frame).then == Continue::Hook {
-                    self.hook_over();
-                }
-                self.frame = self.frame.wrapping_sub(1);
-            }
-            (*self.thread).to_close.retain(|&i| i < index);
-            (*self.thread).close_upvalues(function);
-            self.finalizer_done(function)
-        }
-    }
-
-    // Coroutines.
-
-    /// A coroutine that will call a function.
-    pub fn new_coroutine(&mut self, f: Value) -> Ref<Thread> {
-        let t = self.heap.thread();
-        // SAFETY: a fresh thread has room for one slot.
-        unsafe {
-            *t.stack = f;
-            (*t.as_ptr()).top = t.stack.add(1);
-        }
-        t
-    }
-    /// The status of a coroutine as `coroutine.status` names it.
-    pub fn coroutine_status(&self, t: Ref<Thread>) -> &'static str {
-        match t.status {
-            Status::Running => "running",
-            Status::Normal => "normal",
-            Status::Suspended => "suspended",
-            Status::Dead => "dead",
-        }
-    }
-    /// The running coroutine, and whether it is the main one.
-    pub fn running(&self) -> (Ref<Thread>, bool) {
-        // SAFETY: the running coroutine is live.
-        (unsafe { Ref::new(self.thread) }, self.thread == self.main)
-    }
-    /// Whether the running coroutine may yield.
-    pub fn is_yieldable(&self) -> bool {
-        // SAFETY: as above.
-        self.thread != self.main && unsafe { (*self.thread).no_yield } == 0
-    }
-    unsafe fn do_yield(&mut self) -> Act {
-        unsafe {
-            if self.thread == self.main {
-                let raise = self.runtime_error("attempt to yield from outside a coroutine");
-                return self.raised(raise);
-            }
-            if (*self.thread).no_yield > 0 {
-                let raise = self.runtime_error("attempt to yield across a C-call boundary");
-                return self.raised(raise);
-            }
-            let (first, n) = (self.base, self.count());
-            (*self.thread).status = Status::Suspended;
-            self.save_thread();
-            self.give_to_resumer(first, n, true)
-        }
-    }
-    /// Switches back to the resumer and hands it values (or an error, as the only value).
-    unsafe fn give_to_resumer(&mut self, first: *mut Value, n: usize, success: bool) -> Act {
-        unsafe {
-            let child = self.thread;
-            let parent = (*child).resumer;
-            (*child).resumer = std::ptr::null_mut();
-            self.load_thread(parent);
-            (*parent).status = Status::Running;
-            let f = *self.frame;
-            self.top = f.base;
-            if self.ensure_slots(n + 1).is_err() {
-                return self.stack_overflow();
-            }
-            let f = &mut *self.frame;
-            for i in 0..n {
-                *f.base.add(i) = *first.add(i);
-            }
-            self.top = f.base.add(n);
-            self.base = f.base;
-            let kind = f.state;
-            if kind == RESUME_WRAP && !success {
-                // As the reference: a message gets the position of the caller in front of it.
-                let v = *f.base;
-                self.error = match v.as_string() {
-                    Some(s) => {
-                        let mut text = self.position(1);
-                        text.extend_from_slice(s.bytes());
-                        self.heap.string(&text)
-                    }
-                    None => v,
-                };
-                return Act::Raise;
-            }
-            if kind == RESUME_WRAP {
-                return Act::Return { first: f.base, n };
-            }
-            if kind == RESUME_CLOSE && success {
-                *f.base.sub(1) = Value::TRUE;
-                return Act::Return { first: f.base.sub(1), n: 1 };
-            }
-            *f.base.sub(1) = Value::boolean(success);
-            Act::Return { first: f.base.sub(1), n: n + 1 }
-        }
-    }
-    unsafe fn do_resume(&mut self, kind: ResumeKind) -> Act {
-        unsafe {
-            // The library has checked the argument, but not what a thawed wrapper holds.
-            let Some(child) = self.arg(0).as_thread() else {
-                let raise = self.type_error(0, "coroutine");
-                return self.raised(raise);
-            };
-            let child = child.as_ptr();
-            let f = &mut *self.frame;
-            f.state = if kind == ResumeKind::Wrap { RESUME_WRAP } else { RESUME };
-            let problem = match (*child).status {
-                Status::Suspended if (*self.thread).depth >= MAX_RESUMES => Some("C stack overflow"),
-                Status::Suspended => None,
-                Status::Dead => Some("cannot resume dead coroutine"),
-                _ => Some("cannot resume non-suspended coroutine"),
-            };
-            if let Some(text) = problem {
-                if kind == ResumeKind::Wrap {
-                    let raise = self.error(text);
-                    return self.raised(raise);
-                }
-                let message = self.heap.string(text.as_bytes());
-                self.push(Value::FALSE);
-                self.push(message);
-                return Act::Return { first: self.top.sub(2), n: 2 };
-            }
-            let n = self.count() - 1;
-            let first = self.base.add(1);
-            let fresh = (*child).depth_of_frames() == 0;
-            let to = if fresh { (*child).top } else { (*(*child).frame).base };
-            let used = to.offset_from((*child).stack) as usize;
-            if used + n + super::thread::SLACK >= (*child).stack_len {
-                (*child).resize_stack(&mut self.heap, (used + n + 2 * super::thread::SLACK).next_power_of_two());
-            }
-            let to = (*child).stack.add(used);
-            for i in 0..n {
-                *to.add(i) = *first.add(i);
-            }
-            (*child).top = to.add(n);
-            self.switch_to(child);
-            if fresh {
-                Act::Call { function: (*child).stack, results: -1, then: Continue::Coroutine }
-            } else {
-                Act::Return { first: to, n }
-            }
-        }
-    }
-    unsafe fn switch_to(&mut self, child: *mut Thread) {
-        unsafe {
-            self.save_thread();
-            (*child).resumer = self.thread;
-            (*child).depth = (*self.thread).depth + 1;
-            (*self.thread).status = Status::Normal;
-            (*child).status = Status::Running;
-            self.load_thread(child);
-        }
-    }
-    /// The first function of the running coroutine returned.
-    unsafe fn coroutine_done(&mut self, first: *mut Value, n: usize) -> Act {
-        unsafe {
-            let t = self.thread;
-            (*t).status = Status::Dead;
-            if t == self.main {
-                let to = (*t).stack;
-                for i in 0..n {
-                    *to.add(i) = *first.add(i);
-                }
-                self.top = to.add(n);
-                self.left = Left::Exit(Exit::Finished);
-                return Act::Leave;
-            }
-            self.top = (*t).stack;
-            self.save_thread();
-            self.give_to_resumer(first, n, true)
-        }
-    }
-    /// An error reached the bottom of the running coroutine. Its frames stay, for tracebacks.
-    unsafe fn coroutine_failed(&mut self) -> Act {
-        unsafe {
-            let t = self.thread;
-            if t == self.main {
-                self.left = Left::Exit(Exit::Failed);
-                return Act::Leave;
-            }
-            self.top = (*t).extent_of(self.frame, self.top);
-            // The value must lie below the end that the collector looks at.
-            if self.ensure_slots(1).is_err() {
-                self.top = self.top.sub(1);
-            }
-            *self.top = self.error;
-            self.top = self.top.add(1);
-            (*t).status = Status::Dead;
-            (*t).failed = true;
-            let first = self.top.sub(1);
-            self.error = Value::NIL;
-            self.save_thread();
-            let parent = (*t).resumer;
-            if (*(*parent).frame).state == RESUME_WRAP && !(*t).to_close.is_empty() {
-                // wrap closes the coroutine's variables before it raises the error again.
-                self.error = *first;
-                return self.begin_closing();
-            }
-            self.give_to_resumer(first, 1, false)
-        }
-    }
-    unsafe fn do_close_coroutine(&mut self) -> Act {
-        unsafe {
-            let t = self.arg(0).as_thread().expect("the library checks the argument").as_ptr();
-            (*self.frame).state = RESUME_CLOSE;
-            if (*t).status != Status::Suspended && (*t).status != Status::Dead {
-                let text = format!("cannot close a {} coroutine", self.coroutine_status(Ref::new(t)));
-                let raise = self.error(text);
-                return self.raised(raise);
-            }
-            if (*self.thread).depth >= MAX_RESUMES {
-                let raise = self.error("C stack overflow");
-                return self.raised(raise);
-            }
-            let error = if (*t).failed { *(*t).top.sub(1) } else { Value::NIL };
-            self.switch_to(t);
-            self.error = error;
-            self.begin_closing()
-        }
-    }
-    /// Drops the running coroutine's frames and closes its variables.
-    unsafe fn begin_closing(&mut self) -> Act {
-        unsafe {
-            let t = self.thread;
-            (*t).status = Status::Running;
-            (*t).closing = true;
-            (*t).no_yield = 0;
-            (*t).catchers = 0;
-            self.frame = (*t).frames.wrapping_sub(1);
-            Act::Unwind
-        }
-    }
-    /// All variables of the running coroutine are closed, and it has no frames.
-    unsafe fn coroutine_closed(&mut self) -> Act {
-        unsafe {
-            let t = self.thread;
-            (*t).closing = false;
-            (*t).status = Status::Dead;
-            let failed = std::mem::take(&mut (*t).failed);
-            if (*t).resumer.is_null() {
-                // The process is being ended and its main coroutine is done.
-                self.top = (*t).stack;
-                self.left = Left::Exit(Exit::Failed);
-                return Act::Leave;
-            }
-            self.top = (*t).stack;
-            *self.top = self.error;
-            self.save_thread();
-            let first = self.top;
-            if self.exiting {
-                // The end goes on in the resumer.
-                let parent = (*t).resumer;
-                (*t).resumer = std::ptr::null_mut();
-                self.load_thread(parent);
-                (*parent).status = Status::Running;
-                return Act::Raise;
-            }
-            self.error = Value::NIL;
-            if failed { self.give_to_resumer(first, 1, false) } else { self.give_to_resumer(first, 0, true) }
-        }
-    }
-    /// Begins the end of the process: all frames of all coroutines on the resume chain go, `__close` handlers run. The
-    /// next runs carry it out and end with [`Exit::Failed`].
-    pub fn begin_exit(&mut self, reason: Value) {
-        self.exiting = true;
-        self.error = reason;
-        self.leaf = std::ptr::null_mut();
-        // SAFETY: between two runs; the state that `pending` leaves is one that `entry` goes on from.
-        unsafe {
-            let act = self.do_raise();
-            if !matches!(act, Act::Leave) {
-                self.pending(act);
-            }
-        }
-    }
 }
-
-/// States of a native that has resumed a coroutine.
-pub const RESUME: u32 = 1;
-const RESUME_WRAP: u32 = 2;
-/// As [`RESUME`], to close the coroutine.
-pub const RESUME_CLOSE: u32 = 3;

@@ -4,9 +4,9 @@
 //! function ends, or a native asks for something that only the surroundings can do ([`Exit`]). Between two runs the
 //! [`Vm`] is plain data: no Rust frame holds any of its state.
 //!
-//! The parts: load (bytecode made ready), execute (the instructions), call (calls, returns, errors, coroutines: the
-//! state machine around the instructions), metamethod, arith, error and debug (messages), native (what library
-//! functions see), hook (`debug.sethook`).
+//! The parts: load (bytecode made ready), execute (the instructions), call, raise, coroutine and finalizer (the state
+//! machine around the instructions), metamethod, arith, error and debug (messages), native (what library functions see),
+//! hook (`debug.sethook`).
 //!
 //! Reductions are counted in `fuel`, at calls and backward jumps alone. Whoever wants the interpreter to stop soon
 //! (the allocator for a collection, a limit, a signal) moves the rest of the fuel to `saved_fuel`; the cold path at
@@ -14,15 +14,18 @@
 
 pub mod arith;
 pub mod call;
+pub mod coroutine;
 pub mod debug;
 pub mod error;
 pub mod execute;
+pub mod finalizer;
 pub mod hook;
 pub mod load;
 pub mod metamethod;
 pub mod native;
 pub mod op;
 pub mod operation;
+pub mod raise;
 pub mod thread;
 
 use crate::heap::Heap;

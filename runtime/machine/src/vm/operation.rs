@@ -1,10 +1,10 @@
 //! The slow paths of operations: what needs a metamethod, a conversion or an error.
 //!
-//! Journey: frame -> **value** (manual 2.4). A handler of execute.rs that cannot go on by itself calls one of these; the
+//! Journey: frame -> **value** (manual 2.4). A handler of execute/ that cannot go on by itself calls one of these; the
 //! [`Act`] they make is carried out by [`Vm::drive`] (call.rs): the result is stored, or a metamethod is called whose
 //! result will be.
 
-#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in execute.rs")]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in call.rs")]
 
 use super::Vm;
 use super::arith::ArithError;
