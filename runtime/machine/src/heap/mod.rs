@@ -246,9 +246,8 @@ impl Heap {
     }
     /// The number that `%p` prints for an object: the same on every machine the process moves to.
     pub fn address_of(&mut self, v: Value) -> u64 {
-        // SAFETY: heap tags are live heap objects.
         let serial = if v.tag & tag::HEAP_BIT != 0 && !v.is_string() {
-            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+            // SAFETY: the tag says that it is a heap object, and a value's object is live (rule 1).
             self.serial_of(unsafe { &*(v.bits as *const Header) }) as u64
         } else if let Some(s) = v.as_string()
             && s.len > crate::value::string::MAX_ATOM_BYTES
@@ -268,7 +267,7 @@ impl Heap {
 
     #[inline(always)]
     unsafe fn link(&mut self, object: *mut Header, bytes: usize) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: the caller has just written the object in full; nobody else knows it yet.
         unsafe { (*object).next.set(self.all) };
         self.all = object;
         self.bytes += bytes;
@@ -522,7 +521,8 @@ impl Heap {
     /// # Safety
     /// It is out of every list and nothing refers to it.
     unsafe fn free(&mut self, object: *mut Header) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: nothing refers to the object (the caller's promise), so its parts and then its block go; the kind,
+        // which is written once, says with what layout it was allocated.
         unsafe {
             let layout = match (*object).kind {
                 ObjectKind::String => Str::layout((*object.cast::<Str>()).len),
@@ -583,7 +583,7 @@ fn native_closure_layout(count: usize) -> Layout {
 /// # Safety
 /// `object` is live.
 pub(crate) unsafe fn value_of(object: *mut Header) -> Value {
-    // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+    // SAFETY: the object is live (the caller's promise), and begins with its header.
     let tag = match unsafe { (*object).kind } {
         ObjectKind::String => tag::STRING,
         ObjectKind::Table => tag::TABLE,

@@ -125,7 +125,7 @@ impl<T> Ref<T> {
     #[inline(always)]
     pub unsafe fn new(pointer: *mut T) -> Self {
         debug_assert!(!pointer.is_null());
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: a live object's address is not null.
         Ref(unsafe { NonNull::new_unchecked(pointer) })
     }
     /// The address.
@@ -243,8 +243,7 @@ impl Value {
 
     /// Takes the value apart.
     pub fn kind(self) -> Kind {
-        // SAFETY (all arms): the tag says what the payload points to, and the object is live (heap/mod.rs, rule 1).
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: in each arm the tag says what the payload points to, and the object is live (heap/mod.rs, rule 1).
         unsafe {
             match self.tag {
                 tag::NIL => Kind::Nil,

@@ -113,7 +113,8 @@ impl Str {
     /// # Safety
     /// Nothing refers to it any more.
     pub(crate) unsafe fn free_shared(s: *mut Str) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: `new_shared` allocated it with the layout of its length, which does not change, and nothing refers to
+        // it (the caller's promise).
         unsafe { std::alloc::dealloc(s.cast(), Self::layout((*s).len)) }
     }
 }

@@ -154,7 +154,8 @@ impl Table {
     /// # Safety
     /// The table is not used any more.
     pub(crate) unsafe fn free_parts(&self) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: `asize` and `mask` say with what layouts the parts were allocated; without an array or nodes of its
+        // own nothing was. Nothing uses them any more (the caller's promise).
         unsafe {
             if self.asize.get() > 0 {
                 dealloc(self.array.get().cast(), array_layout(self.asize.get()));
@@ -356,14 +357,13 @@ impl Table {
             return self.get_str(s);
         }
         let n = self.find_node(normalize(key));
-        // SAFETY: as above.
         if n.is_null() {
             if let Some(i) = normalize(key).as_integer() {
                 return self.get_integer(i);
             }
             Value::NIL
         } else {
-            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+            // SAFETY: `find_node` gives null or a node of this table.
             unsafe { (*n).value() }
         }
     }
@@ -513,7 +513,7 @@ impl Table {
     unsafe fn in_chain_of(&self, first: *mut Node, wanted: *mut Node) -> bool {
         let mut n = first;
         let mut left = self.mask.get() as usize + 1;
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: `first` is a node of this table (the caller's promise), and links lead to nodes of the same table.
         unsafe {
             while (*n).next != 0 && left > 0 {
                 n = n.offset((*n).next as isize);
@@ -531,7 +531,7 @@ impl Table {
             i -= 1;
             // SAFETY: below the number of nodes.
             let n = unsafe { self.nodes.get().add(i as usize) };
-            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+            // SAFETY: as above; every node is initialised.
             if unsafe { (*n).key_tag } == 0 {
                 self.last_free.set(i);
                 return Some(n);
@@ -655,7 +655,8 @@ impl Table {
     /// Changes the array part alone, without moving entries between the parts.
     unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) {
         let old = self.asize.get();
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: `asize`, as it was, says with what layout the array was allocated. The caller has moved out what lies
+        // past a smaller size; what a larger one adds is set to nil before anyone sees it.
         unsafe {
             let array = if asize == 0 {
                 dealloc(self.array.get().cast(), array_layout(old));

@@ -215,9 +215,8 @@ impl Vm {
     pub fn frame_view(&self, thread: Option<Ref<Thread>>, level: usize) -> Option<FrameView> {
         match thread {
             Some(t) if t.as_ptr() != self.thread => {
-                // SAFETY: a live coroutine's frames.
                 (level < t.depth_of_frames())
-                    // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+                    // SAFETY: the coroutine is live, and has more frames than `level`.
                     .then(|| FrameView { frame: unsafe { t.frame.sub(level) }, thread: t.as_ptr() })
             }
             _ => self.frame_at(level).map(|frame| FrameView { frame, thread: self.thread }),

@@ -8,8 +8,7 @@
 //!
 //! Always: while a hook runs, its coroutine is not hooked. Below the function of a hook's frame lie three integers: the
 //! top to restore, the first slot of the values being returned (or -1), and how many they are.
-
-#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in call.rs")]
+//! What else always holds is in call.rs; the SAFETY comments refer to it by number.
 
 use super::Vm;
 use super::call::Act;
@@ -97,12 +96,15 @@ impl Vm {
         self.handlers = super::execute::handlers(self.hooked);
     }
     pub(crate) unsafe fn current_hook<'a>(&mut self) -> &'a mut Hook {
+        // SAFETY: the running coroutine is live (1). No two of these references are used at the same time.
         unsafe { (*self.thread).hook.as_deref_mut().expect("a hooked coroutine has a hook") }
     }
     /// Called before an instruction of a hooked coroutine: an act to be carried out in its place, or none.
     #[cold]
     #[inline(never)]
     pub(crate) unsafe fn before_instruction(&mut self, word: u64, pc: *const u64) -> Option<Act> {
+        // SAFETY: the top frame is a Lua function's, and `word` the instruction before `pc`, so that A is a register
+        // (the verifier), the function if it is a call, with its arguments above it.
         unsafe {
             let told = std::mem::take(&mut self.current_hook().again);
             if !told && let Some(act) = self.tell_events(word, pc) {
@@ -132,12 +134,12 @@ impl Vm {
     }
     /// The call of the hook for the next event of an instruction that was not told yet.
     unsafe fn tell_events(&mut self, word: u64, pc: *const u64) -> Option<Act> {
+        // SAFETY: the top frame is a Lua function's, of whose code `pc` is part; its prototype lives as long as its closure.
         unsafe {
             let h = self.current_hook();
             let op = (word & 0xff) as u8;
             let f = &mut *self.frame;
             f.pc = pc;
-            // SAFETY: a closure's prototype lives as long as the closure.
             let p: &super::load::Proto = &*std::ptr::from_ref(f.proto().expect("instructions are a Lua function's"));
             if f.flags & flags::SEEN == 0 {
                 if op == Op::VarArgPrep as u8 {
@@ -177,6 +179,7 @@ impl Vm {
     }
     /// The hook of a native function's call, whose frame was just pushed; none if calls are not hooked.
     pub(crate) unsafe fn native_called(&mut self) -> Option<Act> {
+        // SAFETY: a native's frame is on top (2).
         unsafe {
             if self.current_hook().mask & mask::CALL == 0 {
                 return None;
@@ -187,6 +190,7 @@ impl Vm {
     }
     /// The hook of a return from the top frame; none if it was called already or returns are not hooked.
     pub(crate) unsafe fn returning(&mut self, first: *mut Value, n: usize) -> Option<Act> {
+        // SAFETY: the frame that returns is on top (2); what it returns are slots (3).
         unsafe {
             let f = &mut *self.frame;
             if self.current_hook().mask & mask::RETURN == 0 || f.flags & flags::RETURN_SEEN != 0 {
@@ -198,6 +202,7 @@ impl Vm {
     }
     /// After a return of a hooked coroutine: the caller goes on with its line.
     pub(crate) unsafe fn returned(&mut self) {
+        // SAFETY: `frame` is read where there is one (2).
         unsafe {
             if self.frame_count() > 0 && (*self.frame).kind == FrameKind::Lua {
                 self.current_hook().old_pc = (*self.frame).current_pc();
@@ -211,6 +216,8 @@ impl Vm {
         transfer: (u32, u32),
         returns: Option<(*mut Value, usize)>,
     ) -> Act {
+        // SAFETY: both the registers of the top frame and the values that it returns lie below `free`, which is in the
+        // stack; there is room for the call above it before it is written.
         unsafe {
             let stack = |vm: &Vm, p: *mut Value| p.offset_from((*vm.thread).stack) as i64;
             let mut free = (*self.thread).extent_of(self.frame, self.top);
@@ -242,6 +249,8 @@ impl Vm {
     }
     /// A hook has returned: goes on with what it interrupted.
     pub(crate) unsafe fn hook_done(&mut self, function: *mut Value) -> Act {
+        // SAFETY: `call_hook` has left the three integers below the function, the first two as indices of slots; below
+        // the hook's frame there is the one that it interrupted.
         unsafe {
             let integer = |i: usize| (*function.sub(i)).as_integer().unwrap_or(0);
             let (top, first, n) = (integer(3), integer(2), integer(1));
@@ -263,6 +272,7 @@ impl Vm {
     }
     /// The frame of a hook is gone, by a return or an error.
     pub(crate) unsafe fn hook_over(&mut self) {
+        // SAFETY: the running coroutine is live (1), and the hook's call has counted in `no_yield`.
         unsafe {
             (*self.thread).no_yield -= 1;
             if let Some(h) = &mut (*self.thread).hook {

@@ -119,7 +119,7 @@ pub(crate) fn fast(meta: *mut Table, event: Event) -> Value {
 }
 #[inline(never)]
 unsafe fn fast_miss(meta: *mut Table, event: Event) -> Value {
-    // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+    // SAFETY: the caller has seen that `meta` is not null; a metatable is live as long as what has it.
     unsafe {
         let v = (*meta).get(name_value(event));
         if v.is_nil() {

@@ -199,11 +199,10 @@ impl Vm {
     }
     /// The metatable of strings, or nil.
     pub fn string_metatable_value(&self) -> Value {
-        // SAFETY: a root.
         if self.string_metatable.is_null() {
             Value::NIL
         } else {
-            // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+            // SAFETY: a root, and it was just seen not to be null.
             Value::table(unsafe { Ref::new(self.string_metatable) })
         }
     }
@@ -506,7 +505,7 @@ impl Vm {
     /// # Safety
     /// It is a live coroutine of this heap, and what it holds is in range.
     pub unsafe fn load_thread(&mut self, t: *mut Thread) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: `t` is a live coroutine of this heap (the caller's promise).
         unsafe {
             self.thread = t;
             self.frame = (*t).frame;
@@ -516,7 +515,8 @@ impl Vm {
         }
     }
     pub(crate) unsafe fn refresh_limits(&mut self) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: the running coroutine is live; both ends are within one past its arrays, of which the stack has SLACK
+        // slots at the least.
         unsafe {
             let t = &*self.thread;
             self.stack_end = t.stack.add(t.stack_len - SLACK);
@@ -557,7 +557,8 @@ impl Vm {
     }
     /// Moves the running coroutine's stack and frames, and what is known of them here; `slot` is a place in the stack.
     unsafe fn resize(&mut self, slots: usize, frames: usize, slot: &mut *mut Value) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: the running coroutine is live, and what it uses fits the new sizes (the callers grow). The old
+        // addresses are only computed with, not followed.
         unsafe {
             self.save_thread();
             let old = (*self.thread).stack;
@@ -613,7 +614,7 @@ impl Vm {
     /// Pushes a frame for a function whose slot is `function`, its arguments above it up to `top`.
     #[inline]
     pub(crate) unsafe fn push_frame(&mut self, function: *mut Value, kind: FrameKind, results: i16, then: Continue) {
-        // SAFETY: what is pointed to is live and in range: the caller's promise, or what was just checked.
+        // SAFETY: the caller has made sure that the frame fits (`ensure_frame`); the function is in a slot.
         unsafe {
             let f = self.frame.wrapping_add(1);
             f.write(Frame {

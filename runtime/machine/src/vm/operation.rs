@@ -3,8 +3,9 @@
 //! Journey: frame -> **value** (manual 2.4). A handler of execute/ that cannot go on by itself calls one of these; the
 //! [`Act`] they make is carried out by [`Vm::drive`] (call.rs): the result is stored, or a metamethod is called whose
 //! result will be.
-
-#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in call.rs")]
+//!
+//! What always holds is in call.rs; the SAFETY comments refer to it by number. In all of these the top frame is a Lua
+//! function's, its `pc` behind the instruction at hand.
 
 use super::Vm;
 use super::arith::ArithError;
@@ -24,6 +25,7 @@ impl Vm {
 
     #[inline]
     unsafe fn store(&mut self, v: Value) -> Act {
+        // SAFETY: A of the instruction at hand is a register (the verifier).
         unsafe {
             let f = &*self.frame;
             *f.base.byte_add((*f.pc.sub(1) >> 16) as u16 as usize) = v;
@@ -32,6 +34,8 @@ impl Vm {
     }
     /// `object[key]`.
     pub(crate) unsafe fn index(&mut self, mut object: Value, key: Value, mut name: Operand) -> Act {
+        // SAFETY: a table is looked at behind its tag, and is live, as what leads to it is in use: a register, or the
+        // one before it.
         unsafe {
             for _ in 0..MAX_CHAIN {
                 let mm;
@@ -68,6 +72,7 @@ impl Vm {
     }
     /// `object[key] = value`.
     pub(crate) unsafe fn new_index(&mut self, mut object: Value, key: Value, value: Value, mut name: Operand) -> Act {
+        // SAFETY: as in `index`.
         unsafe {
             for _ in 0..MAX_CHAIN {
                 let mm;
@@ -110,6 +115,7 @@ impl Vm {
     }
     /// An arithmetic or bitwise operation whose fast path failed.
     pub(crate) unsafe fn arith_slow(&mut self, event: Event, a: (Value, Operand), b: (Value, Operand)) -> Act {
+        // SAFETY: `store` and `call_metamethod` need the top frame to be at the instruction, which it is.
         unsafe {
             let raise = match self.arith_coerced(event, a.0, b.0) {
                 Ok(v) => return self.store(v),
@@ -147,6 +153,7 @@ impl Vm {
     }
     /// `#v`.
     pub(crate) unsafe fn length_slow(&mut self, v: Value, operand: Operand) -> Act {
+        // SAFETY: as in `arith_slow`.
         unsafe {
             if let Some(s) = v.as_string() {
                 return self.store(Value::integer(s.bytes().len() as i64));
@@ -170,6 +177,8 @@ impl Vm {
     }
     /// Decides the jump of the current comparison.
     unsafe fn decide(&mut self, truth: bool) -> Act {
+        // SAFETY: the instruction at hand is a test, which a jump follows (the verifier), so that there is an
+        // instruction after that.
         unsafe {
             let f = &mut *self.frame;
             let k = (*f.pc.sub(1) >> 8) as u8 != 0;
@@ -181,6 +190,7 @@ impl Vm {
     }
     /// `a == b` of the current instruction.
     pub(crate) unsafe fn equal_slow(&mut self, a: Value, b: Value) -> Act {
+        // SAFETY: as in `decide`, which a comparison's continuations repeat.
         unsafe {
             if a.raw_equals(b) {
                 return self.decide(true);
@@ -200,6 +210,7 @@ impl Vm {
     }
     /// `a < b` or `a <= b` of the current instruction.
     pub(crate) unsafe fn compare_slow(&mut self, a: Value, b: Value, or_equal: bool) -> Act {
+        // SAFETY: as in `equal_slow`.
         unsafe {
             if let Some(answer) = self.compare(a, b, or_equal) {
                 return self.decide(answer);
@@ -228,6 +239,8 @@ impl Vm {
     }
     /// Concatenates `total` values from `a` up; the result goes to `a`.
     pub(crate) unsafe fn concat(&mut self, a: *mut Value, mut total: usize) -> Act {
+        // SAFETY: the operands are `total` registers from `a` on (the verifier; of a continuation, 4). The stack stays
+        // where it is until a metamethod is called, and that ends it.
         unsafe {
             let is_text = |v: Value| v.is_string() || v.is_number();
             while total > 1 {
@@ -270,6 +283,8 @@ impl Vm {
     }
     /// One string of `n` strings and numbers.
     unsafe fn join(&mut self, first: *const Value, n: usize) -> Result<Value, Raise> {
+        // SAFETY: `n` operands from `first` are registers (the caller). Strings do not move or end while they are
+        // joined: nothing collects before the next safepoint.
         unsafe {
             let mut texts: [number::NumberText; 4] = [number::integer_to_text(0); 4];
             if n <= 4 {
@@ -323,6 +338,7 @@ impl Vm {
     }
     /// Marks a register of the top frame as to be closed (manual 3.3.8).
     pub(crate) unsafe fn mark_to_close(&mut self, slot: *mut Value) -> Result<(), Raise> {
+        // SAFETY: `slot` is a register of the top frame; the running coroutine is live (1).
         unsafe {
             let v = *slot;
             if v.is_false() {
@@ -356,6 +372,10 @@ impl Vm {
     /// Closes the next pending variable from `level` up; none if there is none left (upvalues are closed then).
     /// `keep` is how many values the current RETURN has.
     pub(crate) unsafe fn close_one(&mut self, level: *mut Value, keep: usize) -> Option<Act> {
+        // SAFETY:
+        // * `to_close` holds indices of slots of this stack.
+        // * the call goes above the frame's registers and the values being returned, where there is room for it before
+        //   it is written.
         unsafe {
             let t = self.thread;
             let limit = level.offset_from((*t).stack) as u32;

@@ -9,8 +9,6 @@
 //!
 //! [`Vm`]: super::Vm
 
-#![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
-
 use super::load::Proto;
 use crate::heap::{Header, Heap};
 use crate::value::function::Upvalue;
@@ -119,6 +117,7 @@ impl Frame {
     /// The slot where the function was when it was called, to which results go.
     #[inline(always)]
     pub(crate) unsafe fn function_slot(&self) -> *mut Value {
+        // SAFETY: the function's slot, and where it moved from, are below the registers in the same stack.
         unsafe { self.base.sub(1 + self.shift as usize) }
     }
     /// The function.
@@ -241,14 +240,22 @@ impl Thread {
     }
     /// Makes the stack `slots` long. The frames move, too.
     pub(crate) unsafe fn resize_stack(&mut self, heap: &mut Heap, slots: usize) {
+        // SAFETY: as in `resize`, which this is.
         unsafe { self.resize(heap, slots, self.frames_len) }
     }
     /// Makes room for `count` frames. The stack moves, too.
     pub(crate) unsafe fn resize_frames(&mut self, heap: &mut Heap, count: usize) {
+        // SAFETY: as in `resize`, which this is.
         unsafe { self.resize(heap, self.stack_len, count) }
     }
     /// Moves both arrays to a block of another size, and all pointers into them.
     pub(crate) unsafe fn resize(&mut self, heap: &mut Heap, slots: usize, frames: usize) {
+        // SAFETY:
+        // * all that is in use fits the new sizes (the caller's promise), so that every pointer moves to a place in the
+        //   new block; the old addresses are only computed with.
+        // * the old block has the layout of the old lengths; it goes when both arrays are copied.
+        // * slots past the old ones are set to nil; frames past the top one are written before they are read.
+        // * open upvalues are live, as the list is part of the coroutine that they belong to.
         unsafe {
             let depth = self.depth_of_frames();
             debug_assert!(depth <= frames);
@@ -326,10 +333,13 @@ impl Thread {
     }
     /// First slot that no frame uses.
     pub(crate) unsafe fn extent(&self) -> *mut Value {
+        // SAFETY: a coroutine that does not run has its frame and top here.
         unsafe { self.extent_of(self.frame, self.top) }
     }
     /// As `extent`, with the frame and top that the running coroutine keeps elsewhere.
     pub(crate) unsafe fn extent_of(&self, frame: *const Frame, top: *mut Value) -> *mut Value {
+        // SAFETY: from `frames` up, `frame` is a frame, whose registers lie in the stack; the stack has SLACK slots at
+        // the least.
         unsafe {
             let mut end = top;
             if frame >= self.frames
@@ -343,6 +353,8 @@ impl Thread {
     /// As `extent`, without those registers of a Lua function on top that nothing will read at the safepoint it is at.
     /// What they hold would be kept as long as the function runs a loop that does not use them.
     unsafe fn live_extent(&self) -> *mut Value {
+        // SAFETY: as in `extent_of`; `pc` points into the prototype's code, `to_close` and open upvalues to slots of
+        // this stack.
         unsafe {
             let end = self.extent();
             if self.frame < self.frames {
@@ -364,6 +376,9 @@ impl Thread {
     }
     /// Marks what the stack holds and clears the rest of it.
     pub(crate) unsafe fn trace(&mut self, heap: &mut Heap) {
+        // SAFETY: all slots up to the stack's length are initialised; those below the extent hold live values
+        // (heap/mod.rs, rule 2), and the others are set to nil. The resumer and the open upvalues are live as long as
+        // this.
         unsafe {
             let end = self.live_extent();
             let mut slot = self.stack;
@@ -391,6 +406,8 @@ impl Thread {
     }
     /// The open upvalue of a slot, made if need be.
     pub(crate) unsafe fn find_upvalue(this: *mut Thread, heap: &mut Heap, slot: *mut Value) -> *mut Upvalue {
+        // SAFETY: the coroutine is live, `slot` is one of its slots, and the list links live upvalues. The new one is
+        // linked before anything can collect.
         unsafe {
             let mut link: *mut *mut Upvalue = &mut (*this).open;
             while !(*link).is_null() && (**link).location.get() >= slot {
@@ -409,6 +426,7 @@ impl Thread {
     }
     /// Closes the upvalues of all slots from `level` up.
     pub(crate) unsafe fn close_upvalues(&mut self, level: *mut Value) {
+        // SAFETY: the list links live upvalues, whose locations are slots of this stack.
         unsafe {
             while !self.open.is_null() && (*self.open).location.get() >= level {
                 let u = &*self.open;
@@ -437,6 +455,8 @@ fn layout(slots: usize, frames: usize) -> Layout {
     Layout::from_size_align(size, align_of::<Value>()).expect("at most about a million slots")
 }
 unsafe fn allocate(slots: usize, frames: usize) -> (*mut Value, *mut Frame) {
+    // SAFETY: the size is not 0, as a stack has slots; the frames begin behind the last slot, in the same block,
+    // aligned as values are.
     unsafe {
         let stack = alloc(layout(slots, frames)).cast::<Value>();
         if stack.is_null() {
