@@ -33,6 +33,9 @@ pub struct Arguments {
     /// Ignore the environment variables LUA_INIT and LUA_PATH
     #[arg(short = 'E')]
     ignore_environment: bool,
+    /// Run in an order that follows from this number alone, on one worker and in virtual time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Reductions of a slice, for tests
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     slice: Option<i64>,
@@ -169,6 +172,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         workers: arguments.workers.map_or(cores, usize::from),
         max_memory: arguments.max_memory.unwrap_or_else(crate::memory::default_limit),
         slice: arguments.slice.unwrap_or(default_slice),
+        seed: arguments.seed,
         stress: Stress { collect: has(StressMode::Collect), reload: has(StressMode::Reload), freeze },
     };
     let program = Program::new(config);

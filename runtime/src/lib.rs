@@ -21,6 +21,15 @@
 //! The machine below (values, heap, interpreter, standard library: the crate rlua-machine) is not part of this interface,
 //! nor are processes and their scheduler: a program is seen from outside.
 
+/// A line on standard error. One that is closed is no reason to fail.
+macro_rules! report {
+    ($($part:tt)*) => {{
+        use std::io::Write;
+        // Nobody is left to be told.
+        let _ = writeln!(std::io::stderr(), $($part)*);
+    }};
+}
+
 // For the fuzz targets, which drive machines themselves.
 #[doc(hidden)]
 pub mod codec;
@@ -28,6 +37,7 @@ mod concurrent;
 mod process;
 mod program;
 mod scheduler;
+mod sync;
 
 #[doc(hidden)]
 pub use concurrent::find_native;

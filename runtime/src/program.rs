@@ -4,14 +4,12 @@
 //! give it a chunk, get the exit status.
 
 use crate::concurrent::{self, spawn::new_process};
-use crate::process::Slot;
 use crate::scheduler::{Config, Handle, Scheduler};
 use rlua_compiler::prototype::Chunk;
 use rlua_machine::stdlib;
 use rlua_machine::stdlib::io::Files;
 use rlua_machine::stdlib::standalone::{self, Action, Terminal};
 use rlua_machine::value::Value;
-use rlua_machine::vm::Vm;
 use rlua_machine::vm::load::{Literals, Module};
 use std::sync::Arc;
 
@@ -123,14 +121,15 @@ impl Program {
 
 /// Makes the root process and enters it.
 fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
-    let mut vm = Vm::new(stdlib::host::with(files), concurrent::find_native);
-    let host = stdlib::host::host(&mut vm);
+    let mut host = stdlib::host::with(files);
     host.outside = Some(Arc::new(Handle(scheduler.clone())));
     let interactive = start.terminal.is_some();
     host.terminal = start.terminal;
-    scheduler.config.set_up(&mut vm);
+    let (slot, context) = scheduler.new_process(None);
+    let mut process = new_process(host, context, None);
+    let vm = &mut process.vm;
     vm.warnings = start.warnings;
-    stdlib::open(&mut vm, start.environment, &concurrent::MODULES);
+    stdlib::open(vm, start.environment, &concurrent::MODULES);
     let globals = vm.globals();
     let script = match start.script {
         Some(chunk) => {
@@ -150,10 +149,8 @@ fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
             values.push(v);
         }
     }
-    stdlib::field(&mut vm, globals, "arg", Value::table(t));
-    let plan = standalone::plan(&mut vm, &start.actions, script, &values, interactive);
+    stdlib::field(vm, globals, "arg", Value::table(t));
+    let plan = standalone::plan(vm, &start.actions, script, &values, interactive);
     vm.start(standalone::main_function(), &[Value::table(plan)]);
-    let pid = scheduler.new_pid();
-    let slot = Slot::new(pid, pid, true);
-    scheduler.enter(new_process(slot, vm, None));
+    scheduler.enter(slot, process);
 }

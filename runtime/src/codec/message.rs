@@ -121,6 +121,23 @@ impl Message {
     pub fn is_system(&self, name: &[u8], about: Pid) -> bool {
         matches!(&self.0, Form::System(m) if m.0 == name && m.1 == about)
     }
+    /// Whether it is a message of the system.
+    pub fn is_from_system(&self) -> bool {
+        matches!(self.0, Form::System(_))
+    }
+    /// The text that it is, if it is one.
+    pub fn text(&self) -> Option<Vec<u8>> {
+        match &self.0 {
+            Form::Small(v) => v.as_string().map(|s| s.bytes().to_vec()),
+            Form::Short { len, bytes } => Some(bytes[..*len as usize].to_vec()),
+            Form::Bytes(b) => {
+                let mut r = Reader::new(b);
+                let is_text = matches!(r.byte(), Ok(more::STRING | more::LONG_STRING));
+                if is_text { r.text().ok().map(<[u8]>::to_vec) } else { None }
+            }
+            _ => None,
+        }
+    }
     /// Bytes it takes besides itself.
     pub fn size(&self) -> usize {
         match &self.0 {
@@ -772,7 +789,7 @@ impl Work<'_> {
             code::FALSE => Value::FALSE,
             code::TRUE => Value::TRUE,
             code::FLOAT => Value::float(f64::from_bits(self.reader.word()?)),
-            code::PID => Value::pid(Pid(self.reader.word()?)),
+            code::PID => Value::pid(Pid::from_bits(self.reader.word()?)),
             c => self.other(vm, c)?,
         })
     }

@@ -797,7 +797,7 @@ fn times() {
     let v = vm.globals().get_field(&mut vm.heap, b"m");
     v.as_table()
         .expect("a table")
-        .set_field(&mut vm.heap, b"from", Value::pid(rlua_machine::value::Pid(7)))
+        .set_field(&mut vm.heap, b"from", Value::pid(rlua_machine::value::Pid::from_bits(7)))
         .expect("a name");
     let mut to = machine();
     time("a small table, encode", 100_000, || drop(encode_message(&vm, v)));

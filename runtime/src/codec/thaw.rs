@@ -505,7 +505,7 @@ impl Thawer<'_> {
             code::INTEGER => Value::integer(self.reader.signed()?),
             code::FLOAT => Value::float(f64::from_bits(self.reader.word()?)),
             code::NATIVE => Value::native(self.natives[self.reader.count_below(self.natives.len())?]),
-            code::PID => Value::pid(Pid(self.reader.number()?)),
+            code::PID => Value::pid(Pid::from_bits(self.reader.number()?)),
             code::LIGHT => Value::light(self.reader.number()?),
             code::OBJECT => {
                 let v = self.object()?;
@@ -669,8 +669,8 @@ const _: () = {
 /// Whether a value is a native that can have a frame that is entered again.
 pub(crate) fn has_steps(v: Value) -> bool {
     match v.kind() {
-        Kind::Native(n) => matches!(n.function, Function::Steps(_)),
-        Kind::NativeClosure(c) => matches!(c.native().function, Function::Steps(_)),
+        Kind::Native(n) => !matches!(n.function, Function::Leaf(_)),
+        Kind::NativeClosure(c) => !matches!(c.native().function, Function::Leaf(_)),
         _ => false,
     }
 }

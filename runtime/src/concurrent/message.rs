@@ -1,214 +1,195 @@
 //! Messages: `send`, `receive`, `metatable`.
 //!
-//! Journey: **send -> encode -> mailbox -> receive -> decode**. A receive with a `match` function is a loop between the
-//! native below, which has the function called, and the answers, which hand out one message after the other: the
-//! position in the mailbox is in the native's registers, so the receive can be suspended anywhere.
+//! Journey: **send -> encode -> mailbox -> receive -> decode**. A send, and a receive that finds a message, are done
+//! without leaving the interpreter. A receive with a `match` function is a loop between the function and the native
+//! below: the number of the message that it is at is in the native's registers, so it can be suspended anywhere.
 
-use super::{Answer, go, refuse, slot_argument, time_argument};
+use super::matching::{self, Verdict};
+use super::{Process, expected, may_wait, process_argument, refuse, time_argument, wait};
 use crate::codec;
-use crate::process::Process;
-use crate::process::signal::Signal;
-use crate::scheduler::Scheduler;
-use rlua_machine::value::{Kind, Ref, Table, Value};
+use crate::process::context::{Wait, context};
+use crate::process::signal::{Signal, Wake};
+use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
-use rlua_machine::vm::native::{Native, Result, Step};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use rlua_machine::vm::native::{Raise, Result, Step};
 
-/// Request: the first receive of a call. Registers: timeout, match.
-pub const RECEIVE: u32 = 100;
-/// Request: the message whose number is in register 2 was not accepted.
-pub const RECEIVE_NEXT: u32 = 101;
-/// Request: the message whose number is in register 2 was accepted; it is in register 3.
-pub const RECEIVE_TAKE: u32 = 102;
-/// State of the native: a message is in register 3, ask the function.
-const ASK: u32 = 1;
-/// State of the native: the function's answer is in register 4.
-const ANSWERED: u32 = 2;
+/// Bytes of a message that count as a reduction.
+pub(super) const BYTES_PER_REDUCTION: usize = 128;
 
-/// `concurrent.receive`.
-pub static RECEIVE_FN: Native = Native::steps("concurrent.receive", receive_steps);
-
-fn receive_steps(vm: &mut Vm, state: u32) -> Result<Step> {
-    match state {
-        ASK => {
-            let (f, message) = (vm.arg(1), vm.arg(3));
-            vm.truncate(4);
-            vm.push(f);
-            vm.push(message);
-            Ok(Step::Call { function: 4, results: 1, next: ANSWERED, catch: false })
-        }
-        ANSWERED => {
-            let accepted = !vm.arg(4).is_false();
-            vm.truncate(4);
-            Ok(Step::Request(if accepted { RECEIVE_TAKE } else { RECEIVE_NEXT }))
-        }
-        _ => Ok(Step::Request(RECEIVE)),
-    }
+/// `send` to a pid that is there: most.
+pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
+    let (to, v) = (vm.arg(0).as_pid(), vm.arg(1));
+    let Some(to) = to.filter(|_| !v.is_nil()) else { return Ok(None) };
+    let message = encode(vm, v)?;
+    Ok(context(vm).scheduler.route(to, Signal::Message(message)).then_some(Value::TRUE))
 }
-
-pub(super) fn send(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let to = slot_argument(scheduler, p, 0)?;
-    let v = p.vm.arg(1);
+pub(super) fn send(vm: &mut Vm, _: u32) -> Result<Step> {
+    let to = process_argument(vm, 0)?;
+    let v = vm.arg(1);
     if v.is_nil() {
-        return Err(p.vm.arg_error(1, "message expected, got nil"));
+        return Err(vm.arg_error(1, "message expected, got nil"));
     }
-    let message = match codec::encode_message(&p.vm, v) {
-        Ok(m) => m,
-        Err(e) => return Err(p.vm.error(e.to_string())),
-    };
+    let message = encode(vm, v)?;
     match to {
-        Some(slot) if scheduler.signal(&slot, Signal::Message(message)) => go(p, Value::TRUE),
-        _ => refuse(p, Value::FALSE, "no such process"),
+        Process::Pid(to) if context(vm).scheduler.route(to, Signal::Message(message)) => vm.return_one(Value::TRUE),
+        _ => refuse(vm, Value::FALSE, "no such process"),
     }
 }
-
-/// Moves messages that arrived during the slice to the mailbox. Other signals wait for the next slice.
-fn fetch(p: &mut Process) -> bool {
-    let slot = p.slot.clone();
-    let mut s = slot.lock();
-    while let Some(Signal::Message(_)) = s.inbox.front() {
-        if let Some(Signal::Message(m)) = s.inbox.pop_front() {
-            p.deliver(m);
+fn encode(vm: &mut Vm, v: Value) -> Result<codec::Message> {
+    match codec::encode_message(vm, v) {
+        Ok(m) => {
+            vm.charge(m.size() / BYTES_PER_REDUCTION);
+            Ok(m)
         }
+        Err(e) => Err(vm.error(e.message())),
     }
-    !s.inbox.is_empty()
+}
+/// The value of a message, in this process's heap.
+pub(super) fn decode(vm: &mut Vm, m: &codec::Message) -> Result<Value> {
+    vm.charge(m.size() / BYTES_PER_REDUCTION);
+    match codec::try_decode_message(vm, m) {
+        Ok(v) => Ok(v),
+        Err(e) => Err(vm.error(e.to_string())),
+    }
 }
 
-/// Begins a wait with a time limit, or looks whether the one under way is over.
-pub(super) fn begin_wait(scheduler: &Scheduler, p: &mut Process, ms: f64) {
-    let mut s = p.slot.lock();
-    s.wait += 1;
-    s.timed_out = false;
-    s.has_timer = true;
-    let wait = s.wait;
-    drop(s);
-    // Beyond a century is for ever.
-    if ms < 3.2e12 {
-        let deadline = Instant::now() + Duration::from_nanos((ms * 1e6) as u64);
-        scheduler.set_timer(&p.slot, wait, deadline);
-    }
-}
-/// Ends the wait under way.
-pub(crate) fn end_wait(p: &mut Process) {
-    let mut s = p.slot.lock();
-    s.wait += 1;
-    s.timed_out = false;
-    s.has_timer = false;
-}
+/// State of `receive`: look for a message.
+const LOOK: u32 = 1;
+/// State of `receive`: the match function has answered.
+const ANSWERED: u32 = 2;
+/// Register: the timeout.
+const TIMEOUT: usize = 0;
+/// Register: the match function or table.
+const MATCH: usize = 1;
+/// Register: number of the message with which the search goes on, or that the function was asked about.
+const NUMBER: usize = 2;
+/// Register: when the timeout is over, by the runtime's clock; false: never.
+const DEADLINE: usize = 3;
+/// Register: the message that the function was asked about.
+const MESSAGE: usize = 4;
+/// Register: the function, then its answer.
+const ANSWER: usize = 5;
 
-pub(super) fn receive(scheduler: &Arc<Scheduler>, p: &mut Process, request: u32) -> Result<Answer> {
-    if p.slot.is_root {
-        scheduler.open_gate();
+/// `receive` without a match, if there is a message.
+pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
+    let plain = (vm.arg(TIMEOUT).is_nil() || vm.arg(TIMEOUT).is_number()) && vm.arg(MATCH).is_nil();
+    let cx = context(vm);
+    if !plain || (cx.slot.is_root && !cx.scheduler.gate_is_open()) {
+        return Ok(None);
     }
-    let timeout = if p.vm.arg(0).is_nil() { None } else { Some(time_argument(p, 0)?) };
-    let filter = p.vm.arg(1);
+    match cx.mailbox.pop() {
+        Some(m) => decode(vm, &m).map(Some),
+        None => Ok(None),
+    }
+}
+pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
+    match state {
+        ANSWERED => {
+            let (accepted, v) = (!vm.arg(ANSWER).is_false(), vm.arg(MESSAGE));
+            let number = vm.arg(NUMBER).as_integer().unwrap_or(0);
+            vm.truncate(MESSAGE);
+            if accepted {
+                // The function may have received it itself.
+                context(vm).mailbox.take(number as u64);
+                return vm.return_one(v);
+            }
+            vm.set_arg(NUMBER, Value::integer(number.saturating_add(1)));
+        }
+        LOOK => {}
+        _ => begin(vm)?,
+    }
+    search(vm)
+}
+fn begin(vm: &mut Vm) -> Result<()> {
+    let timeout = if vm.arg(TIMEOUT).is_nil() { None } else { Some(time_argument(vm, TIMEOUT)?) };
+    let filter = vm.arg(MATCH);
     if !filter.is_nil() && !filter.is_function() && filter.as_table().is_none() {
-        return Err(p.vm.type_error(1, "function or table"));
+        return Err(expected(vm, MATCH, "function or table"));
     }
-    // Number of the message with which the search goes on. Not a place in the mailbox: a `match` function may receive.
-    let mut number = match p.vm.arg(2).as_integer() {
-        Some(n) if p.vm.count() > 2 => n as u64,
-        _ => 0,
-    };
-    match request {
-        RECEIVE_TAKE => {
-            let v = p.vm.arg(3);
-            if let Some(i) = p.mailbox.iter().position(|(n, _)| *n == number) {
-                take(p, i);
+    let cx = context(vm);
+    if cx.slot.is_root {
+        cx.scheduler.open_gate();
+    }
+    let deadline = super::schedule::deadline_value(context(vm), timeout);
+    vm.truncate(NUMBER);
+    vm.set_arg(NUMBER, Value::integer(0));
+    vm.set_arg(DEADLINE, deadline);
+    Ok(())
+}
+/// Looks through the mailbox from a number on; waits if nothing is accepted.
+fn search(vm: &mut Vm) -> Result<Step> {
+    let filter = vm.arg(MATCH);
+    let mut number = vm.arg(NUMBER).as_integer().unwrap_or(0) as u64;
+    let mut polled = false;
+    loop {
+        let Some((n, m)) = context(vm).mailbox.at_or_after(number) else {
+            if polled {
+                break;
             }
-            end_wait(p);
-            return go(p, v);
-        }
-        RECEIVE_NEXT => number += 1,
-        _ => {}
-    }
-    let others = fetch(p);
-    let mut i = p.mailbox.partition_point(|(n, _)| *n < number);
-    while i < p.mailbox.len() {
-        if filter.is_nil() {
-            let m = take(p, i);
-            let v = codec::decode_message(&mut p.vm, &m);
-            end_wait(p);
-            return go(p, v);
-        }
-        let v = codec::decode_message(&mut p.vm, &p.mailbox[i].1);
-        number = p.mailbox[i].0;
-        match filter.as_table() {
-            Some(t) => {
-                if fields_match(t, v) {
-                    take(p, i);
-                    end_wait(p);
-                    return go(p, v);
+            polled = true;
+            let heap_bytes = vm.heap.bytes();
+            context(vm).poll(heap_bytes);
+            continue;
+        };
+        number = n;
+        if let Some(pattern) = filter.as_table() {
+            let m = m.clone();
+            match matching::matches(vm, pattern, &m)? {
+                Verdict::Yes(v) => {
+                    let cx = context(vm);
+                    cx.mailbox.take(number);
+                    cx.end_wait();
+                    return vm.return_one(v);
                 }
-                i += 1;
-                number += 1;
+                Verdict::No => number += 1,
             }
-            None => {
-                p.vm.set_arg(2, Value::integer(number as i64));
-                p.vm.truncate(3);
-                p.vm.push(v);
-                p.vm.continue_request(ASK);
-                return Ok(Answer::Go);
+            if vm.charge(1) {
+                vm.set_arg(NUMBER, Value::integer(number as i64));
+                return Ok(Step::Again(LOOK));
             }
+            continue;
         }
+        if filter.is_nil() {
+            let cx = context(vm);
+            let m = cx.mailbox.take(number).expect("it is there");
+            cx.end_wait();
+            let v = decode(vm, &m)?;
+            return vm.return_one(v);
+        }
+        let m = m.clone();
+        // What the function waits for is a wait of its own.
+        context(vm).end_wait();
+        let v = decode(vm, &m)?;
+        vm.set_arg(NUMBER, Value::integer(number as i64));
+        vm.truncate(MESSAGE);
+        vm.push(v);
+        vm.push(filter);
+        vm.push(v);
+        return Ok(Step::Call { function: ANSWER, results: 1, next: ANSWERED, catch: false });
     }
-    p.vm.set_arg(2, Value::integer(number as i64));
-    p.vm.truncate(3);
-    let (timed_out, waiting) = {
-        let s = p.slot.lock();
-        (s.timed_out, s.has_timer)
-    };
-    if let Some(ms) = timeout {
-        if timed_out || ms == 0.0 {
-            if others {
-                // Signals that came before the time was over may hold the message.
-                return Ok(Answer::Wait);
-            }
-            end_wait(p);
-            return go(p, Value::NIL);
-        }
-        if !waiting {
-            begin_wait(scheduler, p, ms);
-        }
-    } else if p.slot.is_root && scheduler.take_deadlock() {
-        return Err(super::schedule::deadlock_error(scheduler, p));
+    vm.set_arg(NUMBER, Value::integer(number as i64));
+    let deadline = vm.arg(DEADLINE);
+    if !context(vm).urgent.is_empty() {
+        return Ok(wait(context(vm), LOOK));
     }
-    Ok(Answer::Wait)
+    if super::schedule::is_over(context(vm), deadline) {
+        context(vm).end_wait();
+        return vm.return_one(Value::NIL);
+    }
+    may_wait(vm)?;
+    let cx = context(vm);
+    if deadline.is_false() && cx.slot.is_root && cx.take_wake() == Some(Wake::Deadlock) {
+        return Err(super::schedule::deadlock_error(vm));
+    }
+    cx.wait_until(Wait::Message, deadline.as_integer().map(|n| n as u64));
+    Ok(wait(cx, LOOK))
 }
 
-fn take(p: &mut Process, position: usize) -> codec::Message {
-    p.slot.lock().messages -= 1;
-    p.mailbox.remove(position).expect("the caller has found it there").1
-}
-
-/// Whether all fields of a pattern are equal in a value; nested tables alike.
-fn fields_match(pattern: Ref<Table>, v: Value) -> bool {
-    let mut work = vec![(pattern, v)];
-    let mut left = 100_000;
-    while let Some((pattern, v)) = work.pop() {
-        let Some(t) = v.as_table() else { return false };
-        for (key, wanted) in pattern.entries() {
-            left -= 1;
-            if left == 0 {
-                // A pattern that contains itself matches nothing that a message can be.
-                return false;
-            }
-            let found = t.get(key);
-            match (wanted.kind(), found.kind()) {
-                (Kind::Table(a), Kind::Table(_)) => work.push((a, found)),
-                _ if wanted.raw_equals(found) => {}
-                _ => return false,
-            }
-        }
-    }
-    true
-}
-
-pub(super) fn register_metatable(p: &mut Process) -> Result<Answer> {
-    super::name_argument(p, 0)?;
-    let name = p.vm.arg(0);
-    let t = p.vm.check_table(1)?;
-    codec::register_metatable(&mut p.vm, name, t);
-    go(p, Value::table(t))
+/// `metatable`: a class for messages.
+pub(super) fn register_metatable(vm: &mut Vm) -> std::result::Result<Value, Raise> {
+    super::name_argument(vm, 0)?;
+    let name = vm.arg(0);
+    let t = vm.check_table(1)?;
+    codec::register_metatable(vm, name, t);
+    Ok(Value::table(t))
 }

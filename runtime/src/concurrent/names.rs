@@ -1,70 +1,86 @@
 //! Registering: `register`, `unregister`, `whereis`, `registered`.
 //!
-//! Journey: send, by name.
+//! Journey: send, by name. The table of names says who has one; the process is told of its names by signals, so that it
+//! gives them back at its end.
 
-use super::{Answer, go, refuse};
-use crate::process::{Process, Status};
-use crate::scheduler::Scheduler;
-use rlua_machine::value::{Kind, Value};
-use rlua_machine::vm::native::Result;
-use std::sync::Arc;
+use super::information::lives;
+use super::{Process, process_argument, refuse};
+use crate::process::context::context;
+use crate::process::signal::{Name, Signal};
+use rlua_machine::value::Value;
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::native::{Result, Step};
 
-pub(super) fn register(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let name = super::name_argument(p, 0)?;
-    let name: Arc<[u8]> = name.bytes().into();
-    let slot = if p.vm.arg(1).is_nil() {
-        Some(p.slot.clone())
-    } else {
-        match p.vm.arg(1).kind() {
-            Kind::Pid(pid) => scheduler.find(pid),
-            _ => super::slot_argument(scheduler, p, 1)?,
+/// State: whether the one who has the name lives was asked.
+const ASKED: u32 = 1;
+
+pub(super) fn register(vm: &mut Vm, state: u32) -> Result<Step> {
+    let name: Name = super::name_argument(vm, 0)?.bytes().into();
+    let own = context(vm).pid();
+    let target = if vm.arg(1).is_nil() { Some(own) } else { process_argument(vm, 1)?.pid() };
+    let Some(target) = target else { return refuse(vm, Value::FALSE, "no such process") };
+    // One that is about to end, perhaps by the caller's own kill, gives the name back first.
+    if let Some(holder) = context(vm).scheduler.names.find(&name) {
+        match lives(vm, holder, state == ASKED, 2) {
+            Ok(true) => return refuse(vm, Value::FALSE, taken(&name)),
+            Ok(false) => {}
+            Err(step) => return Ok(step),
         }
-    };
-    let Some(slot) = slot else { return super::link::no_such(p) };
-    let mut s = slot.lock();
-    if s.status == Status::Dead {
-        drop(s);
-        return super::link::no_such(p);
     }
-    if !scheduler.names.insert(name.clone(), slot.pid) {
-        drop(s);
-        let text = format!("name '{}' is taken", String::from_utf8_lossy(&name));
-        return refuse(p, Value::FALSE, &text);
+    let cx = context(vm);
+    // It may have ended in the same moment as its name was given away again.
+    if !cx.scheduler.names.insert(name.clone(), target) {
+        return refuse(vm, Value::FALSE, taken(&name));
     }
-    s.names.push(name);
-    drop(s);
-    go(p, Value::TRUE)
+    if target == own {
+        cx.core.add_name(name);
+    } else if !cx.scheduler.route(target, Signal::Named(name)) {
+        return refuse(vm, Value::FALSE, "no such process");
+    }
+    vm.return_one(Value::TRUE)
+}
+fn taken(name: &[u8]) -> Vec<u8> {
+    [b"name '", name, b"' is taken"].concat()
 }
 
-pub(super) fn unregister(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let names: Vec<Arc<[u8]>> = if p.vm.arg(0).is_nil() {
-        p.slot.lock().names.clone()
+pub(super) fn unregister(vm: &mut Vm, _: u32) -> Result<Step> {
+    let names: Vec<Name> = if vm.arg(0).is_nil() {
+        context(vm).core.names().cloned().collect()
     } else {
-        vec![super::name_argument(p, 0)?.bytes().into()]
+        vec![super::name_argument(vm, 0)?.bytes().into()]
     };
+    vm.charge(names.len());
+    let cx = context(vm);
     let mut any = false;
     for name in names {
-        if let Some(pid) = scheduler.names.remove(&name) {
+        if let Some(holder) = cx.scheduler.names.remove(&name) {
             any = true;
-            if let Some(slot) = scheduler.find(pid) {
-                slot.lock().names.retain(|n| *n != name);
+            if holder == cx.pid() {
+                cx.core.remove_name(&name);
+            } else {
+                cx.scheduler.route(holder, Signal::Unnamed(name));
             }
         }
     }
-    go(p, Value::boolean(any))
+    vm.return_one(Value::boolean(any))
 }
 
-pub(super) fn whereis(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let v = p.vm.arg(0);
+pub(super) fn whereis(vm: &mut Vm, state: u32) -> Result<Step> {
+    let v = vm.arg(0);
     if v.as_pid().is_some() {
-        return go(p, v);
+        return vm.return_one(v);
     }
-    let found = super::process_argument(scheduler, p, 0)?;
-    go(p, found.map_or(Value::NIL, Value::pid))
+    let Process::Pid(pid) = process_argument(vm, 0)? else { return vm.return_one(Value::NIL) };
+    match lives(vm, pid, state == ASKED, 1) {
+        Ok(true) => vm.return_one(Value::pid(pid)),
+        Ok(false) => vm.return_one(Value::NIL),
+        Err(step) => Ok(step),
+    }
 }
 
-pub(super) fn registered(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let names: Vec<Value> = scheduler.names.names().iter().map(|n| p.vm.heap.string(n)).collect();
-    let t = super::array(p, &names);
-    go(p, t)
+pub(super) fn registered(vm: &mut Vm) -> Result<Value> {
+    let names = context(vm).scheduler.names.names();
+    vm.charge(names.len());
+    let names: Vec<Value> = names.iter().map(|n| vm.heap.string(n)).collect();
+    Ok(super::array(vm, &names))
 }

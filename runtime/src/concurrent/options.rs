@@ -2,30 +2,31 @@
 //!
 //! Journey: none of its own. In the root process they are the node's, in another one its own.
 
-use super::{Answer, go};
-use crate::process::Process;
-use crate::process::options::{KEYS, Setting};
-use crate::scheduler::Scheduler;
+use super::shown;
+use crate::process::context::context;
+use crate::process::options::{KEYS, Setting, key};
 use rlua_machine::value::{Kind, Value};
+use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::Result;
-use std::sync::Arc;
 
-fn key_argument(p: &mut Process) -> Result<usize> {
-    let key = p.vm.check_string(0)?;
+fn key_argument(vm: &mut Vm) -> Result<usize> {
+    let key = vm.check_string(0)?;
     match KEYS.iter().position(|k| k.as_bytes() == key.bytes()) {
         Some(i) => Ok(i),
         None => {
             let text =
-                format!("unknown option '{}' (options are: {})", String::from_utf8_lossy(key.bytes()), KEYS.join(", "));
-            Err(p.vm.arg_error(0, text))
+                [b"unknown option '", key.bytes(), b"' (options are: ", KEYS.join(", ").as_bytes(), b")"].concat();
+            Err(vm.arg_error(0, text))
         }
     }
 }
 
-pub(super) fn set(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let key = key_argument(p)?;
-    let current = scheduler.options.read().unwrap_or_else(|e| e.into_inner()).get(key);
-    let setting = match (current, p.vm.arg(1).kind()) {
+pub(super) fn set(vm: &mut Vm) -> Result<Value> {
+    let index = key_argument(vm)?;
+    let cx = context(vm);
+    let current = cx.scheduler.options.read().unwrap_or_else(|e| e.into_inner()).get(index);
+    let v = vm.arg(1);
+    let setting = match (current, v.kind()) {
         (Setting::Flag(_), Kind::Boolean(b)) => Setting::Flag(b),
         (Setting::Number(_), Kind::Integer(n)) if n >= 0 => Setting::Number(n as f64),
         (Setting::Number(_), Kind::Float(n)) if n >= 0.0 => Setting::Number(n),
@@ -34,31 +35,30 @@ pub(super) fn set(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer>
                 Setting::Flag(_) => "boolean",
                 Setting::Number(_) => "number that is not negative",
             };
-            let got = p.vm.type_name_of(p.vm.arg(1));
-            let text = format!("{wanted} expected for option '{}', got {}", KEYS[key], String::from_utf8_lossy(&got));
-            return Err(p.vm.arg_error(1, text));
+            let what = format!("{wanted} expected for option '{}', got ", KEYS[index]);
+            let got = if vm.count() < 2 { b"no value".to_vec() } else { shown(vm, v) };
+            return Err(vm.arg_error(1, [what.as_bytes(), &got].concat()));
         }
     };
-    if p.slot.is_root {
-        scheduler.options.write().unwrap_or_else(|e| e.into_inner()).set(key, setting);
+    let cx = context(vm);
+    if cx.slot.is_root {
+        cx.scheduler.options.write().unwrap_or_else(|e| e.into_inner()).set(index, setting);
     } else {
-        p.options.set(key, setting);
+        cx.options.set(index, setting);
+        cx.set_limits();
     }
-    if KEYS[key] == "maxmailbox" {
-        let limit = super::option_number(scheduler, p, "maxmailbox") as usize;
-        if !p.slot.is_root {
-            p.slot.lock().max_mailbox = limit;
-        }
+    if index == key::MAXHEAP {
+        // It may be past the new limit already.
+        vm.request_stop();
     }
-    go(p, Value::TRUE)
+    Ok(Value::TRUE)
 }
 
-pub(super) fn get(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let key = key_argument(p)?;
-    let v = match super::option(scheduler, p, KEYS[key]) {
+pub(super) fn get(vm: &mut Vm) -> Result<Value> {
+    let index = key_argument(vm)?;
+    Ok(match context(vm).option(index) {
         Setting::Flag(b) => Value::boolean(b),
         Setting::Number(n) if n.fract() == 0.0 && n < 1e15 => Value::integer(n as i64),
         Setting::Number(n) => Value::float(n),
-    };
-    go(p, v)
+    })
 }

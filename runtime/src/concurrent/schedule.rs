@@ -2,152 +2,191 @@
 //!
 //! Journey: none of its own. The root process waits in `loop` and `step` like any process in `receive`.
 
-use super::message::{begin_wait, end_wait};
-use super::{Answer, go, time_argument};
-use crate::process::{Process, Status, Wait};
-use crate::scheduler::Scheduler;
+use super::{may_wait, time_argument, wait};
+use crate::process::context::{Context, Wait, context};
+use crate::process::inbox::RunState;
+use crate::process::options::key;
+use crate::process::signal::{Signal, Wake};
 use rlua_machine::value::Value;
-use rlua_machine::vm::native::{Raise, Result};
-use std::sync::Arc;
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::native::{Raise, Result, Step};
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970.
-pub fn now_ms() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+pub(super) fn now_ms(cx: &Context) -> f64 {
+    cx.scheduler.clock.since_1970().as_secs_f64() * 1000.0
+}
+/// A deadline as a native keeps it in a register: nanoseconds of the runtime's clock, or false for none.
+pub(super) fn deadline_value(cx: &Context, timeout_ms: Option<f64>) -> Value {
+    match timeout_ms {
+        Some(0.0) => Value::integer(0),
+        // Beyond a century is for ever, but no reason to report a deadlock.
+        Some(ms) => Value::integer(cx.scheduler.clock.now().saturating_add((ms.min(3.2e12) * 1e6) as u64) as i64),
+        None => Value::FALSE,
+    }
+}
+/// Whether a deadline has passed: by the wait that is under way, else by the clock.
+pub(super) fn is_over(cx: &Context, deadline: Value) -> bool {
+    match deadline.as_integer() {
+        None => false,
+        Some(0) => true,
+        Some(at) => match cx.core.wait_state() {
+            Some(timed_out) => timed_out,
+            None => cx.scheduler.clock.now() >= at as u64,
+        },
+    }
 }
 
-/// Whether the wait under way ended by its timer; begins it if there is none.
-fn timer_is_over(scheduler: &Scheduler, p: &mut Process, ms: f64) -> bool {
-    let (timed_out, waiting) = {
-        let s = p.slot.lock();
-        (s.timed_out, s.has_timer)
-    };
-    if timed_out {
-        end_wait(p);
-        return true;
-    }
-    if !waiting {
-        begin_wait(scheduler, p, ms);
-    }
-    false
-}
+/// State: look whether it is over.
+const LOOK: u32 = 1;
+/// State of `step`: its slices are under way.
+const STEPPING: u32 = 2;
+/// Register: when it is over.
+const DEADLINE: usize = 1;
 
-pub(super) fn sleep(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    let ms = time_argument(p, 0)?;
-    if p.slot.is_root {
-        scheduler.open_gate();
+fn pause(vm: &mut Vm, state: u32, ms: impl FnOnce(&mut Vm) -> Result<f64>) -> Result<Step> {
+    if state == 0 {
+        let ms = ms(vm)?;
+        may_wait(vm)?;
+        let cx = context(vm);
+        // A time of 0 is a wait, too: others run.
+        let at = cx.scheduler.clock.now().saturating_add((ms.min(3.2e12) * 1e6) as u64).max(1);
+        vm.truncate(DEADLINE);
+        vm.set_arg(DEADLINE, Value::integer(at as i64));
     }
-    if timer_is_over(scheduler, p, ms) {
-        p.vm.finish_request(&[]);
-        return Ok(Answer::Go);
+    let at = vm.arg(DEADLINE).as_integer().unwrap_or(0) as u64;
+    let cx = context(vm);
+    if cx.wait_until(Wait::Signal, Some(at)) {
+        cx.end_wait();
+        return Ok(Step::Return(0));
     }
-    Ok(Answer::Wait)
+    Ok(wait(cx, LOOK))
 }
-
-fn root_only(p: &mut Process, name: &str) -> Result<()> {
-    if p.slot.is_root {
+pub(super) fn sleep(vm: &mut Vm, state: u32) -> Result<Step> {
+    pause(vm, state, |vm| {
+        let ms = time_argument(vm, 0)?;
+        let cx = context(vm);
+        if cx.slot.is_root {
+            cx.scheduler.open_gate();
+        }
+        Ok(ms)
+    })
+}
+pub(super) fn tick(vm: &mut Vm, state: u32) -> Result<Step> {
+    pause(vm, state, |vm| {
+        root_only(vm, "tick")?;
+        Ok(context(vm).option_number(key::TICK))
+    })
+}
+fn root_only(vm: &mut Vm, name: &str) -> Result<()> {
+    if context(vm).slot.is_root {
         return Ok(());
     }
-    Err(p.vm.error(format!("'{name}' can be called by the main script only")))
+    Err(vm.error(format!("'{name}' can be called by the main script only")))
 }
 
-pub(super) fn run_loop(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    root_only(p, "loop")?;
-    let timeout = if p.vm.arg(0).is_nil() { None } else { Some(time_argument(p, 0)?) };
-    scheduler.open_gate();
-    let finish = |p: &mut Process, none_left: bool| {
-        end_wait(p);
-        go(p, Value::boolean(none_left))
+pub(super) fn run_loop(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0 {
+        root_only(vm, "loop")?;
+        let timeout = if vm.arg(0).is_nil() { None } else { Some(time_argument(vm, 0)?) };
+        may_wait(vm)?;
+        let cx = context(vm);
+        cx.scheduler.open_gate();
+        let deadline = deadline_value(cx, timeout);
+        vm.set_arg(DEADLINE, deadline);
+    }
+    let deadline = vm.arg(DEADLINE);
+    let cx = context(vm);
+    let wake = cx.take_wake();
+    let interrupted = cx.scheduler.interrupted.swap(false, Ordering::AcqRel);
+    let none_left = cx.scheduler.live.load(Ordering::Acquire) == 0;
+    if none_left || interrupted || is_over(cx, deadline) {
+        cx.end_wait();
+        return vm.return_one(Value::boolean(none_left));
+    }
+    if deadline.is_false() && wake == Some(Wake::Deadlock) {
+        return Err(deadlock_error(vm));
+    }
+    cx.wait_until(Wait::Signal, deadline.as_integer().map(|n| n as u64));
+    Ok(wait(cx, LOOK))
+}
+
+pub(super) fn step(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0 {
+        root_only(vm, "step")?;
+        let timeout = if vm.arg(0).is_nil() { 0.0 } else { time_argument(vm, 0)? };
+        may_wait(vm)?;
+        let deadline = deadline_value(context(vm), Some(timeout));
+        vm.set_arg(DEADLINE, deadline);
+    }
+    let deadline = vm.arg(DEADLINE);
+    let cx = context(vm);
+    cx.take_wake();
+    let mut begun = state == STEPPING;
+    if !begun && cx.scheduler.gate_is_open() {
+        // All run anyway: as many turns as there are processes that wait for one.
+        cx.end_wait();
+        let remain = cx.scheduler.live.load(Ordering::Acquire) > 0;
+        return vm.return_one(Value::boolean(remain));
+    }
+    if !begun && cx.scheduler.begin_step() > 0 {
+        cx.end_wait();
+        begun = true;
+    }
+    let over = if begun {
+        cx.scheduler.step_is_over()
+    } else {
+        cx.scheduler.live.load(Ordering::Acquire) == 0 || is_over(cx, deadline)
     };
-    if scheduler.live.load(Ordering::Acquire) == 0 {
-        scheduler.interrupted.store(false, Ordering::Release);
-        return finish(p, true);
+    if over {
+        cx.end_wait();
+        cx.scheduler.end_step();
+        let remain = cx.scheduler.live.load(Ordering::Acquire) > 0;
+        return vm.return_one(Value::boolean(remain));
     }
-    if scheduler.interrupted.swap(false, Ordering::AcqRel) {
-        return finish(p, false);
-    }
-    match timeout {
-        Some(ms) => {
-            if timer_is_over(scheduler, p, ms) {
-                return finish(p, false);
-            }
-        }
-        None => {
-            if scheduler.take_deadlock() {
-                return Err(deadlock_error(scheduler, p));
-            }
-        }
-    }
-    Ok(Answer::Wait)
+    let until = if begun { None } else { deadline.as_integer().map(|n| n as u64) };
+    cx.wait_until(Wait::Signal, until);
+    Ok(wait(cx, if begun { STEPPING } else { LOOK }))
 }
 
-/// State of a `step` in progress: register 1 is set once its round has begun.
-pub(super) fn step(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    root_only(p, "step")?;
-    let timeout = if p.vm.arg(0).is_nil() { 0.0 } else { time_argument(p, 0)? };
-    let remain = |s: &Scheduler| Value::boolean(s.live.load(Ordering::Acquire) > 0);
-    let begun = p.vm.arg(1).as_integer() == Some(1);
-    if begun {
-        end_wait(p);
-        return go(p, remain(scheduler));
-    }
-    p.vm.set_arg(0, Value::float(timeout));
-    if scheduler.begin_step() > 0 {
-        end_wait(p);
-        p.vm.set_arg(1, Value::integer(1));
-        return Ok(Answer::Wait);
-    }
-    if timeout > 0.0 && scheduler.live.load(Ordering::Acquire) > 0 && !timer_is_over(scheduler, p, timeout) {
-        return Ok(Answer::Wait);
-    }
-    end_wait(p);
-    go(p, remain(scheduler))
-}
-
-pub(super) fn tick(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
-    root_only(p, "tick")?;
-    let ms = super::option_number(scheduler, p, "tick");
-    if timer_is_over(scheduler, p, ms) {
-        p.vm.finish_request(&[]);
-        return Ok(Answer::Go);
-    }
-    Ok(Answer::Wait)
-}
-
-pub(super) fn interrupt(scheduler: &Arc<Scheduler>, p: &mut Process) -> Result<Answer> {
+pub(super) fn interrupt(vm: &mut Vm) -> Result<Value> {
+    let scheduler = &context(vm).scheduler;
     scheduler.interrupted.store(true, Ordering::Release);
     if let Some(root) = scheduler.root() {
-        scheduler.wake_from(&root, Wait::Loop);
+        scheduler.route(root, Signal::Wake(Wake::Loop));
     }
-    p.vm.finish_request(&[]);
-    Ok(Answer::Go)
+    Ok(Value::NIL)
 }
 
 /// `deadlock: N processes wait for messages that cannot come`, and where up to ten of them wait.
-pub(super) fn deadlock_error(scheduler: &Arc<Scheduler>, p: &mut Process) -> Raise {
-    let mut waiting = Vec::new();
-    for pid in scheduler.pids() {
-        let Some(slot) = scheduler.find(pid) else { continue };
-        let is_waiting = slot.pid == p.slot.pid || matches!(slot.lock().status, Status::Waiting(_));
-        if is_waiting {
-            waiting.push(slot);
+pub(super) fn deadlock_error(vm: &mut Vm) -> Raise {
+    let cx = context(vm);
+    cx.end_wait();
+    let (scheduler, own) = (cx.scheduler.clone(), cx.pid());
+    let (mut from, mut n, mut shown) = (0, 0, Vec::new());
+    while let Some((pids, next)) = scheduler.table.next_block(from) {
+        from = next;
+        for pid in pids.into_iter().filter(|&p| p != own) {
+            let Some(slot) = scheduler.table.find(pid) else { continue };
+            let s = slot.lock();
+            if !matches!(s.inbox.state(), RunState::Waiting { .. }) {
+                continue;
+            }
+            n += 1;
+            if let Some(p) = s.process.as_ref().filter(|_| shown.len() < 10) {
+                shown.push((pid, p.vm.where_it_is()));
+            }
         }
     }
-    let others: Vec<_> = waiting.iter().filter(|s| s.pid != p.slot.pid).collect();
-    let n = if others.is_empty() { 1 } else { others.len() };
-    let mut text =
-        format!("deadlock: {n} process{} for messages that cannot come", if n == 1 { " waits" } else { "es wait" });
-    for slot in others.iter().take(10) {
-        let place = match &*slot.process.lock().unwrap_or_else(|e| e.into_inner()) {
-            Some(other) => String::from_utf8_lossy(&other.vm.where_it_is()).into_owned(),
-            None => String::new(),
-        };
-        text.push_str(&format!("\n\t{} at {}", slot.pid, place));
+    let more = n - shown.len();
+    let (count, waits) = if n <= 1 { (1, " waits") } else { (n, "es wait") };
+    let mut text = format!("deadlock: {count} process{waits} for messages that cannot come").into_bytes();
+    for (pid, place) in shown {
+        text.extend_from_slice(format!("\n\t{pid} at ").as_bytes());
+        text.extend_from_slice(&place);
     }
-    if others.len() > 10 {
-        text.push_str(&format!("\n\t... and {} more", others.len() - 10));
+    if more > 0 {
+        text.extend_from_slice(format!("\n\t... and {more} more").as_bytes());
     }
-    end_wait(p);
-    p.vm.error(text)
+    vm.error(text)
 }

@@ -1,23 +1,20 @@
 //! Creating processes: `spawn`, `spawnlink`, `spawnmonitor`.
 //!
 //! Journey: a process's beginning. The spawner takes a snapshot of what the body can reach; the child is born from it
-//! on the worker that runs it first.
+//! on the worker that runs it first. Child and parent know of their tie before the child can run.
 
-use super::{Answer, go, refuse};
+use super::{expected, refuse};
 use crate::codec;
-use crate::process::options::OwnOptions;
-use crate::process::{Birth, Process, Slot};
-use crate::scheduler::Scheduler;
+use crate::process::context::context;
+use crate::process::{Birth, Process};
 use rlua_machine::stdlib;
-use rlua_machine::value::{Kind, Pid, Value};
+use rlua_machine::value::{Kind, Value};
 use rlua_machine::vm::Vm;
-use rlua_machine::vm::native::Result;
-use std::collections::VecDeque;
-use std::sync::Arc;
+use rlua_machine::vm::native::{Result, Step};
 
 /// How parent and child are tied from the first moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tie {
+pub(super) enum Tie {
     /// Not at all.
     None,
     /// Linked.
@@ -26,72 +23,64 @@ pub enum Tie {
     Monitor,
 }
 
-pub(super) fn spawn(scheduler: &Arc<Scheduler>, p: &mut Process, tie: Tie) -> Result<Answer> {
-    let mut first = 0;
-    if p.vm.arg(0).as_string().is_some() && (p.vm.arg(1).is_function() || p.vm.arg(1).as_string().is_some()) {
-        let name = p.vm.check_string(0)?;
-        if name.bytes().contains(&b'@') {
-            return refuse(p, Value::NIL, "no connection: this runtime is not a node");
-        }
+pub(super) fn spawn(vm: &mut Vm, tie: Tie) -> Result<Step> {
+    let names_node = vm.arg(0).as_string().is_some_and(|s| s.bytes().contains(&b'@'));
+    if names_node && (vm.arg(1).is_function() || vm.arg(1).as_string().is_some()) {
+        return refuse(vm, Value::NIL, "no connection: this runtime is not a node");
     }
-    let mut body = p.vm.arg(0);
+    let mut body = vm.arg(0);
     if let Kind::String(name) = body.kind() {
-        let text = String::from_utf8_lossy(name.bytes()).into_owned();
-        body = p.vm.globals().get_str(name);
+        body = vm.globals().get_str(name);
         if !body.is_function() {
-            return refuse(p, Value::NIL, &format!("no global function '{text}'"));
+            return refuse(vm, Value::NIL, [b"no global function '", name.bytes(), b"'"].concat());
         }
     }
     if !body.is_function() {
-        return Err(p.vm.type_error(0, "function"));
+        return Err(expected(vm, 0, "function, or name of a global function"));
     }
-    first += 1;
-    let arguments: Vec<Value> = (first..p.vm.count()).map(|i| p.vm.arg(i)).collect();
-    let snapshot = codec::snapshot(&mut p.vm, body, &arguments);
-    let pid = scheduler.new_pid();
-    let slot = Slot::new(pid, p.slot.pid, false);
+    let arguments: Vec<Value> = (1..vm.count()).map(|i| vm.arg(i)).collect();
+    let snapshot = codec::snapshot(vm, body, &arguments);
+    vm.charge(snapshot.objects() / 4);
+    let host = stdlib::host::child(vm);
+    let cx = context(vm);
+    let own = cx.pid();
+    let scheduler = cx.scheduler.clone();
+    let (slot, mut child) = scheduler.new_process(Some(own));
+    let pid = slot.pid;
     match tie {
         Tie::None => {}
         Tie::Link => {
-            slot.lock().links.push(p.slot.pid);
-            p.slot.lock().links.push(pid);
+            cx.core.linked_child(pid);
+            child.core.linked_parent(own);
         }
         Tie::Monitor => {
-            slot.lock().watchers.push(p.slot.pid);
-            p.slot.lock().watching.push(pid);
+            let id = cx.core.monitored_child(pid);
+            child.core.monitored_by_parent(own, id);
         }
     }
-    // Its own options begin as the node's.
-    let limit = scheduler.options.read().unwrap_or_else(|e| e.into_inner()).maxmailbox;
-    slot.lock().max_mailbox = limit as usize;
-    let host = stdlib::host::child(&mut p.vm);
-    let mut vm = Vm::new(host, p.vm.natives);
-    scheduler.config.set_up(&mut vm);
-    scheduler.enter(new_process(slot, vm, Some(Box::new(Birth { snapshot }))));
-    go(p, Value::pid(pid))
+    child.set_limits();
+    let process = new_process(host, child, Some(Box::new(Birth { snapshot })));
+    scheduler.enter(slot, process);
+    vm.return_one(Value::pid(pid))
 }
 
 /// A process that has not run yet.
-pub fn new_process(slot: Arc<Slot>, vm: Vm, birth: Option<Box<Birth>>) -> Box<Process> {
-    Box::new(Process {
-        slot,
-        vm,
-        mailbox: VecDeque::new(),
-        next_number: 0,
-        options: OwnOptions::default(),
-        reductions: 0,
-        ending: None,
-        pending: None,
-        birth,
-    })
+pub(crate) fn new_process(
+    host: Box<stdlib::host::Host>,
+    context: Box<crate::process::context::Context>,
+    birth: Option<Box<Birth>>,
+) -> Box<Process> {
+    let mut host = host;
+    let scheduler = context.scheduler.clone();
+    host.process = Some(context);
+    let mut vm = Vm::new(host, super::find_native);
+    scheduler.config.set_up(&mut vm);
+    Box::new(Process { vm, waiting: None, birth })
 }
 
 /// Thaws what a new process starts from.
-pub fn be_born(p: &mut Process) {
+pub(crate) fn be_born(p: &mut Process) {
     let Some(birth) = p.birth.take() else { return };
     let (body, arguments) = codec::thaw_snapshot(&birth.snapshot, &mut p.vm);
     p.vm.start(body, &arguments);
 }
-
-/// Identity of the root process.
-pub const ROOT: Pid = Pid(1);

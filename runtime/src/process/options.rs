@@ -67,6 +67,18 @@ pub const KEYS: [&str; 10] = [
     "maxmailbox",
 ];
 
+/// Indices of keys that the runtime itself asks for.
+pub mod key {
+    /// `trapexit`
+    pub const TRAPEXIT: usize = 0;
+    /// `tick`
+    pub const TICK: usize = 1;
+    /// `maxheap`
+    pub const MAXHEAP: usize = 8;
+    /// `maxmailbox`
+    pub const MAXMAILBOX: usize = 9;
+}
+
 /// What a process set for itself, by the index of the key.
 #[derive(Clone, Debug, Default)]
 pub struct OwnOptions(Vec<(u8, Setting)>);

@@ -1,42 +1,194 @@
 //! All that can reach a process.
 //!
-//! Journey: message and signal. One enum, so that the order between a message and an exit signal of the same sender is
-//! the order of one queue, here and, later, between nodes.
+//! Journey: message and signal: **send** -> route -> inbox -> core. One enum, so that the order between a message and an
+//! exit signal of the same sender is the order of one queue, here and between nodes. Erlang's signals (reference manual,
+//! "Processes", section 13) are the model: nobody writes another process's lists, a signal asks the process to do it.
+//!
+//! Always: signals of one sender to one receiver are handled in the order sent. What was sent to a process that has
+//! ended is answered for it ([`Signal::bounce`]).
 
 use crate::codec::Message;
 use rlua_machine::value::Pid;
+use std::sync::Arc;
+
+/// A name of a process.
+pub type Name = Arc<[u8]>;
 
 /// A signal.
 #[derive(Clone, Debug)]
 pub enum Signal {
     /// A message.
     Message(Message),
-    /// A linked process ended (Erlang: exit signal).
+    /// A linked process ended.
     Exit {
         /// Which.
         from: Pid,
         /// Why.
         reason: Message,
+        /// It only drops the link: the end was a normal one.
+        normal: bool,
+    },
+    /// The sender has linked itself.
+    Link {
+        /// Who.
+        from: Pid,
+    },
+    /// The sender has taken the link away, and ignores what comes over it until its acknowledgement has.
+    Unlink {
+        /// Who.
+        from: Pid,
+        /// Made by the sender, and named by the acknowledgement.
+        id: u64,
+    },
+    /// An unlink was handled.
+    UnlinkAck {
+        /// By whom.
+        from: Pid,
+        /// Which.
+        id: u64,
+    },
+    /// The sender wants to know of the end.
+    Monitor {
+        /// Who.
+        from: Pid,
+        /// Made by the sender, and named by [`Signal::Down`].
+        id: u64,
+    },
+    /// The sender does not want to know any more.
+    Demonitor {
+        /// Who.
+        from: Pid,
+        /// Which.
+        id: u64,
     },
     /// A monitored process ended.
     Down {
         /// Which.
         from: Pid,
+        /// The monitor's.
+        id: u64,
         /// Why.
         reason: Message,
     },
-    /// An error is raised wherever the process is (Ctrl-C at a prompt).
-    Interrupt,
+    /// A name was given to the receiver by another process.
+    Named(Name),
+    /// A name was taken away from the receiver by another process.
+    Unnamed(Name),
     /// Untrappable end.
     Kill {
         /// Why.
         reason: Message,
+        /// Who did it is a limit, which is reported.
+        limit: bool,
     },
+    /// An error is raised wherever the process is (Ctrl-C at a prompt).
+    Interrupt,
+    /// Somebody asks something that is answered in the order of signals.
+    Ask {
+        /// Who.
+        from: Pid,
+        /// Made by the asker, and named by the reply.
+        id: u64,
+        /// What.
+        question: Question,
+    },
+    /// The answer.
+    Reply {
+        /// To which question.
+        id: u64,
+        /// What it is.
+        answer: Answer,
+    },
+    /// The time of a wait is over.
+    Timeout {
+        /// Number of the wait.
+        wait: u64,
+    },
+    /// What the root waits for may have come.
+    Wake(Wake),
+    /// Heap and mailbox have passed `maxheap`: the process is to look whether a collection helps.
+    OverLimit,
+}
+
+/// What one process asks another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Question {
+    /// Does it live, once it has handled all that came before?
+    Alive,
+    /// What is known of it?
+    Info,
+}
+
+/// What it answers.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It lives.
+    Alive,
+    /// What is known of it.
+    Info(Box<Info>),
+    /// It has ended.
+    Dead,
+}
+
+/// What `processinfo` tells.
+#[derive(Clone, Debug, Default)]
+pub struct Info {
+    /// Its first name.
+    pub name: Option<Name>,
+    /// `source:line` where it is.
+    pub place: Vec<u8>,
+    /// Messages that wait.
+    pub messages: usize,
+    /// Linked processes, by age.
+    pub links: Vec<Pid>,
+    /// Processes that it monitors, by age.
+    pub monitors: Vec<Pid>,
+    /// Bytes of its heap.
+    pub heap_bytes: usize,
+    /// Reductions used so far.
+    pub reductions: u64,
+    /// Who spawned it.
+    pub parent: Option<Pid>,
+}
+
+/// What may end a wait of the root.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wake {
+    /// No other process is left, or `interrupt` was called.
+    Loop,
+    /// The round of a `step` is over, or something has become ready for the next.
+    Step,
+    /// Nobody can ever send what all wait for.
+    Deadlock,
 }
 
 impl Signal {
-    /// Whether it wakes a process that waits for messages only.
+    /// Whether it becomes a message without more ado: such wake a process that waits for messages only, and neither end
+    /// nor change it.
     pub fn is_message(&self) -> bool {
-        matches!(self, Signal::Message(_) | Signal::Down { .. })
+        matches!(self, Signal::Message(_))
+    }
+    /// Whether it may end the process, so that whether it lives is open until it was handled.
+    pub fn may_end(&self) -> bool {
+        matches!(self, Signal::Kill { .. } | Signal::Exit { normal: false, .. } | Signal::OverLimit)
+    }
+    /// Bytes that it takes besides itself.
+    pub fn size(&self) -> usize {
+        match self {
+            Signal::Message(m) => m.size(),
+            Signal::Exit { reason, .. } | Signal::Down { reason, .. } | Signal::Kill { reason, .. } => reason.size(),
+            _ => 0,
+        }
+    }
+    /// What a process that does not exist answers: to whom, and what.
+    pub fn bounce(self, dead: Pid) -> Option<(Pid, Signal)> {
+        let noproc = || Message::string(b"noproc");
+        match self {
+            Signal::Link { from } => Some((from, Signal::Exit { from: dead, reason: noproc(), normal: false })),
+            Signal::Unlink { from, id } => Some((from, Signal::UnlinkAck { from: dead, id })),
+            Signal::Monitor { from, id } => Some((from, Signal::Down { from: dead, id, reason: noproc() })),
+            Signal::Ask { from, id, .. } => Some((from, Signal::Reply { id, answer: Answer::Dead })),
+            _ => None,
+        }
     }
 }

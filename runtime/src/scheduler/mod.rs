@@ -1,574 +1,294 @@
 //! The scheduler: which process runs when, on which worker.
 //!
-//! Journey: message: mailbox -> **receive**; and every process's life. Workers (threads) take ready processes from one
-//! queue in the order they became ready and run each for a slice of reductions. The root process is one of them; the
-//! *gate* says whether the others run at all (spec/processes.md: the gate).
+//! Journey: signal: **route** -> inbox; and every process's life: ready -> queue -> slice -> wait -> end.
 //!
-//! The reader might expect `async` tasks: a process is not a future, it is data that a worker runs a slice of. The queue
-//! is one for all workers here; per-worker queues with stealing can replace it behind [`Scheduler::make_ready`] and
-//! [`Scheduler::next`].
+//! The parts: config (how it is to behave), queue (run queues), gate (whether others than the root run), worker (threads,
+//! their sleep, calls of the system), sleep (who is to be woken), slice (one slice of a process), end (the node's part
+//! of an end), timer, clock (time and chance), table (slots by pid), memory (who takes how much), stress (test modes).
 //!
-//! A call of the system that may take long is announced ([`Outside`]): another thread takes the worker's place until it
-//! is over, so that files and terminals hold up nobody but the process that uses them.
+//! The reader might expect each process to be an `async` task. Its slot has the states of one anyway (inbox.rs), decided
+//! under the same lock as the queue of signals; a task around it would keep them a second time. ARCHITECTURE.md has
+//! the figures. Tasks are for connections.
 //!
-//! Always: a process is in the queue, held by the gate, with a worker, or waiting; the idle worker that finds nobody
-//! else busy and no timer set reports a deadlock.
+//! Always: one order of locks (sync.rs). All that reaches a process goes through [`Scheduler::route`].
 
-pub mod slice;
-pub mod timer;
+mod clock;
+mod config;
+mod end;
+mod gate;
+mod memory;
+mod queue;
+mod sleep;
+mod slice;
+mod stress;
+mod table;
+pub(crate) mod timer;
+mod worker;
 
+pub use config::{Config, FreezeBudget, SLICE, Stress};
+pub(crate) use end::Telling;
+pub(crate) use worker::Handle;
+
+use crate::process::core::Time;
+use crate::process::inbox::Delivered;
 use crate::process::options::Options;
 use crate::process::registry::Registry;
 use crate::process::signal::Signal;
-use crate::process::{Process, Slot, Status, Wait};
-use rlua_machine::stdlib::host::Outside;
-use rlua_machine::value::Pid;
-use rlua_machine::vm::Vm;
-use std::collections::{HashMap, VecDeque};
+use crate::process::slot::Slot;
+use crate::process::{Process, context};
+use clock::Clock;
+use rlua_machine::value::{Pid, Runtime};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
-use std::time::Instant;
-use timer::{Timer, Timers};
-
-/// Bytes of a worker's stack. No Lua program needs more: calls of Lua are not calls here.
-const WORKER_STACK: usize = 2 << 20;
-/// Reductions of a slice.
-pub const SLICE: i64 = 4000;
-
-/// How a runtime is to behave.
-///
-/// ```
-/// use rlua_runtime::{Config, Program, Start};
-///
-/// // What needs too much memory gets a Lua error.
-/// let config = Config { workers: 2, max_memory: 16 << 20, ..Config::default() };
-/// let text = b"local ok, e = pcall(string.rep, 'x', 32 << 20) assert(not ok and e == 'not enough memory')";
-/// let script = rlua_compiler::compile(text, b"=limit").expect("it compiles");
-/// assert_eq!(Program::new(config).run(Start { script: Some(script), ..Start::default() }), 0);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Threads that run processes.
-    pub workers: usize,
-    /// Reductions of a slice.
-    pub slice: i64,
-    /// Bytes of all heaps together. A process that needs more alone gets a Lua error; past it the largest one ends.
-    pub max_memory: usize,
-    /// Test modes.
-    pub stress: Stress,
-}
-
-/// Test modes.
-#[derive(Clone, Debug, Default)]
-pub struct Stress {
-    /// A collection at every allocation.
-    pub collect: bool,
-    /// Code is dumped, verified and loaded again before it runs.
-    pub reload: bool,
-    /// Freeze and thaw processes at safepoints: how many are done at every one, and a budget of bytes for the rest, at
-    /// growing distances. Slices are of one reduction.
-    pub freeze: Option<FreezeBudget>,
-}
-
-/// How often the freeze mode freezes.
-#[derive(Clone, Copy, Debug)]
-pub struct FreezeBudget {
-    /// Safepoints of a process that are all used.
-    pub first: u64,
-    /// Past them, use every so many reductions, whatever the budget; 0: at growing distances.
-    pub every: u64,
-    /// Bytes of frozen state for a whole run, past which distances grow.
-    pub bytes: u64,
-}
-
-impl Config {
-    /// Sets a fresh machine up: test modes, limits.
-    pub(crate) fn set_up(&self, vm: &mut Vm) {
-        vm.reload = self.stress.reload;
-        vm.heap.set_limit(self.max_memory);
-        if self.stress.collect {
-            vm.heap.set_stress();
-        }
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config { workers: 1, slice: SLICE, max_memory: usize::MAX, stress: Stress::default() }
-    }
-}
-
-/// When the others run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Gate {
-    /// Not at all.
-    Closed,
-    /// One slice each, of those counted.
-    Step,
-    /// Always.
-    Open,
-}
-
-/// What the queue's lock protects.
-struct Queue {
-    ready: VecDeque<Arc<Slot>>,
-    /// Ready, but the gate is closed to them.
-    held: VecDeque<Arc<Slot>>,
-    gate: Gate,
-    /// Processes whose slice of a `step` is not over.
-    stepping: usize,
-    /// Workers with a process.
-    running: usize,
-    /// Worker threads that have not ended.
-    threads: usize,
-    /// Those that run processes or look for one: as many as were asked for, except for moments.
-    active: usize,
-    /// Of them, those that found nothing to do.
-    idle: usize,
-    /// Those in a call of the system that may take long ([`Outside`]).
-    blocked: usize,
-    /// Those that wait to take the place of one that blocks, and how many of them are called for.
-    spare: usize,
-    called: usize,
-    timers: Timers,
-    /// A worker that found nothing to do tells the root.
-    deadlock_told: bool,
-}
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use timer::{Due, TimerKey, Timers};
 
 /// One running program.
 pub struct Scheduler {
     /// How it behaves.
     pub config: Config,
+    /// Time and chance.
+    pub(crate) clock: Clock,
+    /// Which runtime it is, among all that there are.
+    pub(crate) runtime: Runtime,
     /// Options of the node.
-    pub options: RwLock<Options>,
+    pub(crate) options: RwLock<Options>,
     /// Names.
-    pub names: Registry,
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    /// Wakes spare workers.
-    calls: Condvar,
-    /// Wakes who waits for the end of the program.
-    over: Condvar,
-    slots: RwLock<HashMap<u64, Arc<Slot>>>,
+    pub(crate) names: Registry,
+    pub(crate) table: table::Table,
+    gate: gate::Gate,
+    queues: queue::Queues,
+    sleepers: sleep::Sleepers<worker::Waker>,
+    threads: worker::Threads,
+    timers: Mutex<Timers>,
+    /// No later than when the timers are to be looked at; `Time::MAX`: there are none.
+    next_look: AtomicU64,
+    memory: memory::Memory,
     serial: AtomicU64,
+    root: OnceLock<Pid>,
     /// Processes other than the root that have not ended.
-    pub live: AtomicUsize,
-    /// Processes ever spawned.
-    pub spawned: AtomicU64,
+    pub(crate) live: AtomicUsize,
     /// `interrupt()` was called.
-    pub interrupted: AtomicBool,
+    pub(crate) interrupted: AtomicBool,
+    /// The root was told that nothing can happen any more, and nothing has happened since.
+    deadlock_told: AtomicBool,
     /// Exit status of the program, once it is known.
     done: Mutex<Option<i32>>,
-    /// Bytes of all heaps, as of the ends of their last slices.
-    heap_bytes: AtomicUsize,
+    is_done: AtomicBool,
     /// Frozen bytes so far, in the freeze mode.
-    pub(crate) frozen_bytes: AtomicU64,
+    frozen_bytes: AtomicU64,
 }
 
 impl Scheduler {
     /// A scheduler without processes.
     pub fn new(config: Config) -> Arc<Scheduler> {
+        let clock = Clock::new(config.seed);
+        let id = (clock.random() as u128) << 64 | clock.random() as u128;
+        let places = config.places();
         Arc::new(Scheduler {
-            config,
+            runtime: Runtime::find(id).expect("an OS process starts fewer than a million programs"),
+            clock,
             options: RwLock::new(Options::default()),
             names: Registry::default(),
-            queue: Mutex::new(Queue {
-                ready: VecDeque::new(),
-                held: VecDeque::new(),
-                gate: Gate::Closed,
-                stepping: 0,
-                running: 0,
-                threads: 0,
-                active: 0,
-                idle: 0,
-                blocked: 0,
-                spare: 0,
-                called: 0,
-                timers: Timers::default(),
-                deadlock_told: false,
-            }),
-            wake: Condvar::new(),
-            calls: Condvar::new(),
-            over: Condvar::new(),
-            slots: RwLock::new(HashMap::new()),
+            table: table::Table::default(),
+            gate: gate::Gate::default(),
+            queues: queue::Queues::new(places, config.seed),
+            sleepers: sleep::Sleepers::default(),
+            threads: worker::Threads::new(places),
+            timers: Mutex::new(Timers::default()),
+            next_look: AtomicU64::new(Time::MAX),
+            memory: memory::Memory::default(),
             serial: AtomicU64::new(1),
+            root: OnceLock::new(),
             live: AtomicUsize::new(0),
-            spawned: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
+            deadlock_told: AtomicBool::new(false),
             done: Mutex::new(None),
-            heap_bytes: AtomicUsize::new(0),
+            is_done: AtomicBool::new(false),
             frozen_bytes: AtomicU64::new(0),
+            config,
         })
     }
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(|e| e.into_inner())
-    }
     /// A pid that no process of this runtime has had.
-    pub fn new_pid(&self) -> Pid {
-        Pid(self.serial.fetch_add(1, Ordering::Relaxed))
+    pub(crate) fn new_pid(&self) -> Pid {
+        Pid::new(self.runtime, self.serial.fetch_add(1, Ordering::Relaxed))
     }
-    /// Enters a process; it is ready.
-    pub fn enter(&self, process: Box<Process>) {
-        let slot = process.slot.clone();
-        if !slot.is_root {
-            self.live.fetch_add(1, Ordering::AcqRel);
-            self.spawned.fetch_add(1, Ordering::Relaxed);
-        }
-        self.slots.write().unwrap_or_else(|e| e.into_inner()).insert(slot.pid.0, slot.clone());
-        *slot.process.lock().unwrap_or_else(|e| e.into_inner()) = Some(process);
-        self.make_ready(slot);
-    }
-    /// The slot of a live process.
-    pub fn find(&self, pid: Pid) -> Option<Arc<Slot>> {
-        self.slots.read().unwrap_or_else(|e| e.into_inner()).get(&pid.0).cloned()
-    }
-    /// All live processes, by age.
-    pub fn pids(&self) -> Vec<Pid> {
-        let mut all: Vec<Pid> =
-            self.slots.read().unwrap_or_else(|e| e.into_inner()).keys().map(|&serial| Pid(serial)).collect();
-        all.sort_unstable();
-        all
-    }
-    /// Notes what a process's heap has grown to; if all together are too large, the largest one is to end.
-    pub(crate) fn note_heap(&self, slot: &Slot, bytes: usize) {
-        let old = std::mem::replace(&mut slot.lock().heap_bytes, bytes);
-        let before = self.heap_bytes.fetch_add(bytes.wrapping_sub(old), Ordering::Relaxed);
-        if bytes > old && before.wrapping_add(bytes.wrapping_sub(old)) > self.config.max_memory {
-            let slots: Vec<_> = self.slots.read().unwrap_or_else(|e| e.into_inner()).values().cloned().collect();
-            if let Some(largest) = slots.into_iter().max_by_key(|s| s.lock().heap_bytes) {
-                self.signal(&largest, Signal::Kill { reason: crate::codec::Message::string(b"heaplimit") });
-            }
-        }
-    }
-    pub(crate) fn forget(&self, slot: &Slot) {
-        let bytes = std::mem::take(&mut slot.lock().heap_bytes);
-        self.heap_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.slots.write().unwrap_or_else(|e| e.into_inner()).remove(&slot.pid.0);
-    }
-    /// Puts a process whose status was just set to ready in the queue.
-    pub(crate) fn make_ready(&self, slot: Arc<Slot>) {
-        let mut q = self.lock();
-        if slot.is_root || q.gate == Gate::Open {
-            q.ready.push_back(slot);
-            drop(q);
-            self.wake.notify_one();
-        } else {
-            q.held.push_back(slot);
-        }
-    }
-    /// Gives a process a signal, and wakes it if it waits for one. False: it has ended.
-    pub fn signal(&self, to: &Arc<Slot>, signal: Signal) -> bool {
-        let mut s = to.lock();
-        if s.status == Status::Dead {
-            return false;
-        }
-        let is_message = signal.is_message();
-        s.messages += is_message as usize;
-        if s.max_mailbox > 0 && s.messages > s.max_mailbox {
-            s.inbox.push_back(Signal::Kill { reason: crate::codec::Message::string(b"mailboxlimit") });
-        } else {
-            s.inbox.push_back(signal);
-        }
-        let wakes = match s.status {
-            Status::Waiting(Wait::Message) => true,
-            Status::Waiting(_) => !is_message,
-            _ => false,
-        };
-        if wakes {
-            s.status = Status::Ready;
-            drop(s);
-            self.make_ready(to.clone());
-        }
-        true
-    }
-    /// Wakes a process that waits in this way.
-    pub(crate) fn wake_from(&self, slot: &Arc<Slot>, wait: Wait) {
-        let mut s = slot.lock();
-        if s.status == Status::Waiting(wait) {
-            s.status = Status::Ready;
-            drop(s);
-            self.make_ready(slot.clone());
-        }
+    /// Whether the others run.
+    pub(crate) fn gate_is_open(&self) -> bool {
+        self.gate.is_open()
     }
     /// The root process.
-    pub fn root(&self) -> Option<Arc<Slot>> {
-        self.find(crate::concurrent::spawn::ROOT)
+    pub(crate) fn root(&self) -> Option<Pid> {
+        self.root.get().copied()
     }
-    /// Opens the gate for good.
-    pub(crate) fn open_gate(&self) {
-        let mut q = self.lock();
-        if q.gate != Gate::Open {
-            q.gate = Gate::Open;
-            let held = std::mem::take(&mut q.held);
-            q.ready.extend(held);
-            drop(q);
-            self.wake.notify_all();
+    /// Enters a process; it is ready.
+    pub(crate) fn enter(self: &Arc<Self>, slot: Arc<Slot>, process: Box<Process>) {
+        if slot.is_root {
+            self.root.set(slot.pid).expect("there is one root process");
+        } else {
+            self.live.fetch_add(1, Ordering::AcqRel);
+        }
+        slot.lock().process = Some(process);
+        self.table.insert(slot.clone());
+        if slot.is_root || self.gate.is_open() {
+            self.enqueue(slot);
+        } else {
+            self.hold(slot);
         }
     }
-    /// Lets every process that is ready now have one slice; returns how many there are.
-    pub(crate) fn begin_step(&self) -> usize {
-        let mut q = self.lock();
-        if q.gate == Gate::Open {
-            return q.ready.len();
+    /// Gives a process a signal. False: there is no such process; what it would have answered then comes back to the
+    /// sender, as a signal too.
+    pub(crate) fn route(self: &Arc<Self>, to: Pid, signal: Signal) -> bool {
+        let mut next = Some((to, signal));
+        let mut reached = None;
+        while let Some((to, signal)) = next.take() {
+            let mut signal = Some(signal);
+            let outcome = self.table.with(to, |slot| {
+                let (delivered, grown) = slot.deliver(signal.take().expect("it is given once"));
+                let slot = (grown != 0 || matches!(delivered, Delivered::Wake)).then(|| slot.clone());
+                (delivered, grown, slot)
+            });
+            let refused = match outcome {
+                None => signal.take(),
+                Some((delivered, grown, slot)) => {
+                    if let Some(slot) = slot {
+                        if grown != 0 {
+                            self.grown(&slot, grown);
+                        }
+                        if matches!(delivered, Delivered::Wake) {
+                            self.schedule(slot);
+                        }
+                    }
+                    match delivered {
+                        Delivered::Refused(signal) => Some(signal),
+                        Delivered::Queued | Delivered::Wake => None,
+                    }
+                }
+            };
+            reached.get_or_insert(refused.is_none());
+            if let Some(signal) = refused {
+                if let Signal::Named(name) = &signal {
+                    self.names.remove_of(name, to);
+                }
+                next = signal.bounce(to);
+            }
         }
-        let held = std::mem::take(&mut q.held);
-        q.stepping = held.len();
-        q.gate = if held.is_empty() { Gate::Closed } else { Gate::Step };
-        let n = held.len();
-        q.ready.extend(held);
-        drop(q);
-        self.wake.notify_all();
-        n
+        reached.unwrap_or(false)
     }
-    /// Sets a timer for the wait a process is in.
-    pub(crate) fn set_timer(&self, slot: &Arc<Slot>, wait: u64, deadline: Instant) {
-        self.lock().timers.insert(Timer { deadline, wait, slot: slot.clone() });
-        self.wake.notify_one();
+    /// Whether a process has ended; none: that may be decided and not yet done, so it has to be asked.
+    pub(crate) fn known_dead(&self, pid: Pid) -> Option<bool> {
+        self.table.with(pid, |slot| slot.known_dead()).unwrap_or(Some(true))
     }
+    /// Notes that a process takes more or less; if all together take too much, the largest one is to end.
+    fn grown(self: &Arc<Self>, slot: &Arc<Slot>, difference: isize) {
+        let now = slot.lock().inbox.accounted;
+        let total = self.memory.note(slot, difference, now);
+        if difference > 0
+            && total > self.config.max_memory
+            && let Some(largest) = self.memory.largest()
+        {
+            let reason = crate::codec::Message::string(b"heaplimit");
+            self.route(largest.pid, Signal::Kill { reason, limit: true });
+        }
+    }
+    /// Queues a process that a signal has woken, or holds it.
+    fn schedule(self: &Arc<Self>, slot: Arc<Slot>) {
+        if slot.is_root || self.gate.is_open() {
+            self.enqueue_next(slot);
+        } else {
+            self.hold(slot);
+        }
+    }
+
+    // Timers.
+
+    /// Sets a timer.
+    pub(crate) fn set_timer(self: &Arc<Self>, deadline: Time, due: Due) -> TimerKey {
+        let mut timers = self.timers.lock().unwrap_or_else(|e| e.into_inner());
+        let key = timers.insert(deadline, due);
+        self.next_look.fetch_min(deadline, Ordering::Relaxed);
+        drop(timers);
+        // A worker looks by itself; another thread has to make one look.
+        if !worker::is_worker() {
+            self.wake_one();
+        }
+        key
+    }
+    /// Cancels a timer, which may have fired.
+    pub(crate) fn cancel_timer(&self, key: TimerKey) {
+        let mut timers = self.timers.lock().unwrap_or_else(|e| e.into_inner());
+        timers.cancel(key);
+        if timers.is_empty() {
+            self.next_look.store(Time::MAX, Ordering::Relaxed);
+        }
+    }
+    /// Sends the timeouts whose time has come; when to look again.
+    fn fire_timers(self: &Arc<Self>, now: Time) -> Time {
+        let mut due = Vec::new();
+        let look = {
+            let mut timers = self.timers.lock().unwrap_or_else(|e| e.into_inner());
+            timers.take_due(now, &mut due);
+            let look = timers.next_look().unwrap_or(Time::MAX);
+            self.next_look.store(look, Ordering::Relaxed);
+            look
+        };
+        for Due { pid, wait } in due {
+            self.route(pid, Signal::Timeout { wait });
+        }
+        look
+    }
+    /// As [`Scheduler::fire_timers`], by the clock, if one may be due.
+    fn look_at_timers(self: &Arc<Self>) {
+        let look = self.next_look.load(Ordering::Relaxed);
+        if look != Time::MAX {
+            let now = self.clock.now();
+            if now >= look {
+                self.fire_timers(now);
+            }
+        }
+    }
+    fn has_timers(&self) -> bool {
+        !self.timers.lock().unwrap_or_else(|e| e.into_inner()).is_empty()
+    }
+
+    // The end of the program.
+
     /// Ends the program.
     pub(crate) fn finish(&self, status: i32) {
-        let mut done = self.done.lock().unwrap_or_else(|e| e.into_inner());
-        done.get_or_insert(status);
-        drop(done);
-        // The queue's lock orders this with a worker's decision to sleep.
-        drop(self.lock());
-        self.wake.notify_all();
-        self.calls.notify_all();
-        self.over.notify_all();
+        self.done.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(status);
+        self.is_done.store(true, Ordering::SeqCst);
+        self.wake_all();
     }
+    /// The status of the program, if it has ended.
     pub(crate) fn status(&self) -> Option<i32> {
+        if !self.is_done.load(Ordering::SeqCst) {
+            return None;
+        }
         *self.done.lock().unwrap_or_else(|e| e.into_inner())
-    }
-    /// Runs processes until the program ends; the status it ends with. The first worker begins by calling `first`: what
-    /// a process is made of is best allocated by a thread that runs it. A worker that is in a call of the system at the
-    /// end is not waited for; it never runs its process again.
-    pub fn run(self: &Arc<Self>, first: impl FnOnce() + Send + 'static) -> i32 {
-        let mut q = self.lock();
-        self.start_worker(&mut q, first);
-        while q.active < self.workers() {
-            self.start_worker(&mut q, || ());
-        }
-        loop {
-            if let Some(status) = self.status()
-                && q.threads == q.blocked
-            {
-                return status;
-            }
-            q = self.over.wait(q).unwrap_or_else(|e| e.into_inner());
-        }
-    }
-    fn workers(&self) -> usize {
-        self.config.workers.max(1)
-    }
-    fn start_worker(self: &Arc<Self>, q: &mut Queue, first: impl FnOnce() + Send + 'static) {
-        let this = self.clone();
-        let started =
-            std::thread::Builder::new().name("worker".to_string()).stack_size(WORKER_STACK).spawn(move || {
-                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(first)).is_err() {
-                    this.finish(1);
-                }
-                this.work()
-            });
-        match started {
-            Ok(_) => {
-                q.threads += 1;
-                q.active += 1;
-            }
-            // Without one there is no program; without one more it is slower while this one blocks.
-            Err(e) => assert!(q.threads > 0, "the system gives no thread: {e}"),
-        }
     }
     /// Frees all processes that are left, at the end of the program.
     pub(crate) fn close(&self) {
-        let slots: Vec<_> = self.slots.write().unwrap_or_else(|e| e.into_inner()).drain().map(|(_, s)| s).collect();
-        let mut q = self.lock();
-        q.ready.clear();
-        q.held.clear();
-        q.timers = Timers::default();
-        drop(q);
-        for slot in slots {
-            *slot.process.lock().unwrap_or_else(|e| e.into_inner()) = None;
-        }
-    }
-    fn work(self: &Arc<Self>) {
-        while let Some(slot) = self.next() {
-            self.run_slice(slot);
-        }
-        let mut q = self.lock();
-        q.threads -= 1;
-        drop(q);
-        self.over.notify_all();
-    }
-    /// The next process to run, when there is one; none when the program has ended.
-    fn next(&self) -> Option<Arc<Slot>> {
-        let mut q = self.lock();
-        let mut was_idle = false;
-        loop {
-            if self.status().is_some() {
-                return None;
-            }
-            if q.active > self.workers() {
-                if !was_idle && q.idle > 0 {
-                    // One that is idle gives up its place instead.
-                    self.wake.notify_one();
-                } else {
-                    q = self.be_spare(q);
-                    was_idle = false;
-                    continue;
-                }
-            }
-            if !q.timers.is_empty() {
-                let now = Instant::now();
-                while let Some(timer) = q.timers.take_due(now) {
-                    self.fire(&mut q, timer);
-                }
-            }
-            if let Some(slot) = q.ready.pop_front() {
-                q.running += 1;
-                return Some(slot);
-            }
-            let deadline = q.timers.next_deadline();
-            match deadline {
-                Some(at) => {
-                    let wait = at.saturating_duration_since(Instant::now());
-                    q.idle += 1;
-                    q = self.wake.wait_timeout(q, wait).unwrap_or_else(|e| e.into_inner()).0;
-                    q.idle -= 1;
-                    was_idle = true;
-                }
-                None => {
-                    if q.running == 0
-                        && !q.deadlock_told
-                        && let Some(root) = self.root()
-                    {
-                        // Nobody runs, nobody is ready, no timer: if the root waits, nothing will ever happen. If it does
-                        // not, it is being entered.
-                        let mut s = root.lock();
-                        if let Status::Waiting(_) = s.status {
-                            q.deadlock_told = true;
-                            s.status = Status::Ready;
-                            drop(s);
-                            q.ready.push_back(root);
-                            continue;
-                        }
-                    }
-                    q.idle += 1;
-                    q = self.wake.wait(q).unwrap_or_else(|e| e.into_inner());
-                    q.idle -= 1;
-                    was_idle = true;
-                }
-            }
-        }
-    }
-    /// Waits until a worker that blocks needs to be replaced, or the program ends.
-    fn be_spare<'a>(&'a self, mut q: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
-        q.active -= 1;
-        q.spare += 1;
-        if !q.ready.is_empty() {
-            // It may have been woken for this.
-            self.wake.notify_one();
-        }
-        while q.called == 0 && self.status().is_none() {
-            q = self.calls.wait(q).unwrap_or_else(|e| e.into_inner());
-        }
-        q.called = q.called.saturating_sub(1);
-        q.spare -= 1;
-        q.active += 1;
-        q
-    }
-    /// Makes the process that runs, or waits, raise an error where it is: Ctrl-C at a prompt.
-    pub fn interrupt_root(&self) {
-        if let Some(root) = self.root() {
-            self.signal(&root, Signal::Interrupt);
-        }
-    }
-    fn fire(&self, q: &mut Queue, timer: Timer) {
-        let mut s = timer.slot.lock();
-        if s.wait != timer.wait {
-            return;
-        }
-        // A process that is just about to wait looks at this before it does.
-        s.timed_out = true;
-        if let Status::Waiting(_) = s.status {
-            s.status = Status::Ready;
+        self.close_gate();
+        *self.timers.lock().unwrap_or_else(|e| e.into_inner()) = Timers::default();
+        drop(self.queues.drain());
+        table::Table::forget_recent();
+        for slot in self.table.drain() {
+            let mut s = slot.lock();
+            let kept = (s.process.take(), s.context.take(), s.telling.take());
             drop(s);
-            if timer.slot.is_root || q.gate == Gate::Open {
-                q.ready.push_back(timer.slot);
-            } else {
-                q.held.push_back(timer.slot);
-            }
+            drop(kept);
         }
     }
-    /// Tells whether the root was woken because nothing can happen any more, and forgets it.
-    pub(crate) fn take_deadlock(&self) -> bool {
-        std::mem::take(&mut self.lock().deadlock_told)
+    /// Makes the root process raise an error where it is: Ctrl-C at a prompt.
+    pub(crate) fn interrupt_root(self: &Arc<Self>) {
+        if let Some(root) = self.root() {
+            self.route(root, Signal::Interrupt);
+        }
     }
-    /// A worker gives its process back.
-    fn slice_over(&self, slot: &Arc<Slot>, ready: bool) {
-        let mut q = self.lock();
-        q.running -= 1;
-        let mut round_over = false;
-        if q.gate == Gate::Step && !slot.is_root {
-            q.stepping = q.stepping.saturating_sub(1);
-            if q.stepping == 0 {
-                q.gate = Gate::Closed;
-                round_over = true;
-            }
-        }
-        if ready {
-            if slot.is_root || q.gate == Gate::Open {
-                q.ready.push_back(slot.clone());
-            } else {
-                q.held.push_back(slot.clone());
-            }
-        }
-        let idle = q.ready.is_empty() && q.running == 0;
-        drop(q);
-        if round_over && let Some(root) = self.root() {
-            self.wake_from(&root, Wait::Step);
-        }
-        if idle {
-            // Another worker may be the one to notice that nothing can happen any more.
-            self.wake.notify_all();
-        }
+    /// The slot and the context of a new process.
+    pub(crate) fn new_process(self: &Arc<Self>, parent: Option<Pid>) -> (Arc<Slot>, Box<context::Context>) {
+        let pid = self.new_pid();
+        let slot = Slot::new(pid, parent.unwrap_or(pid), parent.is_none());
+        let cx = context::Context::new(self.clone(), slot.clone());
+        (slot, cx)
     }
 }
-
-impl Outside for Handle {
-    fn begin_blocking(&self) {
-        let this = &self.0;
-        let mut q = this.lock();
-        q.blocked += 1;
-        q.active -= 1;
-        if q.active + q.called < this.workers() {
-            if q.called < q.spare {
-                q.called += 1;
-                this.calls.notify_one();
-            } else {
-                this.start_worker(&mut q, || ());
-            }
-        }
-        drop(q);
-        if this.status().is_some() {
-            this.over.notify_all();
-        }
-    }
-    fn end_blocking(&self) {
-        let this = &self.0;
-        let mut q = this.lock();
-        if this.status().is_some() {
-            // The program is over, and with it this process: nobody waits for this thread.
-            drop(q);
-            loop {
-                std::thread::park();
-            }
-        }
-        q.blocked -= 1;
-        q.active += 1;
-    }
-    fn open_gate(&self) {
-        self.0.open_gate();
-    }
-}
-/// The scheduler as natives see it.
-pub struct Handle(pub Arc<Scheduler>);

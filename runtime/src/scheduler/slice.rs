@@ -1,18 +1,23 @@
 //! One slice of a process: signals first, then reductions, then what its end or its wait asks for.
 //!
-//! Journey: signal -> process. A slice begins with the signals that have arrived, in order; requests of natives
-//! (concurrent/) are answered within the slice; it ends when the reductions are used, the process waits, or it is over.
+//! Journey: signal -> **process**. A slice begins with the signals that have arrived, in order; natives of `concurrent` do
+//! what they do inside it; it ends when the reductions are used, the process waits, or it is over. While the gate is
+//! closed to the process it is signals alone.
 
 use super::Scheduler;
+use super::end::End;
+use super::worker::Abandoned;
 use crate::codec;
-use crate::concurrent::{self, Answer};
+use crate::process::Process;
+use crate::process::context::{Context, Leaving, Wait, context};
+use crate::process::core::Effect;
 use crate::process::exit::Stage;
-use crate::process::signal::Signal;
-use crate::process::{Process, Slot, Status, Wait};
-use rlua_machine::report;
-use rlua_machine::value::{Pid, Value};
+use crate::process::signal::{Answer, Signal};
+use crate::process::slot::Slot;
+use rlua_machine::stdlib::host::host;
 use rlua_machine::vm::Exit;
-use std::collections::VecDeque;
+use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -20,105 +25,178 @@ use std::sync::atomic::Ordering;
 enum Outcome {
     /// To the end of the queue.
     Ready,
-    /// Waits; the slot's status says for what.
-    Waiting,
+    /// Ready, but the gate is closed to it.
+    Held,
+    /// Waits.
+    Waiting(Wait),
     /// Over.
-    Over,
+    Over(End),
+}
+
+thread_local! {
+    /// A list that is used again.
+    static SIGNALS: Cell<Vec<Signal>> = const { Cell::new(Vec::new()) };
 }
 
 impl Scheduler {
-    pub(super) fn run_slice(self: &Arc<Self>, slot: Arc<Slot>) {
-        let taken = slot.process.lock().unwrap_or_else(|e| e.into_inner()).take();
-        let Some(mut process) = taken else { unreachable!("a ready process is in its slot") };
-        slot.lock().status = Status::Running;
+    /// Runs a slice of a process that was queued; how long it was, in looks at the clock that it is worth.
+    pub(super) fn run_slice(self: &Arc<Self>, slot: Arc<Slot>) -> u32 {
+        let mut signals = SIGNALS.take();
+        let mut s = slot.lock();
+        if let Some(telling) = s.telling.take() {
+            drop(s);
+            SIGNALS.set(signals);
+            self.go_on_telling(slot, telling);
+            return 4;
+        }
+        let Some(permit) = s.inbox.begin_slice(&mut signals) else {
+            drop(s);
+            SIGNALS.set(signals);
+            return 0;
+        };
+        let (process, blocked) = (s.process.take(), s.context.take());
+        drop(s);
+        if let Some(cx) = blocked {
+            self.handle_for_blocked(slot, cx, &mut signals);
+            signals.clear();
+            SIGNALS.set(signals);
+            return 1;
+        }
+        let Some(mut process) = process else { unreachable!("a queued process is in its slot") };
+        let may_run = permit || slot.is_root || self.gate.is_open();
+        self.no_deadlock();
+        let before = context(&mut process.vm).reductions;
         // A bug of ours ends the process, not the node.
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.slice(&mut process)));
-        slot.lock().reductions = process.reductions;
-        if matches!(outcome, Ok(Outcome::Ready | Outcome::Waiting)) {
-            self.note_heap(&slot, process.vm.heap.bytes());
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.slice(&mut process, &mut signals, may_run)));
+        signals.clear();
+        SIGNALS.set(signals);
+        let weight = match outcome {
+            Ok(outcome) => {
+                let cx = context(&mut process.vm);
+                let used = cx.reductions - before;
+                self.clock.worked(used);
+                self.slice_over(slot, process, outcome);
+                1 + (used / 128) as u32
+            }
+            Err(thrown) => {
+                self.slice_thrown(slot, process, thrown);
+                1
+            }
+        };
+        if permit {
+            self.stepped();
         }
-        match outcome {
-            Ok(Outcome::Ready) => {
-                *slot.process.lock().unwrap_or_else(|e| e.into_inner()) = Some(process);
-                slot.lock().status = Status::Ready;
-                self.slice_over(&slot, true);
+        weight
+    }
+    fn slice_over(self: &Arc<Self>, slot: Arc<Slot>, mut process: Box<Process>, outcome: Outcome) {
+        let heap_bytes = process.vm.heap.bytes();
+        let cx = context(&mut process.vm);
+        let held_bytes = heap_bytes + cx.mailbox.bytes();
+        if let Outcome::Over(end) = outcome {
+            return self.end(slot, Some(process), end);
+        }
+        cx.publish(heap_bytes);
+        let mut s = slot.lock();
+        s.process = Some(process);
+        enum Then {
+            Again,
+            Hold,
+            Rest,
+        }
+        let then = match outcome {
+            Outcome::Held => Then::Hold,
+            Outcome::Waiting(wait) if s.inbox.wait(wait == Wait::Message) => Then::Rest,
+            Outcome::Waiting(_) => Then::Again,
+            _ => {
+                s.inbox.requeue();
+                Then::Again
             }
-            Ok(Outcome::Waiting) => {
-                // The wait began under the slot's lock; what has arrived since must not be missed.
-                let wait = process.waits_for();
-                *slot.process.lock().unwrap_or_else(|e| e.into_inner()) = Some(process);
-                let mut s = slot.lock();
-                let arrived = match wait {
-                    Wait::Message => !s.inbox.is_empty(),
-                    _ => s.inbox.iter().any(|signal| !signal.is_message()),
-                };
-                let ready = arrived || s.timed_out || self.loop_is_over(&slot, wait);
-                s.status = if ready { Status::Ready } else { Status::Waiting(wait) };
-                drop(s);
-                self.slice_over(&slot, ready);
-            }
-            Ok(Outcome::Over) => self.slice_over(&slot, false),
-            Err(_) => {
-                report!("rlua-actor: process {} was ended by an internal error", slot.pid);
-                let reason = codec::Message::string(b"internal error");
-                // Its heap may be in any state: it is left as it is.
-                std::mem::forget(process);
-                self.end(&slot, reason, true);
-                if slot.is_root {
-                    self.finish(1);
-                }
-                self.slice_over(&slot, false);
-            }
+        };
+        let grown = s.inbox.account(held_bytes);
+        drop(s);
+        if grown != 0 {
+            self.grown(&slot, grown);
+        }
+        match then {
+            Then::Rest => {}
+            Then::Again if slot.is_root || self.gate.is_open() => self.enqueue_again(slot),
+            Then::Again | Then::Hold => self.hold(slot),
         }
     }
-    /// Whether what `loop` waits for has happened already.
-    fn loop_is_over(&self, slot: &Slot, wait: Wait) -> bool {
-        match wait {
-            Wait::Loop => self.live.load(Ordering::Acquire) == 0 || self.interrupted.load(Ordering::Acquire),
-            Wait::Step => slot.is_root && self.step_is_over(),
-            _ => false,
+    /// A panic came through the interpreter: a bug of ours, or the process was ended while it was in a call of the system.
+    fn slice_thrown(
+        self: &Arc<Self>,
+        slot: Arc<Slot>,
+        mut process: Box<Process>,
+        thrown: Box<dyn std::any::Any + Send>,
+    ) {
+        if thrown.is::<Abandoned>() {
+            // All have been told; its machine was left between two steps of a native.
+            drop(process);
+            return;
         }
+        report!("rlua-actor: process {} was ended by an internal error", slot.pid);
+        let cx = host(&mut process.vm).process.take().and_then(|p| p.downcast::<Context>().ok());
+        // Its heap may be in any state: it is left as it is.
+        std::mem::forget(process);
+        let Some(cx) = cx else { return self.finish(1) };
+        let reason = codec::Message::string(b"internal error");
+        self.end_context(slot, cx, End::kill(reason, false));
     }
-    fn step_is_over(&self) -> bool {
-        let q = self.lock();
-        q.stepping == 0
-    }
-    fn slice(self: &Arc<Self>, p: &mut Process) -> Outcome {
+    fn slice(self: &Arc<Self>, p: &mut Process, signals: &mut Vec<Signal>, may_run: bool) -> Outcome {
+        if !signals.is_empty() {
+            let cx = context(&mut p.vm);
+            cx.handle(signals);
+            cx.unhandled.append(signals);
+            if let Some(end) = self.see_to_urgent(p) {
+                return Outcome::Over(end);
+            }
+        }
+        let cx = context(&mut p.vm);
+        if p.waiting.is_some() && !cx.resume {
+            return Outcome::Waiting(cx.wait);
+        }
+        if !may_run {
+            return Outcome::Held;
+        }
+        cx.resume = false;
         if p.birth.is_some() {
-            concurrent::spawn::be_born(p);
+            crate::concurrent::spawn::be_born(p);
         }
-        if let Some(outcome) = self.handle_signals(p) {
-            return outcome;
+        if let Some(state) = p.waiting.take() {
+            p.vm.continue_request(state);
         }
+        self.reduce(p)
+    }
+    /// Reductions.
+    fn reduce(self: &Arc<Self>, p: &mut Process) -> Outcome {
         let mut left = self.config.slice;
         let freezing = self.config.stress.freeze.is_some();
-        // What it waited for may have come.
-        if let Some(request) = p.pending.take() {
-            p.vm.enter_request();
-            if let Some(outcome) = self.answer(p, request) {
-                return outcome;
-            }
-        }
         loop {
             let exit = p.vm.run(left);
-            let used = left - p.vm.fuel_left();
-            p.reductions += used.max(0) as u64;
+            let used = (left - p.vm.fuel_left()).max(0);
             left -= used;
-            if let Some(e) = &mut p.ending {
-                e.budget = e.budget.saturating_sub(used.max(0) as u64);
-                if e.budget == 0 {
-                    return self.over(p);
+            let cx = context(&mut p.vm);
+            cx.reductions += used as u64;
+            if let Some(e) = &mut cx.ending {
+                e.budget = e.budget.saturating_sub(used as u64);
+                if e.budget == 0 || cx.scheduler.clock.now() > e.deadline {
+                    return Outcome::Over(self.over(p));
                 }
             }
             match exit {
                 Exit::Preempted => {
-                    if let Some(outcome) = self.check_limits(p) {
-                        return outcome;
+                    if let Some(end) = self.see_to_urgent(p) {
+                        return Outcome::Over(end);
+                    }
+                    if let Some(end) = self.check_limit(p) {
+                        return Outcome::Over(end);
                     }
                     if freezing {
                         self.freeze_and_thaw(p);
                     }
                     if left <= 0 {
+                        p.notice_return();
                         rlua_machine::stdlib::io::flush_printed(&mut p.vm);
                         return Outcome::Ready;
                     }
@@ -126,30 +204,56 @@ impl Scheduler {
                         return Outcome::Ready;
                     }
                 }
-                Exit::Finished | Exit::Failed if p.ending.is_some() => {
-                    let finalizing = p.ending.as_ref().is_some_and(|e| e.stage == Stage::Finalize);
-                    if finalizing || !p.begin_finalizers() {
-                        return self.over(p);
+                Exit::Finished | Exit::Failed if context(&mut p.vm).is_past_return() => {
+                    let stage = context(&mut p.vm).ending.as_ref().map(|e| e.stage);
+                    if stage == Some(Stage::Finalize) || !p.begin_finalizers() {
+                        return Outcome::Over(self.over(p));
                     }
                 }
                 Exit::Finished => {
                     if !p.begin_end(codec::Message::string(b"normal"), false, None) {
-                        return self.over(p);
+                        return Outcome::Over(self.over(p));
                     }
                 }
                 Exit::Failed => {
                     let error = p.vm.error_value();
-                    self.report(p, error);
-                    let reason = p.encode_reason(error);
+                    self.report_error(p, error);
+                    let reason = crate::process::context::encode_reason(&mut p.vm, error);
                     p.begin_end(reason, true, Some(error));
                 }
-                Exit::Request(request) => {
-                    p.vm.enter_request();
-                    if let Some(outcome) = self.answer(p, request) {
-                        return outcome;
+                Exit::Request(rlua_machine::stdlib::os::EXIT) => {
+                    if !host(&mut p.vm).close {
+                        let status = rlua_machine::stdlib::host::exit_status(&mut p.vm);
+                        self.finish(status);
+                        return Outcome::Ready;
                     }
-                    if freezing {
-                        self.freeze_and_thaw(p);
+                    p.vm.enter_request();
+                    p.begin_end(codec::Message::string(b"normal"), false, Some(rlua_machine::value::Value::NIL));
+                }
+                Exit::Request(state) => {
+                    p.waiting = Some(state);
+                    if let Some(end) = self.see_to_urgent(p) {
+                        return Outcome::Over(end);
+                    }
+                    let cx = context(&mut p.vm);
+                    if let Some(Leaving::Exit(reason)) = cx.leaving.take() {
+                        let normal = reason.is_string(b"normal");
+                        p.vm.enter_request();
+                        let last = p.vm.count().saturating_sub(1);
+                        let value = p.vm.arg(last);
+                        p.begin_end(reason, !normal, Some(value));
+                    } else if p.waiting.is_some() {
+                        if freezing {
+                            self.freeze_and_thaw(p);
+                        }
+                        // May take long, and what is waited for come meanwhile.
+                        rlua_machine::stdlib::io::flush_printed(&mut p.vm);
+                        let cx = context(&mut p.vm);
+                        if !std::mem::take(&mut cx.resume) {
+                            return Outcome::Waiting(cx.wait);
+                        }
+                        p.waiting = None;
+                        p.vm.continue_request(state);
                     }
                     if left <= 0 {
                         return Outcome::Ready;
@@ -158,251 +262,97 @@ impl Scheduler {
             }
         }
     }
-    /// Answers a native's request; an outcome if the slice is over.
-    fn answer(self: &Arc<Self>, p: &mut Process, request: u32) -> Option<Outcome> {
-        match concurrent::answer(self, p, request) {
-            Answer::Go => None,
-            Answer::Wait => {
-                p.pending = Some(request);
-                rlua_machine::stdlib::io::flush_printed(&mut p.vm);
-                if self.config.stress.freeze.is_some() {
-                    self.freeze_and_thaw(p);
-                }
-                Some(Outcome::Waiting)
-            }
-            Answer::Later => Some(Outcome::Ready),
-            Answer::Exit(reason, value) => {
-                let normal = reason.is_string(b"normal");
-                p.begin_end(reason, !normal, Some(value));
-                None
-            }
-            Answer::Program(status) => {
-                self.finish(status);
-                Some(Outcome::Over)
-            }
+    /// Sees to what signals ask of the runner: the end of the process, if one of them ends it.
+    fn see_to_urgent(self: &Arc<Self>, p: &mut Process) -> Option<End> {
+        if context(&mut p.vm).urgent.is_empty() {
+            return None;
         }
-    }
-    /// Handles the signals that have arrived; an outcome if they end the process.
-    fn handle_signals(self: &Arc<Self>, p: &mut Process) -> Option<Outcome> {
-        let signals: VecDeque<Signal> = std::mem::take(&mut p.slot.lock().inbox);
-        for signal in signals {
-            match signal {
-                Signal::Message(m) => p.deliver(m),
-                Signal::Down { from, reason } => {
-                    let mut s = p.slot.lock();
-                    match s.watching.iter().position(|&w| w == from) {
-                        Some(i) => {
-                            s.watching.swap_remove(i);
-                        }
-                        None => {
-                            s.messages -= 1;
-                            continue;
-                        }
-                    }
-                    drop(s);
-                    p.deliver(codec::Message::system(b"DOWN", from, reason));
+        let urgent = std::mem::take(&mut context(&mut p.vm).urgent);
+        for effect in urgent {
+            match effect {
+                Effect::Kill { reason, limit } => {
+                    return Some(End::kill(reason, limit));
                 }
-                Signal::Exit { from, reason } => {
-                    let mut s = p.slot.lock();
-                    if let Some(i) = s.links.iter().position(|&l| l == from) {
-                        s.links.swap_remove(i);
-                    }
-                    drop(s);
-                    if p.ending.is_some() {
-                        continue;
-                    }
-                    if concurrent::option_flag(self, p, "trapexit") {
-                        p.slot.lock().messages += 1;
-                        p.deliver(codec::Message::system(b"EXIT", from, reason));
-                    } else {
+                Effect::Exit(reason) => {
+                    if context(&mut p.vm).ending.is_none() {
                         let value = codec::decode_message(&mut p.vm, &reason);
+                        self.be_born_first(p);
                         p.begin_end(reason, true, Some(value));
                     }
                 }
-                Signal::Interrupt => {
-                    if p.ending.is_some() {
+                Effect::Interrupt => {
+                    if context(&mut p.vm).ending.is_some() {
                         continue;
                     }
                     let error = p.vm.heap.string(b"interrupted!");
-                    if p.pending.take().is_some() {
-                        concurrent::message::end_wait(p);
+                    if p.waiting.take().is_some() {
+                        context(&mut p.vm).end_wait();
                         p.vm.fail_request(error);
                     } else {
                         p.vm.raise_next(error);
                     }
                 }
-                Signal::Kill { reason } => {
-                    for limit in ["mailboxlimit", "heaplimit"] {
-                        if reason.is_string(limit.as_bytes()) {
-                            self.report_limit(p, limit);
-                        }
+                Effect::CheckLimit => {
+                    if let Some(end) = self.check_limit(p) {
+                        return Some(end);
                     }
-                    return Some(self.kill(p, reason));
+                }
+                Effect::Describe { to, id } => {
+                    let (place, bytes) = (p.vm.where_it_is(), p.vm.heap.bytes());
+                    let info = context(&mut p.vm).describe(Some(place), bytes);
+                    self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
+                }
+                Effect::Route(..) | Effect::Deliver(_) | Effect::Resume | Effect::NameLost(_) => {
+                    unreachable!("the context has carried it out")
                 }
             }
         }
         None
     }
-    /// Ends a process without running Lua.
-    fn kill(self: &Arc<Self>, p: &mut Process, reason: codec::Message) -> Outcome {
-        let slot = p.slot.clone();
-        self.end(&slot, reason, true);
-        if slot.is_root {
-            self.finish(1);
-        }
-        Outcome::Over
-    }
-    /// The end of an end.
-    fn over(self: &Arc<Self>, p: &mut Process) -> Outcome {
-        let e = p.ending.take().expect("the process is ending");
-        // What `os.exit` asked for, if it began this end.
-        let asked = rlua_machine::stdlib::host::host(&mut p.vm).exit;
-        let slot = p.slot.clone();
-        self.end(&slot, e.reason, e.abnormal);
-        if slot.is_root {
-            self.warn_never_entered();
-            self.finish(asked.unwrap_or(e.abnormal as i32));
-        } else if let Some(status) = asked {
-            self.finish(status);
-        }
-        Outcome::Over
-    }
-    /// The main chunk ended with spawned processes that never ran.
-    fn warn_never_entered(&self) {
-        let q = self.lock();
-        if q.gate == super::Gate::Closed && !q.held.is_empty() {
-            report!(
-                "rlua-actor: {} spawned processes never ran: the main chunk ended without calling concurrent.loop()",
-                q.held.len()
-            );
+    /// A process that is ended before its first slice has nothing to unwind.
+    fn be_born_first(&self, p: &mut Process) {
+        if p.birth.is_some() {
+            crate::concurrent::spawn::be_born(p);
         }
     }
-    /// The node's part of an end: monitors, links, names, and then nobody reaches it any more.
-    fn end(self: &Arc<Self>, slot: &Arc<Slot>, reason: codec::Message, abnormal: bool) {
-        let telling = slot.telling.lock().unwrap_or_else(|e| e.into_inner());
-        // From here on nobody can link, watch, name or reach it.
-        let (links, watchers, watching, names) = {
-            let mut s = slot.lock();
-            if s.status == Status::Dead {
-                return;
-            }
-            s.status = Status::Dead;
-            s.inbox.clear();
-            (
-                std::mem::take(&mut s.links),
-                std::mem::take(&mut s.watchers),
-                std::mem::take(&mut s.watching),
-                std::mem::take(&mut s.names),
-            )
-        };
-        for name in &names {
-            self.names.remove_of(name, slot.pid);
+    /// Heap and mailbox against the option `maxheap`; a collection may help.
+    fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {
+        let limit = context(&mut p.vm).limit_bytes();
+        if limit == 0 {
+            return None;
         }
-        self.tell(slot.pid, &links, &watchers, &reason, abnormal);
-        for watched in watching {
-            if let Some(w) = self.find(watched) {
-                let mut s = w.lock();
-                if let Some(i) = s.watchers.iter().position(|&p| p == slot.pid) {
-                    s.watchers.swap_remove(i);
-                }
-            }
-        }
-        drop(telling);
-        self.forget(slot);
-        if !slot.is_root
-            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(root) = self.root()
-        {
-            self.wake_from(&root, Wait::Loop);
-        }
-    }
-    fn tell(&self, from: Pid, links: &[Pid], watchers: &[Pid], reason: &codec::Message, abnormal: bool) {
-        for &watcher in watchers {
-            if let Some(w) = self.find(watcher) {
-                self.signal(&w, Signal::Down { from, reason: reason.clone() });
-            }
-        }
-        for &link in links {
-            if let Some(l) = self.find(link) {
-                if abnormal {
-                    self.signal(&l, Signal::Exit { from, reason: reason.clone() });
-                } else {
-                    let mut s = l.lock();
-                    if let Some(i) = s.links.iter().position(|&p| p == from) {
-                        s.links.swap_remove(i);
-                    }
-                }
-            }
-        }
-    }
-    /// Limits of heap bytes.
-    fn check_limits(self: &Arc<Self>, p: &mut Process) -> Option<Outcome> {
-        let limit = concurrent::option_number(self, p, "maxheap");
-        if limit > 0.0 && p.vm.heap.bytes() as f64 > limit {
+        let held = |p: &mut Process| p.vm.heap.bytes() + context(&mut p.vm).mailbox.bytes();
+        if held(p) > limit {
             p.vm.collect_now();
-            if p.vm.heap.bytes() as f64 > limit {
-                self.report_limit(p, "heaplimit");
-                return Some(self.kill(p, codec::Message::string(b"heaplimit")));
+        }
+        (held(p) > limit).then(|| End::kill(codec::Message::string(b"heaplimit"), true))
+    }
+    /// Handles the signals of a process that is in a call of the system.
+    fn handle_for_blocked(self: &Arc<Self>, slot: Arc<Slot>, mut cx: Box<Context>, signals: &mut Vec<Signal>) {
+        let bytes = slot.published.bytes.load(Ordering::Relaxed).saturating_sub(cx.mailbox.bytes());
+        cx.handle(signals);
+        cx.unhandled.append(signals);
+        let mut kept = Vec::new();
+        for effect in std::mem::take(&mut cx.urgent) {
+            match effect {
+                Effect::Kill { reason, limit } => {
+                    return self.end_context(slot, cx, End::kill(reason, limit));
+                }
+                Effect::Describe { to, id } => {
+                    let info = cx.describe(None, bytes);
+                    self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
+                }
+                // Seen to when the call is over: Lua may have to run.
+                e => kept.push(e),
             }
         }
-        None
-    }
-    /// An uncaught error on standard error.
-    fn report(&self, p: &mut Process, error: Value) {
-        let text = p.vm.shown_text(error);
-        let text = p.vm.traceback(None, Some(&text), 0);
-        let text = String::from_utf8_lossy(&text).into_owned();
-        self.flush_output(p);
-        if p.slot.is_root {
-            report!("rlua-actor: {text}");
-        } else {
-            report!("rlua-actor: process {}{} died: {text}", p.slot.pid, self.names_text(p));
+        cx.urgent = kept;
+        let mut s = slot.lock();
+        s.context = Some(cx);
+        let more = s.inbox.blocked_handled();
+        drop(s);
+        if more {
+            self.enqueue(slot);
         }
-    }
-    fn report_limit(&self, p: &mut Process, limit: &str) {
-        self.flush_output(p);
-        report!("rlua-actor: process {}{} died: {limit}", p.slot.pid, self.names_text(p));
-    }
-    fn names_text(&self, p: &Process) -> String {
-        let names: Vec<String> = p.slot.lock().names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect();
-        if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
-    }
-    fn flush_output(&self, p: &mut Process) {
-        rlua_machine::stdlib::host::flush(&mut p.vm);
-    }
-    /// The freeze mode: the process goes on in a fresh heap made from its frozen bytes.
-    fn freeze_and_thaw(&self, p: &mut Process) {
-        let Some(budget) = self.config.stress.freeze else { return };
-        let n = p.reductions;
-        let spent = self.frozen_bytes.load(Ordering::Relaxed);
-        if n > budget.first && budget.every == 0 {
-            // Past the first ones: at growing distances, further apart as the budget is used up.
-            let step = 1 + n / 64 + if spent > budget.bytes { n * (spent / budget.bytes.max(1)) } else { 0 };
-            if !n.is_multiple_of(step) {
-                return;
-            }
-        }
-        let bytes = match codec::freeze(&mut p.vm) {
-            Ok(bytes) => bytes,
-            // Nothing is left of it that could be frozen.
-            Err(codec::FreezeError::Ended) => return,
-            Err(e) => panic!("freeze mode: {e}"),
-        };
-        self.frozen_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let host = std::mem::replace(&mut p.vm.host, Box::new(()));
-        match codec::thaw(&bytes, host, p.vm.natives, &p.vm.heap.modules().to_vec()) {
-            Ok(mut vm) => {
-                self.config.set_up(&mut vm);
-                p.vm = vm;
-            }
-            Err(e) => panic!("freeze mode: {e}"),
-        }
-    }
-}
-
-impl Process {
-    /// What its pending request waits for.
-    fn waits_for(&self) -> Wait {
-        concurrent::wait_of(self.pending.expect("a waiting process has a request"))
     }
 }

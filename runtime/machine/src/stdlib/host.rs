@@ -7,21 +7,32 @@ use super::io::Files;
 use crate::vm::{Surroundings, Vm};
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a native tells whoever runs its process.
 pub trait Outside: Send + Sync {
     /// A call of the system begins that may take long: others need this thread's place.
-    fn begin_blocking(&self);
-    /// It is over. Does not return if the program is over, too.
-    fn end_blocking(&self);
+    /// What belongs to the process (see [`Host::process`]) is given away until the call is over.
+    fn begin_blocking(&self, process: Option<Box<dyn Any + Send>>);
+    /// It is over; what belongs to the process. Does not return if the program is over, or the process was ended
+    /// meanwhile: then it unwinds.
+    fn end_blocking(&self) -> Option<Box<dyn Any + Send>>;
     /// Lets the other processes run from now on.
     fn open_gate(&self);
+    /// Time since 1970.
+    fn since_1970(&self) -> Duration;
+    /// Random bits.
+    fn random(&self) -> u64;
+    /// Time since the program began, if time is virtual: the same in each run.
+    fn virtual_time(&self) -> Option<Duration>;
 }
 
 /// The surroundings of one process.
 pub struct Host {
     /// Who runs it, if somebody is to be told.
     pub outside: Option<Arc<dyn Outside>>,
+    /// What whoever runs it keeps for the process.
+    pub process: Option<Box<dyn Any + Send>>,
     /// The terminal of an interactive program.
     pub terminal: Option<Box<dyn super::standalone::Terminal>>,
     /// Open files; the first three are the standard streams.
@@ -52,31 +63,26 @@ pub fn new() -> Box<dyn Surroundings> {
     with(Files::new())
 }
 /// Surroundings with these files.
-pub fn with(files: Files) -> Box<dyn Surroundings> {
-    Box::new(Host { outside: None, terminal: None, files, exit: None, close: false })
+pub fn with(files: Files) -> Box<Host> {
+    Box::new(Host { outside: None, process: None, terminal: None, files, exit: None, close: false })
 }
 
 /// Surroundings for a process that this one spawns: the standard streams, no other files.
-pub fn child(vm: &mut Vm) -> Box<dyn Surroundings> {
+pub fn child(vm: &mut Vm) -> Box<Host> {
     let parent = host(vm);
     let (files, outside) = (parent.files.child(), parent.outside.clone());
-    Box::new(Host { outside, terminal: None, files, exit: None, close: false })
+    Box::new(Host { outside, process: None, terminal: None, files, exit: None, close: false })
 }
 
 /// Does what may block for long, while another thread takes over this one's other duties.
 pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
     let host = host(vm);
     let Some(outside) = host.outside.clone() else { return work(host) };
-    outside.begin_blocking();
+    outside.begin_blocking(host.process.take());
     // Also when the work panics.
-    struct End(Arc<dyn Outside>);
-    impl Drop for End {
-        fn drop(&mut self) {
-            self.0.end_blocking();
-        }
-    }
-    let _end = End(outside);
-    work(host)
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(host)));
+    host.process = outside.end_blocking();
+    result.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown))
 }
 
 /// Writes out what is buffered.

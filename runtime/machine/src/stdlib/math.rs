@@ -216,7 +216,7 @@ fn load(vm: &mut Vm) -> [u64; 4] {
     match state_table(vm) {
         Some(t) => std::array::from_fn(|i| t.get_integer(i as i64 + 1).as_integer().unwrap_or(1) as u64),
         None => {
-            let (a, b) = super::random_seed();
+            let (a, b) = super::random_seed(vm);
             let s = seed_state(a, b);
             store(vm, s);
             s
@@ -314,7 +314,7 @@ fn ldexp(vm: &mut Vm) -> Result<Value> {
 }
 fn randomseed(vm: &mut Vm, _: u32) -> Result<Step> {
     let (a, b) = if vm.count() == 0 {
-        super::random_seed()
+        super::random_seed(vm)
     } else {
         let a = vm.check_integer(0)? as u64;
         (a, vm.opt_integer(1, 0)? as u64)

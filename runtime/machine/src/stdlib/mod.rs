@@ -116,8 +116,11 @@ pub fn insert_first(vm: &mut Vm, v: Value) {
     vm.set_arg(0, v);
 }
 
-/// Two words that differ from run to run.
-pub(crate) fn random_seed() -> (u64, u64) {
+/// Two random words: of whoever runs the process, else of the system.
+pub(crate) fn random_seed(vm: &mut Vm) -> (u64, u64) {
     use std::hash::{BuildHasher, RandomState};
-    (RandomState::new().hash_one(0), RandomState::new().hash_one(1))
+    match &host::host(vm).outside {
+        Some(outside) => (outside.random(), outside.random()),
+        None => (RandomState::new().hash_one(0), RandomState::new().hash_one(1)),
+    }
 }

@@ -32,7 +32,10 @@ pub fn open(vm: &mut Vm) -> Value {
     Value::table(super::library(vm, NATIVES, "os."))
 }
 
-fn clock(_: &mut Vm) -> Result<Value> {
+fn clock(vm: &mut Vm) -> Result<Value> {
+    if let Some(t) = super::host::host(vm).outside.as_ref().and_then(|o| o.virtual_time()) {
+        return Ok(Value::float(t.as_secs_f64()));
+    }
     let used = cpu_time::ProcessTime::try_now().map_or(0.0, |t| t.as_duration().as_secs_f64());
     Ok(Value::float(used))
 }
@@ -64,9 +67,11 @@ fn exit(vm: &mut Vm, _: u32) -> Result<Step> {
     host.close = close;
     Ok(leave())
 }
-/// The request to end the program, as the host says.
+/// The request with which a native asks for the end of the program, as the host says.
+pub const EXIT: u32 = u32::MAX;
+/// The end of the program, as the host says.
 pub(super) fn leave() -> Step {
-    Step::Request(u32::MAX)
+    Step::Request(EXIT)
 }
 fn execute(vm: &mut Vm, _: u32) -> Result<Step> {
     if vm.opt_string(0)?.is_none() {
@@ -256,7 +261,8 @@ fn time_field(vm: &mut Vm, i: usize) -> Result<i64> {
 /// Registers: the table, then its fields as they are read. The state is the number of the next one.
 fn time(vm: &mut Vm, state: u32) -> Result<Step> {
     if vm.arg(0).is_nil() {
-        return vm.return_one(Value::integer(now()));
+        let now = now(vm);
+        return vm.return_one(Value::integer(now));
     }
     let t = vm.check_table(0)?;
     if state == 0 {
@@ -308,15 +314,18 @@ fn set_fields(vm: &mut Vm, t: Ref<Table>, d: &Civil) {
     }
     super::field(vm, t, "isdst", Value::boolean(d.zone.dst));
 }
-fn now() -> i64 {
-    Timestamp::now().as_second()
+fn now(vm: &mut Vm) -> i64 {
+    match &super::host::host(vm).outside {
+        Some(outside) => outside.since_1970().as_secs() as i64,
+        None => Timestamp::now().as_second(),
+    }
 }
 fn date(vm: &mut Vm) -> Result<Value> {
     let format = match vm.opt_string(0)? {
         Some(s) => s.bytes().to_vec(),
         None => b"%c".to_vec(),
     };
-    let seconds = if vm.arg(1).is_nil() { now() } else { vm.check_integer(1)? };
+    let seconds = if vm.arg(1).is_nil() { now(vm) } else { vm.check_integer(1)? };
     let (zone, format) = match format.strip_prefix(b"!") {
         Some(rest) => (Zone { offset: 0, dst: false, name: "GMT".into() }, rest),
         None => (zone_at(&local_zone(), seconds), format.as_slice()),

@@ -17,7 +17,7 @@ pub mod table;
 pub mod userdata;
 
 pub use function::{Closure, NativeClosure, Upvalue};
-pub use pid::Pid;
+pub use pid::{Pid, Runtime};
 pub use string::Str;
 pub use table::Table;
 pub use userdata::{Buffer, Userdata};
@@ -204,7 +204,7 @@ impl Value {
     }
     /// A process identifier.
     pub const fn pid(pid: Pid) -> Value {
-        Value { tag: tag::PID, bits: pid.0 }
+        Value { tag: tag::PID, bits: pid.bits() }
     }
     /// An object of the kind that the tag says.
     #[inline(always)]
@@ -252,7 +252,7 @@ impl Value {
                 tag::INT => Kind::Integer(self.bits as i64),
                 tag::FLOAT => Kind::Float(f64::from_bits(self.bits)),
                 tag::NATIVE => Kind::Native(&*(self.bits as *const Native)),
-                tag::PID => Kind::Pid(Pid(self.bits)),
+                tag::PID => Kind::Pid(Pid::from_bits(self.bits)),
                 tag::LIGHT => Kind::Light(self.bits),
                 tag::ATOM | tag::MODULE_STRING | tag::STRING => Kind::String(Ref::new(self.bits as *mut Str)),
                 tag::TABLE => Kind::Table(Ref::new(self.bits as *mut Table)),
@@ -318,7 +318,7 @@ impl Value {
     }
     /// The pid, if it is one.
     pub fn as_pid(self) -> Option<Pid> {
-        (self.tag == tag::PID).then_some(Pid(self.bits))
+        (self.tag == tag::PID).then_some(Pid::from_bits(self.bits))
     }
     /// The Lua function, if it is one.
     pub fn as_closure(self) -> Option<Ref<Closure>> {

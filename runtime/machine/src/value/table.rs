@@ -855,7 +855,8 @@ impl Table {
 #[inline]
 pub(crate) fn known_hash(key: Value) -> Option<u32> {
     Some(match key.tag {
-        tag::INT | tag::PID | tag::LIGHT => hash_word(key.bits),
+        tag::INT | tag::LIGHT => hash_word(key.bits),
+        tag::PID => hash_word(super::Pid::from_bits(key.bits).hash_bits()),
         tag::FLOAT => hash_word(key.bits ^ 0x5555),
         tag::FALSE => 1,
         tag::TRUE => 2,

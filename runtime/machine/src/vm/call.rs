@@ -22,7 +22,7 @@
 
 use super::error::Operand;
 use super::metamethod::Event;
-use super::native::{ERROR, Function, Step};
+use super::native::{ERROR, Function, Raise, Step};
 use super::thread::{Continue, FrameKind, flags};
 use super::{Exit, Left, Vm};
 use crate::value::{Closure, Value, tag};
@@ -264,30 +264,52 @@ impl Vm {
                             *function = v;
                             self.deliver(function, 1, function, results, then)
                         }
-                        Err(raise) => {
-                            // A frame of its own, for tracebacks.
-                            let mut function = function;
-                            if self.ensure_frame(&mut function).is_ok() {
-                                self.push_frame(function, FrameKind::Native, results, then);
-                            }
-                            self.raised(raise)
+                        Err(raise) => self.leaf_raised(function, results, then, raise),
+                    }
+                }
+                Function::Quick(f, _) if !self.hooked => {
+                    self.base = function.add(1);
+                    self.leaf = function;
+                    let outcome = f(self);
+                    let function = self.leaf;
+                    self.leaf = std::ptr::null_mut();
+                    match outcome {
+                        Ok(Some(v)) => {
+                            *function = v;
+                            self.deliver(function, 1, function, results, then)
                         }
+                        Ok(None) => self.call_steps(function, results, then),
+                        Err(raise) => self.leaf_raised(function, results, then, raise),
                     }
                 }
-                _ => {
-                    let mut function = function;
-                    if self.ensure_frame(&mut function).is_err() {
-                        return self.stack_overflow();
-                    }
-                    self.push_frame(function, FrameKind::Native, results, then);
-                    if self.hooked
-                        && let Some(act) = self.native_called()
-                    {
-                        return act;
-                    }
-                    self.do_native()
-                }
+                _ => self.call_steps(function, results, then),
             }
+        }
+    }
+    /// A leaf has raised an error: it gets a frame of its own, for tracebacks.
+    unsafe fn leaf_raised(&mut self, mut function: *mut Value, results: i16, then: Continue, raise: Raise) -> Act {
+        // SAFETY: the slot of the called function (3), which `ensure_frame` moves along with the stack.
+        unsafe {
+            if self.ensure_frame(&mut function).is_ok() {
+                self.push_frame(function, FrameKind::Native, results, then);
+            }
+            self.raised(raise)
+        }
+    }
+    /// Calls a native with a frame of its own.
+    unsafe fn call_steps(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+        // SAFETY: as in `leaf_raised`; the frame on top is then this native's.
+        unsafe {
+            if self.ensure_frame(&mut function).is_err() {
+                return self.stack_overflow();
+            }
+            self.push_frame(function, FrameKind::Native, results, then);
+            if self.hooked
+                && let Some(act) = self.native_called()
+            {
+                return act;
+            }
+            self.do_native()
         }
     }
     /// Sets up a call of a metamethod above everything in use.
@@ -495,7 +517,7 @@ impl Vm {
             let step = match native.function {
                 // Under a hook leaves have frames, too.
                 Function::Leaf(leaf) => leaf(self).and_then(|v| self.return_one(v)),
-                Function::Steps(function) => function(self, state),
+                Function::Steps(function) | Function::Quick(_, function) => function(self, state),
             };
             let step = match step {
                 Ok(step) => step,

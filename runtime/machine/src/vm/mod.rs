@@ -298,6 +298,23 @@ impl Vm {
         self.error = error;
         self.raising = true;
     }
+    /// Whether the main function is returning, and what closes its variables runs. Only while the main coroutine or one
+    /// that it has resumed is stopped.
+    pub fn main_returns(&mut self) -> bool {
+        use rlua_compiler::opcode::Opcode;
+        self.save_thread();
+        // SAFETY: the main coroutine is live; its frames lie between `frames` and `frame`.
+        unsafe {
+            let main = &*self.main;
+            if main.frame.offset_from(main.frames) < 1 {
+                return false;
+            }
+            let (body, closing) = (&*main.frames, &*main.frames.add(1));
+            let Some(p) = body.proto().filter(|_| closing.then == Continue::CloseAgain) else { return false };
+            let op = p.canonical().code.get(body.current_pc() as usize).map(|i| i.opcode());
+            matches!(op, Some(Opcode::Return | Opcode::Return0 | Opcode::Return1 | Opcode::TailCall))
+        }
+    }
     /// The error that ended the last run.
     pub fn error_value(&self) -> Value {
         self.error

@@ -41,6 +41,9 @@ pub enum Function {
     Leaf(fn(&mut Vm) -> Result<Value>),
     /// A state machine; the number is its state, 0 at first.
     Steps(fn(&mut Vm, u32) -> Result<Step>),
+    /// A leaf that may find that it needs more than a leaf can: none, and its registers as they were. Then the state
+    /// machine does it.
+    Quick(fn(&mut Vm) -> Result<Option<Value>>, fn(&mut Vm, u32) -> Result<Step>),
 }
 
 impl Native {
@@ -55,6 +58,14 @@ impl Native {
     /// A state machine that `yield` may cross.
     pub const fn yieldable(name: &'static str, function: fn(&mut Vm, u32) -> Result<Step>) -> Native {
         Native { name, function: Function::Steps(function), yieldable: true }
+    }
+    /// A leaf where that is enough, else a state machine that `yield` may not cross.
+    pub const fn quick(
+        name: &'static str,
+        leaf: fn(&mut Vm) -> Result<Option<Value>>,
+        steps: fn(&mut Vm, u32) -> Result<Step>,
+    ) -> Native {
+        Native { name, function: Function::Quick(leaf, steps), yieldable: false }
     }
     /// Its hash as a table key: the same on every machine.
     pub fn hash(&self) -> u32 {

@@ -54,6 +54,35 @@ outline! { call_slow(i, pc, base, vm, k, t) {
     }
     call_any(i, pc, base, vm, k, t)
 } }
+/// What came of a quick native.
+enum Quick {
+    Done,
+    Failed,
+    NotEnough,
+}
+/// As `call_leaf`, for a leaf that may not be enough.
+///
+/// # Safety
+/// As `call_leaf`.
+#[inline(never)]
+unsafe fn call_quick(f: fn(&mut Vm) -> native::Result<Option<Value>>, vm: *mut Vm) -> Quick {
+    // SAFETY: the caller has set `leaf` to the slot of the function that is called, inside the running stack; a native
+    // that moves the stack moves `leaf` with it.
+    unsafe {
+        match f(&mut *vm) {
+            Ok(Some(v)) => {
+                *(*vm).leaf = v;
+                (*vm).leaf = std::ptr::null_mut();
+                Quick::Done
+            }
+            Ok(None) => {
+                (*vm).leaf = std::ptr::null_mut();
+                Quick::NotEnough
+            }
+            Err(_) => Quick::Failed,
+        }
+    }
+}
 /// Calls a leaf; its result goes to its function's slot. A function of its own, as `next_entry` is (control.rs).
 #[inline(never)]
 unsafe fn call_leaf(f: fn(&mut Vm) -> native::Result<Value>, vm: *mut Vm) -> bool {
@@ -92,6 +121,22 @@ outline! { call_other(i, pc, base, vm, k, t) {
                 go!(pc, (*(*vm).frame).base, vm, k, t)
             }
             return leaf_failed(i, pc, base, vm, k, t);
+        }
+        if let Function::Quick(f, _) = native.function {
+            (*(*vm).frame).pc = pc;
+            (*vm).top = a.byte_add((i >> 32) as u16 as usize);
+            (*vm).base = a.add(1);
+            (*vm).leaf = a;
+            match call_quick(f, vm) {
+                Quick::Done => {
+                    if (*vm).heap.wants_collection() {
+                        (*vm).interrupt();
+                    }
+                    go!(pc, (*(*vm).frame).base, vm, k, t)
+                }
+                Quick::Failed => return leaf_failed(i, pc, base, vm, k, t),
+                Quick::NotEnough => return call_any(i, pc, (*(*vm).frame).base, vm, k, t),
+            }
         }
     }
     call_any(i, pc, base, vm, k, t)

@@ -1,0 +1,167 @@
+//! What can be known of processes: `isprocessalive`, `isalive`, `processinfo`, `processes`.
+//!
+//! Journey: question: **ask** -> route -> core -> reply. A question is a signal: whoever is asked has handled all that the
+//! asker sent it before (Erlang's barrier). Where nothing is under way that could end the process, no question is
+//! needed.
+
+use super::{Process, process_argument, wait};
+use crate::process::context::context;
+use crate::process::inbox::RunState;
+use crate::process::signal::{Answer, Info, Question};
+use rlua_machine::value::{Pid, Value};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::native::{Result, Step};
+
+/// State: a question was asked; its number is in a register.
+const ASKED: u32 = 1;
+
+/// Whether a process lives, once it has handled what it was sent; `Err`: the native waits, to be entered again at state 1.
+/// `register` keeps the number of the question.
+pub(super) fn lives(vm: &mut Vm, pid: Pid, asked: bool, register: usize) -> std::result::Result<bool, Step> {
+    let cx = context(vm);
+    if pid == cx.pid() {
+        return Ok(true);
+    }
+    let answer = if asked {
+        let id = vm.arg(register).as_integer().unwrap_or(0) as u64;
+        context(vm).answer(id, pid, Question::Alive)
+    } else {
+        match cx.scheduler.known_dead(pid) {
+            Some(dead) => return Ok(!dead),
+            None => Err(cx.ask(pid, Question::Alive)),
+        }
+    };
+    match answer {
+        Ok(answer) => Ok(!matches!(answer, Answer::Dead)),
+        Err(id) => {
+            vm.set_arg(register, Value::integer(id as i64));
+            Err(wait(context(vm), ASKED))
+        }
+    }
+}
+
+pub(super) fn is_process_alive(vm: &mut Vm, state: u32) -> Result<Step> {
+    // `isprocessalive(whereis 'x')` is always an answer.
+    if vm.arg(0).is_nil() && vm.count() > 0 {
+        return vm.return_one(Value::FALSE);
+    }
+    let Process::Pid(pid) = process_argument(vm, 0)? else { return vm.return_one(Value::FALSE) };
+    match lives(vm, pid, state == ASKED, 1) {
+        Ok(alive) => vm.return_one(Value::boolean(alive)),
+        Err(step) => Ok(step),
+    }
+}
+pub(super) fn is_alive(vm: &mut Vm, state: u32) -> Result<Step> {
+    if vm.arg(0).as_string().is_some_and(|s| s.bytes().contains(&b'@')) {
+        return vm.return_one(Value::FALSE);
+    }
+    is_process_alive(vm, state)
+}
+
+pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
+    if vm.arg(0).is_nil() && vm.count() > 0 {
+        return vm.return_one(Value::NIL);
+    }
+    let Process::Pid(pid) = process_argument(vm, 0)? else { return vm.return_one(Value::NIL) };
+    if pid == context(vm).pid() {
+        let (place, bytes) = (vm.where_it_is(), vm.heap.bytes());
+        let info = context(vm).describe(Some(place), bytes);
+        let t = info_table(vm, pid, &info, "running");
+        return vm.return_one(t);
+    }
+    let answer = if state == ASKED {
+        let id = vm.arg(1).as_integer().unwrap_or(0) as u64;
+        context(vm).answer(id, pid, Question::Info)
+    } else {
+        let cx = context(vm);
+        let asked_when = cx.scheduler.table.with(pid, |slot| slot.lock().inbox.state());
+        let status = match asked_when {
+            None | Some(RunState::Dead) => return vm.return_one(Value::NIL),
+            Some(RunState::Waiting { .. }) => "waiting",
+            Some(RunState::Blocked | RunState::BlockedQueued) => "blocked",
+            Some(RunState::Running) => "running",
+            Some(RunState::Queued | RunState::Held | RunState::Telling) => "ready",
+        };
+        let id = cx.ask(pid, Question::Info);
+        let status = vm.heap.name(status.as_bytes());
+        vm.truncate(1);
+        vm.set_arg(2, status);
+        Err(id)
+    };
+    match answer {
+        Ok(Answer::Info(info)) => {
+            let status = vm.arg(2);
+            let status = status.as_string().map(|s| String::from_utf8_lossy(s.bytes()).into_owned());
+            let t = info_table(vm, pid, &info, status.as_deref().unwrap_or("ready"));
+            vm.return_one(t)
+        }
+        Ok(_) => vm.return_one(Value::NIL),
+        Err(id) => {
+            vm.set_arg(1, Value::integer(id as i64));
+            Ok(wait(context(vm), ASKED))
+        }
+    }
+}
+fn info_table(vm: &mut Vm, pid: Pid, info: &Info, status: &str) -> Value {
+    let t = vm.heap.table();
+    let pids = |vm: &mut Vm, all: &[Pid]| {
+        vm.charge(all.len());
+        let values: Vec<Value> = all.iter().copied().map(Value::pid).collect();
+        super::array(vm, &values)
+    };
+    let links = pids(vm, &info.links);
+    let monitors = pids(vm, &info.monitors);
+    let (source, line) = split_place(&info.place);
+    let heap = &mut vm.heap;
+    let fields: [(&str, Value); 11] = [
+        ("pid", Value::pid(pid)),
+        ("name", info.name.as_ref().map_or(Value::NIL, |n| heap.string(n))),
+        ("status", heap.name(status.as_bytes())),
+        ("current", if info.place.is_empty() { Value::NIL } else { heap.string(source) }),
+        ("line", line.map_or(Value::NIL, Value::integer)),
+        ("mailbox", Value::integer(info.messages as i64)),
+        ("links", links),
+        ("monitors", monitors),
+        ("heap", Value::integer(info.heap_bytes as i64)),
+        ("reductions", Value::integer(info.reductions as i64)),
+        ("parent", info.parent.map_or(Value::NIL, Value::pid)),
+    ];
+    for (key, v) in fields {
+        rlua_machine::stdlib::field(vm, t, key, v);
+    }
+    Value::table(t)
+}
+/// `source` and `line` of `source:line`.
+fn split_place(place: &[u8]) -> (&[u8], Option<i64>) {
+    match place.iter().rposition(|&b| b == b':') {
+        Some(i) => (&place[..i], std::str::from_utf8(&place[i + 1..]).ok().and_then(|s| s.parse().ok())),
+        None => (place, None),
+    }
+}
+
+/// `processes`: register 0 is the array so far, register 1 the serial number to go on with.
+pub(super) fn processes(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0 {
+        vm.truncate(0);
+        let t = vm.heap.table();
+        vm.push(Value::table(t));
+        vm.push(Value::integer(0));
+    }
+    loop {
+        let (all, from) = (vm.arg(0), vm.arg(1).as_integer().unwrap_or(0));
+        let Some(t) = all.as_table() else { return Err(vm.error("the state of a native function is damaged")) };
+        let Some((pids, next)) = context(vm).scheduler.table.next_block(from as u64) else {
+            return vm.return_one(all);
+        };
+        let n = t.length();
+        for (i, &pid) in pids.iter().enumerate() {
+            if t.set_integer(&mut vm.heap, n + 1 + i as i64, Value::pid(pid)).is_err() {
+                return Err(vm.error("not enough memory"));
+            }
+        }
+        vm.set_arg(1, Value::integer(next as i64));
+        if vm.charge(pids.len()) {
+            return Ok(Step::Again(1));
+        }
+    }
+}

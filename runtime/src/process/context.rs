@@ -1,0 +1,297 @@
+//! What a process has besides its machine: core, mailbox, options, and the scheduler it is run by.
+//!
+//! Journey: message: send -> encode -> **mailbox -> receive** -> decode. It hangs in the machine's surroundings, where the
+//! natives of `concurrent` find it: so a send or a receive that need not wait never leaves the interpreter.
+//!
+//! Always: owned by whoever runs the process; while that is in a call of the system, it lies in the slot, and who sends
+//! signals has them handled there (scheduler/worker.rs).
+
+use super::core::{Core, Effect, Time};
+use super::exit::{Ending, Stage};
+use super::mailbox::Mailbox;
+use super::options::{OwnOptions, Setting, key};
+use super::signal::{Answer, Info, Question, Signal, Wake};
+use super::slot::Slot;
+use crate::scheduler::Scheduler;
+use crate::scheduler::timer::{Due, TimerKey};
+use rlua_machine::value::{Pid, Value};
+use rlua_machine::vm::Vm;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What a waiting process waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wait {
+    /// A message, or the end of a time.
+    Message,
+    /// A signal: the end of a time, an answer, what the root is woken by.
+    Signal,
+}
+
+/// All of a process but its machine.
+pub struct Context {
+    /// Who runs it.
+    pub scheduler: Arc<Scheduler>,
+    /// The slot others know.
+    pub slot: Arc<Slot>,
+    /// Links, monitors, names, waits.
+    pub core: Core,
+    /// Messages that wait.
+    pub mailbox: Mailbox,
+    /// Options it set for itself.
+    pub options: OwnOptions,
+    /// Reductions used so far.
+    pub reductions: u64,
+    /// How it is ending, if it is.
+    pub ending: Option<Ending>,
+    /// What the wait under way is for.
+    pub wait: Wait,
+    /// Timer of the wait under way.
+    timer: Option<TimerKey>,
+    /// The question under way, and whom it was asked.
+    asked: Option<(u64, Pid)>,
+    /// What the runner has to see to before the process goes on.
+    pub urgent: Vec<Effect>,
+    /// What came after a kill.
+    pub unhandled: Vec<Signal>,
+    /// What it waits for may have come.
+    pub resume: bool,
+    /// It ends itself, or the program, because a native asked for it.
+    pub leaving: Option<Leaving>,
+    /// Its uncaught error was reported.
+    pub reported: bool,
+    /// Buffers, to be used again.
+    signals: Vec<Signal>,
+    effects: Vec<Effect>,
+}
+
+/// The wish of a process to end.
+pub enum Leaving {
+    /// `concurrent.exit`: the reason, encoded; as a value it is on top of the native's registers.
+    Exit(crate::codec::Message),
+}
+
+impl Context {
+    /// Of a new process.
+    pub fn new(scheduler: Arc<Scheduler>, slot: Arc<Slot>) -> Box<Context> {
+        Box::new(Context {
+            core: Core::new(slot.pid),
+            scheduler,
+            slot,
+            mailbox: Mailbox::default(),
+            options: OwnOptions::default(),
+            reductions: 0,
+            ending: None,
+            wait: Wait::Signal,
+            timer: None,
+            asked: None,
+            urgent: Vec::new(),
+            unhandled: Vec::new(),
+            resume: false,
+            leaving: None,
+            reported: false,
+            signals: Vec::new(),
+            effects: Vec::new(),
+        })
+    }
+    /// The process's pid.
+    pub fn pid(&self) -> Pid {
+        self.slot.pid
+    }
+    /// Handles signals in their order. What only the runner can do is left in `urgent`; after a kill nothing is handled
+    /// any more, and what came later stays in the list.
+    pub fn handle(&mut self, signals: &mut Vec<Signal>) {
+        let mut effects = std::mem::take(&mut self.effects);
+        let end = signals.iter().position(|s| matches!(s, Signal::Kill { .. })).map_or(signals.len(), |i| i + 1);
+        for signal in signals.drain(..end) {
+            match signal {
+                // By far the most.
+                Signal::Message(m) => {
+                    self.mailbox.push(m);
+                    self.resume = true;
+                    continue;
+                }
+                Signal::Exit { .. } => self.core.trapexit = self.option_flag(key::TRAPEXIT),
+                _ => {}
+            }
+            self.core.handle(signal, &mut effects);
+            self.carry_out(&mut effects);
+        }
+        self.effects = effects;
+    }
+    /// Carries out effects of the core; the list is empty afterwards.
+    pub fn carry_out(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Route(to, signal) => {
+                    self.scheduler.route(to, signal);
+                }
+                Effect::Deliver(m) => self.mailbox.push(m),
+                Effect::Resume => self.resume = true,
+                Effect::NameLost(name) => {
+                    if self.scheduler.names.find(&name) != Some(self.slot.pid) {
+                        self.core.remove_name(&name);
+                    }
+                }
+                e @ (Effect::Exit(_)
+                | Effect::Kill { .. }
+                | Effect::Interrupt
+                | Effect::CheckLimit
+                | Effect::Describe { .. }) => self.urgent.push(e),
+            }
+        }
+    }
+    /// Does something with the core, and what follows from it.
+    pub fn act<T>(&mut self, f: impl FnOnce(&mut Core, &mut Vec<Effect>) -> T) -> T {
+        let mut effects = std::mem::take(&mut self.effects);
+        let result = f(&mut self.core, &mut effects);
+        self.carry_out(&mut effects);
+        self.effects = effects;
+        result
+    }
+    /// Handles what has arrived since the slice began. The lock is taken only if there is something.
+    pub fn poll(&mut self, heap_bytes: usize) {
+        let mut signals = std::mem::take(&mut self.signals);
+        self.slot.lock().inbox.take(&mut signals);
+        if !signals.is_empty() {
+            self.handle(&mut signals);
+            self.publish(heap_bytes);
+            self.unhandled.append(&mut signals);
+        }
+        self.signals = signals;
+    }
+    /// Tells others how much the process holds.
+    pub fn publish(&self, heap_bytes: usize) {
+        let p = &self.slot.published;
+        p.messages.store(self.mailbox.len(), Ordering::Relaxed);
+        p.bytes.store(heap_bytes + self.mailbox.bytes(), Ordering::Relaxed);
+        p.reductions.store(self.reductions, Ordering::Relaxed);
+    }
+    /// What is known of the process; `place`: where it is, if whoever asks knows.
+    pub fn describe(&self, place: Option<Vec<u8>>, heap_bytes: usize) -> Info {
+        Info {
+            name: self.core.names().next().cloned(),
+            place: place.unwrap_or_default(),
+            messages: self.mailbox.len(),
+            links: self.core.links(),
+            monitors: self.core.watched(),
+            heap_bytes,
+            reductions: self.reductions,
+            parent: (!self.slot.is_root).then_some(self.slot.parent),
+        }
+    }
+
+    /// Whether it is ending, and how has been decided.
+    pub fn is_past_return(&self) -> bool {
+        self.ending.as_ref().is_some_and(|e| e.stage != Stage::Return)
+    }
+
+    // Options.
+
+    /// An option, as it is for this process: its own setting, else the node's.
+    pub fn option(&self, key: usize) -> Setting {
+        let node = || self.scheduler.options.read().unwrap_or_else(|e| e.into_inner()).get(key);
+        self.options.get(key).unwrap_or_else(node)
+    }
+    /// An option that is true or false.
+    pub fn option_flag(&self, key: usize) -> bool {
+        self.option(key) == Setting::Flag(true)
+    }
+    /// An option that is a number.
+    pub fn option_number(&self, key: usize) -> f64 {
+        match self.option(key) {
+            Setting::Number(n) => n,
+            Setting::Flag(_) => 0.0,
+        }
+    }
+    /// Bytes of heap and mailbox past which it ends; 0: no limit.
+    pub fn limit_bytes(&self) -> usize {
+        self.option_number(key::MAXHEAP) as usize
+    }
+
+    /// Tells the inbox of the limits that deliveries are to keep.
+    pub fn set_limits(&self) {
+        if self.slot.is_root {
+            return;
+        }
+        let (messages, bytes) = (self.option_number(key::MAXMAILBOX) as usize, self.limit_bytes());
+        let mut s = self.slot.lock();
+        (s.inbox.max_messages, s.inbox.max_bytes) = (messages, bytes);
+    }
+
+    // Waits.
+
+    /// Begins a wait, until a time if there is one; goes on with one under way. True: its time is over.
+    pub fn wait_until(&mut self, wait: Wait, deadline: Option<Time>) -> bool {
+        self.wait = wait;
+        match self.core.wait_state() {
+            Some(timed_out) => timed_out,
+            None => {
+                let number = self.core.begin_wait();
+                if let Some(at) = deadline {
+                    let due = Due { pid: self.slot.pid, wait: number };
+                    self.timer = Some(self.scheduler.set_timer(at, due));
+                }
+                false
+            }
+        }
+    }
+    /// Ends the wait under way.
+    pub fn end_wait(&mut self) {
+        if self.core.wait_state().is_some() {
+            if let Some(key) = self.timer.take() {
+                self.scheduler.cancel_timer(key);
+            }
+            self.core.end_wait();
+        }
+    }
+    /// Asks another process; the number of the question.
+    pub fn ask(&mut self, whom: Pid, question: Question) -> u64 {
+        let id = self.core.next_id();
+        self.asked = Some((id, whom));
+        self.wait = Wait::Signal;
+        self.core.begin_wait();
+        let from = self.slot.pid;
+        self.scheduler.route(whom, Signal::Ask { from, id, question });
+        id
+    }
+    /// The answer to a question; none: it has not come yet. A question that nobody knows of (the process was thawed in
+    /// the middle of it) is asked again.
+    pub fn answer(&mut self, id: u64, whom: Pid, question: Question) -> Result<Answer, u64> {
+        if let Some(answer) = self.core.take_reply(id) {
+            self.asked = None;
+            self.core.end_wait();
+            return Ok(answer);
+        }
+        self.wait = Wait::Signal;
+        if self.asked != Some((id, whom)) {
+            return Err(self.ask(whom, question));
+        }
+        Err(id)
+    }
+    /// What the root was woken by.
+    pub fn take_wake(&mut self) -> Option<Wake> {
+        self.core.take_wake()
+    }
+}
+
+/// The context of the process whose machine this is.
+///
+/// # Panics
+/// If the machine is not a process's.
+#[inline]
+pub fn context(vm: &mut Vm) -> &mut Context {
+    let host = rlua_machine::stdlib::host::host(vm);
+    host.process.as_deref_mut().and_then(|p| p.downcast_mut()).expect("a process's machine has a context")
+}
+
+/// Encodes an exit reason; what cannot be sent becomes its text.
+pub fn encode_reason(vm: &mut Vm, reason: Value) -> crate::codec::Message {
+    match crate::codec::encode_message(vm, reason) {
+        Ok(m) => m,
+        Err(_) => {
+            let text = rlua_machine::stdlib::string::basic_text(vm, reason);
+            crate::codec::Message::string(&text)
+        }
+    }
+}

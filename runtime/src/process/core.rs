@@ -1,0 +1,539 @@
+//! What a signal, a timer or a call does to a process: its links, monitors, names and waits.
+//!
+//! Journey: signal: route -> inbox -> **core** -> effects. A pure state machine: no lock, clock or thread in it. A signal
+//! or an operation of the process itself goes in, [`Effect`]s come out, and whoever runs the process carries them out
+//! in their order. The workers, the seeded driver and the simulated network drive this same core.
+//!
+//! Always: only the process's own signals and calls change it. A link is counted at both ends or will be: an unlink that
+//! was not acknowledged hides all that its link may still bring (Erlang's protocol, "Distribution Protocol", link
+//! protocol). A DOWN message comes once for each monitor, and none after `demonitor`.
+//!
+//! Not here: queues and states of running (inbox.rs), Lua's part of an end (exit.rs), the mailbox (mailbox.rs).
+
+use super::signal::{Answer, Name, Question, Signal, Wake};
+use crate::codec::Message;
+use rlua_machine::value::Pid;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Nanoseconds since the runtime began, by its clock.
+pub type Time = u64;
+
+/// Hashes pids, which nobody chooses.
+#[derive(Default)]
+pub struct PidHasher(u64);
+impl Hasher for PidHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("pids are hashed as words")
+    }
+    fn write_u64(&mut self, n: u64) {
+        let wide = u128::from(n) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = wide as u64 ^ (wide >> 64) as u64;
+    }
+}
+type Pids<T> = HashMap<Pid, T, BuildHasherDefault<PidHasher>>;
+
+/// What is to be done because of an event.
+#[derive(Debug)]
+pub enum Effect {
+    /// A signal for another process.
+    Route(Pid, Signal),
+    /// A message for the end of the mailbox.
+    Deliver(Message),
+    /// What the process waits for may have come: its native looks again.
+    Resume,
+    /// An end in which Lua runs begins: an exit signal that is not trapped.
+    Exit(Message),
+    /// The process ends without running Lua.
+    Kill {
+        /// What the others are told.
+        reason: Message,
+        /// It is to be reported.
+        limit: bool,
+    },
+    /// An error is raised where the process is.
+    Interrupt,
+    /// Whoever runs the process tells what is known of it.
+    Describe {
+        /// Whom.
+        to: Pid,
+        /// Number of the question.
+        id: u64,
+    },
+    /// Heap and mailbox are to be compared with the limit.
+    CheckLimit,
+    /// A name was taken away, unless it has been given back since.
+    NameLost(Name),
+}
+
+/// One end of a link.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    /// Signals over it count.
+    active: bool,
+    /// Number of the last unlink that was not acknowledged; 0: none.
+    unlinking: u64,
+}
+
+/// Links, monitors and names: most processes have few or none.
+#[derive(Default, Debug)]
+struct Relations {
+    links: Pids<Link>,
+    watchers: Pids<u64>,
+    watched: Pids<u64>,
+    names: BTreeSet<Name>,
+}
+
+/// A wait under way.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    number: u64,
+    timed_out: bool,
+}
+
+/// The core of a process.
+#[derive(Debug)]
+pub struct Core {
+    pid: Pid,
+    relations: Option<Box<Relations>>,
+    /// Exit signals become messages.
+    pub trapexit: bool,
+    /// It is ending: exit signals do not matter any more.
+    pub ending: bool,
+    last_id: u64,
+    waiting: Option<Waiting>,
+    reply: Option<(u64, Answer)>,
+    /// What the root was woken by.
+    wake: Option<Wake>,
+}
+
+/// What is left to be told when a process has ended, in the order in which it is told.
+#[derive(Debug)]
+pub struct Farewell {
+    names: Vec<Name>,
+    signals: Vec<(Pid, Told)>,
+}
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Down(u64),
+    Exit,
+    Demonitor(u64),
+}
+
+impl Core {
+    /// The core of a new process.
+    pub fn new(pid: Pid) -> Core {
+        Core {
+            pid,
+            relations: None,
+            trapexit: false,
+            ending: false,
+            last_id: 0,
+            waiting: None,
+            reply: None,
+            wake: None,
+        }
+    }
+    fn relations(&mut self) -> &mut Relations {
+        self.relations.get_or_insert_default()
+    }
+    /// A number that this process has not used yet.
+    pub fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Handles one signal.
+    pub fn handle(&mut self, signal: Signal, effects: &mut Vec<Effect>) {
+        match signal {
+            Signal::Message(m) => {
+                effects.push(Effect::Deliver(m));
+                effects.push(Effect::Resume);
+            }
+            Signal::Exit { from, reason, normal } => self.exit_signal(from, reason, normal, effects),
+            Signal::Link { from } => {
+                let link = self.relations().links.entry(from).or_default();
+                // Before the acknowledgement: the sender's end goes when it handles the unlink.
+                if link.unlinking == 0 {
+                    link.active = true;
+                }
+            }
+            Signal::Unlink { from, id } => {
+                if let Some(link) = self.relations().links.get_mut(&from) {
+                    link.active = false;
+                }
+                self.forget_link(from);
+                effects.push(Effect::Route(from, Signal::UnlinkAck { from: self.pid, id }));
+            }
+            Signal::UnlinkAck { from, id } => {
+                if let Some(link) = self.relations().links.get_mut(&from)
+                    && link.unlinking == id
+                {
+                    link.unlinking = 0;
+                    self.forget_link(from);
+                }
+            }
+            Signal::Monitor { from, id } => {
+                self.relations().watchers.insert(from, id);
+            }
+            Signal::Demonitor { from, id } => {
+                let watchers = &mut self.relations().watchers;
+                if watchers.get(&from) == Some(&id) {
+                    watchers.remove(&from);
+                }
+            }
+            Signal::Down { from, id, reason } => {
+                let watched = &mut self.relations().watched;
+                if watched.get(&from) == Some(&id) {
+                    watched.remove(&from);
+                    effects.push(Effect::Deliver(Message::system(b"DOWN", from, reason)));
+                    effects.push(Effect::Resume);
+                }
+            }
+            Signal::Named(name) => {
+                self.relations().names.insert(name);
+            }
+            Signal::Unnamed(name) => effects.push(Effect::NameLost(name)),
+            Signal::Kill { reason, limit } => effects.push(Effect::Kill { reason, limit }),
+            Signal::Interrupt => {
+                if !self.ending {
+                    effects.push(Effect::Interrupt);
+                }
+            }
+            Signal::Ask { from, id, question } => effects.push(match question {
+                Question::Alive => Effect::Route(from, Signal::Reply { id, answer: Answer::Alive }),
+                Question::Info => Effect::Describe { to: from, id },
+            }),
+            Signal::Reply { id, answer } => {
+                self.reply = Some((id, answer));
+                effects.push(Effect::Resume);
+            }
+            Signal::Timeout { wait } => {
+                if let Some(w) = &mut self.waiting
+                    && w.number == wait
+                {
+                    w.timed_out = true;
+                    effects.push(Effect::Resume);
+                }
+            }
+            Signal::Wake(wake) => {
+                self.wake = Some(wake);
+                effects.push(Effect::Resume);
+            }
+            Signal::OverLimit => effects.push(Effect::CheckLimit),
+        }
+    }
+    fn exit_signal(&mut self, from: Pid, reason: Message, normal: bool, effects: &mut Vec<Effect>) {
+        match self.relations().links.get_mut(&from) {
+            // The partner ended before it handled our unlink: what comes over the old link does not count.
+            Some(link) if link.active && link.unlinking == 0 => link.active = false,
+            _ => return,
+        }
+        self.forget_link(from);
+        if normal || self.ending {
+            return;
+        }
+        if self.trapexit {
+            effects.push(Effect::Deliver(Message::system(b"EXIT", from, reason)));
+            effects.push(Effect::Resume);
+        } else {
+            effects.push(Effect::Exit(reason));
+        }
+    }
+    /// Drops the entry of a link that is neither active nor being undone.
+    fn forget_link(&mut self, peer: Pid) {
+        let links = &mut self.relations().links;
+        if links.get(&peer).is_some_and(|l| !l.active && l.unlinking == 0) {
+            links.remove(&peer);
+        }
+    }
+
+    // What the process itself does.
+
+    /// Links another process; linked already: nothing.
+    pub fn link(&mut self, peer: Pid, effects: &mut Vec<Effect>) {
+        let own = self.pid;
+        if peer == own {
+            return;
+        }
+        let link = self.relations().links.entry(peer).or_default();
+        if !std::mem::replace(&mut link.active, true) {
+            effects.push(Effect::Route(peer, Signal::Link { from: own }));
+        }
+    }
+    /// Takes a link away: nothing that comes over it counts any more.
+    pub fn unlink(&mut self, peer: Pid, effects: &mut Vec<Effect>) {
+        let id = self.last_id + 1;
+        let own = self.pid;
+        if let Some(link) = self.relations().links.get_mut(&peer)
+            && std::mem::take(&mut link.active)
+        {
+            link.unlinking = id;
+            self.last_id = id;
+            effects.push(Effect::Route(peer, Signal::Unlink { from: own, id }));
+        }
+    }
+    /// Monitors another process; monitored already: nothing.
+    pub fn monitor(&mut self, peer: Pid, effects: &mut Vec<Effect>) {
+        let (own, id) = (self.pid, self.last_id + 1);
+        if let std::collections::hash_map::Entry::Vacant(e) = self.relations().watched.entry(peer) {
+            e.insert(id);
+            self.last_id = id;
+            effects.push(Effect::Route(peer, Signal::Monitor { from: own, id }));
+        }
+    }
+    /// Ends a monitor. False: there is none, so that its DOWN message may be in the mailbox.
+    pub fn demonitor(&mut self, peer: Pid, effects: &mut Vec<Effect>) -> bool {
+        let own = self.pid;
+        match self.relations().watched.remove(&peer) {
+            Some(id) => {
+                effects.push(Effect::Route(peer, Signal::Demonitor { from: own, id }));
+                true
+            }
+            None => false,
+        }
+    }
+    /// The tie to a process that it has just spawned, which knows of it from its birth.
+    pub fn linked_child(&mut self, child: Pid) {
+        self.relations().links.insert(child, Link { active: true, unlinking: 0 });
+    }
+    /// As [`Core::linked_child`], for a monitor; its number.
+    pub fn monitored_child(&mut self, child: Pid) -> u64 {
+        let id = self.next_id();
+        self.relations().watched.insert(child, id);
+        id
+    }
+    /// The same, at the child: it is linked with its parent.
+    pub fn linked_parent(&mut self, parent: Pid) {
+        self.linked_child(parent);
+    }
+    /// The same, at the child: its parent monitors it.
+    pub fn monitored_by_parent(&mut self, parent: Pid, id: u64) {
+        self.relations().watchers.insert(parent, id);
+    }
+    /// It has got a name.
+    pub fn add_name(&mut self, name: Name) {
+        self.relations().names.insert(name);
+    }
+    /// It has lost a name.
+    pub fn remove_name(&mut self, name: &[u8]) {
+        self.relations().names.remove(name);
+    }
+    /// Its names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.relations.iter().flat_map(|r| &r.names)
+    }
+    /// Linked processes, by age.
+    pub fn links(&self) -> Vec<Pid> {
+        let links = self.relations.iter().flat_map(|r| &r.links);
+        let mut all: Vec<Pid> = links.filter(|(_, l)| l.active).map(|(p, _)| *p).collect();
+        all.sort_unstable();
+        all
+    }
+    /// Processes that it monitors, by age.
+    pub fn watched(&self) -> Vec<Pid> {
+        let mut all: Vec<Pid> = self.relations.iter().flat_map(|r| r.watched.keys().copied()).collect();
+        all.sort_unstable();
+        all
+    }
+
+    // Waits.
+
+    /// Begins a wait; its number, by which a timer ends it.
+    pub fn begin_wait(&mut self) -> u64 {
+        let number = self.next_id();
+        self.waiting = Some(Waiting { number, timed_out: false });
+        number
+    }
+    /// Ends the wait under way, if there is one.
+    pub fn end_wait(&mut self) {
+        self.waiting = None;
+    }
+    /// Whether a wait is under way, and whether its time is over.
+    pub fn wait_state(&self) -> Option<bool> {
+        self.waiting.map(|w| w.timed_out)
+    }
+    /// The answer to a question, if it has come.
+    pub fn take_reply(&mut self, id: u64) -> Option<Answer> {
+        match self.reply.take() {
+            Some((i, answer)) if i == id => Some(answer),
+            _ => None,
+        }
+    }
+    /// What the root was woken by, once.
+    pub fn take_wake(&mut self) -> Option<Wake> {
+        self.wake.take()
+    }
+
+    // The end.
+
+    /// Takes all that has to be told when the process has ended.
+    pub fn farewell(&mut self) -> Farewell {
+        let r = self.relations.take().map(|r| *r).unwrap_or_default();
+        let mut signals: Vec<(Pid, Told)> = Vec::new();
+        signals.extend(r.watchers.into_iter().map(|(p, id)| (p, Told::Down(id))));
+        let exits = r.links.into_iter().filter(|(_, l)| l.active);
+        signals.extend(exits.map(|(p, _)| (p, Told::Exit)));
+        signals.extend(r.watched.into_iter().map(|(p, id)| (p, Told::Demonitor(id))));
+        // Taken from the end; the order of hashing is nobody's business.
+        signals.sort_unstable_by_key(|(p, told)| {
+            std::cmp::Reverse((matches!(told, Told::Demonitor(_)), matches!(told, Told::Exit), *p))
+        });
+        Farewell { names: r.names.into_iter().rev().collect(), signals }
+    }
+}
+
+impl Farewell {
+    /// The next name that is free now.
+    pub fn next_name(&mut self) -> Option<Name> {
+        self.names.pop()
+    }
+    /// The next signal that an end sends: monitors are told first, then links, then those whom it monitored.
+    pub fn next_signal(&mut self, from: Pid, reason: &Message, abnormal: bool) -> Option<(Pid, Signal)> {
+        let (to, told) = self.signals.pop()?;
+        let signal = match told {
+            Told::Down(id) => Signal::Down { from, id, reason: reason.clone() },
+            Told::Exit => Signal::Exit { from, reason: reason.clone(), normal: !abnormal },
+            Told::Demonitor(id) => Signal::Demonitor { from, id },
+        };
+        Some((to, signal))
+    }
+    /// Whether all is told.
+    pub fn is_over(&self) -> bool {
+        self.names.is_empty() && self.signals.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Pid = Pid::from_bits(1);
+    const B: Pid = Pid::from_bits(2);
+
+    /// Two cores and the signals between them, in order each way.
+    struct Pair {
+        cores: [Core; 2],
+        wires: [std::collections::VecDeque<Signal>; 2],
+        seen: [Vec<Effect>; 2],
+    }
+    impl Pair {
+        fn new() -> Pair {
+            Pair { cores: [Core::new(A), Core::new(B)], wires: Default::default(), seen: Default::default() }
+        }
+        fn act(&mut self, who: usize, f: impl FnOnce(&mut Core, &mut Vec<Effect>)) {
+            let mut effects = Vec::new();
+            f(&mut self.cores[who], &mut effects);
+            for e in effects {
+                match e {
+                    Effect::Route(to, s) => self.wires[(to == B) as usize].push_back(s),
+                    e => self.seen[who].push(e),
+                }
+            }
+        }
+        /// Handles the next signal that reaches one of the two.
+        fn step(&mut self, who: usize) -> bool {
+            let Some(s) = self.wires[who].pop_front() else { return false };
+            self.act(who, |c, e| c.handle(s, e));
+            true
+        }
+        fn settle(&mut self) {
+            while self.step(0) || self.step(1) {}
+        }
+        fn linked(&self) -> [bool; 2] {
+            [self.cores[0].links().contains(&B), self.cores[1].links().contains(&A)]
+        }
+    }
+
+    /// All short programs of links and unlinks by both sides, with all orders of delivery: never half a link.
+    #[test]
+    fn a_link_has_two_ends_or_none() {
+        // Each digit of a program: what happens next.
+        const CHOICES: u32 = 6;
+        for program in 0..CHOICES.pow(6) {
+            let mut pair = Pair::new();
+            let mut rest = program;
+            for _ in 0..6 {
+                match rest % CHOICES {
+                    0 => pair.act(0, |c, e| c.link(B, e)),
+                    1 => pair.act(1, |c, e| c.link(A, e)),
+                    2 => pair.act(0, |c, e| c.unlink(B, e)),
+                    3 => pair.act(1, |c, e| c.unlink(A, e)),
+                    4 => {
+                        pair.step(0);
+                    }
+                    _ => {
+                        pair.step(1);
+                    }
+                }
+                rest /= CHOICES;
+            }
+            pair.settle();
+            let [a, b] = pair.linked();
+            assert_eq!(a, b, "program {program}");
+            // Nothing is kept of a link that is gone.
+            for core in &pair.cores {
+                let kept = core.relations.as_ref().map_or(0, |r| r.links.len());
+                assert_eq!(kept, a as usize, "program {program}");
+            }
+        }
+    }
+    #[test]
+    fn an_exit_over_a_link_that_is_gone_is_ignored() {
+        let mut pair = Pair::new();
+        pair.act(0, |c, e| c.link(B, e));
+        pair.settle();
+        // B ends while A's unlink is on its way.
+        let mut farewell = pair.cores[1].farewell();
+        let reason = Message::string(b"crash");
+        while let Some((_, s)) = farewell.next_signal(B, &reason, true) {
+            pair.wires[0].push_back(s);
+        }
+        pair.act(0, |c, e| c.unlink(B, e));
+        assert!(pair.step(0));
+        assert!(pair.seen[0].is_empty());
+        // Linked again before the acknowledgement: the dead one answers both.
+        pair.act(0, |c, e| c.link(B, e));
+        while let Some(s) = pair.wires[1].pop_front() {
+            pair.wires[0].extend(s.bounce(B).map(|(_, s)| s));
+        }
+        pair.settle();
+        assert!(matches!(&pair.seen[0][..], [Effect::Exit(r)] if r.is_string(b"noproc")));
+    }
+    #[test]
+    fn a_monitor_tells_once() {
+        let mut pair = Pair::new();
+        pair.act(0, |c, e| c.monitor(B, e));
+        pair.act(0, |c, e| c.monitor(B, e));
+        pair.settle();
+        pair.act(0, |c, e| assert!(c.demonitor(B, e)));
+        pair.act(0, |c, e| c.monitor(B, e));
+        pair.settle();
+        let mut farewell = pair.cores[1].farewell();
+        let reason = Message::string(b"over");
+        let mut told = 0;
+        while let Some((_, s)) = farewell.next_signal(B, &reason, true) {
+            pair.wires[0].push_back(s);
+            told += 1;
+        }
+        assert_eq!(told, 1);
+        pair.settle();
+        assert!(matches!(&pair.seen[0][..], [Effect::Deliver(_), Effect::Resume]));
+        assert!(farewell.is_over());
+    }
+    #[test]
+    fn a_timeout_of_an_earlier_wait_is_stale() {
+        let mut core = Core::new(A);
+        let first = core.begin_wait();
+        core.end_wait();
+        let second = core.begin_wait();
+        let mut effects = Vec::new();
+        core.handle(Signal::Timeout { wait: first }, &mut effects);
+        assert_eq!(core.wait_state(), Some(false));
+        core.handle(Signal::Timeout { wait: second }, &mut effects);
+        assert_eq!(core.wait_state(), Some(true));
+    }
+}

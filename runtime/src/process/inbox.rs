@@ -1,0 +1,341 @@
+//! What others may touch of a process: the queue of its signals, and whether it runs.
+//!
+//! Journey: signal: route -> **inbox** -> core. A pure state machine; slot.rs puts a lock round it, the scheduler does
+//! what its answers ask for. (The reader might expect a channel with a waker: here the state that decides whether a
+//! signal wakes the receiver and the queue itself are one thing, so that a wake can be neither lost nor doubled.)
+//!
+//! Always: a process is queued, being run, held, waiting, in a call of the system, ending, or dead, one of these; only
+//! who moved it to `Queued` puts it in a run queue, once.
+
+use super::signal::Signal;
+use crate::codec::Message;
+
+/// Where a process is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RunState {
+    /// In a run queue.
+    Queued,
+    /// A worker runs it.
+    Running,
+    /// Ready, but the gate is closed to it.
+    Held,
+    /// Waits for a signal, or for a message as well.
+    Waiting {
+        /// A message wakes it.
+        messages: bool,
+    },
+    /// In a call of the system; its core is here for those who send it signals.
+    Blocked,
+    /// As `Blocked`, and in a run queue, so that its signals are handled.
+    BlockedQueued,
+    /// It has ended and its links and monitors are being told.
+    Telling,
+    /// It has ended, and all have been told.
+    Dead,
+}
+
+/// Bytes of a signal in a queue.
+pub const SIGNAL_BYTES: usize = size_of::<Signal>();
+
+/// The queue, the state and the limits.
+#[derive(Debug)]
+pub struct Inbox {
+    state: RunState,
+    signals: Vec<Signal>,
+    /// Among the signals, or among those being handled, is one that may end the process.
+    may_end: bool,
+    /// Among the signals is one that ends it for certain: nothing that comes later is ever handled.
+    killed: bool,
+    /// A signal that is no message is among them.
+    urgent: bool,
+    /// It may run Lua although the gate is closed: its slice of a `step`.
+    permit: bool,
+    /// Messages among the signals.
+    messages: usize,
+    /// Bytes of the signals.
+    bytes: usize,
+    /// Messages past which the process ends; 0: no limit.
+    pub max_messages: usize,
+    /// Bytes of heap and mailbox past which it ends; 0: no limit.
+    pub max_bytes: usize,
+    /// `OverLimit` was sent and not handled yet.
+    warned: bool,
+    /// Bytes of this process that the runtime's total knows of (scheduler/memory.rs).
+    pub accounted: usize,
+}
+
+/// What is asked of who delivers a signal.
+#[derive(Debug)]
+pub enum Delivered {
+    /// Nothing.
+    Queued,
+    /// To put the process in a run queue.
+    Wake,
+    /// It has ended: the signal comes back.
+    Refused(Signal),
+}
+
+/// What a process holds besides its inbox, as its owner has last said (slot.rs).
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Held {
+    /// Messages of the mailbox.
+    pub messages: usize,
+    /// Bytes of heap and mailbox.
+    pub bytes: usize,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Inbox::new()
+    }
+}
+
+impl Inbox {
+    /// The inbox of a process that is about to be queued for the first time.
+    pub fn new() -> Inbox {
+        Inbox {
+            state: RunState::Queued,
+            signals: Vec::new(),
+            may_end: false,
+            killed: false,
+            urgent: false,
+            permit: false,
+            messages: 0,
+            bytes: 0,
+            max_messages: 0,
+            max_bytes: 0,
+            warned: false,
+            accounted: 0,
+        }
+    }
+    /// Where the process is in its life.
+    pub fn state(&self) -> RunState {
+        self.state
+    }
+    /// Bytes of the signals that it has not taken out yet.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+    /// Whether signals wait that are no messages.
+    pub fn has_urgent_signals(&self) -> bool {
+        self.urgent
+    }
+    /// Whether its end may be decided already, by a signal that it has not handled: who asks whether it lives has to ask it.
+    pub fn may_be_ending(&self) -> bool {
+        self.may_end || self.state == RunState::Telling
+    }
+    /// Takes a signal; limits are looked at with what the owner holds besides.
+    pub fn deliver(&mut self, signal: Signal, held: Held) -> Delivered {
+        match self.state {
+            RunState::Dead => return Delivered::Refused(signal),
+            // Who asks whether it lives is told when all others have been.
+            RunState::Telling if !matches!(signal, Signal::Ask { .. }) => return Delivered::Refused(signal),
+            _ if self.killed && !matches!(signal, Signal::Ask { .. }) => return Delivered::Refused(signal),
+            _ => {}
+        }
+        let is_message = signal.is_message();
+        self.push(signal);
+        if is_message {
+            let messages = self.messages + held.messages;
+            let bytes = self.bytes + held.bytes;
+            if self.max_messages > 0 && messages > self.max_messages {
+                self.push(Signal::Kill { reason: Message::string(b"mailboxlimit"), limit: true });
+            } else if self.max_bytes > 0 && bytes > self.max_bytes && !self.warned {
+                self.warned = true;
+                self.push(Signal::OverLimit);
+            } else if self.state != (RunState::Waiting { messages: true }) {
+                return Delivered::Queued;
+            }
+        }
+        match self.state {
+            RunState::Waiting { .. } | RunState::Held => self.state = RunState::Queued,
+            RunState::Blocked => self.state = RunState::BlockedQueued,
+            _ => return Delivered::Queued,
+        }
+        Delivered::Wake
+    }
+    fn push(&mut self, signal: Signal) {
+        self.may_end |= signal.may_end();
+        self.killed |= matches!(signal, Signal::Kill { .. });
+        self.urgent |= !signal.is_message();
+        self.messages += signal.is_message() as usize;
+        self.bytes += SIGNAL_BYTES + signal.size();
+        self.signals.push(signal);
+    }
+    /// Takes all signals out, oldest first, into an empty list, whose room the inbox keeps instead.
+    pub fn take(&mut self, into: &mut Vec<Signal>) {
+        debug_assert!(into.is_empty());
+        std::mem::swap(&mut self.signals, into);
+        self.messages = 0;
+        self.bytes = 0;
+        self.urgent = false;
+        self.warned = false;
+    }
+    /// A worker begins to run it, or to handle its signals while it is in a call of the system; whether it may run Lua
+    /// although the gate is closed. None: it was queued for a reason that is gone.
+    pub fn begin_slice(&mut self, into: &mut Vec<Signal>) -> Option<bool> {
+        match self.state {
+            RunState::Queued => self.state = RunState::Running,
+            RunState::BlockedQueued => {}
+            _ => return None,
+        }
+        self.take(into);
+        Some(std::mem::take(&mut self.permit))
+    }
+    /// What was taken out is handled, and the process goes on.
+    pub fn survived(&mut self) {
+        if self.signals.is_empty() {
+            self.may_end = false;
+        } else {
+            self.may_end = self.signals.iter().any(Signal::may_end);
+        }
+    }
+    /// A slice is over and the process is ready: it is to be queued.
+    pub fn requeue(&mut self) {
+        self.survived();
+        self.state = RunState::Queued;
+    }
+    /// The process was ready, but may not run until the gate lets it; false: it has signals to handle, and is to be
+    /// queued.
+    pub fn hold(&mut self) -> bool {
+        self.survived();
+        let held = !self.urgent;
+        self.state = if held { RunState::Held } else { RunState::Queued };
+        held
+    }
+    /// A slice is over and the process waits; false: something has come meanwhile, and it is to be queued.
+    pub fn wait(&mut self, messages: bool) -> bool {
+        self.survived();
+        let goes_on = self.urgent || (messages && !self.signals.is_empty());
+        self.state = if goes_on { RunState::Queued } else { RunState::Waiting { messages } };
+        // Room that a burst took.
+        if !goes_on && self.signals.capacity() > 64 {
+            self.signals.shrink_to(4);
+        }
+        !goes_on
+    }
+    /// The gate lets a held process run: for good, or for one slice. True: it is to be queued.
+    pub fn let_run(&mut self, permit: bool) -> bool {
+        if self.state != RunState::Held {
+            return false;
+        }
+        self.state = RunState::Queued;
+        self.permit = permit;
+        true
+    }
+    /// It enters a call of the system; true: it has signals to handle, and is to be queued.
+    pub fn block(&mut self) -> bool {
+        self.state = if self.urgent { RunState::BlockedQueued } else { RunState::Blocked };
+        self.urgent
+    }
+    /// Its signals were handled for it while it is in a call of the system; true: there are more.
+    pub fn blocked_handled(&mut self) -> bool {
+        self.survived();
+        self.block()
+    }
+    /// The call of the system is over. False: the process was ended meanwhile.
+    pub fn unblock(&mut self) -> bool {
+        match self.state {
+            RunState::Blocked | RunState::BlockedQueued => {
+                self.state = RunState::Running;
+                true
+            }
+            _ => false,
+        }
+    }
+    /// The process has ended: from here on nobody reaches it. The signals that it will not handle.
+    pub fn end(&mut self) -> Vec<Signal> {
+        self.state = RunState::Telling;
+        let mut left = Vec::new();
+        self.take(&mut left);
+        left
+    }
+    /// All have been told; who has asked meanwhile.
+    pub fn bury(&mut self) -> Vec<Signal> {
+        self.state = RunState::Dead;
+        let mut left = Vec::new();
+        self.take(&mut left);
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rlua_machine::value::Pid;
+
+    fn message() -> Signal {
+        Signal::Message(Message::string(b"m"))
+    }
+    fn link() -> Signal {
+        Signal::Link { from: Pid::from_bits(9) }
+    }
+    fn kill() -> Signal {
+        Signal::Kill { reason: Message::string(b"killed"), limit: false }
+    }
+    fn run(i: &mut Inbox) -> Vec<Signal> {
+        let mut all = Vec::new();
+        i.begin_slice(&mut all);
+        all
+    }
+
+    #[test]
+    fn a_signal_wakes_once() {
+        let mut i = Inbox::new();
+        assert!(run(&mut i).is_empty());
+        assert!(i.wait(true));
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Wake));
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Queued));
+        assert_eq!(run(&mut i).len(), 2);
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Queued));
+        assert!(!i.wait(true), "what came during the slice is not missed");
+    }
+    #[test]
+    fn a_sleeper_is_woken_by_signals_alone() {
+        let mut i = Inbox::new();
+        run(&mut i);
+        assert!(i.wait(false));
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Queued));
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Wake));
+        assert_eq!(run(&mut i).len(), 2);
+    }
+    #[test]
+    fn limits_reach_a_sleeper() {
+        let mut i = Inbox::new();
+        i.max_messages = 2;
+        run(&mut i);
+        assert!(i.wait(false));
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Queued));
+        assert!(matches!(i.deliver(message(), Held { messages: 1, bytes: 0 }), Delivered::Wake));
+        assert!(i.may_be_ending());
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Refused(_)));
+    }
+    #[test]
+    fn after_a_kill_nothing_is_taken_but_questions() {
+        let mut i = Inbox::new();
+        run(&mut i);
+        assert!(i.wait(true));
+        assert!(matches!(i.deliver(kill(), Held::default()), Delivered::Wake));
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Refused(_)));
+        let ask = Signal::Ask { from: Pid::from_bits(3), id: 1, question: super::super::signal::Question::Alive };
+        assert!(matches!(i.deliver(ask.clone(), Held::default()), Delivered::Queued));
+        assert_eq!(run(&mut i).len(), 2);
+        assert!(i.end().is_empty());
+        assert!(matches!(i.deliver(ask, Held::default()), Delivered::Queued));
+        assert_eq!(i.bury().len(), 1);
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Refused(_)));
+    }
+    #[test]
+    fn a_held_process_handles_signals() {
+        let mut i = Inbox::new();
+        run(&mut i);
+        assert!(i.hold());
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Queued));
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Wake));
+        run(&mut i);
+        assert!(i.hold());
+        assert!(i.let_run(true));
+        let mut none = Vec::new();
+        assert_eq!(i.begin_slice(&mut none), Some(true), "one slice of a step");
+    }
+}

@@ -1,0 +1,113 @@
+//! The messages of a process, in the order of arrival.
+//!
+//! Journey: message: inbox -> **mailbox** -> receive. Owned by whoever runs the process.
+//!
+//! Always: each message has the number it got on arrival, and numbers only grow: a search that is interrupted (a match
+//! function may receive, sleep, be frozen) goes on by number, not by place.
+
+use crate::codec::Message;
+use rlua_machine::value::Pid;
+use std::collections::VecDeque;
+
+/// Bytes of a message besides its contents.
+const ENTRY: usize = size_of::<(u64, Message)>();
+
+/// The mailbox.
+#[derive(Default, Debug)]
+pub struct Mailbox {
+    messages: VecDeque<(u64, Message)>,
+    next_number: u64,
+    bytes: usize,
+    /// Messages of the system among them.
+    system: usize,
+}
+
+impl Mailbox {
+    /// Number of messages.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+    /// Bytes of all messages.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+    /// Adds a message at the end.
+    pub fn push(&mut self, m: Message) {
+        self.bytes += ENTRY + m.size();
+        self.system += m.is_from_system() as usize;
+        self.messages.push_back((self.next_number, m));
+        self.next_number += 1;
+    }
+    /// Takes the oldest.
+    pub fn pop(&mut self) -> Option<Message> {
+        let (_, m) = self.messages.pop_front()?;
+        self.gone(&m);
+        Some(m)
+    }
+    fn gone(&mut self, m: &Message) {
+        self.bytes -= ENTRY + m.size();
+        self.system -= m.is_from_system() as usize;
+        // Room that a burst took.
+        if self.messages.is_empty() && self.messages.capacity() > 64 {
+            self.messages = VecDeque::new();
+        }
+    }
+    /// The oldest message whose number is at least this.
+    pub fn at_or_after(&self, number: u64) -> Option<(u64, &Message)> {
+        let i = self.messages.partition_point(|(n, _)| *n < number);
+        self.messages.get(i).map(|(n, m)| (*n, m))
+    }
+    /// Takes the message with this number, if it is still there.
+    pub fn take(&mut self, number: u64) -> Option<Message> {
+        let i = self.messages.partition_point(|(n, _)| *n < number);
+        if self.messages.get(i).is_none_or(|(n, _)| *n != number) {
+            return None;
+        }
+        let (_, m) = self.messages.remove(i)?;
+        self.gone(&m);
+        Some(m)
+    }
+    /// Removes the system's messages of this name about a process; how many messages were looked at.
+    pub fn remove_system(&mut self, name: &[u8], about: Pid) -> usize {
+        if self.system == 0 {
+            return 0;
+        }
+        let looked_at = self.messages.len();
+        let (mut bytes, mut system) = (0, 0);
+        self.messages.retain(|(_, m)| {
+            let goes = m.is_system(name, about);
+            if goes {
+                bytes += ENTRY + m.size();
+                system += 1;
+            }
+            !goes
+        });
+        self.bytes -= bytes;
+        self.system -= system;
+        looked_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_when_messages_go() {
+        let mut m = Mailbox::default();
+        for text in [b"a", b"b", b"c"] {
+            m.push(Message::string(text));
+        }
+        assert!(m.take(1).is_some_and(|m| m.is_string(b"b")));
+        assert!(m.take(1).is_none());
+        assert!(m.at_or_after(1).is_some_and(|(n, m)| n == 2 && m.is_string(b"c")));
+        assert!(m.pop().is_some_and(|m| m.is_string(b"a")));
+        assert_eq!(m.len(), 1);
+        m.push(Message::system(b"DOWN", Pid::from_bits(4), Message::string(b"normal")));
+        assert_eq!(m.remove_system(b"DOWN", Pid::from_bits(5)), 2);
+        assert_eq!(m.remove_system(b"DOWN", Pid::from_bits(4)), 2);
+        assert_eq!(m.remove_system(b"DOWN", Pid::from_bits(4)), 0);
+        m.pop();
+        assert_eq!((m.len(), m.bytes()), (0, 0));
+    }
+}

@@ -1,0 +1,106 @@
+//! A process as others have it: its identity, and its inbox behind a lock.
+//!
+//! Journey: signal: route -> **slot** -> inbox -> core.
+//!
+//! Locks: a slot's lock is held for a few instructions, and no other lock is taken under it. What only statistics and
+//! limits read lies beside it, written by the owner alone.
+
+use super::Process;
+use super::context::Context;
+use super::inbox::{Delivered, Held, Inbox, RunState};
+use super::signal::Signal;
+use crate::scheduler::Telling;
+use crate::sync::{Mutex, MutexGuard};
+use rlua_machine::value::Pid;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A process as others see it.
+pub struct Slot {
+    /// Its identity.
+    pub pid: Pid,
+    /// Whether it is the main script's.
+    pub is_root: bool,
+    /// Who spawned it.
+    pub parent: Pid,
+    shared: Mutex<Shared>,
+    /// What its owner says of it.
+    pub published: Published,
+}
+
+/// What a slot's lock protects.
+pub struct Shared {
+    /// Signals and state.
+    pub inbox: Inbox,
+    /// The process, while nobody runs it.
+    pub process: Option<Box<Process>>,
+    /// What handles its signals, while it is in a call of the system.
+    pub context: Option<Box<Context>>,
+    /// What is left to be told of its end.
+    pub(crate) telling: Option<Box<Telling>>,
+}
+
+/// Figures that the owner of a process keeps up to date. Only the owner writes; others may read a value of a moment ago.
+#[derive(Default)]
+pub struct Published {
+    /// Messages of the mailbox.
+    pub messages: AtomicUsize,
+    /// Bytes of heap and mailbox.
+    pub bytes: AtomicUsize,
+    /// Reductions used.
+    pub reductions: AtomicU64,
+}
+
+impl Published {
+    fn held(&self) -> Held {
+        Held { messages: self.messages.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    }
+}
+
+impl Slot {
+    /// The slot of a new process.
+    pub fn new(pid: Pid, parent: Pid, is_root: bool) -> Arc<Slot> {
+        Arc::new(Slot {
+            pid,
+            is_root,
+            parent,
+            shared: Mutex::new(Shared { inbox: Inbox::new(), process: None, context: None, telling: None }),
+            published: Published::default(),
+        })
+    }
+    /// Locks what is shared.
+    pub fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// Gives it a signal; what is asked of the caller, and how many bytes the runtime's total has to be told of.
+    pub fn deliver(&self, signal: Signal) -> (Delivered, isize) {
+        let mut s = self.lock();
+        let held = self.published.held();
+        let delivered = s.inbox.deliver(signal, held);
+        let grown = s.inbox.account(held.bytes);
+        (delivered, grown)
+    }
+    /// Whether it is dead for certain; none: it has to be asked.
+    pub fn known_dead(&self) -> Option<bool> {
+        let s = self.lock();
+        match s.inbox.state() {
+            RunState::Dead => Some(true),
+            _ if s.inbox.may_be_ending() => None,
+            _ => Some(false),
+        }
+    }
+}
+
+impl Inbox {
+    /// Compares what the process takes with what the runtime's total knows of; the difference that it is to be told of.
+    /// Small ones wait, so that the total, which all share, is seldom written.
+    pub fn account(&mut self, held_bytes: usize) -> isize {
+        let now = held_bytes + self.bytes();
+        let difference = now as isize - self.accounted as isize;
+        if difference.unsigned_abs() <= 1024 + self.accounted / 16 {
+            return 0;
+        }
+        self.accounted = now;
+        difference
+    }
+}

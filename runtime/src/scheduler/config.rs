@@ -1,0 +1,76 @@
+//! How a runtime is to behave.
+//!
+//! Journey: none of its own: what an embedder or the command line chooses before a program starts.
+
+use rlua_machine::vm::Vm;
+
+/// Reductions of a slice.
+pub const SLICE: i64 = 4000;
+
+/// How a runtime is to behave.
+///
+/// ```
+/// use rlua_runtime::Config;
+///
+/// // The same order of events each time, with virtual time.
+/// let config = Config { seed: Some(7), ..Config::default() };
+/// assert_eq!(config.workers, 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Threads that run processes.
+    pub workers: usize,
+    /// Reductions of a slice.
+    pub slice: i64,
+    /// Bytes of all heaps and mailboxes together. A process that needs more alone gets a Lua error; past it the largest
+    /// one ends.
+    pub max_memory: usize,
+    /// One worker runs everything in an order that follows from this number alone, in virtual time.
+    pub seed: Option<u64>,
+    /// Test modes.
+    pub stress: Stress,
+}
+
+/// Test modes.
+#[derive(Clone, Debug, Default)]
+pub struct Stress {
+    /// A collection at every allocation.
+    pub collect: bool,
+    /// Code is dumped, verified and loaded again before it runs.
+    pub reload: bool,
+    /// Freeze and thaw processes at safepoints: how many are done at every one, and a budget of bytes for the rest, at
+    /// growing distances. Slices are of one reduction.
+    pub freeze: Option<FreezeBudget>,
+}
+
+/// How often the freeze mode freezes.
+#[derive(Clone, Copy, Debug)]
+pub struct FreezeBudget {
+    /// Safepoints of a process that are all used.
+    pub first: u64,
+    /// Past them, use every so many reductions, whatever the budget; 0: at growing distances.
+    pub every: u64,
+    /// Bytes of frozen state for a whole run, past which distances grow.
+    pub bytes: u64,
+}
+
+impl Config {
+    /// Threads that run processes.
+    pub(crate) fn places(&self) -> usize {
+        if self.seed.is_some() { 1 } else { self.workers.max(1) }
+    }
+    /// Sets a fresh machine up: test modes, limits.
+    pub(crate) fn set_up(&self, vm: &mut Vm) {
+        vm.reload = self.stress.reload;
+        vm.heap.set_limit(self.max_memory);
+        if self.stress.collect {
+            vm.heap.set_stress();
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { workers: 1, slice: SLICE, max_memory: usize::MAX, seed: None, stress: Stress::default() }
+    }
+}

@@ -1,0 +1,203 @@
+//! The node's part of an end: names, monitors, links, and then nobody reaches the process any more.
+//!
+//! Journey: exit signal: process -> **names, monitors, links** -> freed. Lua's part is over or left out (process/exit.rs).
+//! Whatever has to be told is told in pieces, as is the heap freed: a process with a million watchers, or objects, holds
+//! up its worker no longer than any other slice.
+//!
+//! Always: who asks whether it lives is answered when all others have been told.
+
+use super::Scheduler;
+use crate::codec::Message;
+use crate::process::Process;
+use crate::process::context::{Context, context};
+use crate::process::core::Farewell;
+use crate::process::signal::{Answer, Signal, Wake};
+use crate::process::slot::Slot;
+use rlua_machine::stdlib::host::host;
+use rlua_machine::value::Value;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Names and signals of a piece.
+const PIECE: usize = 500;
+
+/// How a process ends.
+pub(crate) struct End {
+    /// What others are told.
+    pub reason: Message,
+    /// Whether links are signalled.
+    pub abnormal: bool,
+    /// What the program ends with, if it ends with this process; a root that was killed: 1.
+    pub status: Option<i32>,
+    /// A limit has ended it, which is reported.
+    pub limit: bool,
+}
+
+impl End {
+    /// An end in which no Lua runs: with the reason `'normal'` it takes nobody along.
+    pub(super) fn kill(reason: Message, limit: bool) -> End {
+        End { abnormal: !reason.is_string(b"normal"), reason, status: None, limit }
+    }
+}
+
+/// What is left to be told of an end.
+pub(crate) struct Telling {
+    farewell: Farewell,
+    reason: Message,
+    abnormal: bool,
+    questions: Vec<Signal>,
+    process: Option<Box<Process>>,
+    status: Option<i32>,
+}
+
+impl Scheduler {
+    /// What the process's own end comes to, when Lua's part is over.
+    pub(super) fn over(self: &Arc<Self>, p: &mut Process) -> End {
+        // What `os.exit` asked for, if it began this end.
+        let asked = host(&mut p.vm).exit;
+        let is_root = context(&mut p.vm).slot.is_root;
+        let e = context(&mut p.vm).ending.take().expect("the process is ending");
+        let status = if is_root { Some(asked.unwrap_or(e.abnormal as i32)) } else { asked };
+        End { reason: e.reason, abnormal: e.abnormal, status, limit: false }
+    }
+    /// Ends a process.
+    pub(super) fn end(self: &Arc<Self>, slot: Arc<Slot>, mut process: Option<Box<Process>>, end: End) {
+        let cx = process.as_mut().and_then(|p| host(&mut p.vm).process.take());
+        let Some(cx) = cx.and_then(|p| p.downcast::<Context>().ok()) else { unreachable!("a process has a context") };
+        self.end_with(slot, cx, process, end);
+    }
+    /// Ends a process of which there is only the context at hand.
+    pub(super) fn end_context(self: &Arc<Self>, slot: Arc<Slot>, cx: Box<Context>, end: End) {
+        self.end_with(slot, cx, None, end);
+    }
+    fn end_with(self: &Arc<Self>, slot: Arc<Slot>, mut cx: Box<Context>, process: Option<Box<Process>>, end: End) {
+        if end.limit {
+            self.report_limit(&cx, &end.reason);
+        }
+        let mut left = std::mem::take(&mut cx.unhandled);
+        left.append(&mut slot.lock().inbox.end());
+        cx.end_wait();
+        cx.core.ending = true;
+        let mut questions = Vec::new();
+        left.retain(|s| {
+            let asks = matches!(s, Signal::Ask { .. });
+            if asks {
+                questions.push(s.clone());
+            }
+            !asks && !s.is_message() && !s.may_end()
+        });
+        cx.handle(&mut left);
+        let farewell = cx.core.farewell();
+        let status = end.status.or(slot.is_root.then_some(1));
+        if slot.is_root && !cx.reported {
+            self.report_root(&end);
+        }
+        drop(cx);
+        let telling = Telling { farewell, reason: end.reason, abnormal: end.abnormal, questions, process, status };
+        self.go_on_telling(slot, Box::new(telling));
+    }
+    /// Tells a piece of what is left to be told.
+    pub(super) fn go_on_telling(self: &Arc<Self>, slot: Arc<Slot>, mut t: Box<Telling>) {
+        let mut left = PIECE;
+        while left > 0
+            && let Some(name) = t.farewell.next_name()
+        {
+            self.names.remove_of(&name, slot.pid);
+            left -= 1;
+        }
+        while left > 0
+            && let Some((to, signal)) = t.farewell.next_signal(slot.pid, &t.reason, t.abnormal)
+        {
+            self.route(to, signal);
+            left -= 1;
+        }
+        if !t.farewell.is_over() {
+            slot.lock().telling = Some(t);
+            return self.enqueue(slot);
+        }
+        self.bury(slot, *t);
+    }
+    fn bury(self: &Arc<Self>, slot: Arc<Slot>, t: Telling) {
+        let mut s = slot.lock();
+        let mut left = s.inbox.bury();
+        let accounted = std::mem::take(&mut s.inbox.accounted);
+        drop(s);
+        self.table.remove(slot.pid);
+        if accounted > 0 {
+            self.memory.note(&slot, -(accounted as isize), 0);
+        }
+        left.splice(..0, t.questions);
+        for signal in left {
+            if let Signal::Ask { from, id, .. } = signal {
+                self.route(from, Signal::Reply { id, answer: Answer::Dead });
+            }
+        }
+        drop(t.process);
+        if let Some(status) = t.status {
+            if slot.is_root {
+                self.warn_never_entered();
+            }
+            self.finish(status);
+        }
+        if !slot.is_root
+            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(root) = self.root()
+        {
+            self.route(root, Signal::Wake(Wake::Loop));
+        }
+    }
+    /// The main chunk ended with spawned processes that never ran.
+    fn warn_never_entered(&self) {
+        let held = self.held();
+        if !self.gate.is_open() && held > 0 {
+            report!(
+                "rlua-actor: {held} spawned processes never ran: the main chunk ended without calling concurrent.loop()"
+            );
+        }
+    }
+
+    // Reports on standard error.
+
+    /// An uncaught error.
+    pub(super) fn report_error(&self, p: &mut Process, error: Value) {
+        let text = p.vm.shown_text(error);
+        let text = p.vm.traceback(None, Some(&text), 0);
+        rlua_machine::stdlib::host::flush(&mut p.vm);
+        let cx = context(&mut p.vm);
+        cx.reported = true;
+        let who = if cx.slot.is_root { Vec::new() } else { [b"process ", &who(cx)[..], b" died: "].concat() };
+        report_bytes(&[b"rlua-actor: ", &who, &text]);
+    }
+    fn report_limit(&self, cx: &Context, limit: &Message) {
+        let reason = limit.text().unwrap_or_default();
+        report_bytes(&[b"rlua-actor: process ", &who(cx), b" died: ", &reason]);
+    }
+    /// The root was ended by something that has not been told yet.
+    fn report_root(&self, end: &End) {
+        if end.abnormal && !end.limit {
+            let reason = end.reason.text().unwrap_or_else(|| b"a value that is no text".to_vec());
+            report_bytes(&[b"rlua-actor: the root process ended: ", &reason]);
+        }
+    }
+}
+
+/// A process's pid and names.
+fn who(cx: &Context) -> Vec<u8> {
+    let mut text = cx.pid().to_string().into_bytes();
+    let names: Vec<&[u8]> = cx.core.names().map(|n| &**n).collect();
+    if !names.is_empty() {
+        text.extend_from_slice(b" (");
+        text.extend_from_slice(&names.join(&b", "[..]));
+        text.push(b')');
+    }
+    text
+}
+
+/// A line of these parts on standard error. One that is closed is no reason to fail.
+fn report_bytes(parts: &[&[u8]]) {
+    use std::io::Write;
+    let mut line = parts.concat();
+    line.push(b'\n');
+    // Nobody is left to be told.
+    let _ = std::io::stderr().write_all(&line);
+}

@@ -1,0 +1,40 @@
+//! The freeze mode: a process goes on in a fresh heap made from its frozen bytes.
+//!
+//! Journey: freezing, for tests. What hangs beside the machine (context, files) stays.
+
+use super::Scheduler;
+use crate::codec;
+use crate::process::Process;
+use crate::process::context::context;
+use std::sync::atomic::Ordering;
+
+impl Scheduler {
+    /// Freezes and thaws, if this safepoint is one of those that are used.
+    pub(super) fn freeze_and_thaw(&self, p: &mut Process) {
+        let Some(budget) = self.config.stress.freeze else { return };
+        let n = context(&mut p.vm).reductions;
+        let spent = self.frozen_bytes.load(Ordering::Relaxed);
+        if n > budget.first && budget.every == 0 {
+            // Past the first ones: at growing distances, further apart as the budget is used up.
+            let step = 1 + n / 64 + if spent > budget.bytes { n * (spent / budget.bytes.max(1)) } else { 0 };
+            if !n.is_multiple_of(step) {
+                return;
+            }
+        }
+        let bytes = match codec::freeze(&mut p.vm) {
+            Ok(bytes) => bytes,
+            // Nothing is left of it that could be frozen.
+            Err(codec::FreezeError::Ended) => return,
+            Err(e) => panic!("freeze mode: {e}"),
+        };
+        self.frozen_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let host = std::mem::replace(&mut p.vm.host, Box::new(()));
+        match codec::thaw(&bytes, host, p.vm.natives, &p.vm.heap.modules().to_vec()) {
+            Ok(mut vm) => {
+                self.config.set_up(&mut vm);
+                p.vm = vm;
+            }
+            Err(e) => panic!("freeze mode: {e}"),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Slots of live processes by pid.
+//!
+//! Journey: signal: **route** -> inbox. Serial numbers are divided into blocks, blocks among shards with a lock each; a
+//! thread keeps the slots that it has looked up last, so that a message to a process that it knows takes no lock here.
+//! What is kept may be dead: its inbox says so.
+//!
+//! Lock: a shard's, taken alone.
+
+use crate::process::slot::Slot;
+use rlua_machine::value::Pid;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+const SHARDS: usize = 64;
+/// Serial numbers of a block.
+const BLOCK: u64 = 1024;
+/// Slots that a thread keeps.
+const KEPT: usize = 1024;
+
+thread_local! {
+    static RECENT: RefCell<Vec<Option<Arc<Slot>>>> = const { RefCell::new(Vec::new()) };
+}
+
+type Shard = BTreeMap<u64, Arc<Slot>>;
+
+/// The table.
+pub struct Table(Box<[Mutex<Shard>]>);
+
+impl Default for Table {
+    fn default() -> Self {
+        Table((0..SHARDS).map(|_| Mutex::default()).collect())
+    }
+}
+
+impl Table {
+    fn shard(&self, serial: u64) -> MutexGuard<'_, Shard> {
+        self.0[(serial / BLOCK) as usize % SHARDS].lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// Enters a process.
+    pub fn insert(&self, slot: Arc<Slot>) {
+        self.shard(slot.pid.serial()).insert(slot.pid.serial(), slot);
+    }
+    /// Removes a process.
+    pub fn remove(&self, pid: Pid) {
+        self.shard(pid.serial()).remove(&pid.serial());
+    }
+    /// The slot of a process of this runtime, if it has not been removed.
+    pub fn find(&self, pid: Pid) -> Option<Arc<Slot>> {
+        self.shard(pid.serial()).get(&pid.serial()).cloned()
+    }
+    /// Does something with the slot of a process, which may have ended; none if there is none.
+    #[inline]
+    pub fn with<T>(&self, pid: Pid, f: impl FnOnce(&Arc<Slot>) -> T) -> Option<T> {
+        RECENT.with_borrow_mut(|recent| {
+            if recent.is_empty() {
+                recent.resize(KEPT, None);
+            }
+            let place = &mut recent[pid.serial() as usize % KEPT];
+            if place.as_ref().is_none_or(|s| s.pid != pid) {
+                *place = Some(self.find(pid)?);
+            }
+            place.as_ref().map(f)
+        })
+    }
+    /// Forgets what this thread keeps.
+    pub fn forget_recent() {
+        RECENT.with_borrow_mut(Vec::clear);
+    }
+    /// Pids of the next block that has any, from a serial number on, by age; and the number to go on with.
+    pub fn next_block(&self, from: u64) -> Option<(Vec<Pid>, u64)> {
+        let next =
+            (0..SHARDS as u64).filter_map(|i| self.shard(i * BLOCK).range(from..).next().map(|(&n, _)| n)).min()?;
+        let end = (next / BLOCK + 1) * BLOCK;
+        let pids = self.shard(next).range(next..end).map(|(_, s)| s.pid).collect();
+        Some((pids, end))
+    }
+    /// Takes all slots out.
+    pub fn drain(&self) -> Vec<Arc<Slot>> {
+        let mut all = Vec::new();
+        for shard in &self.0 {
+            all.extend(std::mem::take(&mut *shard.lock().unwrap_or_else(|e| e.into_inner())).into_values());
+        }
+        all
+    }
+}
