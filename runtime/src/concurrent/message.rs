@@ -119,6 +119,21 @@ fn begin(vm: &mut Vm) -> Result<()> {
 /// Looks through the mailbox from a number on; waits if nothing is accepted.
 fn search(vm: &mut Vm) -> Result<Step> {
     let filter = vm.arg(MATCH);
+    if filter.is_nil() {
+        let heap_bytes = vm.heap.bytes();
+        let cx = context(vm);
+        if cx.mailbox.is_empty() {
+            cx.poll(heap_bytes);
+        }
+        return match cx.mailbox.pop() {
+            Some(m) => {
+                cx.end_wait();
+                let v = decode(vm, &m)?;
+                vm.return_one(v)
+            }
+            None => wait_for_more(vm),
+        };
+    }
     let mut number = vm.arg(NUMBER).as_integer().unwrap_or(0) as u64;
     let mut polled = false;
     loop {
@@ -149,13 +164,6 @@ fn search(vm: &mut Vm) -> Result<Step> {
             }
             continue;
         }
-        if filter.is_nil() {
-            let cx = context(vm);
-            let m = cx.mailbox.take(number).expect("it is there");
-            cx.end_wait();
-            let v = decode(vm, &m)?;
-            return vm.return_one(v);
-        }
         let m = m.clone();
         // What the function waits for is a wait of its own.
         context(vm).end_wait();
@@ -168,6 +176,10 @@ fn search(vm: &mut Vm) -> Result<Step> {
         return Ok(Step::Call { function: ANSWER, results: 1, next: ANSWERED, catch: false });
     }
     vm.set_arg(NUMBER, Value::integer(number as i64));
+    wait_for_more(vm)
+}
+/// Nothing that has come so far is accepted.
+fn wait_for_more(vm: &mut Vm) -> Result<Step> {
     let deadline = vm.arg(DEADLINE);
     if !context(vm).urgent.is_empty() {
         return Ok(wait(context(vm), LOOK));

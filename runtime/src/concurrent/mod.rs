@@ -200,9 +200,7 @@ const DONE: u32 = 99;
 fn done(vm: &mut Vm, v: Value) -> Result<Step> {
     let heap_bytes = vm.heap.bytes();
     let cx = context(vm);
-    if cx.slot.lock().inbox.has_urgent_signals() {
-        cx.poll(heap_bytes);
-    }
+    cx.poll(heap_bytes);
     if cx.urgent.is_empty() {
         return vm.return_one(v);
     }

@@ -70,10 +70,9 @@ pub(crate) fn new_process(
     context: Box<crate::process::context::Context>,
     birth: Option<Box<Birth>>,
 ) -> Box<Process> {
-    let mut host = host;
     let scheduler = context.scheduler.clone();
-    host.process = Some(context);
     let mut vm = Vm::new(host, super::find_native);
+    vm.attached.set(context);
     scheduler.config.set_up(&mut vm);
     Box::new(Process { vm, waiting: None, birth })
 }

@@ -151,8 +151,11 @@ impl Context {
     }
     /// Handles what has arrived since the slice began. The lock is taken only if there is something.
     pub fn poll(&mut self, heap_bytes: usize) {
+        if !self.slot.pending.any() {
+            return;
+        }
         let mut signals = std::mem::take(&mut self.signals);
-        self.slot.lock().inbox.take(&mut signals);
+        self.slot.take_signals(&mut signals);
         if !signals.is_empty() {
             self.handle(&mut signals);
             self.publish(heap_bytes);
@@ -279,10 +282,9 @@ impl Context {
 ///
 /// # Panics
 /// If the machine is not a process's.
-#[inline]
+#[inline(always)]
 pub fn context(vm: &mut Vm) -> &mut Context {
-    let host = rlua_machine::stdlib::host::host(vm);
-    host.process.as_deref_mut().and_then(|p| p.downcast_mut()).expect("a process's machine has a context")
+    vm.attached.get().expect("a process's machine has a context")
 }
 
 /// Encodes an exit reason; what cannot be sent becomes its text.

@@ -116,6 +116,10 @@ impl Inbox {
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+    /// Whether signals wait.
+    pub fn has_signals(&self) -> bool {
+        !self.signals.is_empty()
+    }
     /// Whether signals wait that are no messages.
     pub fn has_urgent_signals(&self) -> bool {
         self.urgent

@@ -27,6 +27,10 @@ impl Mailbox {
     pub fn len(&self) -> usize {
         self.messages.len()
     }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
     /// Bytes of all messages.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -13,7 +13,7 @@ use crate::scheduler::Telling;
 use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A process as others see it.
 pub struct Slot {
@@ -26,6 +26,8 @@ pub struct Slot {
     shared: Mutex<Shared>,
     /// What its owner says of it.
     pub published: Published,
+    /// Whether signals wait.
+    pub pending: Pending,
 }
 
 /// What a slot's lock protects.
@@ -51,6 +53,23 @@ pub struct Published {
     pub reductions: AtomicU64,
 }
 
+/// Whether the inbox holds something; changed under the slot's lock. The owner looks here to save itself the lock.
+#[derive(Default)]
+pub struct Pending(AtomicBool);
+
+impl Pending {
+    /// Whether there may be something. A signal that is being delivered at this moment may not count yet.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+    fn set(&self, any: bool) {
+        if self.0.load(Ordering::Relaxed) != any {
+            self.0.store(any, Ordering::Release);
+        }
+    }
+}
+
 impl Published {
     fn held(&self) -> Held {
         Held { messages: self.messages.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
@@ -66,6 +85,7 @@ impl Slot {
             parent,
             shared: Mutex::new(Shared { inbox: Inbox::new(), process: None, context: None, telling: None }),
             published: Published::default(),
+            pending: Pending::default(),
         })
     }
     /// Locks what is shared.
@@ -77,8 +97,23 @@ impl Slot {
         let mut s = self.lock();
         let held = self.published.held();
         let delivered = s.inbox.deliver(signal, held);
+        self.pending.set(s.inbox.has_signals());
         let grown = s.inbox.account(held.bytes);
         (delivered, grown)
+    }
+    /// Takes all signals out, for the owner who runs the process.
+    pub fn take_signals(&self, into: &mut Vec<Signal>) {
+        let mut s = self.lock();
+        s.inbox.take(into);
+        self.pending.set(false);
+    }
+    /// A worker begins to run it; the lock is kept. See [`Inbox::begin_slice`].
+    pub fn begin_slice(&self, s: &mut Shared, into: &mut Vec<Signal>) -> Option<bool> {
+        let permit = s.inbox.begin_slice(into);
+        if permit.is_some() {
+            self.pending.set(false);
+        }
+        permit
     }
     /// Whether it is dead for certain; none: it has to be asked.
     pub fn known_dead(&self) -> Option<bool> {

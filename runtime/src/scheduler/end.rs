@@ -62,7 +62,7 @@ impl Scheduler {
     }
     /// Ends a process.
     pub(super) fn end(self: &Arc<Self>, slot: Arc<Slot>, mut process: Option<Box<Process>>, end: End) {
-        let cx = process.as_mut().and_then(|p| host(&mut p.vm).process.take());
+        let cx = process.as_mut().and_then(|p| p.vm.attached.take());
         let Some(cx) = cx.and_then(|p| p.downcast::<Context>().ok()) else { unreachable!("a process has a context") };
         self.end_with(slot, cx, process, end);
     }

@@ -49,7 +49,7 @@ impl Scheduler {
             self.go_on_telling(slot, telling);
             return 4;
         }
-        let Some(permit) = s.inbox.begin_slice(&mut signals) else {
+        let Some(permit) = slot.begin_slice(&mut s, &mut signals) else {
             drop(s);
             SIGNALS.set(signals);
             return 0;
@@ -136,7 +136,7 @@ impl Scheduler {
             return;
         }
         report!("rlua-actor: process {} was ended by an internal error", slot.pid);
-        let cx = host(&mut process.vm).process.take().and_then(|p| p.downcast::<Context>().ok());
+        let cx = process.vm.attached.take().and_then(|p| p.downcast::<Context>().ok());
         // Its heap may be in any state: it is left as it is.
         std::mem::forget(process);
         let Some(cx) = cx else { return self.finish(1) };

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// What a native tells whoever runs its process.
 pub trait Outside: Send + Sync {
     /// A call of the system begins that may take long: others need this thread's place.
-    /// What belongs to the process (see [`Host::process`]) is given away until the call is over.
+    /// What hangs on the machine (`Vm::attached`) is given away until the call is over.
     fn begin_blocking(&self, process: Option<Box<dyn Any + Send>>);
     /// It is over; what belongs to the process. Does not return if the program is over, or the process was ended
     /// meanwhile: then it unwinds.
@@ -31,8 +31,6 @@ pub trait Outside: Send + Sync {
 pub struct Host {
     /// Who runs it, if somebody is to be told.
     pub outside: Option<Arc<dyn Outside>>,
-    /// What whoever runs it keeps for the process.
-    pub process: Option<Box<dyn Any + Send>>,
     /// The terminal of an interactive program.
     pub terminal: Option<Box<dyn super::standalone::Terminal>>,
     /// Open files; the first three are the standard streams.
@@ -64,24 +62,25 @@ pub fn new() -> Box<dyn Surroundings> {
 }
 /// Surroundings with these files.
 pub fn with(files: Files) -> Box<Host> {
-    Box::new(Host { outside: None, process: None, terminal: None, files, exit: None, close: false })
+    Box::new(Host { outside: None, terminal: None, files, exit: None, close: false })
 }
 
 /// Surroundings for a process that this one spawns: the standard streams, no other files.
 pub fn child(vm: &mut Vm) -> Box<Host> {
     let parent = host(vm);
     let (files, outside) = (parent.files.child(), parent.outside.clone());
-    Box::new(Host { outside, process: None, terminal: None, files, exit: None, close: false })
+    Box::new(Host { outside, terminal: None, files, exit: None, close: false })
 }
 
 /// Does what may block for long, while another thread takes over this one's other duties.
 pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
-    let host = host(vm);
-    let Some(outside) = host.outside.clone() else { return work(host) };
-    outside.begin_blocking(host.process.take());
+    let Some(outside) = host(vm).outside.clone() else { return work(host(vm)) };
+    outside.begin_blocking(vm.attached.take());
     // Also when the work panics.
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(host)));
-    host.process = outside.end_blocking();
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(host(vm))));
+    if let Some(attached) = outside.end_blocking() {
+        vm.attached.set(attached);
+    }
     result.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown))
 }
 

@@ -13,6 +13,7 @@
 //! the next check finds out why.
 
 pub mod arith;
+mod attached;
 pub mod call;
 pub mod coroutine;
 pub mod debug;
@@ -30,6 +31,7 @@ pub mod thread;
 
 use crate::heap::Heap;
 use crate::value::{Ref, Table, Value, tag};
+pub use attached::Attached;
 use load::{Literals, Module};
 use native::{Native, Natives};
 use std::any::Any;
@@ -116,6 +118,8 @@ pub struct Vm {
     pub exiting: bool,
     /// What the surroundings attach: standard streams, open files, the process's identity.
     pub host: Box<dyn Surroundings>,
+    /// What whoever runs it hangs on it.
+    pub attached: Attached,
     /// The natives that its values may be.
     pub natives: Natives,
 }
@@ -169,6 +173,7 @@ impl Vm {
             raising: false,
             exiting: false,
             host,
+            attached: Attached::default(),
             natives,
         };
         // SAFETY: `main` is a fresh thread of this heap.
