@@ -120,10 +120,6 @@ impl Inbox {
     pub fn has_signals(&self) -> bool {
         !self.signals.is_empty()
     }
-    /// Whether signals wait that are no messages.
-    pub fn has_urgent_signals(&self) -> bool {
-        self.urgent
-    }
     /// Whether its end may be decided already, by a signal that it has not handled: who asks whether it lives has to ask it.
     pub fn may_be_ending(&self) -> bool {
         self.may_end || self.state == RunState::Telling

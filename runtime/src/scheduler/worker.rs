@@ -226,27 +226,27 @@ impl Scheduler {
     fn work(self: &Arc<Self>) {
         let mut since_clock = 0;
         loop {
-            if self.is_done.load(Ordering::SeqCst) {
+            if self.is_done.load(Ordering::Acquire) {
                 return;
             }
-            let place = LOCAL.with_borrow(|l| l.as_ref().and_then(|l| l.place));
-            let Some(place) = place else {
-                if !self.find_place() {
-                    return;
-                }
-                continue;
-            };
             if since_clock >= CLOCK_TURNS {
                 since_clock = 0;
                 self.look_at_timers();
             }
-            let next = LOCAL
-                .with_borrow_mut(|l| self.queues.pop(place, &mut l.as_mut().expect("a worker has a local part").turns));
-            match next {
-                Some(slot) => since_clock += self.run_slice(slot),
-                None => {
+            let (place, next) = LOCAL.with_borrow_mut(|l| match l {
+                Some(Local { place: Some(place), turns, .. }) => (Some(*place), self.queues.pop(*place, turns)),
+                _ => (None, None),
+            });
+            match (place, next) {
+                (_, Some(slot)) => since_clock += self.run_slice(slot),
+                (Some(place), None) => {
                     self.sleep(place);
                     since_clock = CLOCK_TURNS;
+                }
+                (None, None) => {
+                    if !self.find_place() {
+                        return;
+                    }
                 }
             }
         }
