@@ -9,6 +9,7 @@
 
 use super::signal::Signal;
 use crate::codec::Message;
+use smallvec::SmallVec;
 
 /// Where a process is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +35,8 @@ pub enum RunState {
     Dead,
 }
 
+/// Signals for which an empty inbox keeps room.
+const KEPT: usize = 64;
 /// Bytes of a signal in a queue.
 pub const SIGNAL_BYTES: usize = size_of::<Signal>();
 
@@ -41,7 +44,8 @@ pub const SIGNAL_BYTES: usize = size_of::<Signal>();
 #[derive(Debug)]
 pub struct Inbox {
     state: RunState,
-    signals: Vec<Signal>,
+    /// Most processes have one at a time, which lies here.
+    signals: SmallVec<[Signal; 1]>,
     /// Among the signals, or among those being handled, is one that may end the process.
     may_end: bool,
     /// Among the signals is one that ends it for certain: nothing that comes later is ever handled.
@@ -95,7 +99,7 @@ impl Inbox {
     pub fn new() -> Inbox {
         Inbox {
             state: RunState::Queued,
-            signals: Vec::new(),
+            signals: SmallVec::new(),
             may_end: false,
             killed: false,
             urgent: false,
@@ -162,10 +166,12 @@ impl Inbox {
         self.bytes += SIGNAL_BYTES + signal.size();
         self.signals.push(signal);
     }
-    /// Takes all signals out, oldest first, into an empty list, whose room the inbox keeps instead.
+    /// Takes all signals out, oldest first, to the end of a list.
     pub fn take(&mut self, into: &mut Vec<Signal>) {
-        debug_assert!(into.is_empty());
-        std::mem::swap(&mut self.signals, into);
+        into.extend(self.signals.drain(..));
+        if self.signals.spilled() && self.signals.capacity() > KEPT {
+            self.signals = SmallVec::new();
+        }
         self.messages = 0;
         self.bytes = 0;
         self.urgent = false;
@@ -208,10 +214,6 @@ impl Inbox {
         self.survived();
         let goes_on = self.urgent || (messages && !self.signals.is_empty());
         self.state = if goes_on { RunState::Queued } else { RunState::Waiting { messages } };
-        // Room that a burst took.
-        if !goes_on && self.signals.capacity() > 64 {
-            self.signals.shrink_to(4);
-        }
         !goes_on
     }
     /// The gate lets a held process run: for good, or for one slice. True: it is to be queued.

@@ -10,12 +10,16 @@ use rlua_machine::value::Pid;
 use std::collections::VecDeque;
 
 /// Bytes of a message besides its contents.
-const ENTRY: usize = size_of::<(u64, Message)>();
+const ENTRY: usize = size_of::<Entry>();
+
+type Entry = (u64, Message);
 
 /// The mailbox.
 #[derive(Default, Debug)]
 pub struct Mailbox {
-    messages: VecDeque<(u64, Message)>,
+    /// The oldest; none: there are none at all. Most processes have one at a time.
+    first: Option<Entry>,
+    rest: VecDeque<Entry>,
     next_number: u64,
     bytes: usize,
     /// Messages of the system among them.
@@ -25,11 +29,11 @@ pub struct Mailbox {
 impl Mailbox {
     /// Number of messages.
     pub fn len(&self) -> usize {
-        self.messages.len()
+        self.first.is_some() as usize + self.rest.len()
     }
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.first.is_none()
     }
     /// Bytes of all messages.
     pub fn bytes(&self) -> usize {
@@ -39,35 +43,55 @@ impl Mailbox {
     pub fn push(&mut self, m: Message) {
         self.bytes += ENTRY + m.size();
         self.system += m.is_from_system() as usize;
-        self.messages.push_back((self.next_number, m));
+        let entry = (self.next_number, m);
         self.next_number += 1;
+        match self.first {
+            None => self.first = Some(entry),
+            Some(_) => self.rest.push_back(entry),
+        }
     }
     /// Takes the oldest.
+    #[inline]
     pub fn pop(&mut self) -> Option<Message> {
-        let (_, m) = self.messages.pop_front()?;
+        let (_, m) = self.first.take()?;
+        self.move_up();
         self.gone(&m);
         Some(m)
+    }
+    /// The oldest of the rest becomes the first, if there is none.
+    fn move_up(&mut self) {
+        if self.first.is_none() {
+            self.first = self.rest.pop_front();
+            // Room that a burst took.
+            if self.rest.is_empty() && self.rest.capacity() > 64 {
+                self.rest = VecDeque::new();
+            }
+        }
     }
     fn gone(&mut self, m: &Message) {
         self.bytes -= ENTRY + m.size();
         self.system -= m.is_from_system() as usize;
-        // Room that a burst took.
-        if self.messages.is_empty() && self.messages.capacity() > 64 {
-            self.messages = VecDeque::new();
-        }
     }
     /// The oldest message whose number is at least this.
     pub fn at_or_after(&self, number: u64) -> Option<(u64, &Message)> {
-        let i = self.messages.partition_point(|(n, _)| *n < number);
-        self.messages.get(i).map(|(n, m)| (*n, m))
+        match &self.first {
+            Some((n, m)) if *n >= number => Some((*n, m)),
+            _ => {
+                let i = self.rest.partition_point(|(n, _)| *n < number);
+                self.rest.get(i).map(|(n, m)| (*n, m))
+            }
+        }
     }
     /// Takes the message with this number, if it is still there.
     pub fn take(&mut self, number: u64) -> Option<Message> {
-        let i = self.messages.partition_point(|(n, _)| *n < number);
-        if self.messages.get(i).is_none_or(|(n, _)| *n != number) {
+        if self.first.as_ref().is_some_and(|(n, _)| *n == number) {
+            return self.pop();
+        }
+        let i = self.rest.partition_point(|(n, _)| *n < number);
+        if self.rest.get(i).is_none_or(|(n, _)| *n != number) {
             return None;
         }
-        let (_, m) = self.messages.remove(i)?;
+        let (_, m) = self.rest.remove(i)?;
         self.gone(&m);
         Some(m)
     }
@@ -76,18 +100,23 @@ impl Mailbox {
         if self.system == 0 {
             return 0;
         }
-        let looked_at = self.messages.len();
+        let looked_at = self.len();
         let (mut bytes, mut system) = (0, 0);
-        self.messages.retain(|(_, m)| {
+        let mut stays = |(_, m): &Entry| {
             let goes = m.is_system(name, about);
             if goes {
                 bytes += ENTRY + m.size();
                 system += 1;
             }
             !goes
-        });
+        };
+        if self.first.as_ref().is_some_and(|e| !stays(e)) {
+            self.first = None;
+        }
+        self.rest.retain(stays);
         self.bytes -= bytes;
         self.system -= system;
+        self.move_up();
         looked_at
     }
 }

@@ -106,15 +106,18 @@ impl<W: Write> Output<W> {
 pub fn print_line(vm: &mut Vm, line: &[u8]) {
     // As C's print: a closed pipe is no error of the program's.
     let _ = write_stdout(vm, line);
-    super::host::host(vm).files.standard.printed.store(true, Ordering::Release);
+    PRINTED.store(true, Ordering::Release);
 }
 /// Writes out what `print` has left in the buffer, at the end of a slice.
+#[inline]
 pub fn flush_printed(vm: &mut Vm) {
-    let files = &super::host::host(vm).files;
-    if files.standard.printed.load(Ordering::Acquire) && files.standard.printed.swap(false, Ordering::AcqRel) {
+    if PRINTED.load(Ordering::Relaxed) && PRINTED.swap(false, Ordering::AcqRel) {
         blocking(vm, |host| host.files.flush());
     }
 }
+/// `print` has written since the last flush. The reference flushes every line; here the end of a slice does. One for all
+/// programs of this OS process, which share its standard output: who flushes for another does no harm.
+static PRINTED: AtomicBool = AtomicBool::new(false);
 /// Writes to standard output.
 pub fn write_stdout(vm: &mut Vm, bytes: &[u8]) -> std::io::Result<()> {
     let files = &super::host::host(vm).files;
@@ -126,8 +129,6 @@ pub fn write_stdout(vm: &mut Vm, bytes: &[u8]) -> std::io::Result<()> {
 
 /// What the standard streams of all processes share.
 struct Standard {
-    /// `print` has written since the last flush. The reference flushes every line; here the end of a slice does.
-    printed: AtomicBool,
     input: Mutex<BufReader<std::io::Stdin>>,
     output: Mutex<Output<std::io::Stdout>>,
 }
@@ -150,11 +151,7 @@ impl Files {
             output.buffering = Buffering::Line;
         }
         let input = BufReader::new(std::io::stdin());
-        let standard = Arc::new(Standard {
-            printed: AtomicBool::new(false),
-            input: Mutex::new(input),
-            output: Mutex::new(output),
-        });
+        let standard = Arc::new(Standard { input: Mutex::new(input), output: Mutex::new(output) });
         Files { standard, open: standard_streams() }
     }
     /// The same standard streams, no other files.
