@@ -135,10 +135,6 @@ impl Vm {
             }
             return self.operand_error("perform bitwise operation on", bad.0, bad.1);
         }
-        if a.0.is_string() || b.0.is_string() {
-            let (x, y) = (a.0.type_name(), b.0.type_name());
-            return self.runtime_error(format!("attempt to {} a '{x}' with a '{y}'", &event.name()[2..]));
-        }
         self.operand_error("perform arithmetic on", bad.0, bad.1)
     }
     /// `attempt to compare two table values`.
