@@ -348,7 +348,7 @@ fn default_file(vm: &mut Vm, default: Default) -> Result<Step> {
 
 fn write(vm: &mut Vm, default: Default) -> Result<Step> {
     let (u, first) = the_file(vm, default)?;
-    let mut text = Vec::new();
+    let (mut text, mut wrong) = (Vec::new(), None);
     for i in first..vm.count() {
         let v = vm.arg(i);
         if v.is_number() {
@@ -356,13 +356,22 @@ fn write(vm: &mut Vm, default: Default) -> Result<Step> {
             let number = number::number_text(v);
             let bytes = number.as_bytes();
             text.extend_from_slice(bytes.strip_suffix(b".0").unwrap_or(bytes));
-        } else {
-            text.extend_from_slice(vm.check_string(i)?.bytes());
+            continue;
+        }
+        match vm.check_string(i) {
+            Ok(s) => text.extend_from_slice(s.bytes()),
+            // What stands before it is written, as in the reference.
+            Err(raise) => {
+                wrong = Some(raise);
+                break;
+            }
         }
     }
     let index = u.resource.get();
     let files = &mut super::host::host(vm).files;
     let outcome = match files.get(index) {
+        // Nothing can be written to a file that is only read.
+        _ if text.is_empty() => Ok(()),
         Some(Stream::Stdout) => write_stdout(vm, &text),
         Some(Stream::Writer(w)) if w.has_room(text.len()) => w.write_all(&text),
         Some(Stream::PipeWriter(w, _)) if w.has_room(text.len()) => w.write_all(&text),
@@ -380,9 +389,10 @@ fn write(vm: &mut Vm, default: Default) -> Result<Step> {
             }
         }),
     };
-    match outcome {
-        Ok(()) => vm.return_one(Value::userdata(u)),
-        Err(e) => push_failure(vm, None, &e),
+    match (outcome, wrong) {
+        (_, Some(raise)) => Err(raise),
+        (Ok(()), _) => vm.return_one(Value::userdata(u)),
+        (Err(e), _) => push_failure(vm, None, &e),
     }
 }
 fn flush(vm: &mut Vm, default: Default) -> Result<Step> {

@@ -21,8 +21,11 @@ enum Format {
 fn format_argument(vm: &mut Vm, i: usize) -> Result<Format> {
     let v = vm.arg(i);
     if v.is_number() {
-        let n = vm.check_integer(i)?;
-        return Ok(Format::Bytes(n.max(0) as usize));
+        return match usize::try_from(vm.check_integer(i)?) {
+            Ok(n) => Ok(Format::Bytes(n)),
+            // To the reference it is a number past all memory.
+            Err(_) => Err(vm.error_plain("not enough memory")),
+        };
     }
     let s = vm.check_string(i)?;
     let s = s.bytes().strip_prefix(b"*").unwrap_or(s.bytes());
@@ -141,7 +144,7 @@ fn read_formats(
     first: usize,
     last: usize,
 ) -> Result<std::result::Result<usize, std::io::Error>> {
-    let mut count = 0;
+    let (mut count, mut failure) = (0, None);
     for i in first..last.max(first + 1) {
         let format = if last == first { Format::Line { keep_end: false } } else { format_argument(vm, i)? };
         let index = u.resource.get();
@@ -163,6 +166,11 @@ fn read_formats(
             }),
         };
         let v = match item {
+            // The whole rest is what a format is content with: the next one is looked at, as in the reference.
+            Err(e) if matches!(format, Format::All) => {
+                failure = Some(e);
+                continue;
+            }
             Err(e) => return Ok(Err(e)),
             Ok(None) => Value::NIL,
             Ok(Some(text)) => match format {
@@ -180,7 +188,10 @@ fn read_formats(
             break;
         }
     }
-    Ok(Ok(count))
+    Ok(match failure {
+        Some(e) => Err(e),
+        None => Ok(count),
+    })
 }
 pub(super) fn read(vm: &mut Vm, default: Default) -> Result<Step> {
     let (u, first) = the_file(vm, default)?;
@@ -253,7 +264,7 @@ pub(super) fn lines_next(vm: &mut Vm, _: u32) -> Result<Step> {
                 let index = u.resource.replace(CLOSED);
                 host(vm).files.take(index);
             }
-            vm.return_one(Value::NIL)
+            Ok(Step::Return(0))
         }
         Err(e) => Err(vm.error(reason(&e))),
     }

@@ -307,10 +307,9 @@ fn remove(vm: &mut Vm, state: u32) -> Result<Step> {
             return Ok(Step::Return(1));
         }
     };
-    let given = vm.count() > 1;
-    let position = if given { vm.check_integer(1)? } else { size };
+    let position = vm.opt_integer(1, size)?;
     // Any position from 1 to the size plus one; for an empty table, 0 too.
-    if given && position != size && (position as u64).wrapping_sub(1) > size as u64 {
+    if position != size && (position as u64).wrapping_sub(1) > size as u64 {
         return Err(vm.arg_error(1, "position out of bounds"));
     }
     if let Some(t) = raw(vm, 0) {
