@@ -159,7 +159,7 @@ impl Vm {
             crate::value::number::write_number(&mut text, v);
             return text;
         }
-        format!("(error object is a {} value)", String::from_utf8_lossy(&self.type_name_of(v))).into_bytes()
+        format!("(error object is a {} value)", v.type_name()).into_bytes()
     }
 }
 

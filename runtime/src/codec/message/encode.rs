@@ -3,6 +3,7 @@
 //! Journey: send -> **encode** -> mailbox. The graph is walked with a worklist; an error names the way from the message to
 //! what cannot be sent.
 
+use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
 use super::super::{Numbers, code, is_file, is_standard_stream};
 use super::{Form, KEPT_BYTES, LONG, Message, NotSendable, classes, more, short};
@@ -229,9 +230,15 @@ impl Encoder {
                 self.out.number(v.as_userdata().expect("the tag says so").resource.get());
             }
             tag::USERDATA => {
-                let file = v.as_userdata().is_some_and(|u| is_file(&u));
-                return Err(self.refuse(if file { b"an open file" } else { b"a userdata" }, b""));
+                let u = v.as_userdata().expect("the tag says so");
+                return Err(match placeholder_of(&u) {
+                    Some(what) => self.refuse(&what, b""),
+                    None if is_file(&u) => self.refuse(b"an open file", b""),
+                    None => self.refuse(b"a userdata", b""),
+                });
             }
+            tag::LIGHT => return Err(self.refuse(b"a light userdata", b"")),
+            // The tags that are left never stand in a slot of a table, function or message.
             _ => unreachable!("tag {:#x} in a message", v.tag),
         }
         Ok(())

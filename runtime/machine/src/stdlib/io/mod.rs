@@ -107,9 +107,11 @@ fn new_file(vm: &mut Vm, resource: u64) -> Ref<Userdata> {
     vm.set_userdata_metatable(u, meta);
     u
 }
-/// A standard stream as a file value, by its index.
+/// A standard stream as a file value, by its index, for a process that did not open it and will not finalize it.
 pub fn stream(vm: &mut Vm, index: u64) -> Value {
-    Value::userdata(new_file(vm, index))
+    let registry = vm.registry();
+    let meta = registry.get_field(&mut vm.heap, b"FILE*").as_table();
+    Value::userdata(vm.heap.userdata(index, meta))
 }
 /// The text of an error of the system, as C's `strerror` has it.
 pub fn reason(e: &std::io::Error) -> String {
