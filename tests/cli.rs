@@ -223,6 +223,21 @@ fn exit_statuses() {
     }
 }
 #[test]
+fn uncaught_error_objects() {
+    // As `lua`: what tells its own text has no traceback.
+    let f = run("error(setmetatable({}, { __tostring = function() return 'my own text' end }))");
+    assert_eq!((f.status, f.err.as_str()), (Some(1), "rlua-actor: my own text\n"));
+    let f =
+        run("coroutine.wrap(function() error(setmetatable({}, { __tostring = function() return 'inner' end })) end)()");
+    assert_eq!((f.status, f.err.as_str()), (Some(1), "rlua-actor: inner\n"));
+    for (object, kind) in [("{}", "table"), ("setmetatable({}, { __name = 'Named' })", "table"), ("nil", "nil")] {
+        let f = run(&format!("error({object})"));
+        let text = format!("rlua-actor: (error object is a {kind} value)\nstack traceback:\n");
+        assert!(f.status == Some(1) && f.err.starts_with(&text), "{}", f.err);
+    }
+}
+
+#[test]
 fn help_and_version() {
     let f = finish(binary().arg("--help"), b"");
     assert_eq!((f.status, f.err.as_str()), (Some(0), ""));

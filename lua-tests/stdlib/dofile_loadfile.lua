@@ -55,3 +55,22 @@ file 'return coroutine.yield("from file") + 1'
 local co = coroutine.wrap(function() return dofile(name) end)
 assert(co() == 'from file' and co(5) == 6)
 assert(os.remove(name))
+
+-- a folder can be opened, but not read
+f, e = loadfile '/tmp'
+assert(f == nil and e == 'cannot read /tmp: Is a directory')
+f, e = pcall(dofile, '/tmp')
+assert(f == false and e == 'cannot read /tmp: Is a directory')
+f, e = loadfile '/nowhere/x.lua'
+assert(f == nil and e == 'cannot open /nowhere/x.lua: No such file or directory')
+local path = package.path
+package.path = '/?'
+f, e = pcall(require, 'tmp')
+package.path = path
+assert(f == false and e:find("error loading module 'tmp' from file '/tmp':\n\tcannot read /tmp: Is a directory", 1, true), e)
+f = assert(io.open '/tmp')
+local nothing, message, code = f:read()
+assert(nothing == nil and message == 'Is a directory' and code == 21)
+nothing, message, code = f:read('a', 'a')
+assert(nothing == nil and message == 'Is a directory' and code == 21)
+assert(select(2, pcall(f:lines())):find 'Is a directory$' and f:close())

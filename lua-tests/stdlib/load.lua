@@ -67,3 +67,11 @@ local c1, c2 = a(), a()
 assert(c1() == 1 and c1() == 2 and c2() == 1 and b == nil)
 -- loads inside loads
 assert(load "return load 'return load [[return 9]] ()' ()" () == 9)
+-- arguments are looked at in the reference's order: the mode before the name
+local function fails(text, ...)
+  local ok, message = pcall(load, ...)
+  assert(not ok and message:find(text, 1, true), message)
+end
+fails("bad argument #3 to 'load' (string expected, got table)", 'return 1', {}, {})
+fails("bad argument #2 to 'load' (string expected, got table)", 'return 1', {})
+fails("bad argument #3 to 'load' (string expected, got table)", print, {}, {})

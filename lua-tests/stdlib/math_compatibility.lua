@@ -7,5 +7,6 @@ if math.pow then
   local m, e = math.frexp(8)
   assert(m == 0.5 and e == 4 and math.type(e) == 'integer' and math.frexp(0) == 0.0 and math.frexp(-3) == -0.75 and math.frexp(math.huge) == math.huge)
   assert(math.log10(0) == -math.huge and math.pow(0, 0) == 1.0 and math.pow(2, -1) == 0.5 and math.ldexp(1, 2000) == math.huge and math.pow('2', 3) == 8.0)
+  assert(math.atan2 == math.atan and math.atan2(1, -1) == math.atan(1, -1))
   assert(not pcall(math.pow, 1) and not pcall(math.ldexp, 1, 1.5) and not pcall(math.frexp, 'x') and not pcall(math.log10))
 end

@@ -58,3 +58,11 @@ assert(table.concat(log, ' ') == 'r3 w4=30 r2 w3=20 w2=new')
 log = {}
 assert(table.remove(p, 2) == 20)
 assert(table.concat(log, ' ') == 'r2 r3 w2=30 w3=nil', table.concat(log, ' '))
+
+-- remove: nil is no position, but the default
+local q = { 1, 2, 3 }
+assert(table.remove(q, nil) == 3 and #q == 2 and table.remove(q, nil) == 2 and table.remove(q) == 1)
+assert(table.remove(q, nil) == nil and select('#', table.remove(q, nil)) == 1)
+log = {}
+assert(table.remove(p, nil) == 30 and table.concat(log, ' ') == 'r3 w3=nil')
+assert(not pcall(table.remove, q, false) and not pcall(table.remove, q, 'x'))

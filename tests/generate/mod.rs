@@ -5,7 +5,9 @@
 //! leaves open or that spec/lua.md says differs (addresses, the order of a table's fields, very long strings).
 
 mod border;
+mod call;
 mod date;
+mod file;
 mod format;
 mod number;
 mod pack;
@@ -39,6 +41,8 @@ pub const GENERATORS: &[Generator] = &[
     Generator { name: "text", cases: 300, make: text::program },
     Generator { name: "date", cases: 200, make: date::program },
     Generator { name: "source", cases: 300, make: source::program },
+    Generator { name: "call", cases: 400, make: call::program },
+    Generator { name: "file", cases: 300, make: file::program },
 ];
 
 impl Generator {

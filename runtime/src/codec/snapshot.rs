@@ -19,9 +19,10 @@ use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::string::Str;
 use rlua_machine::value::table::Node;
 use rlua_machine::value::userdata::{Buffer, Userdata};
-use rlua_machine::value::{Closure, Ref, Table, Value, tag};
+use rlua_machine::value::{Closure, Kind, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::load::{Module, Proto};
+use rlua_machine::vm::metamethod::{Event, name_value};
 use rlua_machine::vm::native::{Native, Result as NativeResult};
 use std::fmt;
 use std::sync::Arc;
@@ -79,7 +80,10 @@ enum Record {
         resource: u64,
         user_value: Value,
     },
-    Upvalue(Value),
+    Upvalue {
+        serial: u32,
+        value: Value,
+    },
     Buffer(Box<NativeState>),
     /// What cannot be copied.
     Placeholder {
@@ -209,7 +213,7 @@ impl Taker {
                 // An open variable is copied by its value.
                 ObjectKind::Upvalue => {
                     let v = (*o.cast::<Upvalue>()).get();
-                    Record::Upvalue(self.value(v))
+                    Record::Upvalue { serial, value: self.value(v) }
                 }
                 ObjectKind::Buffer => Record::Buffer(Box::new(NativeState::of(&*o.cast::<Buffer>()).clone())),
                 ObjectKind::Thread => Record::Placeholder { serial, what: b"a coroutine" },
@@ -248,8 +252,10 @@ pub fn snapshot(vm: &mut Vm, body: Value, arguments: &[Value]) -> Snapshot {
         .into_iter()
         .filter_map(|v| {
             let bits = *t.numbers.get(&v.bits)? as u64;
+            // A standard stream is the runtime's: no process is the one to finalize it.
+            let stream = v.as_userdata().is_some_and(|u| is_standard_stream(&u));
             let copied = !matches!(records[bits as usize], Record::Placeholder { .. });
-            copied.then_some(Value { tag: v.tag, bits })
+            (copied && !stream).then_some(Value { tag: v.tag, bits })
         })
         .collect();
     let kept = vm.heap.modules();
@@ -287,7 +293,7 @@ pub fn thaw_snapshot(s: &Snapshot, vm: &mut Vm) -> (Value, Vec<Value>) {
                 Value::native_closure(vm.heap.native_closure(native, upvalues))
             }
             Record::Userdata { resource, .. } => Value::userdata(vm.heap.userdata(*resource, None)),
-            Record::Upvalue(_) => Value::object(tag::UPVALUE, vm.heap.upvalue(Value::NIL).as_ptr()),
+            Record::Upvalue { .. } => Value::object(tag::UPVALUE, vm.heap.upvalue(Value::NIL).as_ptr()),
             Record::Buffer(state) => Value::buffer(vm.heap.buffer((**state).clone())),
             Record::Placeholder { what, .. } => placeholder(vm, what),
         };
@@ -351,8 +357,11 @@ pub fn thaw_snapshot(s: &Snapshot, vm: &mut Vm) -> (Value, Vec<Value>) {
                 u.user_value.set(value(*user_value));
                 u.header.serial.set(*serial);
             }
-            // SAFETY: made above.
-            Record::Upvalue(v) => unsafe { (*(o.bits as *const Upvalue)).set(value(*v)) },
+            // SAFETY: made above, from a record of this kind.
+            Record::Upvalue { serial, value: v } => unsafe {
+                (*(o.bits as *const Upvalue)).set(value(*v));
+                (*header).serial.set(*serial);
+            },
             // SAFETY: made above.
             Record::Placeholder { serial, .. } => unsafe { (*header).serial.set(*serial) },
             Record::String(_) | Record::Buffer(_) => {}
@@ -370,12 +379,12 @@ pub fn thaw_snapshot(s: &Snapshot, vm: &mut Vm) -> (Value, Vec<Value>) {
     (value(s.body), s.arguments.iter().map(|&v| value(v)).collect())
 }
 
-/// Stands for something that a snapshot cannot hold: every use of it is an error that names it.
+/// Stands for something that a snapshot cannot hold: every use of it is an error that names it. To be printed is no use.
 fn placeholder(vm: &mut Vm, what: &[u8]) -> Value {
     let text = vm.heap.string(what);
     let f = Value::native_closure(vm.heap.native_closure(&PLACEHOLDER_USED, &[text]));
     let meta = vm.heap.table();
-    const EVENTS: [&str; 24] = [
+    const EVENTS: [&str; 23] = [
         "__index",
         "__newindex",
         "__call",
@@ -399,12 +408,13 @@ fn placeholder(vm: &mut Vm, what: &[u8]) -> Value {
         "__le",
         "__close",
         "__pairs",
-        "__tostring",
     ];
     for event in EVENTS {
         rlua_machine::stdlib::field(vm, meta, event, f);
     }
-    let name = vm.heap.string(&[what, b" of the spawning process"].concat());
+    // `what` has its article, which would read ill in `number expected, got ...`.
+    let bare = what.iter().position(|&b| b == b' ').map_or(what, |i| &what[i + 1..]);
+    let name = vm.heap.string(&[b"unusable ", bare, SPAWNER].concat());
     rlua_machine::stdlib::field(vm, meta, "__name", name);
     let u = vm.heap.userdata(u64::MAX, None);
     vm.set_userdata_metatable(u, Some(meta));
@@ -414,8 +424,20 @@ fn placeholder(vm: &mut Vm, what: &[u8]) -> Value {
 /// The metamethod of placeholders; its upvalue names what one stands for.
 pub static PLACEHOLDER_USED: Native = Native::leaf("concurrent.placeholder", placeholder_used);
 
+/// Whose it is that a placeholder stands for.
+const SPAWNER: &[u8] = b" of the spawning process";
+
+/// What a userdata stands for, if it is a placeholder: `an open file of the spawning process`.
+pub(super) fn placeholder_of(u: &Userdata) -> Option<Vec<u8>> {
+    // SAFETY: a metatable that is set is live as long as its userdata.
+    let meta = unsafe { u.metatable.get().as_ref() }?;
+    let Kind::NativeClosure(f) = meta.get(name_value(Event::Call)).kind() else { return None };
+    let what = f.upvalues().first()?.get().as_string().filter(|_| std::ptr::eq(f.native(), &PLACEHOLDER_USED))?;
+    Some([what.bytes(), SPAWNER].concat())
+}
+
 fn placeholder_used(vm: &mut Vm) -> NativeResult<Value> {
     let what = vm.native_upvalue(0).as_string().map_or(b"an object".to_vec(), |s| s.bytes().to_vec());
-    let text = [&what[..], b" of the spawning process cannot be used in the spawned one"].concat();
+    let text = [&what[..], SPAWNER, b" cannot be used in the spawned one"].concat();
     Err(vm.error(text))
 }

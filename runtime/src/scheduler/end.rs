@@ -160,8 +160,7 @@ impl Scheduler {
 
     /// An uncaught error.
     pub(super) fn report_error(&self, p: &mut Process, error: Value) {
-        let text = p.vm.shown_text(error);
-        let text = p.vm.traceback(None, Some(&text), 0);
+        let text = p.vm.report_text(error);
         rlua_machine::stdlib::host::flush(&mut p.vm);
         let cx = context(&mut p.vm);
         cx.reported = true;

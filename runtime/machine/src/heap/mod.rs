@@ -90,6 +90,8 @@ impl Header {
 
 /// Bytes a fresh heap may take before its first collection.
 const FIRST_THRESHOLD: usize = 64 * 1024;
+/// The least pause that has an effect: a collection is done in one go, so the next must not follow at once.
+const MIN_PAUSE: u32 = 120;
 
 /// The heap of one process.
 pub struct Heap {
@@ -207,7 +209,7 @@ impl Heap {
         } else if self.stress {
             0
         } else {
-            (self.bytes / 100 * self.pause as usize).max(FIRST_THRESHOLD).min(self.limit)
+            (self.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.limit)
         };
     }
     pub(crate) fn add_bytes(&mut self, n: usize) {

@@ -9,6 +9,8 @@ use crate::vm::metamethod::{Event, name_value};
 use crate::vm::native::{ERROR, NEXT, Native, Result, Step};
 use crate::vm::{LoadMode, Vm};
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
 /// Runs the finalizers that wait; at the end of a process and in `collectgarbage`.
@@ -73,8 +75,7 @@ fn assert(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 
 fn error(vm: &mut Vm, _: u32) -> Result<Step> {
-    // The reference takes it as an int of C.
-    let level = vm.opt_integer(1, 1)? as i32;
+    let level = vm.opt_int(1, 1)?;
     let v = vm.arg(0);
     if let (Some(s), true) = (v.as_string(), level > 0) {
         let mut text = vm.position(level as usize);
@@ -283,10 +284,10 @@ fn trim(mut text: &[u8]) -> &[u8] {
 }
 /// Begins to make a string of a value: done, or a call of its `__tostring`.
 pub fn to_text(vm: &mut Vm, v: Value) -> Access {
-    if v.is_string() {
+    let mm = vm.metamethod(v, Event::ToString);
+    if mm.is_nil() && v.is_string() {
         return Access::Done(v);
     }
-    let mm = vm.metamethod(v, Event::ToString);
     if !mm.is_nil() {
         let function = vm.count();
         vm.push(mm);
@@ -337,12 +338,10 @@ fn print(vm: &mut Vm, state: u32) -> Result<Step> {
     let n = vm.count();
     while i < n {
         let v = vm.arg(i);
-        if !v.is_string() {
-            match to_text(vm, v) {
-                Access::Done(s) => vm.set_arg(i, s),
-                Access::Call(function) => {
-                    return Ok(Step::Call { function, results: 1, next: i as u32 | CALLED, catch: false });
-                }
+        match to_text(vm, v) {
+            Access::Done(s) => vm.set_arg(i, s),
+            Access::Call(function) => {
+                return Ok(Step::Call { function, results: 1, next: i as u32 | CALLED, catch: false });
             }
         }
         i += 1;
@@ -396,19 +395,34 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
         None => b"collect".to_vec(),
         Some(s) => s.bytes().to_vec(),
     };
+    let option = option.as_slice();
+    // How many numbers an option takes; zero stands for each that is missing.
+    let numbers = match option {
+        b"collect" | b"stop" | b"restart" | b"count" | b"isrunning" => 0,
+        b"step" | b"setpause" | b"setstepmul" => 1,
+        b"generational" => 2,
+        b"incremental" => 3,
+        _ => {
+            let text = [b"invalid option '".as_slice(), option, b"'"].concat();
+            return Err(vm.arg_error(0, text));
+        }
+    };
+    let mut n = [0; 3];
+    for (i, n) in n.iter_mut().take(numbers).enumerate() {
+        *n = vm.opt_int(i + 1, 0)?;
+    }
     if vm.in_finalizer() {
         // The collector does not do two things at a time.
         return vm.return_one(Value::NIL);
     }
-    let result = match option.as_slice() {
+    let result = match option {
         b"collect" => return Ok(Step::Collect(1)),
-        b"count" => Value::float(vm.heap.bytes() as f64 / 1024.0),
         b"step" => {
-            vm.opt_integer(1, 0)?;
             // A step is a whole collection here, so it always ends a cycle.
             vm.set_arg(0, Value::FALSE);
             return Ok(Step::Collect(1));
         }
+        b"count" => Value::float(vm.heap.bytes() as f64 / 1024.0),
         b"isrunning" => Value::boolean(!vm.heap.is_stopped()),
         b"stop" => {
             vm.heap.set_stopped(true);
@@ -419,36 +433,38 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
             Value::integer(0)
         }
         b"setpause" => {
-            let n = vm.opt_integer(1, 0)?;
             let old = vm.heap.pause;
-            vm.heap.pause = n.clamp(50, 1000) as u32;
+            vm.heap.pause = as_parameter(n[0]);
             Value::integer(old as i64)
         }
-        b"setstepmul" => {
-            // Kept for who asks: a collection is done in one go.
-            let new = vm.opt_integer(1, 0)?;
-            let registry = vm.registry();
-            let old = registry.get_field(&mut vm.heap, b"setstepmul").as_integer().unwrap_or(100);
-            super::field(vm, registry, "setstepmul", Value::integer(new.clamp(0, 1000)));
-            Value::integer(old)
-        }
-        b"generational" | b"incremental" => {
-            for i in 1..=if option == b"incremental" { 3 } else { 2 } {
-                vm.opt_integer(i, 0)?;
+        b"setstepmul" => Value::integer(set_step_multiplier(vm, n[0])),
+        _ => {
+            if numbers == 3 && n[0] != 0 {
+                vm.heap.pause = as_parameter(n[0]);
+            }
+            if numbers == 3 && n[1] != 0 {
+                set_step_multiplier(vm, n[1]);
             }
             // One collector; the mode is only remembered, for who asks.
             let registry = vm.registry();
             let old = registry.get_field(&mut vm.heap, b"collector");
-            let new = vm.heap.name(&option);
+            let new = vm.heap.name(option);
             super::field(vm, registry, "collector", new);
             if old.is_nil() { vm.heap.name(b"incremental") } else { old }
         }
-        _ => {
-            let text = format!("invalid option '{}'", String::from_utf8_lossy(&option));
-            return Err(vm.arg_error(0, text));
-        }
     };
     vm.return_one(result)
+}
+/// A parameter as the reference's collector keeps it: a quarter of it in a byte.
+fn as_parameter(n: i32) -> u32 {
+    ((n / 4) as u8) as u32 * 4
+}
+/// Kept for who asks: a collection is done in one go. The old one.
+fn set_step_multiplier(vm: &mut Vm, n: i32) -> i64 {
+    let registry = vm.registry();
+    let old = registry.get_field(&mut vm.heap, b"setstepmul").as_integer().unwrap_or(100);
+    super::field(vm, registry, "setstepmul", Value::integer(as_parameter(n) as i64));
+    old
 }
 fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
     if state & ERROR != 0 {
@@ -496,6 +512,8 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == 0 {
         if vm.arg(0).is_string() || vm.arg(0).is_number() {
             let s = vm.check_string(0)?;
+            // The reference looks at the mode first.
+            vm.opt_string(2)?;
             let name = match vm.opt_string(1)? {
                 Some(n) => n.bytes().to_vec(),
                 None => s.bytes().to_vec(),
@@ -584,9 +602,16 @@ fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8]) -> Result<Step> {
 }
 /// Reads a file for `loadfile`, `dofile` and `require`: its text without a first line that starts with `#`.
 pub fn read_source(vm: &mut Vm, path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
-    let shown = String::from_utf8_lossy(path).into_owned();
-    let text = super::host::blocking(vm, |_| std::fs::read(OsStr::from_bytes(path)))
-        .map_err(|e| format!("cannot open {shown}: {}", super::io::reason(&e)).into_bytes())?;
+    let failed = |what: &[u8], e: std::io::Error| {
+        [b"cannot ".as_slice(), what, b" ", path, b": ", super::io::reason(&e).as_bytes()].concat()
+    };
+    let text = super::host::blocking(vm, |_| {
+        let mut file = File::open(OsStr::from_bytes(path)).map_err(|e| failed(b"open", e))?;
+        let mut text = Vec::new();
+        // A folder can be opened, but not read.
+        file.read_to_end(&mut text).map_err(|e| failed(b"read", e))?;
+        Ok::<_, Vec<u8>>(text)
+    })?;
     Ok(rlua_compiler::skip_shebang(&text).to_vec())
 }
 /// Loads the file that register 0 names, or standard input, in the mode of register 1.

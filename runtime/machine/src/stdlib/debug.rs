@@ -44,7 +44,7 @@ fn thread_argument(vm: &Vm) -> (Option<Ref<Thread>>, usize) {
     }
 }
 /// A view of a level: of the running coroutine, level 0 is the native itself.
-fn level(vm: &mut Vm, t: Option<Ref<Thread>>, n: i64) -> Option<FrameView> {
+fn level(vm: &mut Vm, t: Option<Ref<Thread>>, n: i32) -> Option<FrameView> {
     let n = usize::try_from(n).ok()?;
     vm.frame_view(t, n)
 }
@@ -60,7 +60,7 @@ fn traceback(vm: &mut Vm, _: u32) -> Result<Step> {
         false => Some(vm.check_string(first)?.bytes().to_vec()),
     };
     let own = t.is_none_or(|t| t == vm.running().0);
-    let n = vm.opt_integer(first + 1, own as i64)?;
+    let n = vm.opt_int(first + 1, own as i32)?;
     let text = match usize::try_from(n) {
         Ok(n) => vm.traceback(t, text.as_deref(), n),
         Err(_) => vm.traceback(t, text.as_deref(), usize::MAX / 2),
@@ -82,7 +82,7 @@ fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
     let (view, function) = if what.is_function() {
         (None, what)
     } else {
-        let n = vm.check_integer(first)?;
+        let n = vm.check_int(first)?;
         match level(vm, t, n) {
             Some(view) => (Some(view), view.function()),
             None => return vm.return_one(Value::NIL),
@@ -226,7 +226,7 @@ fn sethook(vm: &mut Vm, _: u32) -> Result<Step> {
     }
     let letters = vm.check_string(first + 1)?;
     let function = vm.check_function(first)?;
-    let count = vm.opt_integer(first + 2, 0)?.clamp(0, i32::MAX as i64) as u32;
+    let count = vm.opt_int(first + 2, 0)?.max(0) as u32;
     let mut events = EVENTS.iter().filter(|(c, _)| letters.bytes().contains(c)).fold(0, |all, (_, bit)| all | bit);
     if count > 0 {
         events |= mask::COUNT;
@@ -252,7 +252,7 @@ fn setcstacklimit(vm: &mut Vm) -> Result<Value> {
 
 fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
     let (t, first) = thread_argument(vm);
-    let n = vm.check_integer(first + 1)?;
+    let n = vm.check_int(first + 1)?;
     if vm.arg(first).is_function() {
         let name = match vm.arg(first).as_closure() {
             Some(c) if n > 0 => c.proto().canonical().local_name(n.min(256) as u32, 0).map(<[u8]>::to_vec),
@@ -261,7 +261,7 @@ fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
         let v = name.map_or(Value::NIL, |n| vm.heap.string(&n));
         return vm.return_one(v);
     }
-    let at = vm.check_integer(first)?;
+    let at = vm.check_int(first)?;
     let Some(view) = level(vm, t, at) else { return Err(vm.arg_error(first, "level out of range")) };
     match vm.local(view, n) {
         Some((name, v)) => {
@@ -275,8 +275,8 @@ fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 fn setlocal(vm: &mut Vm, _: u32) -> Result<Step> {
     let (t, first) = thread_argument(vm);
-    let at = vm.check_integer(first)?;
-    let n = vm.check_integer(first + 1)?;
+    let at = vm.check_int(first)?;
+    let n = vm.check_int(first + 1)?;
     let v = vm.check_any(first + 2)?;
     let Some(view) = level(vm, t, at) else { return Err(vm.arg_error(first, "level out of range")) };
     let name = match vm.set_local(view, n, v) {
@@ -310,7 +310,7 @@ fn upvalue_name(c: Ref<Closure>, i: usize) -> Vec<u8> {
     if name.is_empty() { b"(no name)".to_vec() } else { name.to_vec() }
 }
 fn getupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
-    let n = vm.check_integer(1)?;
+    let n = vm.check_int(1)?;
     let f = vm.check_function(0)?;
     let found = match f.kind() {
         Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
@@ -336,8 +336,8 @@ fn getupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 fn setupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
     let v = vm.check_any(2)?;
+    let n = vm.check_int(1)?;
     let f = vm.check_function(0)?;
-    let n = vm.check_integer(1)?;
     match f.kind() {
         Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
             let i = n as usize - 1;
@@ -350,7 +350,7 @@ fn setupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
     }
 }
 fn upvalue_argument(vm: &mut Vm, f: usize, n: usize) -> Result<Option<Ref<crate::value::Upvalue>>> {
-    let i = vm.check_integer(n)?;
+    let i = vm.check_int(n)?;
     let c = vm.check_function(f)?;
     Ok(match c.kind() {
         Kind::Closure(c) if i >= 1 && i as u64 <= c.upvalue_count() as u64 => Some(c.upvalue(i as usize - 1)),
@@ -363,7 +363,7 @@ fn upvalueid(vm: &mut Vm) -> Result<Value> {
         (Some(u), _) => Value::light(vm.upvalue_identity(u) as u64),
         (None, Kind::NativeClosure(c)) => {
             // Such upvalues are nobody else's: the function and the number tell them apart.
-            let i = vm.check_integer(1)?;
+            let i = vm.check_int(1)?;
             if i < 1 || i as u64 > c.upvalues().len() as u64 {
                 return Ok(Value::NIL);
             }
@@ -376,7 +376,7 @@ fn upvalueid(vm: &mut Vm) -> Result<Value> {
 fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
     // The index is looked at before the kind of function, as in the reference.
     for f in [0, 2] {
-        let n = vm.check_integer(f + 1)?;
+        let n = vm.check_int(f + 1)?;
         let count = match vm.check_function(f)?.kind() {
             Kind::Closure(c) => c.upvalue_count(),
             Kind::NativeClosure(c) => c.upvalues().len(),
@@ -391,7 +391,7 @@ fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
         let i = if vm.arg(0).as_closure().is_none() { 0 } else { 2 };
         return Err(vm.arg_error(i, "Lua function expected"));
     };
-    let (n1, n2) = (vm.check_integer(1)?, vm.check_integer(3)?);
+    let (n1, n2) = (vm.check_int(1)?, vm.check_int(3)?);
     f1.set_upvalue(n1 as usize - 1, f2.upvalue(n2 as usize - 1));
     Ok(Step::Return(0))
 }

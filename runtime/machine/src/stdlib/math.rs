@@ -52,6 +52,8 @@ pub fn open(vm: &mut Vm) -> Value {
     ] {
         super::field(vm, t, name, v);
     }
+    let atan = t.get_field(&mut vm.heap, b"atan");
+    super::field(vm, t, "atan2", atan);
     Value::table(t)
 }
 
@@ -300,7 +302,7 @@ fn frexp(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 fn ldexp(vm: &mut Vm) -> Result<Value> {
     let mut x = vm.check_float(0)?;
-    let mut exponent = vm.check_integer(1)?.clamp(-5000, 5000) as i32;
+    let mut exponent = vm.check_int(1)?.clamp(-5000, 5000);
     // In steps that stay in range, so that only the last one rounds.
     while exponent > 1000 {
         x *= 2f64.powi(1000);

@@ -328,23 +328,21 @@ impl Vm {
         self.heap.serial_of(&u.header)
     }
     /// Name and place of the `n`-th local variable of a frame; negative: an extra argument.
-    fn find_local(&self, view: FrameView, n: i64) -> Option<(Vec<u8>, *mut Value)> {
+    fn find_local(&self, view: FrameView, n: i32) -> Option<(Vec<u8>, *mut Value)> {
         let f = view.frame();
         // SAFETY: the slots lie between the frame's base and the end of what it uses.
         unsafe {
             if n < 0 {
-                let extra = view.extra_arguments() as i64;
-                if -n > extra {
-                    return None;
-                }
-                return Some((b"(vararg)".to_vec(), f.base.sub(1 + (extra + n + 1) as usize)));
+                let extra = view.extra_arguments();
+                let i = n.unsigned_abs() as usize;
+                return (i <= extra).then(|| (b"(vararg)".to_vec(), f.base.sub(2 + extra - i)));
             }
             let i = u32::try_from(n).ok().filter(|&i| i >= 1)?;
-            let slot = f.base.add(i as usize - 1);
             if let Some(p) = f.proto()
+                && i <= p.registers
                 && let Some(name) = p.canonical().local_name(i, f.current_pc())
             {
-                return Some((name.to_vec(), slot));
+                return Some((name.to_vec(), f.base.add(i as usize - 1)));
             }
             // A register in use: up to the next frame's function, or the top.
             let t = &*view.thread;
@@ -355,15 +353,15 @@ impl Vm {
             } else {
                 (*view.frame.add(1)).function_slot()
             };
-            if slot < limit {
+            if (i as isize) <= limit.offset_from(f.base) {
                 let name: &[u8] = if f.proto().is_some() { b"(temporary)" } else { b"(C temporary)" };
-                return Some((name.to_vec(), slot));
+                return Some((name.to_vec(), f.base.add(i as usize - 1)));
             }
             None
         }
     }
     /// Name and value of a local variable of a frame (`debug.getlocal`).
-    pub fn local(&self, view: FrameView, n: i64) -> Option<(Vec<u8>, Value)> {
+    pub fn local(&self, view: FrameView, n: i32) -> Option<(Vec<u8>, Value)> {
         let (name, slot) = self.find_local(view, n)?;
         // SAFETY: a view's coroutine is live.
         if view.frame().proto().is_none() && unsafe { (*view.thread).status == Status::Suspended } {
@@ -375,7 +373,7 @@ impl Vm {
         Some((name, if v.as_buffer().is_some() { Value::NIL } else { v }))
     }
     /// Sets a local variable of a Lua function's frame; its name.
-    pub fn set_local(&mut self, view: FrameView, n: i64, v: Value) -> Option<Vec<u8>> {
+    pub fn set_local(&mut self, view: FrameView, n: i32, v: Value) -> Option<Vec<u8>> {
         let (name, slot) = self.find_local(view, n)?;
         // SAFETY: the slot is in the stack. Natives find any value where they left one, as after thawing; but what only
         // a native can read stays.

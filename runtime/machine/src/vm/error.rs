@@ -135,10 +135,6 @@ impl Vm {
             }
             return self.operand_error("perform bitwise operation on", bad.0, bad.1);
         }
-        if a.0.is_string() || b.0.is_string() {
-            let (x, y) = (a.0.type_name(), b.0.type_name());
-            return self.runtime_error(format!("attempt to {} a '{x}' with a '{y}'", &event.name()[2..]));
-        }
         self.operand_error("perform arithmetic on", bad.0, bad.1)
     }
     /// `attempt to compare two table values`.
@@ -163,7 +159,7 @@ impl Vm {
             crate::value::number::write_number(&mut text, v);
             return text;
         }
-        format!("(error object is a {} value)", String::from_utf8_lossy(&self.type_name_of(v))).into_bytes()
+        format!("(error object is a {} value)", v.type_name()).into_bytes()
     }
 }
 

@@ -439,16 +439,18 @@ impl Vm {
         self.start(Value::native(run), &[]);
         true
     }
-    /// The text of an error value for a report: what its `__tostring` makes of it, within a bound of reductions.
-    pub fn shown_text(&mut self, v: Value) -> Vec<u8> {
-        let mm = self.metamethod(v, metamethod::Event::ToString);
-        if v.is_string() || !mm.is_function() {
-            return self.error_text(v);
+    /// What a report of an uncaught error says: its text with a traceback, or, as `lua` has it, only what the value's own
+    /// `__tostring` makes of it, within a bound of reductions.
+    pub fn report_text(&mut self, error: Value) -> Vec<u8> {
+        let mm = self.metamethod(error, metamethod::Event::ToString);
+        if !(error.is_string() || error.is_number())
+            && mm.is_function()
+            && let Some(text) = self.call_aside(mm, &[error]).and_then(|r| r.as_string())
+        {
+            return text.bytes().to_vec();
         }
-        match self.call_aside(mm, &[v]).and_then(|r| r.as_string()) {
-            Some(s) => s.bytes().to_vec(),
-            None => self.error_text(v),
-        }
+        let text = self.error_text(error);
+        self.traceback(None, Some(&text), 0)
     }
     /// Calls a function while the process has failed and its frames are kept; its first result. It may not ask its
     /// surroundings for anything, and is given up after a million reductions.

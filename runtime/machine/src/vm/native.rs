@@ -290,6 +290,14 @@ impl Vm {
     pub fn opt_integer(&mut self, i: usize, default: i64) -> Result<i64> {
         if self.arg(i).is_nil() { Ok(default) } else { self.check_integer(i) }
     }
+    /// An integer where the reference takes an `int` of C: the lower half.
+    pub fn check_int(&mut self, i: usize) -> Result<i32> {
+        Ok(self.check_integer(i)? as i32)
+    }
+    /// As [`Vm::check_int`], or a default if it is nil or absent.
+    pub fn opt_int(&mut self, i: usize, default: i32) -> Result<i32> {
+        if self.arg(i).is_nil() { Ok(default) } else { self.check_int(i) }
+    }
     /// A number (integer or float value), or a string that converts.
     pub fn check_number(&mut self, i: usize) -> Result<Value> {
         let v = self.arg(i);
@@ -402,24 +410,25 @@ impl Vm {
     /// `bad argument #i to 'f' (expected expected, got ...)`.
     #[cold]
     pub fn type_error(&mut self, i: usize, expected: &str) -> Raise {
-        let got: Vec<u8> = if i >= self.count() {
-            b"no value".to_vec()
-        } else if self.arg(i).tag == tag::LIGHT {
-            b"light userdata".to_vec()
-        } else {
-            self.type_name_of(self.arg(i))
+        let v = self.arg(i);
+        let got = match self.own_name(v) {
+            Some(name) => name,
+            None if i >= self.count() => b"no value".to_vec(),
+            None if v.tag == tag::LIGHT => b"light userdata".to_vec(),
+            None => v.type_name().as_bytes().to_vec(),
         };
         let mut text = format!("{expected} expected, got ").into_bytes();
         text.extend_from_slice(&got);
         self.arg_error(i, text)
     }
-    /// The type of a value as messages name it: `__name` of its metatable if that is a string.
+    /// The type of a value as messages of operations name it: `__name` of a table's or userdata's metatable if that is a
+    /// string.
     pub fn type_name_of(&self, v: Value) -> Vec<u8> {
-        if matches!(v.tag, tag::TABLE | tag::USERDATA)
-            && let Some(name) = self.metamethod(v, super::metamethod::Event::Name).as_string()
-        {
-            return name.bytes().to_vec();
-        }
-        v.type_name().as_bytes().to_vec()
+        let own = if matches!(v.tag, tag::TABLE | tag::USERDATA) { self.own_name(v) } else { None };
+        own.unwrap_or_else(|| v.type_name().as_bytes().to_vec())
+    }
+    /// `__name` of the metatable of any value, if that is a string.
+    pub fn own_name(&self, v: Value) -> Option<Vec<u8>> {
+        self.metamethod(v, super::metamethod::Event::Name).as_string().map(|name| name.bytes().to_vec())
     }
 }

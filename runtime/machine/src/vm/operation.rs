@@ -8,7 +8,7 @@
 //! function's, its `pc` behind the instruction at hand.
 
 use super::Vm;
-use super::arith::ArithError;
+use super::arith::{ArithError, arith};
 use super::call::{Act, MAX_CHAIN};
 use super::error::Operand;
 use super::metamethod::{Event, fast};
@@ -16,6 +16,16 @@ use super::native::Raise;
 use super::thread::Continue;
 use crate::heap::Header;
 use crate::value::{Ref, Table, Value, number, tag};
+
+/// The message of an integer division by zero.
+pub const DIVIDE_BY_ZERO: &str = "attempt to divide by zero";
+/// The message of an integer modulo by zero.
+pub const MODULO_BY_ZERO: &str = "attempt to perform 'n%0'";
+
+/// Whether a metamethod is the string library's for this event.
+fn is_of_strings(mm: Value, event: Event) -> bool {
+    Vm::native_in(mm).and_then(|n| n.name.strip_prefix("string.")).is_some_and(|name| name == event.name())
+}
 
 /// Longest string, in bytes.
 pub const MAX_STRING: usize = (1 << 31) - 1;
@@ -117,38 +127,32 @@ impl Vm {
     pub(crate) unsafe fn arith_slow(&mut self, event: Event, a: (Value, Operand), b: (Value, Operand)) -> Act {
         // SAFETY: `store` and `call_metamethod` need the top frame to be at the instruction, which it is.
         unsafe {
-            let raise = match self.arith_coerced(event, a.0, b.0) {
+            let raise = match arith(event, a.0, b.0) {
                 Ok(v) => return self.store(v),
-                // The string library's metamethods raise these, as the reference's do: without a position.
-                Err(ArithError::DivideByZero) if a.0.is_string() || b.0.is_string() => {
-                    self.error_plain("attempt to divide by zero")
-                }
-                Err(ArithError::ModuloByZero) if a.0.is_string() || b.0.is_string() => {
-                    self.error_plain("attempt to perform 'n%0'")
-                }
-                Err(ArithError::DivideByZero) => self.runtime_error("attempt to divide by zero"),
-                Err(ArithError::ModuloByZero) => self.runtime_error("attempt to perform 'n%0'"),
+                Err(ArithError::DivideByZero) => self.runtime_error(DIVIDE_BY_ZERO),
+                Err(ArithError::ModuloByZero) => self.runtime_error(MODULO_BY_ZERO),
                 Err(ArithError::Operands) => {
-                    let mut mm = self.own_metamethod(a.0, event);
+                    let mut mm = self.metamethod(a.0, event);
                     if mm.is_nil() {
-                        mm = self.own_metamethod(b.0, event);
+                        mm = self.metamethod(b.0, event);
                     }
-                    if !mm.is_nil() {
+                    if mm.is_nil() {
+                        self.arith_error(event, a, b)
+                    } else {
+                        // What converts strings is mostly the string library's metamethod. If it has a result, nobody
+                        // sees whether it was called, but a hook.
+                        if (a.0.is_string() || b.0.is_string())
+                            && !self.hooked
+                            && is_of_strings(mm, event)
+                            && let Ok(v) = self.arith_coerced(event, a.0, b.0)
+                        {
+                            return self.store(v);
+                        }
                         return self.call_metamethod(mm, &[a.0, b.0], 1, Continue::Store);
                     }
-                    self.arith_error(event, a, b)
                 }
             };
             self.raised(raise)
-        }
-    }
-    /// The metamethod of an operand, not counting the string library's arithmetic ones, which the operation has tried
-    /// already.
-    fn own_metamethod(&self, v: Value, event: Event) -> Value {
-        let mm = self.metamethod(v, event);
-        match Vm::native_in(mm) {
-            Some(n) if v.is_string() && n.name.starts_with("string.__") => Value::NIL,
-            _ => mm,
         }
     }
     /// `#v`.

@@ -15,7 +15,7 @@ use crate::vm::Vm;
 use crate::vm::arith::ArithError;
 use crate::vm::metamethod::Event;
 use crate::vm::native::{Native, Result, Step};
-use crate::vm::operation::MAX_STRING;
+use crate::vm::operation::{DIVIDE_BY_ZERO, MAX_STRING, MODULO_BY_ZERO};
 use pattern::{Capture, Matcher, Mode};
 use serde::{Deserialize, Serialize};
 
@@ -88,12 +88,8 @@ pub fn basic_text(vm: &mut Vm, v: Value) -> Vec<u8> {
         Kind::Integer(_) | Kind::Float(_) => number::number_text(v).as_bytes().to_vec(),
         Kind::String(s) => s.bytes().to_vec(),
         Kind::Pid(pid) => pid.to_string().into_bytes(),
-        Kind::Native(_) => {
-            let address = vm.heap.address_of(v);
-            format!("function: 0x{address:x}").into_bytes()
-        }
         _ => {
-            let mut text = vm.type_name_of(v);
+            let mut text = vm.own_name(v).unwrap_or_else(|| v.type_name().as_bytes().to_vec());
             let address = vm.heap.address_of(v);
             text.extend_from_slice(format!(": 0x{address:x}").as_bytes());
             text
@@ -392,7 +388,7 @@ fn gmatch_next(vm: &mut Vm, state: u32) -> Result<Step> {
         let at = vm.native_upvalue(2).as_integer().unwrap_or(0);
         let last = vm.native_upvalue(3).as_integer().unwrap_or(-1);
         if at < 0 || at as usize > s.bytes().len() {
-            return vm.return_one(Value::NIL);
+            return Ok(Step::Return(0));
         }
         Matcher::new(p.bytes(), at as usize, Mode::Repeated).with_last_end(usize::try_from(last).ok())
     } else {
@@ -405,7 +401,7 @@ fn gmatch_next(vm: &mut Vm, state: u32) -> Result<Step> {
         }
         Some(None) => {
             vm.set_native_upvalue(2, Value::integer(-1));
-            vm.return_one(Value::NIL)
+            Ok(Step::Return(0))
         }
         Some(Some(_)) => {
             let n = m.value_count();
@@ -428,13 +424,13 @@ fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
             let s = vm.check_string(0)?;
             let p = vm.check_string(1)?;
             let r = vm.arg(2);
+            let limit = vm.opt_integer(3, s.bytes().len() as i64 + 1)?;
             if !(r.is_number() || r.is_string() || r.is_function() || r.as_table().is_some()) {
                 return Err(vm.type_error(2, "string/function/table"));
             }
             if r.is_number() {
                 vm.check_string(2)?;
             }
-            let limit = vm.opt_integer(3, s.bytes().len() as i64 + 1)?;
             vm.set_arg(3, Value::integer(limit));
             vm.truncate(4);
             fresh(Matcher::new(p.bytes(), 0, Mode::Match))
@@ -771,29 +767,34 @@ fn unpack(vm: &mut Vm, _: u32) -> Result<Step> {
     Ok(Step::Return(count + 1))
 }
 
-// Arithmetic of strings, for who calls the metamethods; the instructions convert by themselves.
+// Arithmetic of strings. Instructions have it done without a call where they can (vm/operation.rs).
 
 fn arithmetic(vm: &mut Vm, state: u32, event: Event) -> Result<Step> {
     if state != 0 {
         return Ok(Step::Return(1));
     }
-    let a = vm.arg(0);
-    let b = vm.arg(1);
-    // One operand alone counts twice, as an instruction would give it, but has no name in messages.
-    match vm.arith_coerced(event, a, if event == Event::Unm && vm.count() == 1 { a } else { b }) {
+    let (a, b) = (vm.arg(0), vm.arg(1));
+    // One operand alone counts twice, and what changes its sign is the last one, as in the reference.
+    let second = if vm.count() == 1 { a } else { b };
+    let outcome = match event {
+        Event::Unm if vm.to_number(a).is_none() => Err(ArithError::Operands),
+        Event::Unm => vm.arith_coerced(event, second, second),
+        _ => vm.arith_coerced(event, a, second),
+    };
+    match outcome {
         Ok(v) => vm.return_one(v),
-        Err(ArithError::DivideByZero) => Err(vm.error("attempt to divide by zero")),
-        Err(ArithError::ModuloByZero) => Err(vm.error("attempt to perform 'n%0'")),
+        Err(ArithError::DivideByZero) => Err(vm.error_plain(DIVIDE_BY_ZERO)),
+        Err(ArithError::ModuloByZero) => Err(vm.error_plain(MODULO_BY_ZERO)),
         Err(ArithError::Operands) => {
             let mm = if b.is_string() { Value::NIL } else { vm.metamethod(b, event) };
             if mm.is_nil() {
                 let (verb, x, y) = (&event.name()[2..], a.type_name(), b.type_name());
                 return Err(vm.error(format!("attempt to {verb} a '{x}' with a '{y}'")));
             }
-            vm.truncate(2);
-            vm.push(mm);
-            vm.push(a);
-            vm.push(b);
+            vm.truncate(0);
+            for v in [a, b, mm, a, b] {
+                vm.push(v);
+            }
             Ok(Step::Call { function: 2, results: 1, next: 1, catch: false })
         }
     }

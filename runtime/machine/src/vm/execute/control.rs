@@ -194,7 +194,7 @@ op! { op_forloop(i, pc, base, vm, k, t) {
         if count > 0 {
             let index = int_of(a).wrapping_add(int_of(a.add(2)));
             // Its tag, too: altered code or frames may have put an object there, whose address this must not become.
-            set_int(a.add(1), count as i64 - 1);
+            set_int(a.add(1), (count - 1) as i64);
             (*a).bits = index as u64;
             set_int(a.add(3), index);
             let to = barrier(pc.sub((i >> 32) as usize));

@@ -1,0 +1,271 @@
+//! Reading: items by formats, and the iterators of `lines`.
+//!
+//! Journey: outside world -> bytes -> **value**.
+
+use super::super::host::{blocking, host};
+use super::stream::{Ahead, Stream, lock};
+use super::{CLOSED, Default, NATIVES, open_argument, open_or_raise, push_failure, reason, the_file};
+use crate::value::{Ref, Userdata, Value};
+use crate::vm::Vm;
+use crate::vm::native::{Result, Step};
+use std::io::{BufRead, Read};
+
+/// What a format asks for.
+#[derive(Clone, Copy)]
+enum Format {
+    Line { keep_end: bool },
+    All,
+    Number,
+    Bytes(usize),
+}
+fn format_argument(vm: &mut Vm, i: usize) -> Result<Format> {
+    let v = vm.arg(i);
+    if v.is_number() {
+        return match usize::try_from(vm.check_integer(i)?) {
+            Ok(n) => Ok(Format::Bytes(n)),
+            // To the reference it is a number past all memory.
+            Err(_) => Err(vm.error_plain("not enough memory")),
+        };
+    }
+    let s = vm.check_string(i)?;
+    let s = s.bytes().strip_prefix(b"*").unwrap_or(s.bytes());
+    match s.first() {
+        Some(b'n') => Ok(Format::Number),
+        Some(b'l') => Ok(Format::Line { keep_end: false }),
+        Some(b'L') => Ok(Format::Line { keep_end: true }),
+        Some(b'a') => Ok(Format::All),
+        _ => Err(vm.arg_error(i, "invalid format")),
+    }
+}
+/// Whether the bytes that are in a buffer are enough for an item.
+fn is_buffered(bytes: &[u8], format: Format) -> bool {
+    match format {
+        Format::Line { .. } => memchr::memchr(b'\n', bytes).is_some(),
+        Format::Bytes(n) => n <= bytes.len() && !bytes.is_empty(),
+        Format::All | Format::Number => false,
+    }
+}
+/// One item; none at the end of the file.
+fn read_item(r: &mut dyn BufRead, format: Format) -> std::io::Result<Option<Vec<u8>>> {
+    let mut out = Vec::new();
+    match format {
+        Format::Line { keep_end } => {
+            let n = r.read_until(b'\n', &mut out)?;
+            if n == 0 {
+                return Ok(None);
+            }
+            if !keep_end && out.last() == Some(&b'\n') {
+                out.pop();
+            }
+        }
+        Format::All => {
+            r.read_to_end(&mut out)?;
+        }
+        Format::Bytes(0) => {
+            if r.fill_buf()?.is_empty() {
+                return Ok(None);
+            }
+        }
+        Format::Bytes(n) => {
+            // Grows as bytes arrive, whatever was asked for.
+            (r as &mut dyn Read).take(n as u64).read_to_end(&mut out)?;
+            if out.is_empty() {
+                return Ok(None);
+            }
+        }
+        Format::Number => return read_numeral(r).map(Some),
+    }
+    Ok(Some(out))
+}
+/// The longest prefix that looks like a numeral, at most 200 bytes, as the reference reads it.
+fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
+    fn peek(r: &mut dyn BufRead) -> std::io::Result<Option<u8>> {
+        Ok(r.fill_buf()?.first().copied())
+    }
+    struct Reading<'a> {
+        r: &'a mut dyn BufRead,
+        out: Vec<u8>,
+        too_long: bool,
+    }
+    impl Reading<'_> {
+        fn accept(&mut self, test: impl Fn(u8) -> bool) -> std::io::Result<bool> {
+            match peek(self.r)? {
+                Some(c) if test(c) => {
+                    if self.out.len() == 200 {
+                        self.too_long = true;
+                        return Ok(false);
+                    }
+                    self.out.push(c);
+                    self.r.consume(1);
+                    Ok(true)
+                }
+                _ => Ok(false),
+            }
+        }
+        fn digits(&mut self, hex: bool) -> std::io::Result<usize> {
+            let mut n = 0;
+            while self.accept(|c| if hex { c.is_ascii_hexdigit() } else { c.is_ascii_digit() })? {
+                n += 1;
+            }
+            Ok(n)
+        }
+    }
+    while peek(r)?.is_some_and(|c| c.is_ascii_whitespace() || c == 0x0b) {
+        r.consume(1);
+    }
+    let mut n = Reading { r, out: Vec::new(), too_long: false };
+    n.accept(|c| c == b'+' || c == b'-')?;
+    let (mut hex, mut count) = (false, 0);
+    if n.accept(|c| c == b'0')? {
+        if n.accept(|c| c == b'x' || c == b'X')? {
+            hex = true;
+        } else {
+            count = 1;
+        }
+    }
+    count += n.digits(hex)?;
+    if n.accept(|c| c == b'.')? {
+        count += n.digits(hex)?;
+    }
+    if count > 0 && n.accept(|c| if hex { c | 32 == b'p' } else { c | 32 == b'e' })? {
+        n.accept(|c| c == b'+' || c == b'-')?;
+        n.digits(false)?;
+    }
+    if n.too_long {
+        // Too long for the reference's buffer: it fails.
+        n.out.clear();
+    }
+    Ok(n.out)
+}
+/// Reads the formats in registers `first..last` and pushes what was read; the count, or the system's error.
+fn read_formats(
+    vm: &mut Vm,
+    u: Ref<Userdata>,
+    first: usize,
+    last: usize,
+) -> Result<std::result::Result<usize, std::io::Error>> {
+    let (mut count, mut failure) = (0, None);
+    for i in first..last.max(first + 1) {
+        let format = if last == first { Format::Line { keep_end: false } } else { format_argument(vm, i)? };
+        let index = u.resource.get();
+        let item = match host(vm).files.get(index) {
+            Some(Stream::Reader(r)) if is_buffered(r.buffer(), format) => read_item(r, format),
+            Some(Stream::PipeReader(r, _)) if is_buffered(r.buffer(), format) => read_item(r, format),
+            _ => blocking(vm, |host| {
+                let standard = host.files.standard.clone();
+                match host.files.get(index) {
+                    Some(Stream::Stdin) => {
+                        let _ = lock(&standard.output).flush();
+                        read_item(&mut *lock(&standard.input), format)
+                    }
+                    Some(Stream::Reader(r)) => read_item(r, format),
+                    Some(Stream::PipeReader(r, _)) => read_item(r, format),
+                    Some(Stream::Both(f, ahead)) => read_item(&mut Ahead(f, ahead), format),
+                    _ => Err(std::io::Error::from_raw_os_error(9)),
+                }
+            }),
+        };
+        let v = match item {
+            // The whole rest is what a format is content with: the next one is looked at, as in the reference.
+            Err(e) if matches!(format, Format::All) => {
+                failure = Some(e);
+                continue;
+            }
+            Err(e) => return Ok(Err(e)),
+            Ok(None) => Value::NIL,
+            Ok(Some(text)) => match format {
+                Format::Number => match rlua_compiler::parse_number(&text) {
+                    Some(rlua_compiler::Number::Integer(n)) => Value::integer(n),
+                    Some(rlua_compiler::Number::Float(n)) => Value::float(n),
+                    None => Value::NIL,
+                },
+                _ => vm.heap.string(&text),
+            },
+        };
+        vm.push(v);
+        count += 1;
+        if v.is_nil() {
+            break;
+        }
+    }
+    Ok(match failure {
+        Some(e) => Err(e),
+        None => Ok(count),
+    })
+}
+pub(super) fn read(vm: &mut Vm, default: Default) -> Result<Step> {
+    let (u, first) = the_file(vm, default)?;
+    let last = vm.count();
+    match read_formats(vm, u, first, last)? {
+        Ok(n) => Ok(Step::Return(n)),
+        Err(e) => push_failure(vm, None, &e),
+    }
+}
+/// Most formats that `lines` takes, as in the reference.
+const MAX_FORMATS: usize = 250;
+/// The iterator's upvalues: the file, whether to close it at the end, the number of formats, the formats.
+fn make_lines(vm: &mut Vm, f: Value, first: usize, to_close: bool) -> Result<Value> {
+    if vm.count().saturating_sub(first) > MAX_FORMATS {
+        return Err(vm.arg_error(MAX_FORMATS + 1, "too many arguments"));
+    }
+    let formats = vm.count().saturating_sub(first);
+    let mut upvalues = vec![f, Value::boolean(to_close), Value::integer(formats as i64)];
+    upvalues.extend((first..vm.count()).map(|i| vm.arg(i)));
+    let n = NATIVES.iter().find(|n| n.name == "io.lines_next").expect("it is in the list");
+    Ok(Value::native_closure(vm.heap.native_closure(n, &upvalues)))
+}
+pub(super) fn io_lines(vm: &mut Vm, _: u32) -> Result<Step> {
+    if vm.count() == 0 {
+        vm.push(Value::NIL);
+    }
+    if vm.arg(0).is_nil() {
+        let registry = vm.registry();
+        let v = registry.get_field(&mut vm.heap, Default::Input.key().as_bytes());
+        vm.set_arg(0, v);
+        let u = open_argument(vm, 0)?;
+        let f = make_lines(vm, Value::userdata(u), 1, false)?;
+        return vm.return_one(f);
+    }
+    let file = Value::userdata(open_or_raise(vm, b"r")?);
+    let f = make_lines(vm, file, 1, true)?;
+    vm.push(f);
+    vm.push(Value::NIL);
+    vm.push(Value::NIL);
+    vm.push(file);
+    Ok(Step::Return(4))
+}
+pub(super) fn file_lines(vm: &mut Vm, _: u32) -> Result<Step> {
+    open_argument(vm, 0)?;
+    let file = vm.arg(0);
+    let f = make_lines(vm, file, 1, false)?;
+    vm.return_one(f)
+}
+pub(super) fn lines_next(vm: &mut Vm, _: u32) -> Result<Step> {
+    let Some(u) = vm.native_upvalue(0).as_userdata() else { return Err(vm.error("file is already closed")) };
+    if u.resource.get() == CLOSED {
+        return Err(vm.error("file is already closed"));
+    }
+    let to_close = !vm.native_upvalue(1).is_false();
+    let formats = vm.native_upvalue(2).as_integer().unwrap_or(0) as usize;
+    vm.truncate(0);
+    // Messages count the formats from 2, as after a file.
+    vm.push(Value::userdata(u));
+    for i in 0..formats {
+        let v = vm.native_upvalue(i + 3);
+        vm.push(v);
+    }
+    let last = vm.count();
+    match read_formats(vm, u, 1, last)? {
+        Ok(n) => {
+            if !vm.arg(last).is_nil() {
+                return Ok(Step::Return(n));
+            }
+            if to_close {
+                let index = u.resource.replace(CLOSED);
+                host(vm).files.take(index);
+            }
+            Ok(Step::Return(0))
+        }
+        Err(e) => Err(vm.error(reason(&e))),
+    }
+}

@@ -1,0 +1,244 @@
+//! One value, copied for another process (spec/processes.md).
+//!
+//! Journey: send -> **encode** -> mailbox -> receive -> **decode**. nil, booleans, numbers, pids, natives, atoms and short
+//! strings are the message themselves. All else is bytes: the graph in the order in which a reader builds it, containers
+//! before their contents, a number for what comes a second time. Tables are written by content, not by layout: the
+//! receiver makes them of the right size. spec/format.md has the bytes.
+//!
+//! A message for a process of the same runtime names atoms and natives by address, which costs the reader nothing; a
+//! portable one has their bytes and names. The two differ in nothing else, and [`Message::from_wire`] is the only way in
+//! for bytes from outside, whose decoding takes no address and believes no size.
+//!
+//! Here: the form that a message has on its way, and the classes; encode.rs and decode.rs make and read it.
+//!
+//! Always: bounded by worklists, not by the Rust stack; the first eight objects are found by looking, more by hashing.
+
+mod decode;
+mod encode;
+
+pub use decode::{decode_message, try_decode_message};
+pub use encode::{encode_message, encode_portable_message};
+
+use super::wire::{Reader, Write};
+use rlua_machine::value::string::make_atom;
+use rlua_machine::value::{Pid, Ref, Table, Value, tag};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::load::Module;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// Codes that only messages have; the others are [`code`]'s.
+mod more {
+    pub const STRING: u8 = 11;
+    /// A string that is numbered, so that it comes once.
+    pub const LONG_STRING: u8 = 12;
+    pub const TABLE: u8 = 13;
+    /// A table with a registered metatable; its name comes first.
+    pub const CLASS: u8 = 14;
+    pub const CLOSURE: u8 = 15;
+    pub const NATIVE_CLOSURE: u8 = 16;
+    /// A variable of a function.
+    pub const CELL: u8 = 17;
+    /// As a variable's value: the receiver's table of globals.
+    pub const GLOBALS: u8 = 18;
+    /// As an upvalue of a native: its state.
+    pub const BUFFER: u8 = 19;
+    /// The address of an atom.
+    pub const ATOM: u8 = 20;
+    /// The address of a native.
+    pub const NATIVE_ADDRESS: u8 = 21;
+    /// A standard stream, by its index.
+    pub const STREAM: u8 = 22;
+}
+
+/// Longest string that a message holds without an allocation.
+const SHORT: usize = 22;
+/// Strings past this length are numbered.
+const LONG: usize = 40;
+/// Buffers that are kept for the next message are not larger than this.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// A value on its way to another process. Cheap to clone.
+#[derive(Clone)]
+pub struct Message(Form);
+
+/// Bytes and the modules that they name.
+type Whole = (Box<[u8]>, Vec<Arc<Module>>);
+
+#[derive(Clone)]
+enum Form {
+    /// Nothing of any heap.
+    Small(Value),
+    Short {
+        len: u8,
+        bytes: [u8; SHORT],
+    },
+    /// Made here: addresses in it are good.
+    Bytes(Arc<[u8]>),
+    /// Made here, with functions.
+    Graph(Arc<Whole>),
+    /// Came from outside.
+    Foreign(Arc<Whole>),
+    /// What the system tells: `{ signal = name, from = pid, reason = reason }`.
+    System(Arc<(&'static [u8], Pid, Message)>),
+}
+
+// A message's size is a mailbox's.
+const _: () = assert!(size_of::<Message>() == 24);
+
+impl Message {
+    /// A message that came as bytes, with the modules that its functions name, in order. Nothing about the bytes is
+    /// believed.
+    pub fn from_wire(bytes: Box<[u8]>, modules: Vec<Arc<Module>>) -> Message {
+        Message(Form::Foreign(Arc::new((bytes, modules))))
+    }
+    /// A text.
+    pub fn string(text: &[u8]) -> Message {
+        match short(text) {
+            Some(m) => m,
+            None => {
+                let mut out = Vec::with_capacity(text.len() + 8);
+                out.byte(more::LONG_STRING);
+                out.text(text);
+                Message(Form::Bytes(out.into()))
+            }
+        }
+    }
+    /// Whether it is this text.
+    pub fn is_string(&self, text: &[u8]) -> bool {
+        match &self.0 {
+            Form::Small(v) => v.as_string().is_some_and(|s| s.bytes() == text),
+            Form::Short { len, bytes } => &bytes[..*len as usize] == text,
+            Form::Bytes(b) => {
+                let mut r = Reader::new(b);
+                matches!(r.byte(), Ok(more::STRING | more::LONG_STRING)) && r.text() == Ok(text)
+            }
+            _ => false,
+        }
+    }
+    /// `{ signal = name, from = pid, reason = reason }`.
+    pub fn system(name: &'static [u8], from: Pid, reason: Message) -> Message {
+        Message(Form::System(Arc::new((name, from, reason))))
+    }
+    /// Whether it is the system's message of this name about this process.
+    pub fn is_system(&self, name: &[u8], about: Pid) -> bool {
+        matches!(&self.0, Form::System(m) if m.0 == name && m.1 == about)
+    }
+    /// Whether it is a message of the system.
+    pub fn is_from_system(&self) -> bool {
+        matches!(self.0, Form::System(_))
+    }
+    /// The text that it is, if it is one.
+    pub fn text(&self) -> Option<Vec<u8>> {
+        match &self.0 {
+            Form::Small(v) => v.as_string().map(|s| s.bytes().to_vec()),
+            Form::Short { len, bytes } => Some(bytes[..*len as usize].to_vec()),
+            Form::Bytes(b) => {
+                let mut r = Reader::new(b);
+                let is_text = matches!(r.byte(), Ok(more::STRING | more::LONG_STRING));
+                if is_text { r.text().ok().map(<[u8]>::to_vec) } else { None }
+            }
+            _ => None,
+        }
+    }
+    /// Bytes it takes besides itself.
+    pub fn size(&self) -> usize {
+        match &self.0 {
+            Form::Small(_) | Form::Short { .. } => 0,
+            Form::Bytes(b) => b.len(),
+            Form::Graph(g) | Form::Foreign(g) => g.0.len() + size_of_val(&**g) + size_of_val(&*g.1),
+            Form::System(m) => size_of_val(&**m) + m.2.size(),
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Small(v) => write!(f, "Message({v:?})"),
+            _ => write!(f, "Message({} bytes)", self.size()),
+        }
+    }
+}
+
+/// A value holds something that cannot be sent; what and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotSendable(Vec<u8>);
+
+impl NotSendable {
+    /// The message: `cannot send a coroutine (at message.job.co)`.
+    pub fn message(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for NotSendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl std::error::Error for NotSendable {}
+
+/// Why a message cannot be made a value here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The bytes break a rule.
+    Damaged(&'static str),
+    /// It refers to a native function that this runtime does not have.
+    UnknownNative(String),
+    /// It has a table of a class that the receiver has not registered.
+    UnknownClass(String),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecodeError::Damaged(what) => write!(f, "damaged message: {what}"),
+            DecodeError::UnknownNative(name) => write!(f, "the native function '{name}' is unknown here"),
+            DecodeError::UnknownClass(name) => write!(
+                f,
+                "a message has a table of the class '{name}', which the receiver has not registered with concurrent.metatable"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+fn short(text: &[u8]) -> Option<Message> {
+    let mut bytes = [0; SHORT];
+    bytes.get_mut(..text.len())?.copy_from_slice(text);
+    Some(Message(Form::Short { len: text.len() as u8, bytes }))
+}
+
+/// Registers a class for messages: `concurrent.metatable(name, mt)`.
+pub fn register_metatable(vm: &mut Vm, name: Value, t: Ref<Table>) {
+    let all = classes(vm).unwrap_or_else(|| {
+        let all = vm.heap.table();
+        let registry = vm.registry();
+        rlua_machine::stdlib::field(vm, registry, CLASSES, Value::table(all));
+        all
+    });
+    for (k, v) in [(name, Value::table(t)), (Value::table(t), name)] {
+        vm.raw_set_table(all, k, v).expect("a string and a table are keys");
+    }
+}
+
+/// Field of the registry.
+const CLASSES: &str = "concurrent.metatables";
+
+/// The table in the registry that maps names of classes to metatables and back.
+fn classes(vm: &Vm) -> Option<Ref<Table>> {
+    struct Key(Value);
+    // SAFETY: an atom is immutable and never freed.
+    unsafe impl Send for Key {}
+    // SAFETY: as above.
+    unsafe impl Sync for Key {}
+    static KEY: OnceLock<Key> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let atom = make_atom(CLASSES.as_bytes()).expect("the atom table has room for the libraries");
+        Key(Value::object(tag::ATOM, atom))
+    });
+    vm.registry().get(key.0).as_table()
+}
