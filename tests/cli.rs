@@ -558,3 +558,22 @@ fn memory_has_a_limit() {
     );
     assert_eq!(finish(binary().args(["run", "--max-memory", "lots", "-"]), b"").status, Some(2));
 }
+
+/// The slice of a step in which a process is killed while it is in a call of the system is over then, not when the call is.
+#[test]
+fn a_step_does_not_wait_for_the_dead() {
+    let program = "local c = require 'concurrent'
+        local p = c.spawn(function()
+            local f = io.popen('sleep 5 2>/dev/null')
+            f:read('a')
+        end)
+        local q = c.spawn(function()
+            for _ = 1, 500 do end
+            c.kill(p)
+        end)
+        local begun = c.time()
+        repeat until not c.step()
+        assert(c.time() - begun < 4000)
+        print(c.isprocessalive(p), c.isprocessalive(q))";
+    assert_eq!(ok(program), "false\tfalse\n");
+}

@@ -62,3 +62,19 @@ for _, bad in ipairs { 5, true, {} } do
 end
 assert(not pcall(concurrent.register, 'x', 'no pid') or concurrent.whereis 'x' == nil)
 assert(concurrent.loop() == true)
+
+-- What a name stands for changes while the one who has it is asked whether it lives: the call is about the one asked,
+-- and leaves no wait behind.
+for _, call in ipairs { 'register', 'whereis', 'isprocessalive', 'kill', 'processinfo' } do
+  local holder = concurrent.spawn(function()
+    concurrent.register 'fleeting'
+    concurrent.receive()
+  end)
+  while not concurrent.whereis 'fleeting' do concurrent.sleep(1) end
+  concurrent.kill(holder)
+  local result = concurrent[call] 'fleeting'
+  if call == 'register' then assert(result == true) else assert(not result, call) end
+  assert(concurrent.receive(1) == nil)
+  concurrent.sleep(1)
+  concurrent.unregister 'fleeting'
+end

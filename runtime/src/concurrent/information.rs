@@ -12,17 +12,25 @@ use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
 
-/// State: a question was asked; its number is in a register.
-const ASKED: u32 = 1;
+/// State: a question was asked. A register has its number, the next one who was asked: what a name stands for may have
+/// changed meanwhile.
+pub(super) const ASKED: u32 = 1;
 
-/// Whether a process lives, once it has handled what it was sent; `Err`: the native waits, to be entered again at state 1.
-/// `register` keeps the number of the question.
-pub(super) fn lives(vm: &mut Vm, pid: Pid, asked: bool, register: usize) -> std::result::Result<bool, Step> {
+/// The process that a native's first argument names; of one that waits for an answer, the one that was asked.
+pub(super) fn target(vm: &mut Vm, state: u32, register: usize) -> Result<Process> {
+    match vm.arg(register + 1).as_pid() {
+        Some(pid) if state == ASKED => Ok(Process::Pid(pid)),
+        _ => process_argument(vm, 0),
+    }
+}
+/// Whether a process lives, once it has handled what it was sent; `Err`: the native waits, to be entered again at the
+/// state [`ASKED`]. The question is kept in `register` and the next one.
+pub(super) fn lives(vm: &mut Vm, pid: Pid, state: u32, register: usize) -> std::result::Result<bool, Step> {
     let cx = context(vm);
     if pid == cx.pid() {
         return Ok(true);
     }
-    let answer = if asked {
+    let answer = if state == ASKED {
         let id = vm.arg(register).as_integer().unwrap_or(0) as u64;
         context(vm).answer(id, pid, Question::Alive)
     } else {
@@ -35,6 +43,7 @@ pub(super) fn lives(vm: &mut Vm, pid: Pid, asked: bool, register: usize) -> std:
         Ok(answer) => Ok(!matches!(answer, Answer::Dead)),
         Err(id) => {
             vm.set_arg(register, Value::integer(id as i64));
+            vm.set_arg(register + 1, Value::pid(pid));
             Err(wait(context(vm), ASKED))
         }
     }
@@ -45,8 +54,8 @@ pub(super) fn is_process_alive(vm: &mut Vm, state: u32) -> Result<Step> {
     if vm.arg(0).is_nil() && vm.count() > 0 {
         return vm.return_one(Value::FALSE);
     }
-    let Process::Pid(pid) = process_argument(vm, 0)? else { return vm.return_one(Value::FALSE) };
-    match lives(vm, pid, state == ASKED, 1) {
+    let Process::Pid(pid) = target(vm, state, 1)? else { return vm.return_one(Value::FALSE) };
+    match lives(vm, pid, state, 1) {
         Ok(alive) => vm.return_one(Value::boolean(alive)),
         Err(step) => Ok(step),
     }
@@ -62,7 +71,7 @@ pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
     if vm.arg(0).is_nil() && vm.count() > 0 {
         return vm.return_one(Value::NIL);
     }
-    let Process::Pid(pid) = process_argument(vm, 0)? else { return vm.return_one(Value::NIL) };
+    let Process::Pid(pid) = target(vm, state, 1)? else { return vm.return_one(Value::NIL) };
     if pid == context(vm).pid() {
         let (place, bytes) = (vm.where_it_is(), vm.heap.bytes());
         let info = context(vm).describe(Some(place), bytes);
@@ -85,12 +94,13 @@ pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
         let id = cx.ask(pid, Question::Info);
         let status = vm.heap.name(status.as_bytes());
         vm.truncate(1);
-        vm.set_arg(2, status);
+        vm.set_arg(2, Value::pid(pid));
+        vm.set_arg(3, status);
         Err(id)
     };
     match answer {
         Ok(Answer::Info(info)) => {
-            let status = vm.arg(2);
+            let status = vm.arg(3);
             let status = status.as_string().map(|s| String::from_utf8_lossy(s.bytes()).into_owned());
             let t = info_table(vm, pid, &info, status.as_deref().unwrap_or("ready"));
             vm.return_one(t)

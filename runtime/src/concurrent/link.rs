@@ -3,7 +3,7 @@
 //! Journey: exit signal: process -> **links, monitors** -> others. The core decides (process/core.rs); what it asks for is
 //! routed.
 
-use super::{DONE, Process, done, process_argument};
+use super::{DONE, Process, done, information, process_argument};
 use crate::codec::Message;
 use crate::process::context::{Context, Leaving, context, encode_reason};
 use crate::process::signal::Signal;
@@ -23,16 +23,13 @@ pub(super) fn exit(vm: &mut Vm, _: u32) -> Result<Step> {
     Ok(Step::Request(DONE))
 }
 
-/// State of `kill`: whether the target lives was asked; the number of the question is in register 2.
-const ASKED: u32 = 1;
-
 pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == DONE {
         return Ok(Step::Return(1));
     }
-    let Process::Pid(target) = process_argument(vm, 0)? else { return vm.return_one(Value::FALSE) };
+    let Process::Pid(target) = information::target(vm, state, 2)? else { return vm.return_one(Value::FALSE) };
     let own = context(vm).pid();
-    let lives = match super::information::lives(vm, target, state == ASKED, 2) {
+    let lives = match information::lives(vm, target, state, 2) {
         Ok(lives) => lives,
         Err(step) => return Ok(step),
     };

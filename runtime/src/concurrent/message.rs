@@ -107,6 +107,7 @@ fn begin(vm: &mut Vm) -> Result<()> {
         return Err(expected(vm, MATCH, "function or table"));
     }
     let cx = context(vm);
+    cx.begin_native();
     if cx.slot.is_root {
         cx.scheduler.open_gate();
     }

@@ -3,7 +3,7 @@
 //! Journey: send, by name. The table of names says who has one; the process is told of its names by signals, so that it
 //! gives them back at its end.
 
-use super::information::lives;
+use super::information::{ASKED, lives, target};
 use super::{Process, process_argument, refuse};
 use crate::process::context::context;
 use crate::process::signal::{Name, Signal};
@@ -11,31 +11,43 @@ use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
 
-/// State: whether the one who has the name lives was asked.
-const ASKED: u32 = 1;
+/// Registers of a `register` that waits: the question, and who has the name.
+const QUESTION: usize = 2;
 
-pub(super) fn register(vm: &mut Vm, state: u32) -> Result<Step> {
+pub(super) fn register(vm: &mut Vm, mut state: u32) -> Result<Step> {
     let name: Name = super::name_argument(vm, 0)?.bytes().into();
     let own = context(vm).pid();
     let target = if vm.arg(1).is_nil() { Some(own) } else { process_argument(vm, 1)?.pid() };
-    let Some(target) = target else { return refuse(vm, Value::FALSE, "no such process") };
     // One that is about to end, perhaps by the caller's own kill, gives the name back first.
-    if let Some(holder) = context(vm).scheduler.names.find(&name) {
-        match lives(vm, holder, state == ASKED, 2) {
-            Ok(true) => return refuse(vm, Value::FALSE, taken(&name)),
-            Ok(false) => {}
+    loop {
+        let asked = if state == ASKED { vm.arg(QUESTION + 1).as_pid() } else { None };
+        let Some(holder) = asked.or_else(|| context(vm).scheduler.names.find(&name)) else {
+            let Some(target) = target else { return refuse(vm, Value::FALSE, "no such process") };
+            if context(vm).scheduler.names.insert(name.clone(), target) {
+                break;
+            }
+            continue;
+        };
+        let lives = match lives(vm, holder, state, QUESTION) {
+            Ok(lives) => lives,
             Err(step) => return Ok(step),
+        };
+        if !lives {
+            // Somebody may just have given it the name, not knowing that it has ended.
+            context(vm).scheduler.names.remove_of(&name, holder);
+        } else if asked.is_none() {
+            return refuse(vm, Value::FALSE, taken(&name));
         }
+        state = 0;
     }
     let cx = context(vm);
-    // It may have ended in the same moment as its name was given away again.
-    if !cx.scheduler.names.insert(name.clone(), target) {
-        return refuse(vm, Value::FALSE, taken(&name));
-    }
-    if target == own {
-        cx.core.add_name(name);
-    } else if !cx.scheduler.route(target, Signal::Named(name)) {
-        return refuse(vm, Value::FALSE, "no such process");
+    match target {
+        Some(target) if target != own => {
+            if !cx.scheduler.route(target, Signal::Named(name)) {
+                return refuse(vm, Value::FALSE, "no such process");
+            }
+        }
+        _ => cx.core.add_name(name),
     }
     vm.return_one(Value::TRUE)
 }
@@ -70,8 +82,8 @@ pub(super) fn whereis(vm: &mut Vm, state: u32) -> Result<Step> {
     if v.as_pid().is_some() {
         return vm.return_one(v);
     }
-    let Process::Pid(pid) = process_argument(vm, 0)? else { return vm.return_one(Value::NIL) };
-    match lives(vm, pid, state == ASKED, 1) {
+    let Process::Pid(pid) = target(vm, state, 1)? else { return vm.return_one(Value::NIL) };
+    match lives(vm, pid, state, 1) {
         Ok(true) => vm.return_one(Value::pid(pid)),
         Ok(false) => vm.return_one(Value::NIL),
         Err(step) => Ok(step),

@@ -49,6 +49,7 @@ fn pause(vm: &mut Vm, state: u32, ms: impl FnOnce(&mut Vm) -> Result<f64>) -> Re
         let ms = ms(vm)?;
         may_wait(vm)?;
         let cx = context(vm);
+        cx.begin_native();
         // A time of 0 is a wait, too: others run.
         let at = cx.scheduler.clock.now().saturating_add((ms.min(3.2e12) * 1e6) as u64).max(1);
         vm.truncate(DEADLINE);
@@ -91,6 +92,7 @@ pub(super) fn run_loop(vm: &mut Vm, state: u32) -> Result<Step> {
         let timeout = if vm.arg(0).is_nil() { None } else { Some(time_argument(vm, 0)?) };
         may_wait(vm)?;
         let cx = context(vm);
+        cx.begin_native();
         cx.scheduler.open_gate();
         let deadline = deadline_value(cx, timeout);
         vm.set_arg(DEADLINE, deadline);
@@ -116,6 +118,7 @@ pub(super) fn step(vm: &mut Vm, state: u32) -> Result<Step> {
         root_only(vm, "step")?;
         let timeout = if vm.arg(0).is_nil() { 0.0 } else { time_argument(vm, 0)? };
         may_wait(vm)?;
+        context(vm).begin_native();
         let deadline = deadline_value(context(vm), Some(timeout));
         vm.set_arg(DEADLINE, deadline);
     }

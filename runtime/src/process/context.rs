@@ -224,6 +224,11 @@ impl Context {
 
     // Waits.
 
+    /// A native that may wait begins: what a native before it left behind when it raised an error is not its own.
+    pub fn begin_native(&mut self) {
+        self.end_wait();
+        self.core.take_wake();
+    }
     /// Begins a wait, until a time if there is one; goes on with one under way. True: its time is over.
     pub fn wait_until(&mut self, wait: Wait, deadline: Option<Time>) -> bool {
         self.wait = wait;
@@ -261,15 +266,15 @@ impl Context {
     /// The answer to a question; none: it has not come yet. A question that nobody knows of (the process was thawed in
     /// the middle of it) is asked again.
     pub fn answer(&mut self, id: u64, whom: Pid, question: Question) -> Result<Answer, u64> {
+        if self.asked != Some((id, whom)) {
+            return Err(self.ask(whom, question));
+        }
         if let Some(answer) = self.core.take_reply(id) {
             self.asked = None;
             self.core.end_wait();
             return Ok(answer);
         }
         self.wait = Wait::Signal;
-        if self.asked != Some((id, whom)) {
-            return Err(self.ask(whom, question));
-        }
         Err(id)
     }
     /// What the root was woken by.

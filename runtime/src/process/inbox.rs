@@ -64,6 +64,8 @@ pub struct Inbox {
     pub max_bytes: usize,
     /// `OverLimit` was sent and not handled yet.
     warned: bool,
+    /// Entries in run queues that are to be ignored: what they were for was seen to by others.
+    stale: u32,
     /// Bytes of this process that the runtime's total knows of (scheduler/memory.rs).
     pub accounted: usize,
 }
@@ -109,6 +111,7 @@ impl Inbox {
             max_messages: 0,
             max_bytes: 0,
             warned: false,
+            stale: 0,
             accounted: 0,
         }
     }
@@ -180,6 +183,10 @@ impl Inbox {
     /// A worker begins to run it, or to handle its signals while it is in a call of the system; whether it may run Lua
     /// although the gate is closed. None: it was queued for a reason that is gone.
     pub fn begin_slice(&mut self, into: &mut Vec<Signal>) -> Option<bool> {
+        if self.stale > 0 {
+            self.stale -= 1;
+            return None;
+        }
         match self.state {
             RunState::Queued => self.state = RunState::Running,
             RunState::BlockedQueued => {}
@@ -201,9 +208,12 @@ impl Inbox {
         self.survived();
         self.state = RunState::Queued;
     }
-    /// The process was ready, but may not run until the gate lets it; false: it has signals to handle, and is to be
-    /// queued.
+    /// The process was ready, but may not run until the gate lets it; false: it has signals to handle, perhaps while it is
+    /// in a call of the system, and is to be queued.
     pub fn hold(&mut self) -> bool {
+        if self.state == RunState::BlockedQueued {
+            return false;
+        }
         self.survived();
         let held = !self.urgent;
         self.state = if held { RunState::Held } else { RunState::Queued };
@@ -237,13 +247,12 @@ impl Inbox {
     }
     /// The call of the system is over. False: the process was ended meanwhile.
     pub fn unblock(&mut self) -> bool {
-        match self.state {
-            RunState::Blocked | RunState::BlockedQueued => {
-                self.state = RunState::Running;
-                true
-            }
-            _ => false,
+        self.stale += (self.state == RunState::BlockedQueued) as u32;
+        let alive = matches!(self.state, RunState::Blocked | RunState::BlockedQueued);
+        if alive {
+            self.state = RunState::Running;
         }
+        alive
     }
     /// The process has ended: from here on nobody reaches it. The signals that it will not handle.
     pub fn end(&mut self) -> Vec<Signal> {
@@ -326,6 +335,33 @@ mod tests {
         assert!(matches!(i.deliver(ask, Held::default()), Delivered::Queued));
         assert_eq!(i.bury().len(), 1);
         assert!(matches!(i.deliver(link(), Held::default()), Delivered::Refused(_)));
+    }
+    #[test]
+    fn one_entry_in_a_queue_is_one_slice() {
+        let mut i = Inbox::new();
+        run(&mut i);
+        assert!(!i.block());
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Wake));
+        // The call is over before a worker has come to the entry; the slice is over before that, too.
+        assert!(i.unblock());
+        i.requeue();
+        let mut signals = Vec::new();
+        assert_eq!(i.begin_slice(&mut signals), None, "the entry of the call");
+        assert_eq!(i.begin_slice(&mut signals), Some(false));
+        assert_eq!(signals.len(), 1);
+        signals.clear();
+        assert_eq!(i.begin_slice(&mut signals), None);
+    }
+    #[test]
+    fn the_gate_does_not_hold_a_process_in_a_call() {
+        let mut i = Inbox::new();
+        run(&mut i);
+        assert!(!i.block());
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Wake));
+        assert!(!i.hold(), "its signals are handled");
+        assert_eq!(run(&mut i).len(), 1);
+        assert!(!i.blocked_handled());
+        assert!(i.unblock());
     }
     #[test]
     fn a_held_process_handles_signals() {

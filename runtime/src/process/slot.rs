@@ -38,6 +38,8 @@ pub struct Shared {
     pub process: Option<Box<Process>>,
     /// What handles its signals, while it is in a call of the system.
     pub context: Option<Box<Context>>,
+    /// A slice that a `step` let it have is under way.
+    pub stepping: bool,
     /// What is left to be told of its end.
     pub(crate) telling: Option<Box<Telling>>,
 }
@@ -83,7 +85,13 @@ impl Slot {
             pid,
             is_root,
             parent,
-            shared: Mutex::new(Shared { inbox: Inbox::new(), process: None, context: None, telling: None }),
+            shared: Mutex::new(Shared {
+                inbox: Inbox::new(),
+                process: None,
+                context: None,
+                stepping: false,
+                telling: None,
+            }),
             published: Published::default(),
             pending: Pending::default(),
         })

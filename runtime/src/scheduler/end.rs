@@ -126,6 +126,13 @@ impl Scheduler {
         if accounted > 0 {
             self.memory.note(&slot, -(accounted as isize), 0);
         }
+        // Who is told that it is dead finds nothing of it in `loop` either.
+        if !slot.is_root
+            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(root) = self.root()
+        {
+            self.route(root, Signal::Wake(Wake::Loop));
+        }
         left.splice(..0, t.questions);
         for signal in left {
             if let Signal::Ask { from, id, .. } = signal {
@@ -138,12 +145,6 @@ impl Scheduler {
                 self.warn_never_entered();
             }
             self.finish(status);
-        }
-        if !slot.is_root
-            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(root) = self.root()
-        {
-            self.route(root, Signal::Wake(Wake::Loop));
         }
     }
     /// The main chunk ended with spawned processes that never ran.

@@ -18,6 +18,8 @@ mod end;
 mod gate;
 mod memory;
 mod queue;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod sleep;
 mod slice;
 mod stress;

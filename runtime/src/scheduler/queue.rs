@@ -12,10 +12,10 @@
 //! Locks: a queue's lock is taken under no other but the gate's, and two queues are never locked at once.
 
 use crate::process::slot::Slot;
-use crate::sync::Mutex;
+use crate::sync::{AtomicUsize, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Processes that a worker's own queue holds; more go to the injector.
 const LOCAL: usize = 256;

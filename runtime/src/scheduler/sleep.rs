@@ -8,8 +8,8 @@
 //!
 //! Locks: under the queues' lock or alone; nothing is taken under it. Wakers are called outside it.
 
-use crate::sync::{Mutex, MutexGuard};
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, fence};
+use std::sync::atomic::Ordering;
 
 /// The list of sleepers; `W` wakes one.
 pub struct Sleepers<W> {

@@ -55,7 +55,9 @@ impl Scheduler {
             return 0;
         };
         let (process, blocked) = (s.process.take(), s.context.take());
+        s.stepping |= permit;
         drop(s);
+        let stepping = permit.then(|| slot.clone());
         if let Some(cx) = blocked {
             self.handle_for_blocked(slot, cx, &mut signals);
             signals.clear();
@@ -83,7 +85,9 @@ impl Scheduler {
                 1
             }
         };
-        if permit {
+        if let Some(slot) = stepping
+            && std::mem::take(&mut slot.lock().stepping)
+        {
             self.stepped();
         }
         weight
@@ -336,7 +340,14 @@ impl Scheduler {
         for effect in std::mem::take(&mut cx.urgent) {
             match effect {
                 Effect::Kill { reason, limit } => {
-                    return self.end_context(slot, cx, End::kill(reason, limit));
+                    self.abandon_call();
+                    // Its slice of a `step` ends here, whenever the call does.
+                    let stepping = std::mem::take(&mut slot.lock().stepping);
+                    self.end_context(slot, cx, End::kill(reason, limit));
+                    if stepping {
+                        self.stepped();
+                    }
+                    return;
                 }
                 Effect::Describe { to, id } => {
                     let info = cx.describe(None, bytes);

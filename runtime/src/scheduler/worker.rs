@@ -8,7 +8,8 @@
 //! A call of the system that may take long is announced ([`Outside`]): another thread takes the place until it is over,
 //! so that files and terminals hold up nobody but the process that uses them. Its context stays in the slot, where
 //! signals are handled: it can be asked, linked, and killed; a thread that finds its process gone lets go of it. Threads
-//! that nobody needs end after a while.
+//! that nobody needs end after a while. Under a seed nobody else runs during such a call, since how long it takes would
+//! decide what comes next.
 //!
 //! Always: a place has one thread, or none and is in the list of free ones or of sleepers.
 
@@ -51,7 +52,7 @@ pub(super) struct Threads {
     spare: Condvar,
     /// Wakes who waits for the end of the program.
     over: Condvar,
-    /// Threads in calls of the system, and those that have come back and have no place yet.
+    /// Threads in calls of the system for processes that live, and those that have come back and have no place yet.
     without_place: AtomicUsize,
 }
 struct State {
@@ -86,6 +87,8 @@ struct Local {
     turns: Turns,
     /// The process that is in a call of the system here.
     blocked: Option<Arc<Slot>>,
+    /// Under a seed: what belongs to it.
+    kept: Option<Box<dyn Any + Send>>,
 }
 thread_local! {
     static LOCAL: RefCell<Option<Local>> = const { RefCell::new(None) };
@@ -199,7 +202,7 @@ impl Scheduler {
         let this = self.clone();
         let started =
             std::thread::Builder::new().name("worker".to_string()).stack_size(WORKER_STACK).spawn(move || {
-                LOCAL.set(Some(Local { place, turns: Turns::default(), blocked: None }));
+                LOCAL.set(Some(Local { place, turns: Turns::default(), blocked: None, kept: None }));
                 let work = || {
                     first();
                     this.work();
@@ -304,7 +307,7 @@ impl Scheduler {
             if !self.queues.is_empty() || self.is_done.load(Ordering::SeqCst) || timers < look {
                 return Poll::Ready(());
             }
-            if look == Time::MAX && self.sleepers.all_since(entry, self.config.places()) && self.tell_deadlock() {
+            if timers == Time::MAX && self.sleepers.all_since(entry, self.config.places()) && self.tell_deadlock() {
                 return Poll::Ready(());
             }
             match &mut timer {
@@ -324,6 +327,10 @@ impl Scheduler {
         }
         self.root().is_some_and(|root| self.route(root, Signal::Wake(Wake::Deadlock)))
     }
+    /// The process that a thread is in a call of the system for has ended: nobody waits for what the call may bring.
+    pub(super) fn abandon_call(&self) {
+        self.threads.without_place.fetch_sub(1, Ordering::SeqCst);
+    }
     /// Something happens again.
     pub(super) fn no_deadlock(&self) {
         if self.deadlock_told.load(Ordering::Relaxed) {
@@ -338,6 +345,11 @@ pub(crate) struct Handle(pub Arc<Scheduler>);
 impl Outside for Handle {
     fn begin_blocking(&self, process: Option<Box<dyn Any + Send>>) {
         let this = &self.0;
+        if this.config.seed.is_some() {
+            // How long it takes is chance: nobody else runs meanwhile.
+            LOCAL.with_borrow_mut(|l| l.as_mut().expect("a worker has a local part").kept = process);
+            return;
+        }
         let cx = process.and_then(|p| p.downcast::<Context>().ok());
         let place = LOCAL.with_borrow_mut(|l| {
             let l = l.as_mut().expect("a worker has a local part");
@@ -370,6 +382,9 @@ impl Outside for Handle {
     }
     fn end_blocking(&self) -> Option<Box<dyn Any + Send>> {
         let this = &self.0;
+        if this.config.seed.is_some() {
+            return LOCAL.with_borrow_mut(|l| l.as_mut().and_then(|l| l.kept.take()));
+        }
         let mut t = this.threads.lock();
         if this.is_done.load(Ordering::SeqCst) {
             // The program is over, and with it this process: nobody waits for this thread.
@@ -397,6 +412,7 @@ impl Outside for Handle {
                 }
                 None => {
                     drop(s);
+                    this.threads.without_place.fetch_add(1, Ordering::SeqCst);
                     std::panic::resume_unwind(Box::new(Abandoned));
                 }
             }
