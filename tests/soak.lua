@@ -141,8 +141,12 @@ local function chaos(ms)
       -- Nobody starves: one that is new gets its turn.
       local asked = concurrent.time()
       local tag = math.random(0)
-      concurrent.spawn(function() concurrent.send(root, { tag = tag }) end)
-      assert(concurrent.receive(20000, { tag = tag }), 'a new process does not come to run')
+      local pid = concurrent.spawnmonitor(function() concurrent.send(root, { tag = tag }) end)
+      -- Unless somebody has killed it.
+      local answer = concurrent.receive(20000, function(m)
+        return type(m) == 'table' and (m.tag == tag or m.signal and m.from == pid)
+      end)
+      assert(answer, 'a new process does not come to run')
       local took = concurrent.time() - asked
       assert(took < 10000, took)
     end

@@ -135,9 +135,10 @@ impl Inbox {
     pub fn deliver(&mut self, signal: Signal, held: Held) -> Delivered {
         match self.state {
             RunState::Dead => return Delivered::Refused(signal),
-            // Who asks whether it lives is told when all others have been.
-            RunState::Telling if !matches!(signal, Signal::Ask { .. }) => return Delivered::Refused(signal),
-            _ if self.killed && !matches!(signal, Signal::Ask { .. }) => return Delivered::Refused(signal),
+            // Who wants an answer gets it when all have been told: not the news that there is no such process first, and
+            // then its exit signal.
+            RunState::Telling if !signal.wants_answer() => return Delivered::Refused(signal),
+            _ if self.killed && !signal.wants_answer() => return Delivered::Refused(signal),
             _ => {}
         }
         let is_message = signal.is_message();
@@ -322,7 +323,7 @@ mod tests {
         assert!(matches!(i.deliver(message(), Held::default()), Delivered::Refused(_)));
     }
     #[test]
-    fn after_a_kill_nothing_is_taken_but_questions() {
+    fn after_a_kill_nothing_is_taken_but_what_is_answered() {
         let mut i = Inbox::new();
         run(&mut i);
         assert!(i.wait(true));
@@ -333,7 +334,9 @@ mod tests {
         assert_eq!(run(&mut i).len(), 2);
         assert!(i.end().is_empty());
         assert!(matches!(i.deliver(ask, Held::default()), Delivered::Queued));
-        assert_eq!(i.bury().len(), 1);
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Queued));
+        assert!(matches!(i.deliver(message(), Held::default()), Delivered::Refused(_)));
+        assert_eq!(i.bury().len(), 2);
         assert!(matches!(i.deliver(link(), Held::default()), Delivered::Refused(_)));
     }
     #[test]

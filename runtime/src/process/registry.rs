@@ -2,9 +2,10 @@
 //!
 //! Journey: send, by name. One table per runtime; a name belongs to one live process.
 
+use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 /// The table.
 #[derive(Default)]

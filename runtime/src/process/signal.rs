@@ -172,6 +172,10 @@ impl Signal {
     pub fn may_end(&self) -> bool {
         matches!(self, Signal::Kill { .. } | Signal::Exit { normal: false, .. } | Signal::OverLimit)
     }
+    /// Whether the sender is answered, be it by a process that has ended ([`Signal::bounce`]).
+    pub fn wants_answer(&self) -> bool {
+        matches!(self, Signal::Link { .. } | Signal::Unlink { .. } | Signal::Monitor { .. } | Signal::Ask { .. })
+    }
     /// Bytes that it takes besides itself.
     pub fn size(&self) -> usize {
         match self {

@@ -5,7 +5,7 @@
 
 use super::queue::next_random;
 use crate::process::core::Time;
-use std::sync::Mutex;
+use crate::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -4,14 +4,14 @@
 //! Whatever has to be told is told in pieces, as is the heap freed: a process with a million watchers, or objects, holds
 //! up its worker no longer than any other slice.
 //!
-//! Always: who asks whether it lives is answered when all others have been told.
+//! Always: whoever wants an answer of it (whether it lives; a link, a monitor) gets it when all others have been told.
 
 use super::Scheduler;
 use crate::codec::Message;
 use crate::process::Process;
 use crate::process::context::{Context, context};
 use crate::process::core::Farewell;
-use crate::process::signal::{Answer, Signal, Wake};
+use crate::process::signal::{Signal, Wake};
 use crate::process::slot::Slot;
 use rlua_machine::stdlib::host::host;
 use rlua_machine::value::Value;
@@ -118,11 +118,12 @@ impl Scheduler {
         self.bury(slot, *t);
     }
     fn bury(self: &Arc<Self>, slot: Arc<Slot>, t: Telling) {
+        // First: one that is known to be dead is in no list.
+        self.table.remove(slot.pid);
         let mut s = slot.lock();
         let mut left = s.inbox.bury();
         let accounted = std::mem::take(&mut s.inbox.accounted);
         drop(s);
-        self.table.remove(slot.pid);
         if accounted > 0 {
             self.memory.note(&slot, -(accounted as isize), 0);
         }
@@ -134,10 +135,8 @@ impl Scheduler {
             self.route(root, Signal::Wake(Wake::Loop));
         }
         left.splice(..0, t.questions);
-        for signal in left {
-            if let Signal::Ask { from, id, .. } = signal {
-                self.route(from, Signal::Reply { id, answer: Answer::Dead });
-            }
+        for (to, answer) in left.into_iter().filter_map(|s| s.bounce(slot.pid)) {
+            self.route(to, answer);
         }
         drop(t.process);
         if let Some(status) = t.status {

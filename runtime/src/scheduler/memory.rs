@@ -10,10 +10,11 @@
 //! Lock: taken alone.
 
 use crate::process::slot::Slot;
+use crate::sync::Mutex;
 use rlua_machine::value::Pid;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 /// Of processes smaller than this there is no list.
 const LISTED: usize = 8 * 1024;

@@ -38,10 +38,11 @@ use crate::process::registry::Registry;
 use crate::process::signal::Signal;
 use crate::process::slot::Slot;
 use crate::process::{Process, context};
+use crate::sync::Mutex;
 use clock::Clock;
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use timer::{Due, TimerKey, Timers};
 
 /// One running program.

@@ -7,10 +7,11 @@
 //! Lock: a shard's, taken alone.
 
 use crate::process::slot::Slot;
+use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 const SHARDS: usize = 64;
 /// Serial numbers of a block.

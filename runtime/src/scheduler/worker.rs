@@ -20,13 +20,14 @@ use crate::process::core::Time;
 use crate::process::inbox::RunState;
 use crate::process::signal::{Signal, Wake};
 use crate::process::slot::Slot;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use rlua_machine::stdlib::host::Outside;
 use std::any::Any;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
