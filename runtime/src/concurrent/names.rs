@@ -56,11 +56,8 @@ fn taken(name: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn unregister(vm: &mut Vm, _: u32) -> Result<Step> {
-    let names: Vec<Name> = if vm.arg(0).is_nil() {
-        context(vm).core.names().cloned().collect()
-    } else {
-        vec![super::name_argument(vm, 0)?.bytes().into()]
-    };
+    let names: Vec<Name> =
+        if vm.arg(0).is_nil() { context(vm).core.names() } else { vec![super::name_argument(vm, 0)?.bytes().into()] };
     vm.charge(names.len());
     let cx = context(vm);
     let mut any = false;

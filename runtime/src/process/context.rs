@@ -173,7 +173,7 @@ impl Context {
     /// What is known of the process; `place`: where it is, if whoever asks knows.
     pub fn describe(&self, place: Option<Vec<u8>>, heap_bytes: usize) -> Info {
         Info {
-            name: self.core.names().next().cloned(),
+            name: self.core.first_name(),
             place: place.unwrap_or_default(),
             messages: self.mailbox.len(),
             links: self.core.links(),

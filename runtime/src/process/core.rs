@@ -13,7 +13,7 @@
 use super::signal::{Answer, Name, Question, Signal, Wake};
 use crate::codec::Message;
 use rlua_machine::value::Pid;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Nanoseconds since the runtime began, by its clock.
@@ -84,7 +84,8 @@ struct Relations {
     links: Pids<Link>,
     watchers: Pids<u64>,
     watched: Pids<u64>,
-    names: BTreeSet<Name>,
+    /// With the order in which they came.
+    names: HashMap<Name, u64>,
 }
 
 /// A wait under way.
@@ -193,9 +194,7 @@ impl Core {
                     effects.push(Effect::Resume);
                 }
             }
-            Signal::Named(name) => {
-                self.relations().names.insert(name);
-            }
+            Signal::Named(name) => self.add_name(name),
             Signal::Unnamed(name) => effects.push(Effect::NameLost(name)),
             Signal::Kill { reason, limit } => effects.push(Effect::Kill { reason, limit }),
             Signal::Interrupt => {
@@ -318,15 +317,20 @@ impl Core {
     }
     /// It has got a name.
     pub fn add_name(&mut self, name: Name) {
-        self.relations().names.insert(name);
+        let order = self.next_id();
+        self.relations().names.entry(name).or_insert(order);
     }
     /// It has lost a name.
     pub fn remove_name(&mut self, name: &[u8]) {
         self.relations().names.remove(name);
     }
-    /// Its names, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.relations.iter().flat_map(|r| &r.names)
+    /// Its names, the oldest first.
+    pub fn names(&self) -> Vec<Name> {
+        self.relations.as_ref().map_or(Vec::new(), |r| in_order(r.names.clone()))
+    }
+    /// The name that it has had for longest.
+    pub fn first_name(&self) -> Option<Name> {
+        self.relations.as_ref()?.names.iter().min_by_key(|(_, order)| **order).map(|(name, _)| name.clone())
     }
     /// Linked processes, by age.
     pub fn links(&self) -> Vec<Pid> {
@@ -384,8 +388,17 @@ impl Core {
         signals.sort_unstable_by_key(|(p, told)| {
             std::cmp::Reverse((matches!(told, Told::Demonitor(_)), matches!(told, Told::Exit), *p))
         });
-        Farewell { names: r.names.into_iter().rev().collect(), signals }
+        let mut names = in_order(r.names);
+        names.reverse();
+        Farewell { names, signals }
     }
+}
+
+/// Names by age.
+fn in_order(names: HashMap<Name, u64>) -> Vec<Name> {
+    let mut names: Vec<(Name, u64)> = names.into_iter().collect();
+    names.sort_unstable_by_key(|(_, order)| *order);
+    names.into_iter().map(|(name, _)| name).collect()
 }
 
 impl Farewell {

@@ -1,18 +1,19 @@
 //! Names of processes.
 //!
-//! Journey: send, by name. One table per runtime; a name belongs to one live process.
+//! Journey: send, by name. One table per runtime; a name belongs to one live process. Names are chosen by programs, so
+//! they are hashed under a random key.
 
 use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The table.
 #[derive(Default)]
-pub struct Registry(Mutex<BTreeMap<Arc<[u8]>, Pid>>);
+pub struct Registry(Mutex<HashMap<Arc<[u8]>, Pid>>);
 
 impl Registry {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<[u8]>, Pid>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, Pid>> {
         self.0.lock().unwrap_or_else(|e| e.into_inner())
     }
     /// Who has a name.
@@ -21,7 +22,7 @@ impl Registry {
     }
     /// Gives a process a name; false if it is taken.
     pub fn insert(&self, name: Arc<[u8]>, pid: Pid) -> bool {
-        use std::collections::btree_map::Entry;
+        use std::collections::hash_map::Entry;
         match self.lock().entry(name) {
             Entry::Occupied(_) => false,
             Entry::Vacant(v) => {
@@ -43,6 +44,8 @@ impl Registry {
     }
     /// All names, sorted.
     pub fn names(&self) -> Vec<Arc<[u8]>> {
-        self.lock().keys().cloned().collect()
+        let mut names: Vec<_> = self.lock().keys().cloned().collect();
+        names.sort_unstable();
+        names
     }
 }

@@ -183,9 +183,10 @@ impl Scheduler {
 /// A process's pid and names.
 fn who(cx: &Context) -> Vec<u8> {
     let mut text = cx.pid().to_string().into_bytes();
-    let names: Vec<&[u8]> = cx.core.names().map(|n| &**n).collect();
+    let names = cx.core.names();
     if !names.is_empty() {
         text.extend_from_slice(b" (");
+        let names: Vec<&[u8]> = names.iter().map(|n| &**n).collect();
         text.extend_from_slice(&names.join(&b", "[..]));
         text.push(b')');
     }
