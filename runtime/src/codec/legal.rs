@@ -252,7 +252,7 @@ pub(crate) fn check(t: &ThreadRecord, slots: &[Value], process: &Process) -> Res
         if f.then == Continue::Native {
             extent = extent.max(f.function_slot() + f.results.max(0) as usize);
         }
-        no_yield += matches!(f.then, Continue::Finalizer | Continue::Hook) as u32;
+        no_yield += matches!(f.then, Continue::Finalizer | Continue::Hook | Continue::Handler) as u32;
     }
     ensure(hooks == 0 || (hooks == 1 && t.hook.is_some()), "one hook runs")?;
     ensure(no_yield == t.no_yield, "natives that may not be suspended are counted")?;

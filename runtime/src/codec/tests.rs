@@ -641,7 +641,7 @@ fn messages_are_values() {
         (
             "m = { string.rep, next, string.gmatch('a b c', '%a') }",
             "return m[1]('x', 3), m[2] == next, m[3](), m[3](), m[3](), m[3]()",
-            "| Finished xxx true a b c nil",
+            "| Finished xxx true a b c",
         ),
         ("m = { {}, {}, { {} } }", "return #m, #m[3]", "| Finished 3 1"),
         ("m = {}", "return next(m)", "| Finished nil"),
@@ -761,7 +761,7 @@ fn children_begin_where_their_spawner_was() {
         assert_eq!(
             outcome(&mut child, exit),
             "42 true 2 3 3 3 true one two table: 0x550000000020 true xx one two co \
-             false bad argument #1 to 'coroutine.resume' (thread expected, got a coroutine of the spawning process) \
+             false bad argument #1 to 'coroutine.resume' (thread expected, got unusable coroutine of the spawning process) \
              false program:11: a coroutine of the spawning process cannot be used in the spawned one \
              false program:11: a coroutine of the spawning process cannot be used in the spawned one \
              | Finished true co true userdata true"

@@ -315,7 +315,7 @@ fn tostring(vm: &mut Vm, state: u32) -> Result<Step> {
             Access::Call(function) => Ok(Step::Call { function, results: 1, next: 1, catch: false }),
         };
     }
-    let v = vm.arg(vm.count() - 1);
+    let v = vm.arg(vm.count().saturating_sub(1));
     let s = check_text(vm, v)?;
     vm.return_one(s)
 }
@@ -328,9 +328,9 @@ fn print(vm: &mut Vm, state: u32) -> Result<Step> {
     // All arguments become texts first, in their registers, so that nothing is written in half.
     let mut i = (state & !CALLED) as usize;
     if state & CALLED != 0 {
-        let v = vm.arg(vm.count() - 1);
+        let v = vm.arg(vm.count().saturating_sub(1));
         let s = check_text(vm, v)?;
-        let n = vm.count() - 1;
+        let n = vm.count().saturating_sub(1);
         vm.truncate(n);
         vm.set_arg(i, s);
         i += 1;
@@ -468,7 +468,7 @@ fn set_step_multiplier(vm: &mut Vm, n: i32) -> i64 {
 }
 fn run_finalizers(vm: &mut Vm, state: u32) -> Result<Step> {
     if state & ERROR != 0 {
-        let v = vm.arg(vm.count() - 1);
+        let v = vm.arg(vm.count().saturating_sub(1));
         vm.warn_of_finalizer(v);
     }
     vm.truncate(1);
@@ -538,7 +538,7 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
         let buffer = vm.heap.buffer(NativeState::Bytes(Vec::new()));
         vm.push(Value::buffer(buffer));
     } else {
-        let piece = vm.arg(vm.count() - 1);
+        let piece = vm.arg(vm.count().saturating_sub(1));
         if state & ERROR != 0 {
             vm.push(Value::NIL);
             vm.push(piece);

@@ -440,6 +440,7 @@ impl Vm {
                     Act::Unwind
                 }
                 Continue::Handler => {
+                    (*self.thread).no_yield -= 1;
                     self.error = if n > 0 { *first } else { Value::NIL };
                     self.unwind_to_catcher()
                 }

@@ -50,7 +50,11 @@ impl Vm {
     /// Whether the running coroutine may yield.
     pub fn is_yieldable(&self) -> bool {
         // SAFETY: the running coroutine is live.
-        self.thread != self.main && unsafe { (*self.thread).no_yield } == 0
+        self.may_yield(unsafe { Ref::new(self.thread) })
+    }
+    /// Whether a coroutine may yield: not across what must not be suspended, nor while it is being closed.
+    pub fn may_yield(&self, t: Ref<Thread>) -> bool {
+        t.as_ptr() != self.main && t.no_yield == 0 && !t.closing && !self.exiting
     }
     pub(super) unsafe fn do_yield(&mut self) -> Act {
         // SAFETY: the running coroutine is live (1); the values are the native's registers, from `base` to `top` (2),
@@ -60,7 +64,7 @@ impl Vm {
                 let raise = self.runtime_error("attempt to yield from outside a coroutine");
                 return self.raised(raise);
             }
-            if (*self.thread).no_yield > 0 {
+            if !self.is_yieldable() {
                 let raise = self.runtime_error("attempt to yield across a C-call boundary");
                 return self.raised(raise);
             }

@@ -83,8 +83,10 @@ impl Vm {
                 if (*self.frame).flags & flags::NO_YIELD != 0 {
                     (*self.thread).no_yield -= 1;
                 }
-                if (*self.frame).then == Continue::Hook {
-                    self.hook_over();
+                match (*self.frame).then {
+                    Continue::Hook => self.hook_over(),
+                    Continue::Handler => (*self.thread).no_yield -= 1,
+                    _ => {}
                 }
                 self.frame = self.frame.wrapping_sub(1);
             }

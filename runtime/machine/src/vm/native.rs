@@ -242,10 +242,6 @@ impl Vm {
         let v = self.heap.string(message.as_bytes());
         self.raise(v)
     }
-    /// Whether a coroutine may yield.
-    pub fn may_yield(&self, t: Ref<super::thread::Thread>) -> bool {
-        t.as_ptr() != self.main && t.no_yield == 0
-    }
     /// Reductions that are left until the next check.
     pub fn fuel_now(&self) -> i64 {
         self.fuel

@@ -65,13 +65,15 @@ impl Vm {
         }
     }
     /// Calls a message handler above everything, even what a native has pushed. Where there is no room for it, it is
-    /// not called: the overflow of a handler that overflows would find no room for the next one, and so on for ever.
+    /// not called: the overflow of a handler that overflows would find no room for the next one, and so on for ever. So
+    /// the call has a frame, or is a leaf's, and what it counts in `no_yield` ends with that.
     unsafe fn call_metamethod_at_top(&mut self, handler: Value, error: Value) -> Act {
         // SAFETY: there are ROOM slots above `top` and a frame before anything is written.
         unsafe {
             const ROOM: usize = 300;
             let nowhere = &mut std::ptr::null_mut();
-            if self.ensure_slots(ROOM).is_err() && self.ensure_slots(ROOM).is_err()
+            if !handler.is_function()
+                || self.ensure_slots(ROOM).is_err() && self.ensure_slots(ROOM).is_err()
                 || self.ensure_frame(nowhere).is_err() && self.ensure_frame(nowhere).is_err()
             {
                 self.overflowed_again = false;
@@ -82,6 +84,7 @@ impl Vm {
             *function = handler;
             *function.add(1) = error;
             self.top = function.add(2);
+            (*self.thread).no_yield += 1;
             Act::Call { function, results: 1, then: Continue::Handler }
         }
     }
@@ -113,10 +116,13 @@ impl Vm {
                     f.flags &= !flags::NO_YIELD;
                     (*self.thread).no_yield -= 1;
                 }
-                if f.then == Continue::Hook && !(found && self.frame == catcher) {
-                    self.hook_over();
-                }
-                if found && self.frame == catcher {
+                if !(found && self.frame == catcher) {
+                    match f.then {
+                        Continue::Hook => self.hook_over(),
+                        Continue::Handler => (*self.thread).no_yield -= 1,
+                        _ => {}
+                    }
+                } else {
                     (*self.thread).catchers -= (f.flags & flags::CATCH != 0) as u32;
                     // Its message handler also serves the `__close` handlers that fail now.
                     f.flags = (f.flags & !flags::CATCH) | flags::UNWINDING;

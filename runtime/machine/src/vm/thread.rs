@@ -182,7 +182,7 @@ pub struct Thread {
     pub resumer: *mut Thread,
     /// What it is doing.
     pub status: Status,
-    /// Natives below that may not be suspended by `yield`.
+    /// What is below and may not be suspended by `yield`: natives, message handlers, hooks, finalizers.
     pub no_yield: u32,
     /// Natives below that catch errors.
     pub catchers: u32,

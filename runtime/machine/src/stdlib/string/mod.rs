@@ -437,7 +437,7 @@ fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
         }
         1 => take(vm, 4)?,
         _ => {
-            let v = vm.arg(vm.count() - 1);
+            let v = vm.arg(vm.count().saturating_sub(1));
             let mut g = take(vm, 4)?;
             vm.truncate(5);
             replace(vm, &mut g, v)?;
@@ -552,6 +552,9 @@ fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
     let (mut offset, mut argument, mut text) = (0, 0usize, None);
     if state != 0 {
         let n = vm.count();
+        if n < 4 || state < 2 {
+            return Err(damaged(vm));
+        }
         let v = vm.arg(n - 1);
         text = Some(check_text(vm, v)?);
         offset = vm.arg(n - 2).as_integer().unwrap_or(0) as usize;

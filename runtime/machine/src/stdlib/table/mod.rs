@@ -78,8 +78,6 @@ macro_rules! try_access {
         }
     };
 }
-use try_access;
-
 /// Takes the result of a called access off the registers.
 fn pop(vm: &mut Vm) -> Value {
     let n = vm.count().saturating_sub(1);
@@ -157,10 +155,13 @@ fn unpack_from(vm: &mut Vm, i: i64, j: i64) -> Result<Step> {
 }
 fn unpack_rest(vm: &mut Vm) -> Result<Step> {
     let (i, j) = (integer_register(vm, 1), integer_register(vm, 2));
-    let n = (j as u64).wrapping_sub(i as u64) as usize + 1;
+    let n = ((j as u64).wrapping_sub(i as u64) as usize).wrapping_add(1);
+    if n > i32::MAX as usize || !vm.reserve(n.saturating_sub(vm.count())) {
+        return Err(damaged(vm));
+    }
     loop {
-        let have = vm.count() - 3;
-        if have == n {
+        let have = vm.count().saturating_sub(3);
+        if have >= n {
             return Ok(Step::Return(n));
         }
         let t = vm.arg(0);
@@ -200,12 +201,12 @@ fn insert(vm: &mut Vm, state: u32) -> Result<Step> {
             let e = integer_register(vm, 3);
             let t = vm.arg(0);
             try_access!(access::new_index(vm, t, Value::integer(e), v), 3);
-            return insert_shift(vm, e - 1);
+            return insert_shift(vm, e.wrapping_sub(1));
         }
         3 => {
             pop(vm);
             let e = integer_register(vm, 3);
-            return insert_shift(vm, e - 1);
+            return insert_shift(vm, e.wrapping_sub(1));
         }
         5 => {
             let e = integer_register(vm, 3);
@@ -292,13 +293,13 @@ fn remove(vm: &mut Vm, state: u32) -> Result<Step> {
             let p = integer_register(vm, 1);
             let t = vm.arg(0);
             try_access!(access::new_index(vm, t, Value::integer(p), v), 4);
-            vm.set_arg(1, Value::integer(p + 1));
+            vm.set_arg(1, Value::integer(p.wrapping_add(1)));
             return remove_shift(vm);
         }
         4 => {
             pop(vm);
             let p = integer_register(vm, 1);
-            vm.set_arg(1, Value::integer(p + 1));
+            vm.set_arg(1, Value::integer(p.wrapping_add(1)));
             return remove_shift(vm);
         }
         6 => return remove_shift(vm),
@@ -414,7 +415,7 @@ fn move_(vm: &mut Vm, state: u32) -> Result<Step> {
             return Ok(Step::Again(3));
         }
         let (f, e) = (integer_register(vm, 1), integer_register(vm, 2));
-        if integer_register(vm, 5) > e - f {
+        if integer_register(vm, 5) > e.wrapping_sub(f) {
             let v = vm.arg(4);
             return vm.return_one(v);
         }
@@ -428,13 +429,13 @@ fn move_(vm: &mut Vm, state: u32) -> Result<Step> {
 }
 fn move_next(vm: &mut Vm) {
     let done = integer_register(vm, 5);
-    vm.set_arg(5, Value::integer(done + 1));
+    vm.set_arg(5, Value::integer(done.wrapping_add(1)));
 }
 fn move_indices(vm: &Vm) -> (i64, i64) {
     let (f, e, t, done) =
         (integer_register(vm, 1), integer_register(vm, 2), integer_register(vm, 3), integer_register(vm, 5));
-    let i = if vm.arg(6).is_false() { done } else { e - f - done };
-    (f + i, t + i)
+    let i = if vm.arg(6).is_false() { done } else { e.wrapping_sub(f).wrapping_sub(done) };
+    (f.wrapping_add(i), t.wrapping_add(i))
 }
 
 // Registers: t, separator, i, j, buffer. States: 0, 1 length, 2 an element is on top.

@@ -1,11 +1,16 @@
 //! `table.sort`: the reference's quicksort as a state machine.
 //!
 //! Journey: value. What a sort is doing is a [`SortState`] in a buffer among its registers, so it can be suspended in each
-//! of its comparisons.
+//! of its comparisons and in each access to a table with metamethods. Accesses and comparisons come in the reference's
+//! order, one at a time: what a `__newindex` sees are the states in between. A table without a metatable, and elements
+//! that need no call to be compared, take short ways through the same states.
+//!
+//! Always: the values that are compared are kept in registers, so what a comparator does to the table changes nothing that
+//! is written. Numbers in a state may be any, as in a damaged frozen process.
 
 use super::super::NativeState;
 use super::super::access::{self, Access};
-use super::{check_like_table, damaged, integer_register, length_of_first, pop, raw, set, to_length, try_access};
+use super::{check_like_table, damaged, length_of_first, pop, raw, set, to_length};
 use crate::value::{Ref, Table, Value, tag};
 use crate::vm::Vm;
 use crate::vm::metamethod::Event;
@@ -22,67 +27,109 @@ pub struct SortState {
     i: u32,
     j: u32,
     at: At,
+    /// What is to be written, and what comes after it.
+    writes: [(u32, u8); 2],
+    after: At,
 }
 
-/// Which comparison a sort waits for.
+/// What a sort does next, or waits for. `a` is what is sorted, `P` the pivot.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    /// None: take the next range.
+    /// Take the next range, if this one is done.
     Begin,
-    /// a[up] < a[lo]
+    /// x = a[lo]
+    Low,
+    /// y = a[up]
+    High,
+    /// y < x: exchange them.
     Ends,
-    /// a[p] < a[lo]
+    /// Two elements are done; else i is the middle.
+    Middle,
+    /// x = a[i]
+    MiddleGet,
+    /// y = a[lo]
     MiddleLow,
-    /// a[up] < a[p]
-    MiddleUp,
-    /// a[i] < P
+    /// x < y: exchange them.
+    MiddleLowLess,
+    /// y = a[up]
+    MiddleHigh,
+    /// y < x: exchange them.
+    MiddleHighLess,
+    /// Three elements are done; else P = a[i].
+    Pivot,
+    /// y = a[up - 1]; P goes there, y to i.
+    Last,
+    /// i goes up, from lo + 1, while x < P.
+    NextUp,
+    /// x = a[i]
     Up,
-    /// P < a[j]
+    /// x < P
+    UpLess,
+    /// j goes down, from up - 2, while P < y.
+    NextDown,
+    /// y = a[j]
     Down,
+    /// P < y
+    DownLess,
+    /// x and y, unless i and j have met: then P and x.
+    Exchange,
+    /// P is at i, where it belongs: the smaller half is next.
+    Split,
+    /// The first of two writes.
+    WriteFirst,
+    /// The second.
+    WriteSecond,
 }
 
-/// Registers: t, comparator or nil, buffer, pivot, x, y. States: 0 begin, 1 length, 2 the comparison's answer is on top,
-/// 3 go on, 4.. accesses of tables with metamethods.
+// Registers: table, comparator or nil, buffer, P, x, y; above them a call.
+const BUFFER: usize = 2;
+const PIVOT: usize = 3;
+const X: usize = 4;
+const Y: usize = 5;
+
+/// State: begin.
+const BEGIN: u32 = 0;
+/// State: the length is on top.
+const LENGTH: u32 = 1;
+/// State: the comparison's answer is on top.
+const ANSWER: u32 = 2;
+/// State: go on.
+const GO_ON: u32 = 3;
+/// State: an element of a table with metamethods is on top.
+const FETCHED: u32 = 4;
+/// State: one was stored.
+const STORED: u32 = 5;
+
 pub(super) fn sort(vm: &mut Vm, state: u32) -> Result<Step> {
     match state {
-        0 => {
+        BEGIN => {
             check_like_table(vm, 0, &[Event::Index, Event::NewIndex, Event::Len])?;
-            let n = match length_of_first(vm, 1)? {
-                Ok(n) => n,
-                Err(step) => return Ok(step),
-            };
-            begin_sort(vm, n)
+            match length_of_first(vm, LENGTH)? {
+                Ok(n) => begin(vm, n),
+                Err(step) => Ok(step),
+            }
         }
-        1 => {
+        LENGTH => {
             let v = pop(vm);
             let n = to_length(vm, v)?;
-            begin_sort(vm, n)
+            begin(vm, n)
         }
-        2 => {
+        ANSWER => {
             let answer = !pop(vm).is_false();
-            sort_on(vm, Some(answer))
+            go_on(vm, Arrived::Answer(answer))
         }
-        3 => sort_on(vm, None),
-        FETCH => {
-            // An element of a table with metamethods arrived; it goes to the copy.
+        FETCHED => {
             let v = pop(vm);
-            let i = integer_register(vm, 4);
-            let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
-            set(vm, copy, i, v)?;
-            fetch_on(vm, i + 1)
+            go_on(vm, Arrived::Element(v))
         }
-        STORE => {
+        STORED => {
             pop(vm);
-            let i = integer_register(vm, 4);
-            store_on(vm, i + 1)
+            go_on(vm, Arrived::Stored)
         }
-        _ => sort_on(vm, None),
+        _ => go_on(vm, Arrived::Nothing),
     }
 }
-const FETCH: u32 = 4;
-const STORE: u32 = 5;
-
-fn begin_sort(vm: &mut Vm, n: i64) -> Result<Step> {
+fn begin(vm: &mut Vm, n: i64) -> Result<Step> {
     if n < 2 {
         return Ok(Step::Return(0));
     }
@@ -93,48 +140,33 @@ fn begin_sort(vm: &mut Vm, n: i64) -> Result<Step> {
         vm.check_function(1)?;
     }
     vm.truncate(2);
-    vm.set_arg(1, vm.arg(1));
-    let state = SortState { ranges: Vec::new(), lo: 1, up: n as u32, i: 0, j: 0, at: At::Begin };
+    let state = SortState {
+        ranges: Vec::new(),
+        lo: 1,
+        up: n as u32,
+        i: 0,
+        j: 0,
+        at: At::Begin,
+        writes: [(0, 0); 2],
+        after: At::Begin,
+    };
     let buffer = vm.heap.buffer(NativeState::Sort(state));
-    vm.set_arg(2, Value::buffer(buffer));
-    vm.set_arg(3, Value::NIL);
-    if raw(vm, 0).is_none() {
-        // A table with metamethods is read into a copy, which is sorted and written back.
-        // What `__len` says is no reason to take memory.
-        let copy = vm.heap.table_sized(n.min(1024) as usize, 0);
-        vm.set_arg(4, Value::integer(1));
-        vm.set_arg(5, Value::table(copy));
-        vm.set_arg(6, Value::integer(n));
-        return fetch_on(vm, 1);
-    }
-    vm.set_arg(4, Value::NIL);
-    vm.set_arg(5, Value::NIL);
-    vm.set_arg(6, Value::integer(n));
-    sort_on(vm, None)
+    vm.set_arg(BUFFER, Value::buffer(buffer));
+    vm.set_arg(Y, Value::NIL);
+    go_on(vm, Arrived::Nothing)
 }
-fn fetch_on(vm: &mut Vm, mut i: i64) -> Result<Step> {
-    let n = integer_register(vm, 6);
-    while i <= n {
-        vm.set_arg(4, Value::integer(i));
-        let t = vm.arg(0);
-        let v = try_access!(access::index(vm, t, Value::integer(i)), FETCH);
-        let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
-        set(vm, copy, i, v)?;
-        i += 1;
-    }
-    sort_on(vm, None)
+
+/// What a call has brought.
+#[derive(Clone, Copy)]
+enum Arrived {
+    Nothing,
+    Answer(bool),
+    Element(Value),
+    Stored,
 }
-fn store_on(vm: &mut Vm, mut i: i64) -> Result<Step> {
-    let n = integer_register(vm, 6);
-    while i <= n {
-        vm.set_arg(4, Value::integer(i));
-        let t = vm.arg(0);
-        let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
-        let v = copy.get_integer(i);
-        try_access!(access::new_index(vm, t, Value::integer(i), v), STORE);
-        i += 1;
-    }
-    Ok(Step::Return(0))
+#[inline(always)]
+fn take(arrived: &mut Arrived) -> Arrived {
+    std::mem::replace(arrived, Arrived::Nothing)
 }
 
 /// A comparison without a call, or the call.
@@ -167,172 +199,296 @@ fn less(vm: &mut Vm, x: Value, y: Value) -> Result<Less> {
     vm.push(f);
     vm.push(x);
     vm.push(y);
-    Ok(Less::Call(Step::Call { function, results: 1, next: 2, catch: false }))
+    Ok(Less::Call(Step::Call { function, results: 1, next: ANSWER, catch: false }))
+}
+/// Stores an element of a table without a metatable.
+#[inline]
+fn put(vm: &mut Vm, t: Ref<Table>, i: u32, v: Value) -> Result<()> {
+    if (i.wrapping_sub(1) as u64) < t.asize.get() as u64 && t.header.guard.get() == 0 {
+        t.set_slot(i, v);
+        return Ok(());
+    }
+    set(vm, t, i as i64, v)
 }
 
-/// Goes on with a sort, given the answer to the comparison it waits for.
-fn sort_on(vm: &mut Vm, mut answer: Option<bool>) -> Result<Step> {
-    let Some(buffer) = vm.arg(2).as_buffer() else { return Err(damaged(vm)) };
-    let t = match vm.arg(5).as_table().or_else(|| raw(vm, 0)) {
-        Some(t) => t,
-        // A comparator gave the table a metatable: it is sorted raw, as far as that goes.
-        None => vm.check_table(0)?,
-    };
+const INVALID_ORDER: &str = "invalid order function for sorting";
+
+/// Comparisons and accesses after which the work is charged.
+const CHARGED: u32 = 512;
+/// How many of them are a reduction.
+const PER_REDUCTION: u32 = 8;
+
+/// Goes on with a sort, with what the call that it waited for has brought.
+fn go_on(vm: &mut Vm, mut arrived: Arrived) -> Result<Step> {
+    let Some(buffer) = vm.arg(BUFFER).as_buffer() else { return Err(damaged(vm)) };
+    if vm.count() <= Y {
+        return Err(damaged(vm));
+    }
+    // Looked at anew after every call, which may have given the table a metatable.
+    let plain = raw(vm, 0);
     let mut state = NativeState::of(&buffer);
     let NativeState::Sort(s) = &mut *state else { return Err(damaged(vm)) };
-    let get = |i: u32| t.get_integer(i as i64);
-    // Asks for a comparison: goes on with the answer, or suspends at `$at`.
-    macro_rules! ask {
-        ($at:expr, $x:expr, $y:expr) => {
-            match answer.take() {
-                Some(a) => a,
-                None => match less(vm, $x, $y)? {
-                    Less::Answer(a) => a,
+    // An element: at hand, or by a call that comes back to the same place.
+    macro_rules! get {
+        ($i:expr) => {
+            match (take(&mut arrived), plain) {
+                (Arrived::Element(v), _) => v,
+                (_, Some(t)) => t.get_integer($i as i64),
+                (_, None) => {
+                    let t = vm.arg(0);
+                    match access::index(vm, t, Value::integer($i as i64))? {
+                        Access::Done(v) => v,
+                        Access::Call(function) => {
+                            return Ok(Step::Call { function, results: 1, next: FETCHED, catch: false });
+                        }
+                    }
+                }
+            }
+        };
+    }
+    // Whether x < y, likewise.
+    macro_rules! less {
+        ($x:expr, $y:expr) => {
+            match take(&mut arrived) {
+                Arrived::Answer(answer) => answer,
+                _ => {
+                    let (x, y) = ($x, $y);
+                    match less(vm, x, y)? {
+                        Less::Answer(answer) => answer,
+                        Less::Call(step) => return Ok(step),
+                    }
+                }
+            }
+        };
+    }
+    // Two registers are written; then it goes on at `$after`.
+    macro_rules! write {
+        ($first:expr, $second:expr, $after:expr) => {{
+            let ((i, x), (j, y)): ((u32, usize), (u32, usize)) = ($first, $second);
+            match plain {
+                Some(t) => {
+                    let (x, y) = (vm.arg(x), vm.arg(y));
+                    put(vm, t, i, x)?;
+                    put(vm, t, j, y)?;
+                    s.at = $after;
+                }
+                None => {
+                    s.writes = [(i, x as u8), (j, y as u8)];
+                    s.after = $after;
+                    s.at = At::WriteFirst;
+                }
+            }
+        }};
+    }
+    let mut work = 0;
+    // The next element from below, and as many as need no call.
+    macro_rules! up {
+        () => {{
+            s.i = s.i.wrapping_add(1);
+            s.at = At::Up;
+            let Some(t) = plain else { continue };
+            let pivot = vm.arg(PIVOT);
+            while work < CHARGED {
+                let x = t.get_integer(s.i as i64);
+                match less(vm, x, pivot)? {
+                    Less::Answer(true) if s.i == s.up.wrapping_sub(1) => return Err(vm.error(INVALID_ORDER)),
+                    Less::Answer(true) => s.i = s.i.wrapping_add(1),
+                    Less::Answer(false) => {
+                        vm.set_arg(X, x);
+                        s.at = At::NextDown;
+                        break;
+                    }
                     Less::Call(step) => {
-                        s.at = $at;
+                        vm.set_arg(X, x);
+                        s.at = At::UpLess;
                         return Ok(step);
                     }
-                },
+                }
+                work += 1;
             }
-        };
+        }};
     }
-    macro_rules! put {
-        ($i:expr, $v:expr) => {
-            if (($i - 1) as u64) < t.asize.get() as u64 && t.header.guard.get() == 0 {
-                t.set_slot($i, $v);
-            } else {
-                let v = $v;
-                set(vm, t, $i as i64, v)?;
+    // The next element from above, likewise.
+    macro_rules! down {
+        () => {{
+            s.j = s.j.wrapping_sub(1);
+            s.at = At::Down;
+            let Some(t) = plain else { continue };
+            let pivot = vm.arg(PIVOT);
+            while work < CHARGED {
+                let y = t.get_integer(s.j as i64);
+                match less(vm, pivot, y)? {
+                    Less::Answer(true) if s.j < s.i => return Err(vm.error(INVALID_ORDER)),
+                    Less::Answer(true) => s.j = s.j.wrapping_sub(1),
+                    Less::Answer(false) => {
+                        vm.set_arg(Y, y);
+                        s.at = At::Exchange;
+                        break;
+                    }
+                    Less::Call(step) => {
+                        vm.set_arg(Y, y);
+                        s.at = At::DownLess;
+                        return Ok(step);
+                    }
+                }
+                work += 1;
             }
-        };
+        }};
     }
-    let mut steps = 0usize;
     loop {
+        work += 1;
+        if work >= CHARGED {
+            work = 0;
+            if vm.charge((CHARGED / PER_REDUCTION) as usize) {
+                return Ok(Step::Again(GO_ON));
+            }
+        }
         match s.at {
             At::Begin => {
                 if s.lo >= s.up {
                     match s.ranges.pop() {
-                        Some((lo, up)) => {
-                            (s.lo, s.up) = (lo, up);
-                            continue;
-                        }
+                        Some(range) => (s.lo, s.up) = range,
                         None => {
-                            drop(state);
-                            if vm.arg(5).is_nil() {
-                                return Ok(Step::Return(0));
-                            }
-                            return store_on(vm, 1);
+                            vm.charge((work / PER_REDUCTION) as usize);
+                            return Ok(Step::Return(0));
                         }
                     }
+                    continue;
                 }
-                steps += 1;
-                if steps >= 64 && vm.charge(steps * 2) {
-                    return Ok(Step::Again(3));
-                }
-                if steps >= 64 {
-                    steps = 0;
-                }
+                s.at = At::Low;
+            }
+            At::Low => {
+                let v = get!(s.lo);
+                vm.set_arg(X, v);
+                s.at = At::High;
+            }
+            At::High => {
+                let v = get!(s.up);
+                vm.set_arg(Y, v);
                 s.at = At::Ends;
             }
             At::Ends => {
-                let (a, b) = (get(s.lo), get(s.up));
-                if ask!(At::Ends, b, a) {
-                    put!(s.lo, b);
-                    put!(s.up, a);
+                if less!(vm.arg(Y), vm.arg(X)) {
+                    write!((s.lo, Y), (s.up, X), At::Middle);
+                } else {
+                    s.at = At::Middle;
                 }
-                if s.up - s.lo == 1 {
+            }
+            At::Middle => {
+                let distance = s.up.wrapping_sub(s.lo);
+                if distance == 1 {
                     s.lo = s.up;
                     s.at = At::Begin;
                     continue;
                 }
-                s.i = s.lo + (s.up - s.lo) / 2;
+                s.i = s.lo.wrapping_add(distance / 2);
+                s.at = At::MiddleGet;
+            }
+            At::MiddleGet => {
+                let v = get!(s.i);
+                vm.set_arg(X, v);
                 s.at = At::MiddleLow;
             }
             At::MiddleLow => {
-                let (p, a) = (get(s.i), get(s.lo));
-                if ask!(At::MiddleLow, p, a) {
-                    put!(s.i, a);
-                    put!(s.lo, p);
-                    s.at = At::Begin;
-                    sort_partition(vm, s, t)?;
+                let v = get!(s.lo);
+                vm.set_arg(Y, v);
+                s.at = At::MiddleLowLess;
+            }
+            At::MiddleLowLess => {
+                if less!(vm.arg(X), vm.arg(Y)) {
+                    write!((s.i, Y), (s.lo, X), At::Pivot);
                 } else {
-                    s.at = At::MiddleUp;
+                    s.at = At::MiddleHigh;
                 }
             }
-            At::MiddleUp => {
-                let (p, b) = (get(s.i), get(s.up));
-                if ask!(At::MiddleUp, b, p) {
-                    put!(s.i, b);
-                    put!(s.up, p);
-                }
-                sort_partition(vm, s, t)?;
+            At::MiddleHigh => {
+                let v = get!(s.up);
+                vm.set_arg(Y, v);
+                s.at = At::MiddleHighLess;
             }
+            At::MiddleHighLess => {
+                if less!(vm.arg(Y), vm.arg(X)) {
+                    write!((s.i, Y), (s.up, X), At::Pivot);
+                } else {
+                    s.at = At::Pivot;
+                }
+            }
+            At::Pivot => {
+                if s.up.wrapping_sub(s.lo) == 2 {
+                    s.lo = s.up;
+                    s.at = At::Begin;
+                    continue;
+                }
+                let v = get!(s.i);
+                vm.set_arg(PIVOT, v);
+                s.at = At::Last;
+            }
+            At::Last => {
+                let last = s.up.wrapping_sub(1);
+                let v = get!(last);
+                vm.set_arg(Y, v);
+                write!((s.i, Y), (last, PIVOT), At::NextUp);
+                (s.i, s.j) = (s.lo, last);
+            }
+            At::NextUp => up!(),
             At::Up => {
-                // The pivot is in register 3; a[i] is compared.
-                let pivot = vm.arg(3);
-                loop {
-                    let x = get(s.i);
-                    if !ask!(At::Up, x, pivot) {
-                        break;
-                    }
-                    if s.i == s.up - 1 {
-                        return Err(vm.error("invalid order function for sorting"));
-                    }
-                    s.i += 1;
-                }
-                s.j -= 1;
-                s.at = At::Down;
+                let v = get!(s.i);
+                vm.set_arg(X, v);
+                s.at = At::UpLess;
             }
-            At::Down => {
-                let pivot = vm.arg(3);
-                loop {
-                    let x = get(s.j);
-                    if !ask!(At::Down, pivot, x) {
-                        break;
-                    }
-                    if s.j < s.i {
-                        return Err(vm.error("invalid order function for sorting"));
-                    }
-                    s.j -= 1;
-                }
-                if s.j < s.i {
-                    // The pivot, at up-1, goes between the halves; the smaller one is done first.
-                    let (a, b) = (get(s.up - 1), get(s.i));
-                    put!(s.up - 1, b);
-                    put!(s.i, a);
-                    let (lo, up, p) = (s.lo, s.up, s.i);
-                    if p - lo < up - p {
-                        s.ranges.push((p + 1, up));
-                        s.up = p - 1;
-                    } else {
-                        s.ranges.push((lo, p - 1));
-                        s.lo = p + 1;
-                    }
-                    s.at = At::Begin;
+            At::UpLess => {
+                if !less!(vm.arg(X), vm.arg(PIVOT)) {
+                    s.at = At::NextDown;
+                } else if s.i == s.up.wrapping_sub(1) {
+                    return Err(vm.error(INVALID_ORDER));
                 } else {
-                    let (a, b) = (get(s.i), get(s.j));
-                    put!(s.i, b);
-                    put!(s.j, a);
-                    s.i += 1;
-                    s.at = At::Up;
+                    up!();
                 }
+            }
+            At::NextDown => down!(),
+            At::Down => {
+                let v = get!(s.j);
+                vm.set_arg(Y, v);
+                s.at = At::DownLess;
+            }
+            At::DownLess => {
+                if !less!(vm.arg(PIVOT), vm.arg(Y)) {
+                    s.at = At::Exchange;
+                } else if s.j < s.i {
+                    return Err(vm.error(INVALID_ORDER));
+                } else {
+                    down!();
+                }
+            }
+            At::Exchange => {
+                if s.j < s.i {
+                    write!((s.up.wrapping_sub(1), X), (s.i, PIVOT), At::Split);
+                } else {
+                    write!((s.i, Y), (s.j, X), At::NextUp);
+                }
+            }
+            At::Split => {
+                let (lo, up, p) = (s.lo, s.up, s.i);
+                if p.wrapping_sub(lo) < up.wrapping_sub(p) {
+                    s.ranges.push((p.wrapping_add(1), up));
+                    s.up = p.wrapping_sub(1);
+                } else {
+                    s.ranges.push((lo, p.wrapping_sub(1)));
+                    s.lo = p.wrapping_add(1);
+                }
+                s.at = At::Begin;
+            }
+            At::WriteFirst | At::WriteSecond => {
+                let second = s.at == At::WriteSecond;
+                if !matches!(take(&mut arrived), Arrived::Stored) {
+                    let (i, register) = s.writes[second as usize];
+                    let (t, v) = (vm.arg(0), vm.arg(register as usize));
+                    if let Access::Call(function) = access::new_index(vm, t, Value::integer(i as i64), v)? {
+                        return Ok(Step::Call { function, results: 1, next: STORED, catch: false });
+                    }
+                }
+                s.at = if second { s.after } else { At::WriteSecond };
             }
         }
     }
-}
-/// The median of three is at `i`: either the range is done, or the pivot goes to up-1 and the partition begins.
-fn sort_partition(vm: &mut Vm, s: &mut SortState, t: Ref<Table>) -> Result<()> {
-    if s.up - s.lo == 2 {
-        s.lo = s.up;
-        s.at = At::Begin;
-        return Ok(());
-    }
-    let (pivot, b) = (t.get_integer(s.i as i64), t.get_integer(s.up as i64 - 1));
-    vm.set_arg(3, pivot);
-    set(vm, t, s.i as i64, b)?;
-    set(vm, t, s.up as i64 - 1, pivot)?;
-    s.i = s.lo + 1;
-    s.j = s.up - 1;
-    s.at = At::Up;
-    Ok(())
 }
