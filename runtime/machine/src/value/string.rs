@@ -8,6 +8,7 @@
 //! Always: `hash` is 0 until it is computed, and never 0 afterwards; equal bytes have equal hashes on every machine
 //! (tables travel with their layout).
 
+use super::hash::hash_bytes;
 use crate::heap::Header;
 use std::alloc::Layout;
 use std::collections::HashMap;
@@ -20,40 +21,6 @@ pub struct Str {
     pub header: Header,
     /// Number of bytes; they follow.
     pub len: usize,
-}
-
-/// The hash of string keys: the same on every machine and in every run.
-pub fn hash_bytes(bytes: &[u8]) -> u32 {
-    const K0: u64 = 0x2d35_8dcc_aa6c_78a5;
-    const K1: u64 = 0x8bb8_4b93_962e_acc9;
-    #[inline(always)]
-    fn mix(a: u64, b: u64) -> u64 {
-        let wide = a as u128 * b as u128;
-        wide as u64 ^ (wide >> 64) as u64
-    }
-    let mut h = K0 ^ bytes.len() as u64;
-    let mut chunks = bytes.chunks_exact(16);
-    for chunk in &mut chunks {
-        let a = u64::from_le_bytes(chunk[..8].try_into().expect("8 bytes"));
-        let b = u64::from_le_bytes(chunk[8..].try_into().expect("8 bytes"));
-        h = mix(a ^ K0 ^ h, b ^ K1);
-    }
-    let rest = chunks.remainder();
-    let (a, b) = match rest.len() {
-        0 => (0, 0),
-        n @ 1..=3 => (rest[0] as u64 | (rest[n / 2] as u64) << 8 | (rest[n - 1] as u64) << 16, 0),
-        n @ 4..=7 => {
-            let lo = u32::from_le_bytes(rest[..4].try_into().expect("4 bytes")) as u64;
-            let hi = u32::from_le_bytes(rest[n - 4..].try_into().expect("4 bytes")) as u64;
-            (lo | hi << 32, 0)
-        }
-        n => (
-            u64::from_le_bytes(rest[..8].try_into().expect("8 bytes")),
-            u64::from_le_bytes(rest[n - 8..].try_into().expect("8 bytes")),
-        ),
-    };
-    h = mix(a ^ K1 ^ h, b ^ K0);
-    ((h ^ h >> 32) as u32).max(1)
 }
 
 impl Str {
