@@ -43,5 +43,6 @@ mod sync;
 pub use concurrent::find_native;
 pub use program::{Interrupter, Program, Start};
 pub use rlua_machine::stdlib::io::reason;
+pub use rlua_machine::stdlib::source;
 pub use rlua_machine::stdlib::standalone::{Action, Line, Terminal};
 pub use scheduler::{Config, FreezeBudget, SLICE, Stress};

@@ -190,6 +190,10 @@ impl Heap {
     pub(crate) fn is_full(&self) -> bool {
         self.bytes >= self.limit
     }
+    /// Bytes up to the limit.
+    pub(crate) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.bytes)
+    }
     /// Whether so many bytes more are within the limit.
     pub(crate) fn has_room(&self, n: usize) -> bool {
         n < self.limit.saturating_sub(self.bytes)
