@@ -128,6 +128,9 @@ fn word_of(key: Value) -> Option<u64> {
 /// table.
 #[inline]
 pub(crate) fn known_hash(key: Value) -> Option<u32> {
+    if let Some(s) = key.as_string() {
+        return Some(s.hash());
+    }
     Some(match key.tag {
         tag::FALSE => 1,
         tag::TRUE => 2,
@@ -135,10 +138,7 @@ pub(crate) fn known_hash(key: Value) -> Option<u32> {
             Kind::Native(native) => native.hash(),
             _ => return None,
         },
-        _ => match key.as_string() {
-            Some(s) => s.hash(),
-            None => hash_word(word_of(key)?),
-        },
+        _ => hash_word(word_of(key)?),
     })
 }
 

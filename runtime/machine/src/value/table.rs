@@ -443,25 +443,35 @@ impl Table {
         if !self.has_nodes() {
             return None;
         }
-        let hash = if self.is_keyed() { self.known_hash(key).unwrap_or(fixed) } else { fixed };
-        let hash16 = if key.is_string() { (fixed >> 16) as u16 } else { 0 };
+        let entry = Node {
+            value_bits: value.bits,
+            key_bits: key.bits,
+            next: 0,
+            value_tag: value.tag as u8,
+            key_tag: key.tag as u8,
+            hash16: if key.is_string() { (fixed >> 16) as u16 } else { 0 },
+        };
+        if self.is_keyed() { self.place_keyed(fixed, entry) } else { self.place_at(fixed, entry, known_hash) }
+    }
+    /// As [`Table::place`], in a table with a hash key.
+    #[cold]
+    #[inline(never)]
+    fn place_keyed(&self, fixed: u32, entry: Node) -> Option<Chain> {
+        let own = self.hash_key()?;
+        self.place_at(own.hash(entry.key()).unwrap_or(fixed), entry, |key| own.hash(key))
+    }
+    /// Puts an entry where a hash says; `hash_of` is that of other keys.
+    #[inline(always)]
+    fn place_at(&self, hash: u32, entry: Node, hash_of: impl Fn(Value) -> Option<u32>) -> Option<Chain> {
         // SAFETY: all nodes touched are inside the node array; `free` is a node without a key.
         unsafe {
             let main = self.node_at(hash);
-            let entry = Node {
-                value_bits: value.bits,
-                key_bits: key.bits,
-                next: 0,
-                value_tag: value.tag as u8,
-                key_tag: key.tag as u8,
-                hash16,
-            };
             if (*main).key_tag == 0 {
                 *main = entry;
                 return Some(Chain::Fair);
             }
             let free = self.free_node()?;
-            let other = match self.known_hash((*main).key()) {
+            let other = match hash_of((*main).key()) {
                 Some(h) => self.node_at(h),
                 // A dead key: its place is unknown, but it stays a link of its chain. Treat it as at home.
                 None => main,
