@@ -407,7 +407,7 @@ impl Thawer<'_> {
             };
             (node.key_bits, node.key_tag) = (key.bits, key.tag as u8);
             if let Some(s) = key.as_string() {
-                node.hash16 = (s.hash() >> 16) as u16;
+                node.hash16 = t.hash16(&s);
             }
             node.set_value(self.value(Place::Value)?);
             node.next = i32::try_from(self.reader.signed()?).map_err(|_| "a link of a table leads out of it")?;

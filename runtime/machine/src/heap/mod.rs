@@ -18,7 +18,7 @@
 mod collect;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
-use crate::value::hash::{hash_word, known_hash};
+use crate::value::hash::{HashKey, hash_word, known_hash};
 use crate::value::string::{Str, find_atom};
 use crate::value::userdata::{Buffer, State, Userdata};
 use crate::value::{Ref, Table, Value, tag};
@@ -117,6 +117,8 @@ pub struct Heap {
     serial: u32,
     /// State of the generator of random words; none takes them from the system.
     seed: Option<u64>,
+    /// The hash key that tables take, and under which long strings keep their hashes.
+    hash_key: Option<HashKey>,
     gray: Vec<*mut Header>,
     weak_values: Vec<*mut Table>,
     ephemerons: Vec<*mut Table>,
@@ -153,6 +155,7 @@ impl Heap {
             pause: 200,
             serial: 0,
             seed: None,
+            hash_key: None,
             gray: Vec::new(),
             weak_values: Vec::new(),
             ephemerons: Vec::new(),
@@ -247,6 +250,17 @@ impl Heap {
                 z ^ z >> 31
             }
         }
+    }
+    /// The hash key for a table that has this one or none and needs another: the heap's, or one of the table's own.
+    pub(crate) fn other_hash_key(&mut self, than: Option<HashKey>) -> HashKey {
+        match self.hash_key {
+            Some(own) if than.is_none_or(|k| k.word() != own.word()) => own,
+            _ => HashKey::new(self.random_word()),
+        }
+    }
+    /// Whether a table's hash key is the heap's: the first one becomes that.
+    pub(crate) fn is_own_hash_key(&mut self, key: HashKey) -> bool {
+        self.hash_key.get_or_insert(key).word() == key.word()
     }
     /// Makes all random words from now on follow from a seed.
     pub fn set_seed(&mut self, seed: u64) {
@@ -361,6 +375,7 @@ impl Heap {
             let layout = Str::layout(len);
             let s = self.allocate::<Str>(layout);
             s.write(Str { header: Header::new(ObjectKind::String), len });
+            Str::init_kept_hash(s);
             let bytes = s.add(1).cast::<u8>();
             bytes.write_bytes(0, len);
             fill(std::slice::from_raw_parts_mut(bytes, len));

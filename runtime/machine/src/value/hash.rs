@@ -2,13 +2,13 @@
 //!
 //! Journey: value. There is one fixed function and no secret seed: tables, atoms and frozen processes are older than any
 //! seed that two nodes could agree on. So keys can be chosen to meet in one place. A table that this happens to gets a
-//! random [`HashKey`] of its own (table.rs), which goes wherever the table goes (spec/format.md). The reader might expect
+//! random [`HashKey`] (table.rs), which goes wherever the table goes (spec/format.md). The reader might expect
 //! a key in every table; then no hash could be computed ahead, and constant names are most of what is looked up.
 //!
 //! Always: a hash follows from the value alone, and under a key from the value and the key: from all bytes of a string,
 //! as strings can be chosen to have the same fixed hash.
 
-use super::{Kind, Pid, Value, number, tag};
+use super::{Kind, Pid, Str, Value, number, tag};
 use crate::heap::Header;
 
 const K0: u64 = 0x2d35_8dcc_aa6c_78a5;
@@ -58,18 +58,24 @@ fn mix_bytes(bytes: &[u8], mut h: u64, k0: u64, k1: u64) -> u64 {
     mix(a ^ k1 ^ h, b ^ k0)
 }
 
-/// The random key of one table. Whoever chooses keys without knowing it cannot say where they will meet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The random hash key of a table. Whoever chooses keys without knowing it cannot say where they will meet.
+#[derive(Clone, Copy, Debug)]
 pub struct HashKey {
     word: u64,
     /// Follows from `word`; odd.
     factor: u64,
+    /// Long strings of the table's heap keep their hashes under this key, and under no other.
+    is_kept: bool,
 }
 
 impl HashKey {
     /// The key that a random word makes.
     pub fn new(word: u64) -> HashKey {
-        HashKey { word, factor: mix(word ^ K0, K1) | 1 }
+        HashKey { word, factor: mix(word ^ K0, K1) | 1, is_kept: false }
+    }
+    /// This key, as the one under which the heap's strings keep hashes.
+    pub(crate) fn kept(self) -> HashKey {
+        HashKey { is_kept: true, ..self }
     }
     /// What it was made from.
     pub fn word(self) -> u64 {
@@ -78,15 +84,23 @@ impl HashKey {
     fn hash_word(self, x: u64) -> u32 {
         mix(mix(x ^ self.word, self.factor) ^ self.factor, K1) as u32
     }
-    pub(crate) fn hash_bytes(self, bytes: &[u8]) -> u32 {
+    fn hash_bytes(self, bytes: &[u8]) -> u32 {
         // Not `word ^ length`: the word would cancel itself, and who knows nothing could make a product 0.
         let start = mix(self.word ^ bytes.len() as u64, self.factor);
         mix(mix_bytes(bytes, start, self.word, self.factor) ^ self.factor, K1) as u32
     }
+    /// Hash of a string under this key, which may be that of another heap.
+    pub(crate) fn hash_str(self, s: &Str) -> u32 {
+        let Some(kept) = s.kept_hash().filter(|_| self.is_kept) else { return self.hash_bytes(s.bytes()) };
+        if kept.get() == 0 {
+            kept.set(self.hash_bytes(s.bytes()));
+        }
+        kept.get()
+    }
     /// Hash of a normalised key under this one; none as of [`known_hash`].
     pub(crate) fn hash(self, key: Value) -> Option<u32> {
         Some(match key.as_string() {
-            Some(s) => self.hash_bytes(s.bytes()),
+            Some(s) => self.hash_str(&s),
             // Few other keys have no word of their own (booleans, natives), and nobody chooses their hashes.
             None => self.hash_word(word_of(key).or_else(|| known_hash(key).map(u64::from))?),
         })

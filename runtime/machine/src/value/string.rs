@@ -1,4 +1,4 @@
-//! Strings: immutable bytes with a header that caches the hash.
+//! Strings: immutable bytes with a header that caches the hash; a long one keeps its hash under a hash key behind them.
 //!
 //! Journey: value. One layout serves strings of a heap, constants of a module and atoms; the value's tag tells them
 //! apart. Strings are not interned per process (the reader might expect PUC's string table): equality compares
@@ -11,6 +11,7 @@
 use super::hash::hash_bytes;
 use crate::heap::Header;
 use std::alloc::Layout;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{OnceLock, RwLock};
 
@@ -57,7 +58,30 @@ impl Str {
         self.bytes() == other.bytes()
     }
     pub(crate) fn layout(len: usize) -> Layout {
-        Layout::from_size_align(size_of::<Str>() + len, align_of::<Str>()).expect("a string's size fits")
+        let kept = if len < KEEPS_HASH { 0 } else { kept_hash_offset(len) - len + size_of::<u32>() };
+        Layout::from_size_align(size_of::<Str>() + len + kept, align_of::<Str>()).expect("a string's size fits")
+    }
+    /// Where the hash under the heap's hash key is kept, 0 until it is known; in long strings, which are of a heap.
+    #[inline]
+    pub(crate) fn kept_hash(&self) -> Option<&Cell<u32>> {
+        // SAFETY: in a string of this length a word follows the bytes (layout), made 0 by `init_kept_hash` before anyone
+        // sees the string. Only its heap's thread touches it: in strings outside of a heap, which threads share, nobody
+        // does.
+        (self.len >= KEEPS_HASH && self.header.flags.get() & SHARED == 0)
+            .then(|| unsafe { &*(self as *const Str).add(1).cast::<u8>().add(kept_hash_offset(self.len)).cast() })
+    }
+    /// Makes the kept hash unknown.
+    ///
+    /// # Safety
+    /// `s` has the layout of its length, and nobody else sees it yet.
+    pub(crate) unsafe fn init_kept_hash(s: *mut Str) {
+        // SAFETY: the caller's promise; the offset is that of the layout.
+        unsafe {
+            let len = (*s).len;
+            if len >= KEEPS_HASH {
+                s.add(1).cast::<u8>().add(kept_hash_offset(len)).cast::<u32>().write(0);
+            }
+        }
     }
     /// Allocates a string outside every heap, its hash computed. `owner` is the module it belongs to, or null.
     pub(crate) fn new_shared(bytes: &[u8], owner: *const ()) -> *mut Str {
@@ -70,6 +94,8 @@ impl Str {
             }
             s.write(Str { header: Header::new(crate::heap::ObjectKind::String), len: bytes.len() });
             (*s).header.next.set(owner as *mut Header);
+            (*s).header.flags.set(SHARED);
+            Self::init_kept_hash(s);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), s.add(1).cast(), bytes.len());
             (*s).compute_hash();
             s
@@ -84,6 +110,15 @@ impl Str {
         // it (the caller's promise).
         unsafe { std::alloc::dealloc(s.cast(), Self::layout((*s).len)) }
     }
+}
+
+/// Bytes from which on a string keeps its hash under a hash key: shorter ones are hashed as fast as it is found.
+const KEEPS_HASH: usize = 48;
+/// In the flags: the string is outside of every heap.
+const SHARED: u8 = 1;
+/// From the bytes of a string of this length to its kept hash, which is aligned.
+fn kept_hash_offset(len: usize) -> usize {
+    len.next_multiple_of(align_of::<u32>())
 }
 
 /// Longest literal that becomes an atom, in bytes.

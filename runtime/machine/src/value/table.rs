@@ -7,8 +7,8 @@
 //! * a key's place follows from its value alone: numbers and strings by content, objects by a serial number that the
 //!   heap hands out at first use, never by address. So a table can be written to bytes node by node and read back
 //!   elsewhere without rehashing, and a `pairs` in progress goes on;
-//! * no chain grows past [`MAX_CHAIN`]: keys that were chosen to meet make the table take a random hash key of its own
-//!   ([`HashKey`]), which lies behind its nodes and is part of the layout. Lookups of strings begin where the fixed
+//! * no chain grows past [`MAX_CHAIN`]: keys that were chosen to meet make the table take a random hash key
+//!   ([`HashKey`]; the tables of a heap share one as long as that is enough), which lies behind its nodes and is part of the layout. Lookups of strings begin where the fixed
 //!   hash says, as in any table (what is found anywhere is found); only a miss asks whether there is a hash key;
 //! * a node that is not in its main position is in the chain of the node that is;
 //! * a node's value may be nil while its key remains, until the next rehash; a collected key becomes `DEAD_KEY`;
@@ -37,7 +37,7 @@ pub struct Node {
     pub value_tag: u8,
     /// The key's tag.
     pub key_tag: u8,
-    /// Upper half of a string key's hash; lets a lookup pass over other keys without reading them.
+    /// Upper half of a string key's hash in this table; lets a lookup pass over other keys without reading them.
     pub hash16: u16,
 }
 
@@ -165,7 +165,11 @@ impl Table {
     /// The table's own hash key.
     pub fn hash_key(&self) -> Option<HashKey> {
         // SAFETY: a keyed table has one node more than the mask says, and its key in there.
-        self.is_keyed().then(|| unsafe { HashKey::new((*self.nodes.get().add(self.node_count())).key_bits) })
+        self.is_keyed().then(|| unsafe {
+            let n = &*self.nodes.get().add(self.node_count());
+            let own = HashKey::new(n.key_bits);
+            if n.value_bits != 0 { own.kept() } else { own }
+        })
     }
     /// All nodes from here on are taken.
     pub fn last_free(&self) -> u32 {
@@ -288,17 +292,18 @@ impl Table {
                 n = n.offset(next as isize);
             }
         }
-        if self.is_keyed() { self.find_keyed_str(key, hash) } else { std::ptr::null_mut() }
+        if self.is_keyed() { self.find_keyed_str(key) } else { std::ptr::null_mut() }
     }
     /// As [`Table::find_str_node`], in a table with a hash key.
     #[cold]
     #[inline(never)]
-    fn find_keyed_str(&self, key: &Str, hash: u32) -> *mut Node {
-        let hash16 = (hash >> 16) as u16;
-        self.find_from(self.hash_key().map(|own| own.hash_bytes(key.bytes())), |n| {
+    fn find_keyed_str(&self, key: &Str) -> *mut Node {
+        let Some(hash) = self.hash_key().map(|own| own.hash_str(key)) else { return std::ptr::null_mut() };
+        self.find_from(Some(hash), |n| {
             n.key_tag as u64 & 0xf == tag::STRING_TYPE
+                && n.hash16 == (hash >> 16) as u16
                 // SAFETY: a string-tagged key is a live string.
-                && (n.hash16 == hash16 && unsafe { &*(n.key_bits as *const Str) }.equals(key))
+                && unsafe { &*(n.key_bits as *const Str) }.equals(key)
         })
     }
     /// Node of a normalised key that is no string, in a table with a hash key.
@@ -432,7 +437,7 @@ impl Table {
     #[cold]
     #[inline(never)]
     fn take_hash_key(&self, heap: &mut Heap) -> Result<(), TableError> {
-        let own = HashKey::new(heap.random_word());
+        let own = heap.other_hash_key(self.hash_key());
         // Should a chain be long again, the next insertion into it takes another key.
         self.place_all(heap, self.asize.get(), self.node_count() as u32, Some(own)).map(|_| ())
     }
@@ -456,9 +461,13 @@ impl Table {
     /// As [`Table::place`], in a table with a hash key.
     #[cold]
     #[inline(never)]
-    fn place_keyed(&self, fixed: u32, entry: Node) -> Option<Chain> {
+    fn place_keyed(&self, fixed: u32, mut entry: Node) -> Option<Chain> {
         let own = self.hash_key()?;
-        self.place_at(own.hash(entry.key()).unwrap_or(fixed), entry, |key| own.hash(key))
+        let hash = own.hash(entry.key()).unwrap_or(fixed);
+        if entry.key().is_string() {
+            entry.hash16 = (hash >> 16) as u16;
+        }
+        self.place_at(hash, entry, |key| own.hash(key))
     }
     /// Puts an entry where a hash says; `hash_of` is that of other keys.
     #[inline(always)]
@@ -629,7 +638,8 @@ impl Table {
                     fresh.add(i).write(Node::EMPTY);
                 }
                 if let Some(own) = own {
-                    fresh.add(count).write(Node { key_bits: own.word(), ..Node::EMPTY });
+                    let is_heaps = heap.is_own_hash_key(own);
+                    fresh.add(count).write(Node { key_bits: own.word(), value_bits: is_heaps as u64, ..Node::EMPTY });
                 }
                 self.nodes.set(fresh);
                 self.mask.set(count as u32 - 1);

@@ -5,7 +5,7 @@
 
 use super::{Node, Table};
 use crate::value::hash::normalize;
-use crate::value::{Value, tag};
+use crate::value::{Str, Value, tag};
 
 impl Table {
     /// The array slots.
@@ -32,6 +32,11 @@ impl Table {
         assert!(i < self.node_count());
         // SAFETY: in range, and `node_count` is 0 for the static node.
         unsafe { *self.nodes.get().add(i) = n }
+    }
+    /// Upper half of a string's hash in this table, for its node.
+    pub fn hash16(&self, key: &Str) -> u16 {
+        let hash = self.hash_key().map_or_else(|| key.hash(), |own| own.hash_str(key));
+        (hash >> 16) as u16
     }
     /// Copies both parts from where they lay in another table of the same sizes.
     pub fn fill(&self, array: &[Value], nodes: &[Node]) {

@@ -76,12 +76,13 @@ fn fill(what: &str, mut key: impl FnMut(&mut Heap, i64) -> Value) -> (Heap, Ref<
 #[test]
 fn chosen_keys_do_not_make_long_chains() {
     type MakeKey = fn(&mut Heap, i64) -> Value;
-    let kinds: [(&str, MakeKey); 6] = [
+    let kinds: [(&str, MakeKey); 7] = [
         ("integers", |_, i| Value::integer(chosen_integer(i))),
         ("floats", |_, i| Value::float(f64::from_bits(chosen_integer(i + 1) as u64 ^ 0x5555))),
         ("strings of 12 bytes", |heap, i| heap.string(&chosen_string(i, 12))),
         ("strings of 16 bytes", |heap, i| heap.string(&chosen_string(i, 16))),
-        ("strings of 100 bytes", |heap, i| heap.string(&chosen_string(i, 100))),
+        ("strings of 40 bytes", |heap, i| heap.string(&chosen_string(i, 40))),
+        ("strings of 101 bytes", |heap, i| heap.string(&chosen_string(i, 101))),
         ("light userdata", |_, i| Value { tag: tag::LIGHT, bits: chosen_integer(i) as u64 }),
     ];
     for (what, key) in kinds {
@@ -156,6 +157,33 @@ fn a_table_that_shrinks() {
     assert!(t.is_keyed() && longest_chain(&t) <= MAX_CHAIN as usize);
     assert_eq!(t.check_layout(), Ok(()));
     assert_eq!(t.entries().count(), t.node_part().iter().filter(|n| n.value_tag != 0).count());
+}
+
+/// Who has found out the heap's hash key can choose keys for it; the table then takes one of its own. Strings that are
+/// keys of both kinds of tables are found in both.
+#[test]
+fn chosen_for_the_hash_key_of_the_heap() {
+    let (mut heap, first) = fill("strings", |heap, i| heap.string(&chosen_string(i, 100)));
+    let known = first.hash_key().expect("it took one");
+    let second = heap.table();
+    let chosen = |i: &i64| known.hash(Value::integer(*i)).expect("a number has a hash") & 0x3ff == 0;
+    let numbers: Vec<i64> = (1..).map(|i| -i).filter(chosen).take(1000).collect();
+    for (i, &n) in numbers.iter().enumerate() {
+        let long = heap.string(&chosen_string(n, 100));
+        second.set(&mut heap, Value::integer(n), Value::integer(i as i64)).expect("it is a key");
+        second.set(&mut heap, long, Value::TRUE).expect("it is a key");
+        first.set(&mut heap, long, Value::FALSE).expect("it is a key");
+    }
+    assert!(longest_chain(&second) <= MAX_CHAIN as usize);
+    assert_ne!(second.hash_key().expect("it took one").word(), known.word());
+    assert_eq!(first.hash_key().expect("it has one").word(), known.word());
+    assert_eq!((first.check_layout(), second.check_layout()), (Ok(()), Ok(())));
+    for (i, &n) in numbers.iter().enumerate() {
+        assert_eq!(second.get(Value::integer(n)).as_integer(), Some(i as i64));
+        let long = heap.string(&chosen_string(n, 100));
+        assert!(second.get(long).tag == tag::TRUE && first.get(long).tag == tag::FALSE);
+        assert!(second.get(long).tag == tag::TRUE && first.get(long).tag == tag::FALSE);
+    }
 }
 
 /// The bytes that the heap counts are those that are there, with the key's.
