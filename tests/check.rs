@@ -192,7 +192,7 @@ stdin:1:2: syntax error near <eof>
 #[cfg(unix)]
 #[test]
 fn no_more_is_read_than_needed() {
-    let folder = folder("huge");
+    let folder = folder("endless");
     // 300 MB of zeros that take no room, and as much memory as there is for them.
     let zeros = std::fs::File::create(folder.join("zeros.lua")).expect("the file can be made");
     zeros.set_len(300 << 20).expect("it can be that long");
@@ -244,7 +244,7 @@ fn no_more_is_read_than_needed() {
 #[cfg(unix)]
 #[test]
 fn long_programs_and_named_pipes() {
-    let folder = folder("long");
+    let folder = folder("long-programs");
     write(
         &folder,
         "long.lua",

@@ -397,6 +397,13 @@ fn bytes_that_are_not_utf8() {
     assert_eq!(message, b"rlua-actor: cannot read no\xff.lua: No such file or directory\n");
     let (_, _, message) = output(&[word("-e"), OsStr::from_bytes(b"x = '\xe9")]);
     assert_eq!(message, b"rlua-actor: (command line):1: unfinished string near <eof>\n");
+    // Uncaught errors, and names of processes.
+    let program = b"local c = require 'concurrent' c.spawn(function() c.register('\xfe', c.self()) error('\xff', 0) end) c.sleep(50) error('\xe9', 0)";
+    let (status, _, message) = output(&[word("-e"), OsStr::from_bytes(program)]);
+    let lines: Vec<&[u8]> = message.split(|&b| b == b'\n').filter(|l| l.starts_with(b"rlua-actor")).collect();
+    assert_eq!(status, Some(1));
+    assert!(lines[0].ends_with(b" (\xfe) died: \xff"), "{}", lines[0].escape_ascii());
+    assert_eq!(lines[1..], [b"rlua-actor: \xe9"]);
     // Warnings, and what finalizers raise.
     let (_, _, message) = output(&[word("-e"), OsStr::from_bytes(b"warn '@on' warn('\xe9', 'x') setmetatable({}, { __gc = function() error('\xff', 0) end }) collectgarbage()")]);
     assert_eq!(message, b"Lua warning: \xe9x\nLua warning: error in __gc (\xff)\n");

@@ -23,11 +23,9 @@
 
 /// A line on standard error. One that is closed is no reason to fail.
 macro_rules! report {
-    ($($part:tt)*) => {{
-        use std::io::Write;
-        // Nobody is left to be told.
-        let _ = writeln!(std::io::stderr(), $($part)*);
-    }};
+    ($($part:tt)*) => {
+        rlua_machine::report(format!($($part)*))
+    };
 }
 
 // For the fuzz targets, which drive machines themselves.

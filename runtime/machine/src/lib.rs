@@ -9,17 +9,7 @@
 //! [`value::Ref`] that is kept over a collection is a use after free, and no `unsafe` block warns of it. Its safe
 //! functions are safe only for a caller who keeps the rules of [`heap`]. To run Lua programs, use `rlua_runtime::Program`.
 
-/// A line on standard error, formatted; what is not UTF-8 goes to the function of this name.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! report {
-    ($($part:tt)*) => {
-        $crate::report(format!($($part)*))
-    };
-}
-
 /// Writes a line on standard error, in one piece and whatever bytes it has.
-#[doc(hidden)]
 pub fn report(text: impl AsRef<[u8]>) {
     use std::io::Write;
     let line = [text.as_ref(), b"\n"].concat();
