@@ -3,10 +3,14 @@
 //! Journey: source text -> **diagnostics** -> lines for people. Every error is a line that editors can parse
 //! (`file:line:column: message`), the line of the program, and a mark under the piece that is wrong.
 //!
-//! Always: what is shown of the program is safe to print and stays in its columns, whatever bytes it has.
+//! Always: what is shown of the program is safe to print and stays in its columns, whatever bytes it has. Its name is
+//! shown as it is: whoever opens the file needs it.
 
+use crate::program;
 use clap::Args;
 use rlua_compiler::Diagnostic;
+use rlua_runtime::source::is_hopeless;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -26,7 +30,7 @@ const MESSAGE: usize = 200;
 pub struct Arguments {
     /// Programs (source text); - for standard input
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<String>,
+    files: Vec<OsString>,
 }
 
 /// Checks the files; the exit status.
@@ -34,41 +38,69 @@ pub fn run(arguments: Arguments) -> u8 {
     let mut status = 0;
     let mut error_output = std::io::stderr().lock();
     for path in &arguments.files {
-        let report = match crate::read_program(path) {
-            Ok(text) => report(if path == "-" { "stdin" } else { path }, &text),
-            Err(message) => format!("rlua-actor: {message}\n"),
+        let report = match program::read(path, is_enough) {
+            Ok(text) => report(program::shown(path), &text),
+            Err(message) => [b"rlua-actor: ".as_slice(), &message, b"\n"].concat(),
         };
         if !report.is_empty() {
             status = 1;
-            let _ = error_output.write_all(report.as_bytes());
+            let _ = error_output.write_all(&report);
         }
     }
     status
 }
 
-/// The report about a file; empty if all is well.
-fn report(name: &str, text: &[u8]) -> String {
-    if text.starts_with(b"\x1b") {
-        return format!("rlua-actor: {name}: this is bytecode; check reads source text\n");
+/// Whether the report about a text that begins so does not depend on how it goes on.
+fn is_enough(beginning: &[u8]) -> bool {
+    if is_bytecode(beginning) || (looks_binary(beginning) && is_hopeless(beginning)) {
+        return true;
     }
+    // What may come of the cut: an error at the end, and labels that are still missing.
+    let is_certain = |d: &&Diagnostic| !d.message.ends_with(b"<eof>") && !d.message.starts_with(b"no visible label");
+    let Some(end) = memchr::memrchr(b'\n', beginning) else { return false };
+    let found = rlua_compiler::check(rlua_compiler::skip_shebang(&beginning[..=end]), 2 * LIMIT);
+    found.iter().filter(is_certain).count() > LIMIT
+}
+
+fn is_bytecode(text: &[u8]) -> bool {
+    rlua_compiler::skip_shebang(text).starts_with(b"\x1b")
+}
+
+/// Whether there are zero bytes where a text would have its first lines.
+fn looks_binary(text: &[u8]) -> bool {
+    let text = rlua_compiler::skip_shebang(text);
+    text[..text.len().min(4096)].contains(&0)
+}
+
+/// The report about a file; empty if all is well.
+fn report(name: &[u8], text: &[u8]) -> Vec<u8> {
+    let about_all = |what: &[u8]| [b"rlua-actor: ", name, b": ", what, b"\n"].concat();
+    if is_bytecode(text) {
+        return about_all(b"this is bytecode; check reads source text");
+    }
+    let is_binary = looks_binary(text);
     let text = rlua_compiler::skip_shebang(text);
     let mut found = rlua_compiler::check(text, LIMIT + 1);
-    if !found.is_empty() && text[..text.len().min(4096)].contains(&0) {
-        return format!("rlua-actor: {name}: this is a binary file, not Lua\n");
+    if !found.is_empty() && is_binary {
+        return about_all(b"this is a binary file, not Lua");
     }
     let is_cut = found.len() > LIMIT;
     found.truncate(LIMIT);
-    let mut out = String::new();
+    let mut out = Vec::new();
     for diagnostic in &found {
-        show(&mut out, name, text, diagnostic);
+        out.extend_from_slice(name);
+        out.extend_from_slice(show(text, diagnostic).as_bytes());
     }
     if is_cut {
-        let _ = writeln!(out, "{name}: more than {LIMIT} errors; the others are not shown");
+        out.extend_from_slice(name);
+        out.extend_from_slice(format!(": more than {LIMIT} errors; the others are not shown\n").as_bytes());
     }
     out
 }
 
-fn show(out: &mut String, name: &str, text: &[u8], diagnostic: &Diagnostic) {
+/// What follows the file's name.
+fn show(text: &[u8], diagnostic: &Diagnostic) -> String {
+    let mut out = String::new();
     let line = nth_line(text, diagnostic.line);
     let start = (diagnostic.column as usize - 1).min(line.len());
     let end = (start + diagnostic.length as usize).min(line.len());
@@ -79,9 +111,10 @@ fn show(out: &mut String, name: &str, text: &[u8], diagnostic: &Diagnostic) {
     }
     let number = diagnostic.line.to_string();
     let (shown, before, marked) = excerpt(line, start, end);
-    let _ = writeln!(out, "{name}:{number}:{column}: {message}");
+    let _ = writeln!(out, ":{number}:{column}: {message}");
     let _ = writeln!(out, " {number} |{}{shown}", if shown.is_empty() { "" } else { " " });
     let _ = writeln!(out, " {:1$} | {2:3$}{4}", "", number.len(), "", before, "^".repeat(marked.max(1)));
+    out
 }
 
 /// A line of the text, counted as the language does: `\n`, `\r` and pairs of the two end one.

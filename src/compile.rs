@@ -3,9 +3,13 @@
 //! Journey: source text -> prototype -> **bytes**. The file appears under its name only once it is complete: what was
 //! there before stays as it is until then, and for good if anything fails.
 
+use crate::output;
+use crate::program::{self, STANDARD_INPUT};
 use clap::Args;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `compile`.
@@ -18,46 +22,42 @@ pub struct Arguments {
     #[arg(short, long)]
     strip: bool,
     /// The program, or - for standard input (its bytecode then goes to standard output, unless -o says otherwise)
-    file: String,
+    file: OsString,
 }
 
 /// Compiles the program; the exit status.
 pub fn run(arguments: Arguments) -> u8 {
-    match compile(&arguments) {
-        Ok(()) => 0,
-        Err(message) => {
-            crate::complain(&message);
-            1
-        }
-    }
+    compile(&arguments).unwrap_or_else(|message| {
+        output::complain(message);
+        1
+    })
 }
 
-fn compile(arguments: &Arguments) -> Result<(), String> {
-    let output = match &arguments.output {
-        Some(output) => output.clone(),
-        None if arguments.file == "-" => PathBuf::from("-"),
+fn compile(arguments: &Arguments) -> Result<u8, Vec<u8>> {
+    let to = match &arguments.output {
+        Some(to) => to.clone(),
+        None if arguments.file == STANDARD_INPUT => PathBuf::from(STANDARD_OUTPUT),
         None => Path::new(&arguments.file).with_extension("luac"),
     };
-    let chunk = crate::load_program(&arguments.file)?;
+    let chunk = program::load(&arguments.file)?;
     let bytes = rlua_compiler::dump(&chunk, arguments.strip);
-    let result = if output == Path::new("-") {
-        write_standard_output(&bytes)?
-    } else {
-        if is_same_file(&output, Path::new(&arguments.file)) {
-            return Err(format!("{} is the program itself; name another file with -o", output.display()));
+    if to == Path::new(STANDARD_OUTPUT) {
+        if std::io::stdout().is_terminal() {
+            return Err(b"bytecode is not for terminals; name a file with -o".to_vec());
         }
-        write_file(&output, &bytes)
-    };
-    result.map_err(|e| format!("cannot write {}: {}", output.display(), rlua_runtime::reason(&e)))
-}
-
-fn write_standard_output(bytes: &[u8]) -> Result<std::io::Result<()>, String> {
-    let mut out = std::io::stdout().lock();
-    if out.is_terminal() {
-        return Err("bytecode is not for terminals; name a file with -o".to_string());
+        return Ok(output::print(bytes));
     }
-    Ok(out.write_all(bytes).and_then(|()| out.flush()))
+    let name = to.as_os_str().as_bytes();
+    if is_same_file(&to, Path::new(&arguments.file)) {
+        return Err([name, b" is the program itself; name another file with -o"].concat());
+    }
+    match write_file(&to, &bytes) {
+        Ok(()) => Ok(0),
+        Err(e) => Err([b"cannot write ", name, b": ", rlua_runtime::reason(&e).as_bytes()].concat()),
+    }
 }
+/// The name that stands for standard output.
+const STANDARD_OUTPUT: &str = "-";
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)

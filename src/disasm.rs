@@ -1,25 +1,22 @@
 //! `rlua-actor disasm`: what the compiler makes of a program, for people.
 
+use crate::output;
 use clap::Args;
-use std::io::Write;
+use std::ffi::OsString;
 
 /// Arguments of `disasm`.
 #[derive(Args)]
 pub struct Arguments {
     /// The program, source text or bytecode; `-` for standard input
-    file: String,
+    file: OsString,
 }
 
-/// Prints the listing.
+/// Prints the listing; the exit status.
 pub fn run(arguments: Arguments) -> u8 {
-    match crate::load_program(&arguments.file) {
-        Ok(chunk) => {
-            let listing = rlua_compiler::disassemble(&chunk);
-            // A reader that has seen enough closes the pipe.
-            u8::from(std::io::stdout().write_all(listing.as_bytes()).is_err())
-        }
+    match crate::program::load(&arguments.file) {
+        Ok(chunk) => output::print(rlua_compiler::disassemble(&chunk)),
         Err(message) => {
-            crate::complain(&message);
+            output::complain(message);
             1
         }
     }

@@ -6,29 +6,43 @@ mod check;
 mod compile;
 mod disasm;
 mod memory;
+mod output;
+mod program;
 mod repl;
 mod run;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::io::Write;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Lua 5.4 with Erlang's processes.
-///
-/// Programs run unchanged; `require 'concurrent'` gives them processes that share no memory, talk by messages, links
-/// and monitors, and run on all cores.
+/// The whole command line.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "`rlua-actor FILE ...` is `rlua-actor run FILE ...`.\n\
-    Without arguments: a prompt, if standard input is a terminal; otherwise the program that it reads from there."
+    about = "Lua 5.4 with Erlang's processes.\n\n\
+             Programs run unchanged; `require 'concurrent'` gives them processes that share no memory, talk by\n\
+             messages, links and monitors, and run on all cores.",
+    long_about = None,
+    args_conflicts_with_subcommands = true,
+    override_usage = "rlua-actor [OPTIONS] [FILE [ARGUMENTS]]\n       rlua-actor COMMAND ...",
+    after_help = "`rlua-actor FILE` is `rlua-actor run FILE`; all options here are those of `run`.\n\
+                  Without arguments: a prompt, if standard input is a terminal; otherwise the program that it\n\
+                  reads from there.\n\n\
+                  Examples:\n  rlua-actor hello.lua one two     runs a program with two arguments\n  \
+                  rlua-actor -e 'print(1 + 1)'     runs a text\n  \
+                  rlua-actor -l json -i            loads a module, then shows a prompt\n  \
+                  rlua-actor check src/*.lua       finds errors without running anything\n  \
+                  rlua-actor help run              tells more about a command"
 )]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    run: run::Arguments,
 }
 
 #[derive(Subcommand)]
@@ -56,20 +70,25 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
-    let matches = Cli::command().get_matches_from(arguments());
+    let matches = match Cli::command().try_get_matches_from(arguments()) {
+        Ok(matches) => matches,
+        Err(e) if e.use_stderr() => e.exit(),
+        // Help, and the version.
+        Err(e) => return output::status(e.print().and_then(|()| std::io::stdout().flush())).into(),
+    };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     let status = match cli.command {
         Some(Command::Run(arguments)) => run::run(arguments, matches.subcommand_matches("run")),
         Some(Command::Check(arguments)) => check::run(arguments),
         Some(Command::Compile(arguments)) => compile::run(arguments),
         Some(Command::Disasm(arguments)) => disasm::run(arguments),
-        None => run::run(run::Arguments::default(), None),
+        None => run::run(cli.run, Some(&matches)),
     };
     std::process::ExitCode::from(status)
 }
 
 /// The command line. What does not begin with a command is `run`'s, so that this program can stand where `lua` stood.
-fn arguments() -> Vec<std::ffi::OsString> {
+fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
     let own = ["run", "check", "compile", "disasm", "help", "-h", "--help", "-V", "--version"];
     if let Some(first) = all.get(1)
@@ -78,33 +97,4 @@ fn arguments() -> Vec<std::ffi::OsString> {
         all.insert(1, "run".into());
     }
     all
-}
-
-/// Reads a program: a file, or standard input for `-`. Errors are one line with the file's name.
-fn read_program(path: &str) -> Result<Vec<u8>, String> {
-    let read = if path == "-" {
-        let mut text = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut text).map(|_| text)
-    } else {
-        std::fs::read(path)
-    };
-    let shown = if path == "-" { "standard input" } else { path };
-    read.map_err(|e| format!("cannot read {shown}: {}", rlua_runtime::reason(&e)))
-}
-
-/// The chunk of a program, or the message that says why there is none.
-fn load_program(path: &str) -> Result<rlua_compiler::prototype::Chunk, String> {
-    let text = read_program(path)?;
-    let shown = if path == "-" { "stdin" } else { path };
-    if text.starts_with(b"\x1b") {
-        return rlua_compiler::undump(&text).map_err(|e| format!("{shown}: {e}"));
-    }
-    let name = if path == "-" { b"=stdin".to_vec() } else { format!("@{path}").into_bytes() };
-    rlua_compiler::compile(rlua_compiler::skip_shebang(&text), &name)
-        .map_err(|e| String::from_utf8_lossy(&e.message).into_owned())
-}
-
-/// A line on standard error, whether or not somebody listens.
-fn complain(message: &str) {
-    let _ = writeln!(std::io::stderr(), "rlua-actor: {message}");
 }

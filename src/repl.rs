@@ -1,8 +1,10 @@
-//! The prompt's terminal: line editing, history, completion, Ctrl-C.
+//! The prompt's terminal: line editing, history, completion, Ctrl-C. Where standard input is none, the prompt reads it as
+//! any program does, and there is nothing to edit.
 //!
 //! Journey: where source text comes from when a person types it. What is done with a line is in the runtime
 //! (stdlib/standalone), as part of the root process.
 
+use crate::output;
 use rlua_runtime::{Interrupter, Line, Terminal};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
@@ -11,20 +13,25 @@ use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
+use std::io::{ErrorKind, IsTerminal};
 use std::path::PathBuf;
 
-/// The terminal of this OS process.
-pub fn terminal() -> Box<dyn Terminal> {
-    Box::new(Prompt { editor: None, history: history_file() })
+/// The terminal of this OS process, if standard input is one.
+pub fn terminal() -> Option<Box<dyn Terminal>> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    Some(Box::new(Prompt { editor: None, history: history_file() }))
 }
 /// Says who is there.
 pub fn greet() {
-    println!("rlua-actor {}: Lua 5.4 with processes. Ctrl-D or os.exit() ends it.", env!("CARGO_PKG_VERSION"));
+    let version = env!("CARGO_PKG_VERSION");
+    output::print(format!("rlua-actor {version}: Lua 5.4 with processes. Ctrl-D or os.exit() ends it.\n"));
 }
 /// Ctrl-C, while something runs, raises an error in the root process; at the prompt it clears the line.
 pub fn interrupt_by_keyboard(interrupter: Interrupter) {
     if let Err(e) = ctrlc::set_handler(move || interrupter.interrupt()) {
-        crate::complain(&format!("Ctrl-C will end the program: {e}"));
+        output::complain(format!("Ctrl-C will end the program: {e}"));
     }
 }
 /// `$XDG_STATE_HOME/rlua-actor/history`, by default below `~/.local/state`; none where there is no home.
@@ -73,17 +80,21 @@ impl Terminal for Prompt {
             editor.readline(prompt)
         });
         match read {
-            Ok(text) => Line::Text(text),
+            Ok(text) => Line::Text(text.into_bytes()),
             Err(ReadlineError::Interrupted) => Line::Interrupted,
             Err(ReadlineError::Eof) => Line::End,
+            Err(ReadlineError::Io(e)) if e.kind() == ErrorKind::InvalidData => {
+                output::complain("the line is dropped: it is not UTF-8");
+                Line::Interrupted
+            }
             Err(e) => {
-                crate::complain(&format!("cannot read the terminal: {e}"));
+                output::complain(format!("cannot read the terminal: {e}"));
                 Line::End
             }
         }
     }
-    fn remember(&mut self, input: &str) {
-        let Some(editor) = &mut self.editor else { return };
+    fn remember(&mut self, input: &[u8]) {
+        let (Some(editor), Ok(input)) = (&mut self.editor, std::str::from_utf8(input)) else { return };
         let added = editor.add_history_entry(input).unwrap_or(false);
         if let (true, Some(path)) = (added, &self.history) {
             // A history that cannot be kept is no reason to stop.

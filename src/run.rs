@@ -1,20 +1,16 @@
 //! `rlua-actor run`: a program in its root process, with the options of the reference's `lua`.
 
-use crate::repl;
+use crate::program::STANDARD_INPUT;
+use crate::{output, program, repl};
 use clap::{ArgMatches, Args};
 use rlua_runtime::{Action, Config, FreezeBudget, Program, SLICE, Start, Stress};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
+use std::os::unix::ffi::OsStrExt;
 
 /// Arguments of `run`.
 #[derive(Args, Default)]
 pub struct Arguments {
-    /// Threads that run processes [default: the number of cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    workers: Option<u16>,
-    /// Memory for all processes together: bytes, or with K, M or G [default: 80% of what there is]
-    #[arg(long, value_name = "SIZE", value_parser = crate::memory::parse)]
-    max_memory: Option<usize>,
     /// Run a Lua text first
     #[arg(short, value_name = "TEXT", allow_hyphen_values = true)]
     execute: Vec<OsString>,
@@ -24,15 +20,21 @@ pub struct Arguments {
     /// Show a prompt after the program
     #[arg(short)]
     interactive: bool,
-    /// Show the version
+    /// Show the version, and that of the language
     #[arg(short = 'v')]
-    version: bool,
+    lua_version: bool,
     /// Turn warnings on
     #[arg(short = 'W')]
     warnings: bool,
     /// Ignore the environment variables LUA_INIT and LUA_PATH
     #[arg(short = 'E')]
     ignore_environment: bool,
+    /// Threads that run processes [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Memory for all processes together: bytes, or with K, M or G [default: 80% of what there is]
+    #[arg(long, value_name = "SIZE", value_parser = crate::memory::parse)]
+    max_memory: Option<usize>,
     /// Run in an order that follows from this number alone, on one worker and in virtual time
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -65,18 +67,21 @@ enum StressMode {
 
 /// Runs the program; its exit status. `matches` know the order of the options.
 pub fn run(arguments: Arguments, matches: Option<&ArgMatches>) -> u8 {
-    if arguments.version {
-        println!("rlua-actor {} (Lua 5.4)", env!("CARGO_PKG_VERSION"));
+    if arguments.lua_version {
+        let status = output::print(concat!("rlua-actor ", env!("CARGO_PKG_VERSION"), " (Lua 5.4)\n"));
+        if status != 0 {
+            return status;
+        }
     }
     match start(&arguments, matches) {
         Ok(start) => run_from(start, &arguments),
         Err(message) => {
-            crate::complain(&message);
+            output::complain(message);
             1
         }
     }
 }
-fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, String> {
+fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, Vec<u8>> {
     let mut actions = Vec::new();
     if !arguments.ignore_environment {
         actions.extend(initial_action()?);
@@ -86,32 +91,32 @@ fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, S
     let texts = arguments
         .execute
         .iter()
-        .map(|text| Action::Execute { text: text.as_encoded_bytes().to_vec(), name: b"=(command line)".to_vec() });
-    let modules = arguments.library.iter().map(|l| required(l.as_encoded_bytes()));
+        .map(|text| Action::Execute { text: text.as_bytes().to_vec(), name: b"=(command line)".to_vec() });
+    let modules = arguments.library.iter().map(|l| required(l.as_bytes()));
     let mut options: Vec<(usize, Action)> =
         indices("execute").zip(texts).chain(indices("library").zip(modules)).collect();
     options.sort_by_key(|(place, _)| *place);
-    let no_options = options.is_empty() && !arguments.version;
+    let no_options = options.is_empty() && !arguments.lua_version;
     actions.extend(options.into_iter().map(|(_, action)| action));
 
     // Alone, or with options that say nothing about what to run: the terminal's prompt, or a program from a pipe.
     let on_terminal = std::io::stdin().is_terminal();
     let prompt = arguments.interactive || (arguments.file.is_empty() && no_options && on_terminal);
     let path = match arguments.file.first() {
-        Some(path) => Some(path.to_string_lossy().into_owned()),
-        None if no_options && !prompt => Some("-".to_string()),
+        Some(path) => Some(path.as_os_str()),
+        None if no_options && !prompt => Some(OsStr::new(STANDARD_INPUT)),
         None => None,
     };
-    let script = path.as_deref().map(crate::load_program).transpose()?;
-    let mut all: Vec<Vec<u8>> = std::env::args_os().map(|a| a.as_encoded_bytes().to_vec()).collect();
+    let script = path.map(program::load).transpose()?;
+    let mut all: Vec<Vec<u8>> = std::env::args_os().map(|a| a.as_bytes().to_vec()).collect();
     if all.get(1).is_some_and(|word| word == b"run") {
         // So that `arg[-1]` is what runs Lua programs, as under the reference.
         all.remove(1);
     }
-    let (name, before) = match &path {
+    let (name, before) = match path {
         Some(path) => {
             let before = all.len().saturating_sub(arguments.file.len().max(1));
-            (path.clone().into_bytes(), all[..before].to_vec())
+            (path.as_bytes().to_vec(), all[..before].to_vec())
         }
         // Without a script, `arg[0]` is the interpreter, as in the reference.
         None => (all.first().cloned().unwrap_or_default(), Vec::new()),
@@ -120,20 +125,22 @@ fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, S
         actions,
         script,
         name,
-        arguments: arguments.file.iter().skip(1).map(|a| a.as_encoded_bytes().to_vec()).collect(),
+        arguments: arguments.file.iter().skip(1).map(|a| a.as_bytes().to_vec()).collect(),
         before,
         warnings: arguments.warnings,
         environment: !arguments.ignore_environment,
-        terminal: prompt.then(repl::terminal),
+        prompt,
+        terminal: if prompt { repl::terminal() } else { None },
+        when_output_closed: Some(output::nobody_reads),
     })
 }
 /// What LUA_INIT asks for: a text, or `@` and a file's name.
-fn initial_action() -> Result<Option<Action>, String> {
+fn initial_action() -> Result<Option<Action>, Vec<u8>> {
     for name in ["LUA_INIT_5_4", "LUA_INIT"] {
         let Some(value) = std::env::var_os(name) else { continue };
-        let value = value.as_encoded_bytes();
+        let value = value.as_bytes();
         let text = match value.strip_prefix(b"@") {
-            Some(path) => crate::read_program(&String::from_utf8_lossy(path))?,
+            Some(path) => program::read_to_compile(OsStr::from_bytes(path))?,
             None => value.to_vec(),
         };
         let name = if value.starts_with(b"@") { value.to_vec() } else { format!("={name}").into_bytes() };
@@ -176,7 +183,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         stress: Stress { collect: has(StressMode::Collect), reload: has(StressMode::Reload), freeze },
     };
     let program = Program::new(config);
-    if start.terminal.is_some() {
+    if start.prompt {
         repl::greet();
         repl::interrupt_by_keyboard(program.interrupter());
     }

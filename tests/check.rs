@@ -188,6 +188,95 @@ stdin:1:2: syntax error near <eof>
     assert_eq!(outcome(&folder, &files, b"x"), (Some(1), String::new(), expected.to_string()));
 }
 
+/// What is no program is found out by its beginning, however long it is; `check` needs no more of it, nor do the others.
+#[cfg(unix)]
+#[test]
+fn no_more_is_read_than_needed() {
+    let folder = folder("endless");
+    // 300 MB of zeros that take no room, and as much memory as there is for them.
+    let zeros = std::fs::File::create(folder.join("zeros.lua")).expect("the file can be made");
+    zeros.set_len(300 << 20).expect("it can be that long");
+    let limited = |arguments: &str, input: Stdio| {
+        let script = format!("ulimit -v 2000000; exec \"$0\" {arguments}");
+        let output = Command::new("sh")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_rlua-actor")])
+            .current_dir(&folder)
+            .stdin(input)
+            .output()
+            .expect("the program runs");
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let refused = |message: &str| (Some(1), String::new(), format!("rlua-actor: {message}\n"));
+    for file in ["zeros.lua", "/dev/zero"] {
+        let checked = limited(&format!("check {file}"), Stdio::null());
+        assert_eq!(checked, refused(&format!("{file}: this is a binary file, not Lua")));
+        for command in ["run", "compile -o out", "disasm"] {
+            let outcome = limited(&format!("{command} {file}"), Stdio::null());
+            assert_eq!(outcome, refused(&format!("{file}:1: unexpected symbol")), "{command}");
+        }
+    }
+    let zero = || Stdio::from(std::fs::File::open("/dev/zero").expect("there is one"));
+    assert_eq!(limited("run -", zero()), refused("stdin:1: unexpected symbol"));
+    assert_eq!(limited("check -", zero()), refused("stdin: this is a binary file, not Lua"));
+    let program =
+        "'for _, f in ipairs { loadfile, dofile } do print(select(-1, pcall(f, [[/dev/zero]]))) end print(loadfile())'";
+    let out = "/dev/zero:1: unexpected symbol\n".repeat(2) + "nil\tstdin:1: unexpected symbol\n";
+    assert_eq!(limited(&format!("-e {program}"), zero()), (Some(0), out, String::new()));
+    // Bytecode is known by its first bytes, too.
+    let begun = "{ printf '\\033Lua'; cat /dev/zero; } | \"$0\" run -";
+    let output = Command::new("sh").args(["-c", begun, env!("CARGO_BIN_EXE_rlua-actor")]).output().expect("it runs");
+    assert_eq!(text(&output.stderr), "rlua-actor: stdin: bad binary format (version mismatch)\n");
+    // A text without end that is wrong, and one that is not: that is read as far as a program may go.
+    for (command, message) in
+        [("run", "stdin:2: syntax error near 'y'"), ("check", "stdin: more than 100 errors; the others are not shown")]
+    {
+        let endless = format!("yes | \"$0\" {command} -");
+        let output =
+            Command::new("sh").args(["-c", &endless, env!("CARGO_BIN_EXE_rlua-actor")]).output().expect("it runs");
+        assert!(text(&output.stderr).ends_with(&format!("{message}\n")), "{}", text(&output.stderr));
+    }
+    let endless = "yes '' | \"$0\" run -";
+    let output = Command::new("sh").args(["-c", endless, env!("CARGO_BIN_EXE_rlua-actor")]).output().expect("it runs");
+    assert_eq!(text(&output.stderr), "rlua-actor: cannot read standard input: File too large\n");
+}
+
+/// What is long is checked to its end, and what comes through a pipe as what is a file.
+#[cfg(unix)]
+#[test]
+fn long_programs_and_named_pipes() {
+    let folder = folder("long-programs");
+    write(
+        &folder,
+        "long.lua",
+        "x = 1\n".repeat(400_000) + "y = = 2\n" + &"x = 1\n".repeat(400_000) + "z = = 3\ngoto a",
+    );
+    let (status, out, err) = outcome(&folder, &["check", "long.lua"], b"");
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    let heads: Vec<&str> = err.lines().filter(|l| l.starts_with("long.lua:")).collect();
+    let wanted = [
+        "long.lua:400001:5: unexpected symbol near '='",
+        "long.lua:800002:5: unexpected symbol near '='",
+        "long.lua:800003:6: no visible label 'a' for <goto> at line 800003",
+    ];
+    assert_eq!(heads, wanted);
+    // The label of the first line's goto comes late.
+    write(&folder, "label.lua", "goto a\n".to_string() + &"x = 1\n".repeat(400_000) + "::a:: print 'ran'");
+    assert_eq!(outcome(&folder, &["check", "label.lua"], b""), (Some(0), String::new(), String::new()));
+    assert_eq!(outcome(&folder, &["run", "label.lua"], b""), (Some(0), "ran\n".to_string(), String::new()));
+    let made = Command::new("mkfifo").arg(folder.join("pipe")).status().expect("there is a mkfifo");
+    assert!(made.success());
+    for (command, program, wanted) in [
+        ("run", "print 'ran'", (Some(0), "ran\n", "")),
+        ("check", "x = = 1", (Some(1), "", "pipe:1:5: unexpected symbol near '='\n 1 | x = = 1\n   |     ^\n")),
+    ] {
+        let pipe = folder.join("pipe");
+        let writer = std::thread::spawn(move || std::fs::write(pipe, program));
+        let (status, out, err) = outcome(&folder, &[command, "pipe"], b"");
+        assert_eq!((status, out.as_str(), err.as_str()), wanted);
+        writer.join().expect("the writer ends").expect("somebody reads");
+    }
+}
+
 #[test]
 fn the_mark_stays_under_its_place() {
     assert_eq!(

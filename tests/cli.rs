@@ -241,7 +241,28 @@ fn uncaught_error_objects() {
 fn help_and_version() {
     let f = finish(binary().arg("--help"), b"");
     assert_eq!((f.status, f.err.as_str()), (Some(0), ""));
-    assert!(f.out.contains("run") && !f.out.contains("--stress"), "{}", f.out);
+    // All that a new user may look for: how a program is run, the options of `lua`, the commands.
+    for wanted in [
+        "rlua-actor [OPTIONS] [FILE",
+        "-e <TEXT>",
+        "-l <MODULE>",
+        "-i ",
+        "-v ",
+        "-W ",
+        "-E ",
+        "--workers",
+        "--max-memory",
+        "run ",
+        "check ",
+        "compile ",
+        "disasm ",
+        "rlua-actor FILE",
+        "rlua-actor hello.lua",
+    ] {
+        assert!(f.out.contains(wanted), "no {wanted} in {}", f.out);
+    }
+    assert!(!f.out.contains("--stress"), "{}", f.out);
+    assert_eq!(finish(binary().arg("-h"), b"").out, f.out);
     assert!(finish(binary().arg("--version"), b"").out.starts_with("rlua-actor "));
     // What is no command is a program, as for `lua`.
     let f = finish(binary().arg("no-such-command"), b"");
@@ -250,15 +271,165 @@ fn help_and_version() {
     assert_eq!(finish(binary().args(["-e", "print(arg[0] ~= nil, ...)"]), b"").out, "true\n");
     assert_eq!(finish(binary().args(["run", "--workers", "0", "-"]), b"").status, Some(2));
 }
+/// A reader that goes away early, as in `rlua-actor run x.lua | head -1`: the program ends as `lua` and other programs
+/// end, soon and without a word, whichever of its processes writes.
 #[test]
 fn closed_output() {
-    // A reader that goes away early, as in `rlua-actor run x.lua | head -1`.
+    use std::os::unix::process::ExitStatusExt;
+    const BROKEN_PIPE: i32 = 13;
+    let forever = [
+        "for i = 1, math.huge do print(i) end",
+        "while true do pcall(print, 1) end",
+        "for i = 1, math.huge do io.write(i, '\\n') end",
+        "io.stdout:setvbuf 'no' for i = 1, math.huge do io.write(i, '\\n') end",
+        "io.stdout:setvbuf 'line' for i = 1, math.huge do io.stdout:write(i, '\\n') end",
+        "local c = require 'concurrent'
+         c.spawn(function() for i = 1, math.huge do print(i) end end)
+         c.spawn(function() while true do end end) c.loop()",
+        "print(1) io.stdout:flush() io.read() print(2) os.exit(0)",
+        "print(1) io.stdout:flush() io.read() print(2)",
+    ];
+    for (program, workers) in forever.iter().flat_map(|p| [(p, "1"), (p, "2")]) {
+        let mut child = binary()
+            .args(["run", "--workers", workers, "-e", program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut out = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut out, &mut line).expect("the pipe can be read");
+        assert_eq!(line, "1\n", "{program}");
+        drop(out);
+        drop(child.stdin.take());
+        let err = read_all(child.stderr.take().expect("it is piped")).join().expect("the reader ends");
+        let status = child.wait().expect("it ends");
+        assert_eq!((status.signal(), err.as_str()), (Some(BROKEN_PIPE), ""), "{program}: {status}");
+    }
+    // A shell calls it 141.
     let f = finish(
-        Command::new("sh").args(["-c", "\"$0\" run - | head -1", env!("CARGO_BIN_EXE_rlua-actor")]),
-        b"for i = 1, 1e5 do print(i) end",
+        Command::new("sh").args([
+            "-c",
+            "{ \"$0\" disasm -; echo $? >&2; } | head -1",
+            env!("CARGO_BIN_EXE_rlua-actor"),
+        ]),
+        "x = 1\n".repeat(100_000).as_bytes(),
     );
-    assert_eq!((f.status, f.out.as_str()), (Some(0), "1\n"));
-    assert!(!f.err.contains("panicked"), "{}", f.err);
+    assert_eq!((f.out.as_str(), f.err.as_str()), ("\n", "141\n"));
+    // Another pipe whose reader is gone is an error of the write, and no more.
+    let out = ok("local f = io.popen('true', 'w') f:setvbuf 'no'
+         local fine, message repeat fine, message = f:write('x') until not fine print(message)");
+    assert_eq!(out, "Broken pipe\n");
+}
+
+/// A full disk: a script is told by what it calls, as under the reference; what this program prints itself must not be
+/// lost without a word.
+#[cfg(target_os = "linux")]
+#[test]
+fn full_output() {
+    let path = folder("full").join("a.lua");
+    std::fs::write(&path, "return 1").expect("the file can be written");
+    let path = path.to_str().expect("a path of our own");
+    let to_full = |arguments: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("there is one");
+        let output = binary().args(arguments).stdin(Stdio::null()).stdout(full).output().expect("the program runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let told = (Some(1), "rlua-actor: cannot write standard output: No space left on device\n".to_string());
+    for arguments in
+        [&["disasm", path][..], &["compile", "-o", "-", path], &["--help"], &["help", "check"], &["-V"], &["-v"]]
+    {
+        assert_eq!(to_full(arguments), told, "{arguments:?}");
+    }
+    let program = "print(1) print(io.write('x')) print(io.stdout:flush())
+        for i = 1, 1e4 do print(i) end
+        io.stdout:setvbuf 'no'
+        io.stderr:write(tostring(io.write('x')), ' ', tostring(select(2, io.write('y'))))";
+    assert_eq!(to_full(&["-e", program]), (Some(0), "nil No space left on device".to_string()));
+    // Nobody is left to be told of a standard error that is full.
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("there is one");
+    let output =
+        binary().args(["-e", "warn '@on' warn 'x' error 'y'"]).stderr(full).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// Texts and names are bytes. What is not UTF-8 stays what it is.
+#[cfg(target_os = "linux")]
+#[test]
+fn bytes_that_are_not_utf8() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let folder = folder("bytes");
+    let name = OsString::from_vec(b"n\xe9m.lua".to_vec());
+    let bad = OsString::from_vec(b"b\xe9d.lua".to_vec());
+    std::fs::write(folder.join(&name), b"print(arg[0], ..., debug.getinfo(1, 'S').short_src)").expect("a file of ours");
+    std::fs::write(folder.join(&bad), b"x = 'h\xe9' \xe9").expect("a file of ours");
+    let output = |arguments: &[&OsStr]| {
+        let output = binary().current_dir(&folder).args(arguments).output().expect("the program runs");
+        (output.status.code(), output.stdout, output.stderr)
+    };
+    let word = OsStr::new;
+    let argument = OsStr::from_bytes(b"\xff");
+    let printed = b"n\xe9m.lua\t\xff\tn\xe9m.lua\n".to_vec();
+    assert_eq!(output(&[&name, argument]), (Some(0), printed.clone(), Vec::new()));
+    assert_eq!(output(&[word("run"), &name, argument]), (Some(0), printed.clone(), Vec::new()));
+    assert_eq!(output(&[word("check"), &name]), (Some(0), Vec::new(), Vec::new()));
+    assert_eq!(output(&[word("compile"), &name]), (Some(0), Vec::new(), Vec::new()));
+    let compiled = OsString::from_vec(b"n\xe9m.luac".to_vec());
+    let printed = b"n\xe9m.luac\t\xff\tn\xe9m.lua\n".to_vec();
+    assert_eq!(output(&[&compiled, argument]), (Some(0), printed, Vec::new()));
+    // In a listing for people it is escaped.
+    let (status, listing, _) = output(&[word("disasm"), &name]);
+    assert!(status == Some(0) && listing.starts_with(b"\nmain <n\\xe9m.lua:0,0>"), "{}", listing.escape_ascii());
+    // Syntax errors, with the file's name and what is wrong.
+    let message = b"rlua-actor: b\xe9d.lua:1: unexpected symbol near '<\\233>'\n".to_vec();
+    for command in ["run", "compile", "disasm"] {
+        assert_eq!(output(&[word(command), &bad]), (Some(1), Vec::new(), message.clone()), "{command}");
+    }
+    let (_, _, shown) = output(&[word("check"), &bad]);
+    assert!(
+        shown.starts_with(b"b\xe9d.lua:1:10: unexpected symbol near '<\\233>'\n 1 | x = 'h\\xe9' \\xe9\n"),
+        "{}",
+        shown.escape_ascii()
+    );
+    let (_, _, message) = output(&[word("run"), OsStr::from_bytes(b"no\xff.lua")]);
+    assert_eq!(message, b"rlua-actor: cannot read no\xff.lua: No such file or directory\n");
+    let (_, _, message) = output(&[word("-e"), OsStr::from_bytes(b"x = '\xe9")]);
+    assert_eq!(message, b"rlua-actor: (command line):1: unfinished string near <eof>\n");
+    // Uncaught errors, and names of processes.
+    let program = b"local c = require 'concurrent' c.spawn(function() c.register('\xfe', c.self()) error('\xff', 0) end) c.sleep(50) error('\xe9', 0)";
+    let (status, _, message) = output(&[word("-e"), OsStr::from_bytes(program)]);
+    let lines: Vec<&[u8]> = message.split(|&b| b == b'\n').filter(|l| l.starts_with(b"rlua-actor")).collect();
+    assert_eq!(status, Some(1));
+    assert!(lines[0].ends_with(b" (\xfe) died: \xff"), "{}", lines[0].escape_ascii());
+    assert_eq!(lines[1..], [b"rlua-actor: \xe9"]);
+    // Warnings, and what finalizers raise.
+    let (_, _, message) = output(&[word("-e"), OsStr::from_bytes(b"warn '@on' warn('\xe9', 'x') setmetatable({}, { __gc = function() error('\xff', 0) end }) collectgarbage()")]);
+    assert_eq!(message, b"Lua warning: \xe9x\nLua warning: error in __gc (\xff)\n");
+    // Environment: a file to run first, and paths of modules.
+    let mut command = binary();
+    command.current_dir(&folder).args(["-l", "m=n"]).env("LUA_INIT", OsStr::from_bytes(b"@n\xe9m.lua"));
+    command.env("LUA_PATH", OsStr::from_bytes(b"?\xe9m.lua"));
+    let made = command.output().expect("the program runs");
+    assert!(made.stdout.ends_with(b"\tn\tn\xe9m.lua\n") && made.stderr.is_empty(), "{}", made.stdout.escape_ascii());
+    // The libraries.
+    let program = b"local n = 'f\xe9' local f = assert(io.open(n, 'w')) f:write 'return ...' f:close()
+        assert(loadfile(n)(1) == 1 and dofile(n) == nil) for l in io.lines(n) do assert(l == 'return ...') end
+        assert(io.popen('cat f\xe9'):read 'a' == 'return ...' and os.execute('test -e f\xe9'))
+        assert(os.rename(n, n .. '\xfe') and os.remove(n .. '\xfe'))
+        local function says(message, ...) local _, text = ... assert(text:sub(-#message) == message, text) end
+        says('f\xe9: No such file or directory', io.open(n)) says('f\xe9: No such file or directory', os.remove(n))
+        says('cannot open f\xe9: No such file or directory', loadfile(n))
+        says(\"module '\xe9' not found:\\n\\tno field package.preload['\xe9']\\n\\tno file '\xe9.x'\\n\\tno file '\xe9.y'\", pcall(function() package.path, package.cpath = '?.x', '?.y' require '\xe9' end))
+        says(\"(invalid option '\xe9')\", pcall(collectgarbage, '\xe9'))
+        says(\"(invalid option '\xe9')\", pcall(io.stdout.seek, io.stdout, '\xe9'))
+        says(\"(invalid option '\xe9')\", pcall(io.stdout.setvbuf, io.stdout, '\xe9'))
+        says(\"(invalid option '\xe9')\", pcall(os.setlocale, 'C', '\xe9'))
+        local named = setmetatable({}, { __name = '\xe9' })
+        says(\"bad 'for' limit (number expected, got \xe9)\", pcall(function() for i = 1, named do end end))";
+    let (status, _, message) = output(&[word("-e"), OsStr::from_bytes(program)]);
+    assert_eq!((status, message.escape_ascii().to_string().as_str()), (Some(0), ""));
 }
 
 #[test]
@@ -461,6 +632,31 @@ fn the_prompt() {
     assert_eq!(shown, wanted, "{}", f.err);
     assert!(f.err.contains("stdin:1: oops\nstack traceback:\n"), "{}", f.err);
     assert!(f.err.contains("\nobject\n") && f.err.contains("stdin:1: syntax error near 'y'"), "{}", f.err);
+}
+
+/// Lines for the prompt that come from a pipe: any bytes, shared with `io.read`, and the last statement may be cut.
+#[test]
+fn the_prompt_without_a_terminal() {
+    let state = folder("prompt-pipe");
+    let input = b"#'\xe9\xff'\nio.read()\nnot Lua at all\nerror '\xe9'\nx y\xe9\nfor i = 1, 2 do\n";
+    let mut child = binary()
+        .args(["run", "-i"])
+        .env("XDG_STATE_HOME", &state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    child.stdin.take().expect("it is piped").write_all(input).expect("it is read");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(out.lines().skip(1).collect::<Vec<_>>(), ["2", "\"not Lua at all\"", ""]);
+    let err = output.stderr.escape_ascii().to_string();
+    let wanted = "stdin:1: \\xe9\\nstack traceback:";
+    assert!(err.starts_with(wanted), "{err}");
+    assert!(err.contains("\\nstdin:1: syntax error near \\'y\\'\\n"), "{err}");
+    assert!(err.ends_with("\\nstdin:1: \\'end\\' expected near <eof>\\n"), "{err}");
 }
 
 /// A process that waits for standard input holds up nobody, and not the end of the program either.

@@ -25,7 +25,7 @@ pub fn disassemble(chunk: &Chunk) -> String {
 
 fn write_prototype(out: &mut String, chunk: &Chunk, index: usize, prototype: &Prototype) -> std::fmt::Result {
     let kind = if prototype.line_defined == 0 { "main" } else { "function" };
-    let name = String::from_utf8_lossy(&short_source(&chunk.name)).into_owned();
+    let name = shown(&short_source(&chunk.name));
     writeln!(
         out,
         "\n{kind} <{name}:{},{}> ({} instructions, prototype {index})",
@@ -71,12 +71,12 @@ fn write_prototype(out: &mut String, chunk: &Chunk, index: usize, prototype: &Pr
     }
     writeln!(out, "locals ({}):", prototype.locals.len())?;
     for (index, local) in prototype.locals.iter().enumerate() {
-        let name = String::from_utf8_lossy(&local.name);
+        let name = shown(&local.name);
         writeln!(out, "\t{index}\t{name}\t{}\t{}", u64::from(local.start_pc) + 1, u64::from(local.end_pc) + 1)?;
     }
     writeln!(out, "upvalues ({}):", prototype.upvalues.len())?;
     for (index, upvalue) in prototype.upvalues.iter().enumerate() {
-        let name = if upvalue.name.is_empty() { "-".into() } else { String::from_utf8_lossy(&upvalue.name) };
+        let name = if upvalue.name.is_empty() { "-".to_string() } else { shown(&upvalue.name) };
         writeln!(out, "\t{index}\t{name}\t{}\t{}", u8::from(upvalue.in_stack), upvalue.index)?;
     }
     Ok(())
@@ -115,7 +115,7 @@ fn comment(prototype: &Prototype, pc: usize, op: Opcode, i: Instruction) -> Stri
     use Opcode as O;
     let constant = |index: u32| prototype.constants.get(index as usize).map_or("?".to_string(), constant_text);
     let upvalue = |index: u32| match prototype.upvalues.get(index as usize) {
-        Some(upvalue) if !upvalue.name.is_empty() => String::from_utf8_lossy(&upvalue.name).into_owned(),
+        Some(upvalue) if !upvalue.name.is_empty() => shown(&upvalue.name),
         _ => "-".to_string(),
     };
     let stored = || {
@@ -162,4 +162,17 @@ fn constant_text(constant: &Constant) -> String {
         Constant::Float(value) => format!("{value:?}"),
         Constant::String(text) => format!("\"{}\"", text.escape_ascii()),
     }
+}
+
+/// A name as text: what is not UTF-8 or would move the cursor is escaped.
+fn shown(name: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{}", chunk.invalid().escape_ascii());
+    }
+    out
 }

@@ -23,11 +23,9 @@
 
 /// A line on standard error. One that is closed is no reason to fail.
 macro_rules! report {
-    ($($part:tt)*) => {{
-        use std::io::Write;
-        // Nobody is left to be told.
-        let _ = writeln!(std::io::stderr(), $($part)*);
-    }};
+    ($($part:tt)*) => {
+        rlua_machine::report(format!($($part)*))
+    };
 }
 
 // For the fuzz targets, which drive machines themselves.
@@ -43,5 +41,6 @@ mod sync;
 pub use concurrent::find_native;
 pub use program::{Interrupter, Program, Start};
 pub use rlua_machine::stdlib::io::reason;
+pub use rlua_machine::stdlib::source;
 pub use rlua_machine::stdlib::standalone::{Action, Line, Terminal};
 pub use scheduler::{Config, FreezeBudget, SLICE, Stress};

@@ -57,8 +57,13 @@ pub struct Start {
     pub warnings: bool,
     /// Whether the environment variable LUA_PATH counts.
     pub environment: bool,
-    /// After all that, a prompt that reads from here.
+    /// After all that, a prompt.
+    pub prompt: bool,
+    /// Where the prompt reads from, if not from standard input.
     pub terminal: Option<Box<dyn Terminal>>,
+    /// Called when nobody reads standard output any more, in the middle of a write. The reference's programs are ended by
+    /// the signal SIGPIPE then. Without it such a write fails as any other.
+    pub when_output_closed: Option<fn()>,
 }
 
 /// Interrupts the root process of a running program: an error is raised in it, wherever it is.
@@ -109,7 +114,7 @@ impl Program {
     /// for, otherwise 0. Blocks until the program ends. A thread that is in a call of the system then, such as reading a
     /// terminal, stays in it.
     pub fn run(self, start: Start) -> i32 {
-        let files = Files::new();
+        let files = Files::new(start.when_output_closed);
         let streams = files.child();
         let scheduler = self.scheduler.clone();
         let status = self.scheduler.run(move || enter_root(&scheduler, start, files));
@@ -123,7 +128,6 @@ impl Program {
 fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
     let mut host = stdlib::host::with(files);
     host.outside = Some(Arc::new(Handle(scheduler.clone())));
-    let interactive = start.terminal.is_some();
     host.terminal = start.terminal;
     let (slot, context) = scheduler.new_process(None);
     let mut process = new_process(host, context, None);
@@ -150,7 +154,7 @@ fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
         }
     }
     stdlib::field(vm, globals, "arg", Value::table(t));
-    let plan = standalone::plan(vm, &start.actions, script, &values, interactive);
+    let plan = standalone::plan(vm, &start.actions, script, &values, start.prompt);
     vm.start(standalone::main_function(), &[Value::table(plan)]);
     scheduler.enter(slot, process);
 }

@@ -9,15 +9,12 @@
 //! [`value::Ref`] that is kept over a collection is a use after free, and no `unsafe` block warns of it. Its safe
 //! functions are safe only for a caller who keeps the rules of [`heap`]. To run Lua programs, use `rlua_runtime::Program`.
 
-/// A line on standard error. One that is closed is no reason to fail.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! report {
-    ($($part:tt)*) => {{
-        use std::io::Write;
-        // Nobody is left to be told.
-        let _ = writeln!(std::io::stderr(), $($part)*);
-    }};
+/// Writes a line on standard error, in one piece and whatever bytes it has.
+pub fn report(text: impl AsRef<[u8]>) {
+    use std::io::Write;
+    let line = [text.as_ref(), b"\n"].concat();
+    // If it is closed, nobody is left to be told.
+    let _ = std::io::stderr().write_all(&line);
 }
 
 pub mod heap;

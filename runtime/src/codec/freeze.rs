@@ -9,7 +9,7 @@
 //! last of all, when it is known whether its object still lives.
 
 use super::wire::Write;
-use super::{Numbers, VERSION, code, kind};
+use super::{KEYED, Numbers, VERSION, code, kind};
 use rlua_machine::heap::{Header, ObjectKind};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -218,7 +218,13 @@ impl Freezer {
                     self.directory.byte(kind::TABLE);
                     self.directory.number(t.asize.get() as u64);
                     let bits = if t.has_nodes() { (t.mask.get() + 1).trailing_zeros() + 1 } else { 0 };
-                    self.directory.byte(bits as u8);
+                    match t.hash_key() {
+                        None => self.directory.byte(bits as u8),
+                        Some(own) => {
+                            self.directory.byte(bits as u8 | KEYED);
+                            self.directory.run(&own.word().to_le_bytes());
+                        }
+                    }
                 }
                 ObjectKind::Closure => {
                     let c = &*o.cast::<Closure>();
@@ -266,7 +272,7 @@ impl Freezer {
                     let t = &*o.cast::<Table>();
                     let meta = self.optional(t.metatable.get().cast());
                     out.number(meta);
-                    out.number(t.last_free.get() as u64);
+                    out.number(t.last_free() as u64);
                     out.number(t.border_hint.get() as u64);
                     for &v in t.array_part() {
                         self.value(&mut out, v);

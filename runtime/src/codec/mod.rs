@@ -53,6 +53,9 @@ pub(crate) mod kind {
     pub const BUFFER: u8 = 7;
 }
 
+/// In the size of a table's hash part: its hash key follows.
+pub(crate) const KEYED: u8 = 0x40;
+
 /// How a value is written.
 pub(crate) mod code {
     pub const NIL: u8 = 0;

@@ -16,6 +16,7 @@ use super::{Numbers, is_file, is_standard_stream};
 use rlua_machine::heap::{Header, ObjectKind};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
+use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::string::Str;
 use rlua_machine::value::table::Node;
 use rlua_machine::value::userdata::{Buffer, Userdata};
@@ -57,6 +58,7 @@ enum Record {
         serial: u32,
         /// nil or a table.
         metatable: Value,
+        hash_key: Option<HashKey>,
         last_free: u32,
         border_hint: u32,
         array: Box<[Value]>,
@@ -181,7 +183,8 @@ impl Taker {
                     Record::Table {
                         serial,
                         metatable,
-                        last_free: t.last_free.get(),
+                        hash_key: t.hash_key(),
+                        last_free: t.last_free(),
                         border_hint: t.border_hint.get(),
                         array,
                         nodes,
@@ -281,10 +284,15 @@ pub fn thaw_snapshot(s: &Snapshot, vm: &mut Vm) -> (Value, Vec<Value>) {
     for (n, r) in s.records.iter().enumerate() {
         let v = match r {
             Record::String(bytes) => vm.heap.string(bytes),
-            Record::Table { array, nodes, .. } => {
+            Record::Table { hash_key, array, nodes, .. } => {
                 let t = if n <= REGISTRY && fresh { own[n] } else { vm.heap.table() };
                 if !array.is_empty() || !nodes.is_empty() {
-                    t.resize(&mut vm.heap, array.len() as u32, nodes.len() as u32).expect("as large as it was");
+                    let (array, nodes) = (array.len() as u32, nodes.len() as u32);
+                    let resized = match hash_key {
+                        None => t.resize(&mut vm.heap, array, nodes),
+                        Some(own) => t.resize_keyed(&mut vm.heap, array, nodes, *own),
+                    };
+                    resized.expect("as large as it was");
                 }
                 Value::table(t)
             }
@@ -305,7 +313,7 @@ pub fn thaw_snapshot(s: &Snapshot, vm: &mut Vm) -> (Value, Vec<Value>) {
     for (r, &o) in s.records.iter().zip(&objects) {
         let header = o.bits as *const Header;
         match r {
-            Record::Table { serial, metatable, last_free, border_hint, array, nodes, refers } => {
+            Record::Table { serial, metatable, last_free, border_hint, array, nodes, refers, .. } => {
                 let t = o.as_table().expect("made above");
                 t.fill(array, nodes);
                 if *refers {
@@ -330,7 +338,7 @@ pub fn thaw_snapshot(s: &Snapshot, vm: &mut Vm) -> (Value, Vec<Value>) {
                         t.put_node(i, n);
                     }
                 }
-                t.last_free.set(*last_free);
+                t.set_last_free(*last_free);
                 t.border_hint.set(*border_hint);
                 t.metatable.set(pointer(*metatable));
                 t.header.serial.set(*serial);

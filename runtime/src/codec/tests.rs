@@ -324,6 +324,10 @@ const PROGRAMS: &[&str] = &[
      for k, v in pairs(t) do emit(k) t[k] = nil if v == 7 then collect() end end
      for k in pairs(t) do emit('left', k) end
      return tostring(t), tostring(o[1]), #o",
+    // Keys that were chosen to meet: a table with a hash key of its own. (The order is another each time.)
+    "local t, n, s = {}, 0, 0 for i = 1, 40 do t[i * (2070566913 << 16) ~ 0x9e3779b97f4a7c15] = i t['s' .. i] = 1 t[{}] = 1 end
+     for k, v in pairs(t) do n = n + 1 s = s + v t[k] = nil if n % 20 == 0 then collect() end end
+     return n, s, next(t)",
     "local t = {} for i = 1, 30 do t[{}] = i t['x' .. i] = i end
      local k, n = nil, 0
      repeat k = next(t, k) if k then t[k] = nil n = n + 1 collect() end until not k
@@ -723,6 +727,45 @@ fn damaged_messages_are_refused() {
         }
     }
     assert!(good > 0 && good < rounds);
+}
+
+/// A table with a hash key is frozen with it, as it lies; with another one its keys would not be where they are.
+#[test]
+fn hash_keys_travel() {
+    let mut vm = started("t = {} for i = 1, 40 do t[i * (2070566913 << 16) ~ 0x9e3779b97f4a7c15] = i end");
+    assert_eq!(vm.run(1), Exit::Preempted);
+    let keyed = |vm: &mut Vm| {
+        let globals = vm.globals();
+        let t = globals.get_field(&mut vm.heap, b"t").as_table().expect("the program made it");
+        let key = t.hash_key()?;
+        Some((key.word(), t.entries().map(|(k, _)| k.as_integer()).collect::<Vec<_>>()))
+    };
+    while keyed(&mut vm).is_none() {
+        assert_eq!(vm.run(1), Exit::Preempted, "the table gets a key");
+    }
+    let before = keyed(&mut vm);
+    let bytes = freeze(&mut vm).expect("a stopped process");
+    let mut thawed = thaw(&bytes, Box::new(Output(String::new())), find_native, &NoModules).expect("its own bytes");
+    assert_eq!(keyed(&mut thawed), before);
+    let exit = thawed.run(1_000_000);
+    assert_eq!(outcome(&mut thawed, exit), "| Finished");
+    let s = snapshot(&mut vm, Value::NIL, &[]);
+    let mut child = Vm::new(Box::new(()), find_native);
+    thaw_snapshot(&s, &mut child);
+    assert_eq!(keyed(&mut child), before);
+    let word = before.expect("it has a key").0.to_le_bytes();
+    let places: Vec<usize> = (0..bytes.len() - 8).filter(|&i| bytes[i..i + 8] == word).collect();
+    assert_eq!(places.len(), 1);
+    let mut other = bytes.clone();
+    other[places[0] + 3] ^= 0x10;
+    let error = thaw(&other, Box::new(()), find_native, &NoModules).err().expect("the keys are elsewhere");
+    assert!(error.to_string().contains("not where lookups find it"), "{error}");
+    // Without the key, or with one for no nodes.
+    for bits in [bytes[places[0] - 1] & !KEYED, KEYED, 0x80 | bytes[places[0] - 1]] {
+        let mut other = bytes.clone();
+        other[places[0] - 1] = bits;
+        assert!(thaw(&other, Box::new(()), find_native, &NoModules).is_err());
+    }
 }
 
 #[test]

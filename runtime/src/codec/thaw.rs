@@ -9,10 +9,11 @@
 
 use super::legal::{self, FrameRecord, ThreadRecord};
 use super::wire::{Fault, Reader};
-use super::{VERSION, code, find_native, kind};
+use super::{KEYED, VERSION, code, find_native, kind};
 use rlua_machine::heap::Header;
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
+use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::table::Node;
 use rlua_machine::value::userdata::Userdata;
 use rlua_machine::value::{Closure, Kind, Pid, Ref, Table, Value, tag};
@@ -257,9 +258,14 @@ impl Thawer<'_> {
                 let asize = self.reader.number()?;
                 let asize = self.pay(asize)?;
                 let bits = self.reader.byte()?;
-                let count = match bits {
+                let own = match bits & KEYED {
+                    0 => None,
+                    _ if bits == KEYED => return Err("a table without nodes has no hash key"),
+                    _ => Some(HashKey::new(self.reader.word()?)),
+                };
+                let count = match bits & !KEYED {
                     0 => 0,
-                    1..=31 => self.pay(1 << (bits - 1))?,
+                    bits @ 1..=31 => self.pay(1 << (bits - 1))?,
                     _ => return Err("a table is too large"),
                 };
                 let t = match n {
@@ -268,7 +274,11 @@ impl Thawer<'_> {
                     _ => self.vm.heap.table(),
                 };
                 let asize = u32::try_from(asize).map_err(|_| "a table is too large")?;
-                t.resize(&mut self.vm.heap, asize, count as u32).map_err(|_| "a table is too large")?;
+                let resized = match own {
+                    None => t.resize(&mut self.vm.heap, asize, count as u32),
+                    Some(own) => t.resize_keyed(&mut self.vm.heap, asize, count as u32, own),
+                };
+                resized.map_err(|_| "a table is too large")?;
                 Value::table(t)
             }
             kind::CLOSURE => {
@@ -397,14 +407,14 @@ impl Thawer<'_> {
             };
             (node.key_bits, node.key_tag) = (key.bits, key.tag as u8);
             if let Some(s) = key.as_string() {
-                node.hash16 = (s.hash() >> 16) as u16;
+                node.hash16 = t.hash16(&s);
             }
             node.set_value(self.value(Place::Value)?);
             node.next = i32::try_from(self.reader.signed()?).map_err(|_| "a link of a table leads out of it")?;
             t.put_node(i, node);
         }
         // After the resizing that `entry` did.
-        t.last_free.set(last_free);
+        t.set_last_free(last_free);
         t.border_hint.set(hint);
         Ok(())
     }

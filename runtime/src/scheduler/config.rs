@@ -63,6 +63,9 @@ impl Config {
     pub(crate) fn set_up(&self, vm: &mut Vm) {
         vm.reload = self.stress.reload;
         vm.heap.set_limit(self.max_memory);
+        if let Some(seed) = self.seed {
+            vm.heap.set_seed(seed);
+        }
         if self.stress.collect {
             vm.heap.set_stress();
         }

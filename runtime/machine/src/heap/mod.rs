@@ -18,14 +18,16 @@
 mod collect;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
+use crate::value::hash::{HashKey, hash_word, known_hash};
 use crate::value::string::{Str, find_atom};
 use crate::value::userdata::{Buffer, State, Userdata};
-use crate::value::{Ref, Table, Value, table, tag};
+use crate::value::{Ref, Table, Value, tag};
 use crate::vm::load::{Module, Proto};
 use crate::vm::native::Native;
 use crate::vm::thread::Thread;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 /// What an object is.
@@ -113,6 +115,10 @@ pub struct Heap {
     /// Size at which the next collection starts, in per cent of what the last one left.
     pub pause: u32,
     serial: u32,
+    /// State of the generator of random words; none takes them from the system.
+    seed: Option<u64>,
+    /// The hash key that tables take, and under which long strings keep their hashes.
+    hash_key: Option<HashKey>,
     gray: Vec<*mut Header>,
     weak_values: Vec<*mut Table>,
     ephemerons: Vec<*mut Table>,
@@ -148,6 +154,8 @@ impl Heap {
             stopped: false,
             pause: 200,
             serial: 0,
+            seed: None,
+            hash_key: None,
             gray: Vec::new(),
             weak_values: Vec::new(),
             ephemerons: Vec::new(),
@@ -184,6 +192,10 @@ impl Heap {
     /// Whether it has grown past its limit.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes >= self.limit
+    }
+    /// Bytes up to the limit.
+    pub(crate) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.bytes)
     }
     /// Whether so many bytes more are within the limit.
     pub(crate) fn has_room(&self, n: usize) -> bool {
@@ -226,6 +238,34 @@ impl Heap {
         }
         header.serial.get()
     }
+    /// A random word, for a hash key.
+    pub(crate) fn random_word(&mut self) -> u64 {
+        match &mut self.seed {
+            None => RandomState::new().hash_one(0),
+            // SplitMix64.
+            Some(state) => {
+                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let z = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+                z ^ z >> 31
+            }
+        }
+    }
+    /// The hash key for a table that has this one or none and needs another: the heap's, or one of the table's own.
+    pub(crate) fn other_hash_key(&mut self, than: Option<HashKey>) -> HashKey {
+        match self.hash_key {
+            Some(own) if than.is_none_or(|k| k.word() != own.word()) => own,
+            _ => HashKey::new(self.random_word()),
+        }
+    }
+    /// Whether a table's hash key is the heap's: the first one becomes that.
+    pub(crate) fn is_own_hash_key(&mut self, key: HashKey) -> bool {
+        self.hash_key.get_or_insert(key).word() == key.word()
+    }
+    /// Makes all random words from now on follow from a seed.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.seed = Some(seed);
+    }
     /// The serial number that was given last.
     pub fn serial_counter(&self) -> u32 {
         self.serial
@@ -236,13 +276,13 @@ impl Heap {
     }
     /// Hash of a normalised key.
     pub(crate) fn hash_of(&mut self, key: Value) -> u32 {
-        match table::known_hash(key) {
+        match known_hash(key) {
             Some(h) => h,
             None => {
                 debug_assert!(key.tag & tag::HEAP_BIT != 0 && !key.is_string());
                 // SAFETY: the tag says that it is a live heap object.
                 let header = unsafe { &*(key.bits as *const Header) };
-                table::serial_hash(self.serial_of(header))
+                hash_word(self.serial_of(header) as u64)
             }
         }
     }
@@ -257,7 +297,7 @@ impl Heap {
             // Long strings of the same contents are different objects.
             return v.bits;
         } else {
-            match table::known_hash(v) {
+            match known_hash(v) {
                 Some(h) => h as u64,
                 None => 0,
             }
@@ -335,6 +375,7 @@ impl Heap {
             let layout = Str::layout(len);
             let s = self.allocate::<Str>(layout);
             s.write(Str { header: Header::new(ObjectKind::String), len });
+            Str::init_kept_hash(s);
             let bytes = s.add(1).cast::<u8>();
             bytes.write_bytes(0, len);
             fill(std::slice::from_raw_parts_mut(bytes, len));

@@ -44,8 +44,8 @@ pub fn index(vm: &mut Vm, mut object: Value, key: Value) -> Result<Access> {
             None => {
                 let mm = vm.metamethod(object, Event::Index);
                 if mm.is_nil() {
-                    let name = String::from_utf8_lossy(&vm.type_name_of(object)).into_owned();
-                    return Err(vm.native_runtime_error(format!("attempt to index a {name} value")));
+                    let text = [b"attempt to index a ".as_slice(), &vm.type_name_of(object), b" value"].concat();
+                    return Err(vm.native_runtime_error(text));
                 }
                 mm
             }
@@ -75,8 +75,8 @@ pub fn new_index(vm: &mut Vm, mut object: Value, key: Value, value: Value) -> Re
             None => {
                 let mm = vm.metamethod(object, Event::NewIndex);
                 if mm.is_nil() {
-                    let name = String::from_utf8_lossy(&vm.type_name_of(object)).into_owned();
-                    return Err(vm.native_runtime_error(format!("attempt to index a {name} value")));
+                    let text = [b"attempt to index a ".as_slice(), &vm.type_name_of(object), b" value"].concat();
+                    return Err(vm.native_runtime_error(text));
                 }
                 mm
             }
@@ -99,8 +99,8 @@ pub fn length(vm: &mut Vm, object: Value) -> Result<Access> {
         return match object.as_table() {
             Some(t) => Ok(Access::Done(Value::integer(t.length()))),
             None => {
-                let name = String::from_utf8_lossy(&vm.type_name_of(object)).into_owned();
-                Err(vm.native_runtime_error(format!("attempt to get length of a {name} value")))
+                let text = [b"attempt to get length of a ".as_slice(), &vm.type_name_of(object), b" value"].concat();
+                Err(vm.native_runtime_error(text))
             }
         };
     }

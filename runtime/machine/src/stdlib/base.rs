@@ -3,6 +3,7 @@
 //! Journey: frame -> value. `pcall` and `xpcall` only say that they catch; the machine unwinds (vm/raise.rs).
 
 use super::access::{self, Access};
+use super::source;
 use crate::value::{Kind, Value};
 use crate::vm::load::Literals;
 use crate::vm::metamethod::{Event, name_value};
@@ -10,8 +11,8 @@ use crate::vm::native::{ERROR, NEXT, Native, Result, Step};
 use crate::vm::{LoadMode, Vm};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
+use std::io::ErrorKind;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Runs the finalizers that wait; at the end of a process and in `collectgarbage`.
 pub static RUN_FINALIZERS: Native = Native::yieldable("finalizers", run_finalizers);
@@ -373,7 +374,7 @@ fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
         }
     } else if vm.warnings {
         super::host::flush(vm);
-        report!("Lua warning: {}", String::from_utf8_lossy(&text));
+        crate::report([b"Lua warning: ".as_slice(), &text].concat());
     }
     Ok(Step::Return(0))
 }
@@ -600,36 +601,41 @@ fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8]) -> Result<Step> {
         }
     }
 }
-/// Reads a file for `loadfile`, `dofile` and `require`: its text without a first line that starts with `#`.
-pub fn read_source(vm: &mut Vm, path: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
-    let failed = |what: &[u8], e: std::io::Error| {
-        [b"cannot ".as_slice(), what, b" ", path, b": ", super::io::reason(&e).as_bytes()].concat()
-    };
-    let text = super::host::blocking(vm, |_| {
-        let mut file = File::open(OsStr::from_bytes(path)).map_err(|e| failed(b"open", e))?;
-        let mut text = Vec::new();
-        // A folder can be opened, but not read.
-        file.read_to_end(&mut text).map_err(|e| failed(b"read", e))?;
-        Ok::<_, Vec<u8>>(text)
-    })?;
-    Ok(rlua_compiler::skip_shebang(&text).to_vec())
+/// Reads a file for `loadfile`, `dofile` and `require`, or standard input: its text without a first line that starts with
+/// `#`, or why it cannot be read. An error is raised if there is no room for it.
+pub fn read_source(vm: &mut Vm, path: Option<&[u8]>) -> Result<std::result::Result<Vec<u8>, Vec<u8>>> {
+    let limit = vm.heap.room().min(source::MAX_BYTES);
+    let read = super::host::blocking(vm, |host| match path {
+        None => host.files.read_program(limit).map_err(|e| ("read", e)),
+        Some(path) => File::open(OsStr::from_bytes(path))
+            .map_err(|e| ("open", e))
+            .and_then(|file| source::read(file, limit, source::is_hopeless).map_err(|e| ("read", e))),
+    });
+    Ok(match read {
+        Ok(text) => Ok(rlua_compiler::skip_shebang(&text).to_vec()),
+        Err((what, e)) => {
+            let no_room = e.kind() == ErrorKind::FileTooLarge && limit < source::MAX_BYTES;
+            if no_room || e.kind() == ErrorKind::OutOfMemory {
+                vm.check_room(usize::MAX)?;
+            }
+            let (path, reason) = (path.unwrap_or(b"stdin"), super::io::reason(&e));
+            Err([b"cannot ", what.as_bytes(), b" ", path, b": ", reason.as_bytes()].concat())
+        }
+    })
 }
 /// Loads the file that register 0 names, or standard input, in the mode of register 1.
 fn load_path(vm: &mut Vm, env: Value) -> Result<std::result::Result<Value, Vec<u8>>> {
-    let Some(path) = vm.opt_string(0)? else {
-        let text = match super::host::blocking(vm, |host| host.files.read_stdin()) {
-            Ok(text) => rlua_compiler::skip_shebang(&text).to_vec(),
-            Err(e) => return Ok(Err(format!("cannot read stdin: {}", super::io::reason(&e)).into_bytes())),
-        };
-        return load_in_mode(vm, &text, b"=stdin", 1, env);
+    let path = match vm.opt_string(0)? {
+        Some(_) => Some(super::io::path_argument(vm, 0)?.into_vec()),
+        None => None,
     };
-    let path = path.bytes().to_vec();
-    let text = match read_source(vm, &path) {
-        Ok(text) => text,
-        Err(message) => return Ok(Err(message)),
-    };
-    let name = [b"@".as_slice(), &path].concat();
-    load_in_mode(vm, &text, &name, 1, env)
+    match read_source(vm, path.as_deref())? {
+        Ok(text) => {
+            let name = path.map_or(b"=stdin".to_vec(), |path| [b"@".as_slice(), &path].concat());
+            load_in_mode(vm, &text, &name, 1, env)
+        }
+        Err(message) => Ok(Err(message)),
+    }
 }
 fn loadfile(vm: &mut Vm, _: u32) -> Result<Step> {
     let env = if vm.count() > 2 { vm.arg(2) } else { Value::table(vm.globals()) };

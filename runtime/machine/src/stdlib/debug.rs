@@ -170,7 +170,7 @@ fn debug_(vm: &mut Vm, state: u32) -> Result<Step> {
         let error = vm.arg(0);
         let text = vm.error_text(error);
         super::host::flush(vm);
-        report!("{}", String::from_utf8_lossy(&text));
+        crate::report(text);
     }
     vm.truncate(0);
     // A prompt that nobody sees is no failure.
@@ -185,7 +185,7 @@ fn debug_(vm: &mut Vm, state: u32) -> Result<Step> {
             Ok(Step::Call { function: 0, results: 0, next: 1, catch: true })
         }
         Err(message) => {
-            report!("{}", String::from_utf8_lossy(&message));
+            crate::report(message);
             Ok(Step::Again(0))
         }
     }

@@ -58,7 +58,7 @@ pub fn host(vm: &mut Vm) -> &mut Host {
 
 /// Surroundings with the standard streams of this OS process.
 pub fn new() -> Box<dyn Surroundings> {
-    with(Files::new())
+    with(Files::new(None))
 }
 /// Surroundings with these files.
 pub fn with(files: Files) -> Box<Host> {

@@ -13,6 +13,7 @@ pub mod io;
 pub mod math;
 pub mod os;
 pub mod package;
+pub mod source;
 pub mod standalone;
 mod state;
 pub mod string;

@@ -92,7 +92,7 @@ fn setlocale(vm: &mut Vm) -> Result<Value> {
     if let Some(category) = vm.opt_string(1)? {
         let known: [&[u8]; 6] = [b"all", b"collate", b"ctype", b"monetary", b"numeric", b"time"];
         if !known.contains(&category.bytes()) {
-            let text = format!("invalid option '{}'", String::from_utf8_lossy(category.bytes()));
+            let text = [b"invalid option '", category.bytes(), b"'"].concat();
             return Err(vm.arg_error(1, text));
         }
     }

@@ -10,6 +10,7 @@
 //! `FROZEN` is never in a register: only table slots and upvalues may hold it.
 
 pub mod function;
+pub mod hash;
 pub mod number;
 pub mod pid;
 pub mod string;

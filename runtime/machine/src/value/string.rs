@@ -1,4 +1,4 @@
-//! Strings: immutable bytes with a header that caches the hash.
+//! Strings: immutable bytes with a header that caches the hash; a long one keeps its hash under a hash key behind them.
 //!
 //! Journey: value. One layout serves strings of a heap, constants of a module and atoms; the value's tag tells them
 //! apart. Strings are not interned per process (the reader might expect PUC's string table): equality compares
@@ -8,8 +8,10 @@
 //! Always: `hash` is 0 until it is computed, and never 0 afterwards; equal bytes have equal hashes on every machine
 //! (tables travel with their layout).
 
+use super::hash::hash_bytes;
 use crate::heap::Header;
 use std::alloc::Layout;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{OnceLock, RwLock};
 
@@ -20,40 +22,6 @@ pub struct Str {
     pub header: Header,
     /// Number of bytes; they follow.
     pub len: usize,
-}
-
-/// The hash of string keys: the same on every machine and in every run.
-pub fn hash_bytes(bytes: &[u8]) -> u32 {
-    const K0: u64 = 0x2d35_8dcc_aa6c_78a5;
-    const K1: u64 = 0x8bb8_4b93_962e_acc9;
-    #[inline(always)]
-    fn mix(a: u64, b: u64) -> u64 {
-        let wide = a as u128 * b as u128;
-        wide as u64 ^ (wide >> 64) as u64
-    }
-    let mut h = K0 ^ bytes.len() as u64;
-    let mut chunks = bytes.chunks_exact(16);
-    for chunk in &mut chunks {
-        let a = u64::from_le_bytes(chunk[..8].try_into().expect("8 bytes"));
-        let b = u64::from_le_bytes(chunk[8..].try_into().expect("8 bytes"));
-        h = mix(a ^ K0 ^ h, b ^ K1);
-    }
-    let rest = chunks.remainder();
-    let (a, b) = match rest.len() {
-        0 => (0, 0),
-        n @ 1..=3 => (rest[0] as u64 | (rest[n / 2] as u64) << 8 | (rest[n - 1] as u64) << 16, 0),
-        n @ 4..=7 => {
-            let lo = u32::from_le_bytes(rest[..4].try_into().expect("4 bytes")) as u64;
-            let hi = u32::from_le_bytes(rest[n - 4..].try_into().expect("4 bytes")) as u64;
-            (lo | hi << 32, 0)
-        }
-        n => (
-            u64::from_le_bytes(rest[..8].try_into().expect("8 bytes")),
-            u64::from_le_bytes(rest[n - 8..].try_into().expect("8 bytes")),
-        ),
-    };
-    h = mix(a ^ K1 ^ h, b ^ K0);
-    ((h ^ h >> 32) as u32).max(1)
 }
 
 impl Str {
@@ -90,7 +58,30 @@ impl Str {
         self.bytes() == other.bytes()
     }
     pub(crate) fn layout(len: usize) -> Layout {
-        Layout::from_size_align(size_of::<Str>() + len, align_of::<Str>()).expect("a string's size fits")
+        let kept = if len < KEEPS_HASH { 0 } else { kept_hash_offset(len) - len + size_of::<u32>() };
+        Layout::from_size_align(size_of::<Str>() + len + kept, align_of::<Str>()).expect("a string's size fits")
+    }
+    /// Where the hash under the heap's hash key is kept, 0 until it is known; in long strings, which are of a heap.
+    #[inline]
+    pub(crate) fn kept_hash(&self) -> Option<&Cell<u32>> {
+        // SAFETY: in a string of this length a word follows the bytes (layout), made 0 by `init_kept_hash` before anyone
+        // sees the string. Only its heap's thread touches it: in strings outside of a heap, which threads share, nobody
+        // does.
+        (self.len >= KEEPS_HASH && self.header.flags.get() & SHARED == 0)
+            .then(|| unsafe { &*(self as *const Str).add(1).cast::<u8>().add(kept_hash_offset(self.len)).cast() })
+    }
+    /// Makes the kept hash unknown.
+    ///
+    /// # Safety
+    /// `s` has the layout of its length, and nobody else sees it yet.
+    pub(crate) unsafe fn init_kept_hash(s: *mut Str) {
+        // SAFETY: the caller's promise; the offset is that of the layout.
+        unsafe {
+            let len = (*s).len;
+            if len >= KEEPS_HASH {
+                s.add(1).cast::<u8>().add(kept_hash_offset(len)).cast::<u32>().write(0);
+            }
+        }
     }
     /// Allocates a string outside every heap, its hash computed. `owner` is the module it belongs to, or null.
     pub(crate) fn new_shared(bytes: &[u8], owner: *const ()) -> *mut Str {
@@ -103,6 +94,8 @@ impl Str {
             }
             s.write(Str { header: Header::new(crate::heap::ObjectKind::String), len: bytes.len() });
             (*s).header.next.set(owner as *mut Header);
+            (*s).header.flags.set(SHARED);
+            Self::init_kept_hash(s);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), s.add(1).cast(), bytes.len());
             (*s).compute_hash();
             s
@@ -117,6 +110,15 @@ impl Str {
         // it (the caller's promise).
         unsafe { std::alloc::dealloc(s.cast(), Self::layout((*s).len)) }
     }
+}
+
+/// Bytes from which on a string keeps its hash under a hash key: shorter ones are hashed as fast as it is found.
+const KEEPS_HASH: usize = 48;
+/// In the flags: the string is outside of every heap.
+const SHARED: u8 = 1;
+/// From the bytes of a string of this length to its kept hash, which is aligned.
+fn kept_hash_offset(len: usize) -> usize {
+    len.next_multiple_of(align_of::<u32>())
 }
 
 /// Longest literal that becomes an atom, in bytes.

@@ -7,12 +7,18 @@
 //! * a key's place follows from its value alone: numbers and strings by content, objects by a serial number that the
 //!   heap hands out at first use, never by address. So a table can be written to bytes node by node and read back
 //!   elsewhere without rehashing, and a `pairs` in progress goes on;
+//! * no chain grows past [`MAX_CHAIN`]: keys that were chosen to meet make the table take a random hash key
+//!   ([`HashKey`]; the tables of a heap share one as long as that is enough), which lies behind its nodes and is part of the layout. Lookups of strings begin where the fixed
+//!   hash says, as in any table (what is found anywhere is found); only a miss asks whether there is a hash key;
 //! * a node that is not in its main position is in the chain of the node that is;
 //! * a node's value may be nil while its key remains, until the next rehash; a collected key becomes `DEAD_KEY`;
 //! * `asize` array slots are all initialised; every key from 1 to `asize` is there and nowhere else;
 //! * bytes of both parts are counted by whoever allocates them, through [`Table::bytes`].
 
-use super::{Ref, Str, Value, number, tag};
+mod layout;
+
+use super::hash::{HashKey, hash_word, known_hash, normalize};
+use super::{Ref, Str, Value, tag};
 use crate::heap::{Header, Heap};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::cell::Cell;
@@ -31,7 +37,7 @@ pub struct Node {
     pub value_tag: u8,
     /// The key's tag.
     pub key_tag: u8,
-    /// Upper half of a string key's hash; lets a lookup pass over other keys without reading them.
+    /// Upper half of a string key's hash in this table; lets a lookup pass over other keys without reading them.
     pub hash16: u16,
 }
 
@@ -73,14 +79,39 @@ pub struct Table {
     pub asize: Cell<u32>,
     /// Number of nodes less one.
     pub mask: Cell<u32>,
-    /// All nodes from here on are taken.
-    pub last_free: Cell<u32>,
+    /// All nodes from here on are taken; and the bit [`KEYED`].
+    free: Cell<u32>,
     /// A guess at the border within the array part.
     pub border_hint: Cell<u32>,
 }
 
 /// Largest number of array slots or nodes (log2).
 const MAX_BITS: u32 = 30;
+/// Nodes of a chain past which the table gets a hash key of its own. Among a million keys that nobody chose there is a
+/// longer one with a probability of one in ten thousand, and then nothing is wrong either: lookups cost twice as much.
+/// Keys that were chosen to make many chains as long as is allowed cost about as much.
+const MAX_CHAIN: u32 = 12;
+/// In `free`: the table has a hash key, in the node after the last one.
+const KEYED: u32 = 1 << 31;
+
+/// How long the chain is that a key came into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Chain {
+    /// Within [`MAX_CHAIN`].
+    Fair,
+    /// Past it.
+    Long,
+}
+
+impl Chain {
+    /// The longer of both.
+    #[inline(always)]
+    fn join(&mut self, other: Chain) {
+        if other == Chain::Long {
+            *self = Chain::Long;
+        }
+    }
+}
 
 /// Why a table cannot take an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,25 +135,6 @@ impl TableError {
     }
 }
 
-fn hash_word(x: u64) -> u32 {
-    let wide = (x ^ 0x9e37_79b9_7f4a_7c15) as u128 * 0xd6e8_feb8_6659_fd93u128;
-    (wide as u64 ^ (wide >> 64) as u64) as u32
-}
-
-/// A float key with an integer value counts as that integer (manual 2.1); the payload of a boolean means nothing.
-#[inline]
-fn normalize(key: Value) -> Value {
-    if key.tag < tag::INT {
-        return Value { tag: key.tag, bits: 0 };
-    }
-    if key.tag == tag::FLOAT
-        && let Some(n) = number::float_to_integer(f64::from_bits(key.bits))
-    {
-        return Value::integer(n);
-    }
-    key
-}
-
 impl Table {
     pub(crate) fn init(header: Header) -> Table {
         Table {
@@ -132,7 +144,7 @@ impl Table {
             metatable: Cell::new(std::ptr::null_mut()),
             asize: Cell::new(0),
             mask: Cell::new(0),
-            last_free: Cell::new(0),
+            free: Cell::new(0),
             border_hint: Cell::new(0),
         }
     }
@@ -145,9 +157,36 @@ impl Table {
     pub fn node_count(&self) -> usize {
         if self.has_nodes() { self.mask.get() as usize + 1 } else { 0 }
     }
+    /// Whether keys lie where a hash key of this table says.
+    #[inline(always)]
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.free.get() & KEYED != 0
+    }
+    /// The table's own hash key.
+    pub fn hash_key(&self) -> Option<HashKey> {
+        // SAFETY: a keyed table has one node more than the mask says, and its key in there.
+        self.is_keyed().then(|| unsafe {
+            let n = &*self.nodes.get().add(self.node_count());
+            let own = HashKey::new(n.key_bits);
+            if n.value_bits != 0 { own.kept() } else { own }
+        })
+    }
+    /// All nodes from here on are taken.
+    pub fn last_free(&self) -> u32 {
+        self.free.get() & !KEYED
+    }
+    /// Says where free nodes are to be looked for.
+    pub fn set_last_free(&self, n: u32) {
+        debug_assert!(n & KEYED == 0);
+        self.free.set(n | self.free.get() & KEYED);
+    }
+    /// Nodes that are allocated: one more if there is a hash key.
+    fn allocated_nodes(&self) -> usize {
+        self.node_count() + self.is_keyed() as usize
+    }
     /// Bytes of both parts.
     pub(crate) fn bytes(&self) -> usize {
-        self.asize.get() as usize * size_of::<Value>() + self.node_count() * size_of::<Node>()
+        self.asize.get() as usize * size_of::<Value>() + self.allocated_nodes() * size_of::<Node>()
     }
     /// Frees both parts.
     ///
@@ -161,7 +200,7 @@ impl Table {
                 dealloc(self.array.get().cast(), array_layout(self.asize.get()));
             }
             if self.has_nodes() {
-                dealloc(self.nodes.get().cast(), node_layout(self.mask.get() as usize + 1));
+                dealloc(self.nodes.get().cast(), node_layout(self.allocated_nodes()));
             }
         }
     }
@@ -172,116 +211,19 @@ impl Table {
         (!m.is_null()).then(|| unsafe { Ref::new(m) })
     }
 
-    // The parts as they lie, for the codec.
-
-    /// The array slots.
-    pub fn array_part(&self) -> &[Value] {
-        match self.asize.get() as usize {
-            0 => &[],
-            // SAFETY: `asize` initialised slots.
-            n => unsafe { std::slice::from_raw_parts(self.array.get(), n) },
-        }
-    }
-    /// The nodes, taken or not.
-    pub fn node_part(&self) -> &[Node] {
-        // SAFETY: `node_count` initialised nodes; with none the pointer is to the static one.
-        unsafe { std::slice::from_raw_parts(self.nodes.get(), self.node_count()) }
-    }
-    /// Sets an array slot; nobody may hold `array_part` meanwhile.
-    pub fn put_slot(&self, i: usize, v: Value) {
-        assert!(i < self.asize.get() as usize);
-        // SAFETY: in range.
-        unsafe { *self.array.get().add(i) = v }
-    }
-    /// Sets a node; nobody may hold `node_part` meanwhile. Whoever does this answers for the chains.
-    pub fn put_node(&self, i: usize, n: Node) {
-        assert!(i < self.node_count());
-        // SAFETY: in range, and `node_count` is 0 for the static node.
-        unsafe { *self.nodes.get().add(i) = n }
-    }
-    /// Copies both parts from where they lay in another table of the same sizes.
-    pub fn fill(&self, array: &[Value], nodes: &[Node]) {
-        assert!(array.len() == self.asize.get() as usize && nodes.len() == self.node_count());
-        // SAFETY: the sizes are the same, and nothing is written to the static node.
-        unsafe {
-            if !array.is_empty() {
-                std::ptr::copy_nonoverlapping(array.as_ptr(), self.array.get(), array.len());
-            }
-            std::ptr::copy_nonoverlapping(nodes.as_ptr(), self.nodes.get(), nodes.len());
-        }
-    }
-    /// Whether every key is where lookups find it: chains stay inside the nodes, do not meet and have no circles, and
-    /// each live key's chain passes its main position before it. Asked of tables that came as bytes.
-    pub fn check_layout(&self) -> Result<(), &'static str> {
-        let nodes = self.node_part();
-        let count = nodes.len();
-        const NONE: u32 = u32::MAX;
-        // Per node: whether a link leads to it; the first node of its chain; its place there.
-        let mut reached = vec![false; count];
-        let mut place = vec![(NONE, 0u32); count];
-        for (i, n) in nodes.iter().enumerate() {
-            if n.next != 0 {
-                let to = i as i64 + n.next as i64;
-                if n.key_tag == 0 || to < 0 || to >= count as i64 {
-                    return Err("a link of a table leads out of it");
-                }
-                if std::mem::replace(&mut reached[to as usize], true) {
-                    return Err("two chains of a table meet");
-                }
-            }
-        }
-        for (first, _) in reached.iter().enumerate().filter(|(_, is_reached)| !**is_reached) {
-            let (mut i, mut depth) = (first, 0);
-            loop {
-                place[i] = (first as u32, depth);
-                if nodes[i].next == 0 {
-                    break;
-                }
-                i = (i as i64 + nodes[i].next as i64) as usize;
-                depth += 1;
-            }
-        }
-        for (i, n) in nodes.iter().enumerate() {
-            if place[i].0 == NONE {
-                return Err("a chain of a table is a circle");
-            }
-            if n.key_tag == 0 {
-                if reached[i] || n.value_tag != 0 {
-                    return Err("a node of a table has no key");
-                }
-                continue;
-            }
-            if n.key_tag as u64 == tag::DEAD_KEY {
-                if n.value_tag != 0 {
-                    return Err("a dead key has a value");
-                }
-                continue;
-            }
-            let key = n.key();
-            match key.tag {
-                tag::FLOAT if normalize(key).tag != tag::FLOAT || f64::from_bits(key.bits).is_nan() => {
-                    return Err("a float cannot be this key");
-                }
-                tag::INT if key.bits.wrapping_sub(1) < self.asize.get() as u64 => {
-                    return Err("a key of the array part is in the hash part");
-                }
-                _ => {}
-            }
-            let Some(hash) = known_hash(key) else { return Err("a key has no serial number") };
-            let main = place[(hash & self.mask.get()) as usize];
-            if main.0 != place[i].0 || main.1 > place[i].1 {
-                return Err("a key of a table is not where lookups find it");
-            }
-        }
-        Ok(())
-    }
-
     // Lookup.
 
     #[inline(always)]
     fn node_at(&self, hash: u32) -> *mut Node {
         // SAFETY: the mask keeps the index inside the node array.
         unsafe { self.nodes.get().add((hash & self.mask.get()) as usize) }
+    }
+    /// Hash of a normalised key in this table; none for objects without a serial number.
+    fn known_hash(&self, key: Value) -> Option<u32> {
+        match self.hash_key() {
+            None => known_hash(key),
+            Some(own) => own.hash(key),
+        }
     }
     /// The value at an integer key (manual 2.1), nil if absent.
     #[inline(always)]
@@ -301,6 +243,9 @@ impl Table {
     fn find_integer_node(&self, key: i64) -> *mut Node {
         if !self.has_nodes() {
             return std::ptr::null_mut();
+        }
+        if self.is_keyed() {
+            return self.find_keyed(Value::integer(key));
         }
         // SAFETY: chains stay inside the node array (invariant of `next`).
         unsafe {
@@ -342,6 +287,44 @@ impl Table {
                 }
                 let next = (*n).next;
                 if next == 0 {
+                    break;
+                }
+                n = n.offset(next as isize);
+            }
+        }
+        if self.is_keyed() { self.find_keyed_str(key) } else { std::ptr::null_mut() }
+    }
+    /// As [`Table::find_str_node`], in a table with a hash key.
+    #[cold]
+    #[inline(never)]
+    fn find_keyed_str(&self, key: &Str) -> *mut Node {
+        let Some(hash) = self.hash_key().map(|own| own.hash_str(key)) else { return std::ptr::null_mut() };
+        self.find_from(Some(hash), |n| {
+            n.key_tag as u64 & 0xf == tag::STRING_TYPE
+                && n.hash16 == (hash >> 16) as u16
+                // SAFETY: a string-tagged key is a live string.
+                && unsafe { &*(n.key_bits as *const Str) }.equals(key)
+        })
+    }
+    /// Node of a normalised key that is no string, in a table with a hash key.
+    #[cold]
+    #[inline(never)]
+    fn find_keyed(&self, key: Value) -> *mut Node {
+        self.find_from(self.known_hash(key), |n| n.key_bits == key.bits && n.key_tag as u64 == key.tag)
+    }
+    /// The first node that fits in the chain of a hash, or null.
+    #[inline(always)]
+    fn find_from(&self, hash: Option<u32>, fits: impl Fn(&Node) -> bool) -> *mut Node {
+        let Some(hash) = hash else { return std::ptr::null_mut() };
+        // SAFETY: chains stay inside the node array.
+        unsafe {
+            let mut n = self.node_at(hash);
+            loop {
+                if fits(&*n) {
+                    return n;
+                }
+                let next = (*n).next;
+                if next == 0 {
                     return std::ptr::null_mut();
                 }
                 n = n.offset(next as isize);
@@ -376,23 +359,8 @@ impl Table {
                 Some(s) => self.find_str_node(&s),
                 None => std::ptr::null_mut(),
             },
-            _ => {
-                let Some(hash) = known_hash(key) else { return std::ptr::null_mut() };
-                // SAFETY: chains stay inside the node array.
-                unsafe {
-                    let mut n = self.node_at(hash);
-                    loop {
-                        if (*n).key_bits == key.bits && (*n).key_tag as u64 == key.tag {
-                            return n;
-                        }
-                        let next = (*n).next;
-                        if next == 0 {
-                            return std::ptr::null_mut();
-                        }
-                        n = n.offset(next as isize);
-                    }
-                }
-            }
+            _ if self.is_keyed() => self.find_keyed(key),
+            _ => self.find_from(known_hash(key), |n| n.key_bits == key.bits && n.key_tag as u64 == key.tag),
         }
     }
 
@@ -456,32 +424,63 @@ impl Table {
 
     /// Inserts a normalised key that is not there, with a value that is not nil.
     fn insert_new(&self, heap: &mut Heap, key: Value, value: Value) -> Result<(), TableError> {
-        let hash = heap.hash_of(key);
-        if !self.has_nodes() {
-            self.rehash(heap, key)?;
-            return self.set(heap, key, value);
+        match self.place(heap, key, value) {
+            None => {
+                self.rehash(heap, key)?;
+                self.set(heap, key, value)
+            }
+            Some(Chain::Fair) => Ok(()),
+            Some(Chain::Long) => self.take_hash_key(heap),
         }
-        let hash16 = if key.is_string() { (hash >> 16) as u16 } else { 0 };
+    }
+    /// Gives the table a new hash key, and places all entries anew.
+    #[cold]
+    #[inline(never)]
+    fn take_hash_key(&self, heap: &mut Heap) -> Result<(), TableError> {
+        let own = heap.other_hash_key(self.hash_key());
+        // Should a chain be long again, the next insertion into it takes another key.
+        self.place_all(heap, self.asize.get(), self.node_count() as u32, Some(own)).map(|_| ())
+    }
+    /// Puts in a normalised key that is not there, with a value that is not nil; none if no node is free.
+    #[inline(always)]
+    fn place(&self, heap: &mut Heap, key: Value, value: Value) -> Option<Chain> {
+        let fixed = heap.hash_of(key);
+        if !self.has_nodes() {
+            return None;
+        }
+        let entry = Node {
+            value_bits: value.bits,
+            key_bits: key.bits,
+            next: 0,
+            value_tag: value.tag as u8,
+            key_tag: key.tag as u8,
+            hash16: if key.is_string() { (fixed >> 16) as u16 } else { 0 },
+        };
+        if self.is_keyed() { self.place_keyed(fixed, entry) } else { self.place_at(fixed, entry, known_hash) }
+    }
+    /// As [`Table::place`], in a table with a hash key.
+    #[cold]
+    #[inline(never)]
+    fn place_keyed(&self, fixed: u32, mut entry: Node) -> Option<Chain> {
+        let own = self.hash_key()?;
+        let hash = own.hash(entry.key()).unwrap_or(fixed);
+        if entry.key().is_string() {
+            entry.hash16 = (hash >> 16) as u16;
+        }
+        self.place_at(hash, entry, |key| own.hash(key))
+    }
+    /// Puts an entry where a hash says; `hash_of` is that of other keys.
+    #[inline(always)]
+    fn place_at(&self, hash: u32, entry: Node, hash_of: impl Fn(Value) -> Option<u32>) -> Option<Chain> {
         // SAFETY: all nodes touched are inside the node array; `free` is a node without a key.
         unsafe {
             let main = self.node_at(hash);
-            let entry = Node {
-                value_bits: value.bits,
-                key_bits: key.bits,
-                next: 0,
-                value_tag: value.tag as u8,
-                key_tag: key.tag as u8,
-                hash16,
-            };
             if (*main).key_tag == 0 {
                 *main = entry;
-                return Ok(());
+                return Some(Chain::Fair);
             }
-            let Some(free) = self.free_node() else {
-                self.rehash(heap, key)?;
-                return self.set(heap, key, value);
-            };
-            let other = match known_hash((*main).key()) {
+            let free = self.free_node()?;
+            let other = match hash_of((*main).key()) {
                 Some(h) => self.node_at(h),
                 // A dead key: its place is unknown, but it stays a link of its chain. Treat it as at home.
                 None => main,
@@ -492,21 +491,37 @@ impl Table {
                 (*free).next =
                     if (*main).next != 0 { (main.offset((*main).next as isize).offset_from(free)) as i32 } else { 0 };
                 (*main).next = free.offset_from(main) as i32;
-            } else {
-                // The one found here belongs to another chain: it moves, and the new key takes its home.
-                let mut previous = other;
-                while previous.offset((*previous).next as isize) != main {
-                    previous = previous.offset((*previous).next as isize);
+                return Some(self.chain_from(free));
+            }
+            // The one found here belongs to another chain: it moves, and the new key takes its home.
+            let mut previous = other;
+            while previous.offset((*previous).next as isize) != main {
+                previous = previous.offset((*previous).next as isize);
+            }
+            (*previous).next = free.offset_from(previous) as i32;
+            *free = *main;
+            if (*main).next != 0 {
+                (*free).next += main.offset_from(free) as i32;
+            }
+            *main = entry;
+        }
+        Some(Chain::Fair)
+    }
+    /// Whether too many nodes follow the second one of a chain.
+    #[inline(always)]
+    unsafe fn chain_from(&self, second: *mut Node) -> Chain {
+        let mut n = second;
+        // SAFETY: the caller's node is in the node array, and chains stay inside it.
+        unsafe {
+            for _ in 2..=MAX_CHAIN {
+                let next = (*n).next;
+                if next == 0 {
+                    return Chain::Fair;
                 }
-                (*previous).next = free.offset_from(previous) as i32;
-                *free = *main;
-                if (*main).next != 0 {
-                    (*free).next += main.offset_from(free) as i32;
-                }
-                *main = entry;
+                n = n.offset(next as isize);
             }
         }
-        Ok(())
+        Chain::Long
     }
     /// Whether `wanted` is reached from `first`. True for every live key's main position; asked because a thawed
     /// table's links are checked for range, not for meaning.
@@ -526,18 +541,18 @@ impl Table {
         false
     }
     fn free_node(&self) -> Option<*mut Node> {
-        let mut i = self.last_free.get();
+        let mut i = self.last_free();
         while i > 0 {
             i -= 1;
             // SAFETY: below the number of nodes.
             let n = unsafe { self.nodes.get().add(i as usize) };
             // SAFETY: as above; every node is initialised.
             if unsafe { (*n).key_tag } == 0 {
-                self.last_free.set(i);
+                self.set_last_free(i);
                 return Some(n);
             }
         }
-        self.last_free.set(0);
+        self.set_last_free(0);
         None
     }
 
@@ -586,22 +601,35 @@ impl Table {
     }
     /// Gives the table `asize` array slots and room for `hsize` other keys, and places all entries anew.
     pub fn resize(&self, heap: &mut Heap, asize: u32, hsize: u32) -> Result<(), TableError> {
+        match self.place_all(heap, asize, hsize, self.hash_key())? {
+            Chain::Fair => Ok(()),
+            Chain::Long => self.take_hash_key(heap),
+        }
+    }
+    /// As [`Table::resize`], for an empty table that is to have this hash key.
+    pub fn resize_keyed(&self, heap: &mut Heap, asize: u32, hsize: u32, own: HashKey) -> Result<(), TableError> {
+        self.place_all(heap, asize, hsize, Some(own)).map(|_| ())
+    }
+    /// Makes both parts anew, of these sizes and under this hash key (none without nodes); whether a chain became long.
+    fn place_all(&self, heap: &mut Heap, asize: u32, hsize: u32, own: Option<HashKey>) -> Result<Chain, TableError> {
         let bits = if hsize == 0 { 0 } else { hsize.next_power_of_two().trailing_zeros() };
         if bits > MAX_BITS || asize > 1 << MAX_BITS {
             return Err(TableError::Overflow);
         }
-        let (old_nodes, old_count) = (self.nodes.get(), self.node_count());
+        let (old_nodes, old_count, old_allocated) = (self.nodes.get(), self.node_count(), self.allocated_nodes());
         let old_asize = self.asize.get();
+        let mut longest = Chain::Fair;
         // SAFETY: new parts are fully initialised before they are installed; old nodes are freed once, after the
         // last read.
         unsafe {
             if hsize == 0 {
                 self.nodes.set(&raw const EMPTY_NODE as *mut Node);
                 self.mask.set(0);
-                self.last_free.set(0);
+                self.free.set(0);
             } else {
                 let count = 1usize << bits;
-                let layout = node_layout(count);
+                let allocated = count + own.is_some() as usize;
+                let layout = node_layout(allocated);
                 let fresh = alloc(layout).cast::<Node>();
                 if fresh.is_null() {
                     handle_alloc_error(layout);
@@ -609,10 +637,14 @@ impl Table {
                 for i in 0..count {
                     fresh.add(i).write(Node::EMPTY);
                 }
+                if let Some(own) = own {
+                    let is_heaps = heap.is_own_hash_key(own);
+                    fresh.add(count).write(Node { key_bits: own.word(), value_bits: is_heaps as u64, ..Node::EMPTY });
+                }
                 self.nodes.set(fresh);
                 self.mask.set(count as u32 - 1);
-                self.last_free.set(count as u32);
-                heap.add_bytes(count * size_of::<Node>());
+                self.free.set(count as u32 | if own.is_some() { KEYED } else { 0 });
+                heap.add_bytes(allocated * size_of::<Node>());
             }
             if asize < old_asize {
                 let array = self.array.get();
@@ -620,7 +652,7 @@ impl Table {
                 for i in asize..old_asize {
                     let v = *array.add(i as usize);
                     if !v.is_nil() {
-                        self.insert_moved(heap, Value::integer(i as i64 + 1), v)?;
+                        longest.join(self.insert_moved(heap, Value::integer(i as i64 + 1), v));
                     }
                 }
                 self.asize.set(old_asize);
@@ -632,25 +664,25 @@ impl Table {
                 for i in (0..old_count).rev() {
                     let n = &*old_nodes.add(i);
                     if n.value_tag as u64 != tag::NIL {
-                        self.insert_moved(heap, n.key(), n.value())?;
+                        longest.join(self.insert_moved(heap, n.key(), n.value()));
                     }
                 }
-                dealloc(old_nodes.cast(), node_layout(old_count));
-                heap.sub_bytes(old_count * size_of::<Node>());
+                dealloc(old_nodes.cast(), node_layout(old_allocated));
+                heap.sub_bytes(old_allocated * size_of::<Node>());
             }
         }
-        Ok(())
+        Ok(longest)
     }
-    fn insert_moved(&self, heap: &mut Heap, key: Value, value: Value) -> Result<(), TableError> {
+    fn insert_moved(&self, heap: &mut Heap, key: Value, value: Value) -> Chain {
         if key.tag == tag::INT {
             let i = key.bits.wrapping_sub(1);
             if i < self.asize.get() as u64 {
                 // SAFETY: in range.
                 unsafe { *self.array.get().add(i as usize) = value };
-                return Ok(());
+                return Chain::Fair;
             }
         }
-        self.insert_new(heap, key, value)
+        self.place(heap, key, value).expect("new sizes have room for all entries")
     }
     /// Changes the array part alone, without moving entries between the parts.
     unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) {
@@ -850,40 +882,6 @@ impl Table {
     }
 }
 
-/// Hash of a normalised key whose hash is known without a heap: objects that have no serial number yet are in no
-/// table.
-#[inline]
-pub(crate) fn known_hash(key: Value) -> Option<u32> {
-    Some(match key.tag {
-        tag::INT | tag::LIGHT => hash_word(key.bits),
-        tag::PID => hash_word(super::Pid::from_bits(key.bits).hash_bits()),
-        tag::FLOAT => hash_word(key.bits ^ 0x5555),
-        tag::FALSE => 1,
-        tag::TRUE => 2,
-        tag::NATIVE => match key.kind() {
-            super::Kind::Native(native) => native.hash(),
-            _ => return None,
-        },
-        tag::DEAD_KEY | tag::NIL => return None,
-        _ => {
-            if let Some(s) = key.as_string() {
-                s.hash()
-            } else {
-                // SAFETY: all other tags are heap objects, which begin with a header.
-                let serial = unsafe { (*(key.bits as *const Header)).serial.get() };
-                if serial == 0 {
-                    return None;
-                }
-                hash_word(serial as u64)
-            }
-        }
-    })
-}
-
-pub(crate) fn serial_hash(serial: u32) -> u32 {
-    hash_word(serial as u64)
-}
-
 fn count_integer(key: Value, counts: &mut [u32; 32]) -> u32 {
     match key.as_integer() {
         Some(k) if (1..=1 << MAX_BITS).contains(&k) => {
@@ -918,3 +916,6 @@ fn array_layout(n: u32) -> Layout {
 fn node_layout(n: usize) -> Layout {
     Layout::array::<Node>(n).expect("at most 2^30 nodes")
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,6 +104,6 @@ impl Vm {
             None => b"error object is not a string".to_vec(),
         };
         self.host.flush();
-        report!("Lua warning: error in __gc ({})", String::from_utf8_lossy(&text));
+        crate::report([b"Lua warning: error in __gc (".as_slice(), &text, b")"].concat());
     }
 }

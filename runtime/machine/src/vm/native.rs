@@ -11,7 +11,7 @@
 //! while a native runs, so values in Rust variables are safe until it returns a [`Step`] other than `Return`.
 
 use super::Vm;
-use crate::value::string::hash_bytes;
+use crate::value::hash::hash_bytes;
 use crate::value::{Closure, Kind, Ref, Str, Table, Value, number, tag};
 
 /// A Lua error is being raised; its value is in the [`Vm`].

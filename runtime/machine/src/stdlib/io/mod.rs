@@ -422,7 +422,7 @@ fn setvbuf(vm: &mut Vm, _: u32) -> Result<Step> {
         b"line" => Buffering::Line,
         b"full" => Buffering::Full,
         other => {
-            let text = format!("invalid option '{}'", String::from_utf8_lossy(other));
+            let text = [b"invalid option '", other, b"'"].concat();
             return Err(vm.arg_error(1, text));
         }
     };
@@ -452,7 +452,7 @@ fn seek(vm: &mut Vm, _: u32) -> Result<Step> {
         b"cur" => SeekFrom::Current(offset),
         b"end" => SeekFrom::End(offset),
         _ => {
-            let text = format!("invalid option '{}'", String::from_utf8_lossy(&whence));
+            let text = [b"invalid option '", whence.as_slice(), b"'"].concat();
             return Err(vm.arg_error(1, text));
         }
     };

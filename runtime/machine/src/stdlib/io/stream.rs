@@ -4,6 +4,7 @@
 //! standard streams are shared by all processes of the program, behind locks. Nothing here knows a Lua value.
 
 use super::super::host::{self, blocking};
+use super::super::source;
 use crate::vm::Vm;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -67,9 +68,36 @@ impl<W: Write> Output<W> {
     }
 }
 
+/// Standard output of this OS process. Where nobody reads it any more, C programs get the signal SIGPIPE; this one does
+/// what it was told for that case.
+pub(super) struct StandardOutput {
+    to: std::io::Stdout,
+    when_closed: Option<fn()>,
+}
+impl StandardOutput {
+    fn watched<T>(&self, outcome: std::io::Result<T>) -> std::io::Result<T> {
+        if let (Err(e), Some(tell)) = (&outcome, self.when_closed)
+            && e.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            tell();
+        }
+        outcome
+    }
+}
+impl Write for StandardOutput {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.to.write(bytes);
+        self.watched(written)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = self.to.flush();
+        self.watched(flushed)
+    }
+}
+
 /// Writes a line of `print`: it is seen soon, even if the program goes on for long without another.
 pub fn print_line(vm: &mut Vm, line: &[u8]) {
-    // As C's print: a closed pipe is no error of the program's.
+    // As the reference's print: a failed write is no error of the program's.
     let _ = write_stdout(vm, line);
     PRINTED.store(true, Ordering::Release);
 }
@@ -95,7 +123,7 @@ pub fn write_stdout(vm: &mut Vm, bytes: &[u8]) -> std::io::Result<()> {
 /// What the standard streams of all processes share.
 pub(super) struct Standard {
     pub(super) input: Mutex<BufReader<std::io::Stdin>>,
-    pub(super) output: Mutex<Output<std::io::Stdout>>,
+    pub(super) output: Mutex<Output<StandardOutput>>,
 }
 
 /// The open files of a process.
@@ -109,9 +137,11 @@ pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Files {
-    /// The standard streams of this OS process.
-    pub fn new() -> Files {
-        let mut output = Output::new(BufWriter::with_capacity(1 << 15, std::io::stdout()));
+    /// The standard streams of this OS process. `when_closed` is called when nobody reads standard output any more, in the
+    /// middle of a write; without it, or if it returns, that write fails as any other.
+    pub fn new(when_closed: Option<fn()>) -> Files {
+        let to = StandardOutput { to: std::io::stdout(), when_closed };
+        let mut output = Output::new(BufWriter::with_capacity(1 << 15, to));
         if std::io::stdout().is_terminal() {
             output.buffering = Buffering::Line;
         }
@@ -141,12 +171,10 @@ impl Files {
         let mut line = Vec::new();
         lock(&self.standard.input).read_until(b'\n', &mut line).ok().filter(|&n| n > 0).map(|_| line)
     }
-    /// Reads the rest of standard input. Blocks.
-    pub fn read_stdin(&self) -> std::io::Result<Vec<u8>> {
+    /// Reads a program of at most so many bytes from standard input. Blocks.
+    pub fn read_program(&self, limit: usize) -> std::io::Result<Vec<u8>> {
         self.flush();
-        let mut text = Vec::new();
-        lock(&self.standard.input).read_to_end(&mut text)?;
-        Ok(text)
+        source::read(&mut *lock(&self.standard.input), limit, source::is_hopeless)
     }
     /// Writes to standard output if that needs nothing but its buffer, which is nobody else's at the moment.
     fn write_stdout_now(&self, bytes: &[u8]) -> bool {
@@ -188,7 +216,7 @@ impl Files {
 }
 impl Default for Files {
     fn default() -> Self {
-        Files::new()
+        Files::new(None)
     }
 }
 fn standard_streams() -> Vec<Option<Stream>> {

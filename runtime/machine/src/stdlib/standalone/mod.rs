@@ -4,8 +4,10 @@
 //! can be suspended and frozen between two options as anywhere else. What it has to do is a list in its first register:
 //! texts of `-e`, modules of `-l`, the script.
 //!
-//! The prompt: a line is read while others run ([`blocking`]), compiled as an expression or else as statements, and
-//! asked to go on if it is incomplete; results are shown by show.lua.
+//! The prompt: a line is read while others run ([`blocking`]), from a terminal or from standard input, compiled as an
+//! expression or else as statements, and asked to go on if it is incomplete; results are shown by show.lua. The end of
+//! the input (Ctrl-D) in the middle of a statement ends the statement, with the error that it is; between two it ends the
+//! prompt.
 
 use super::host::{blocking, host};
 use crate::value::{Ref, Table, Value};
@@ -35,19 +37,19 @@ pub enum Action {
 /// What a terminal gave.
 pub enum Line {
     /// A line, without its end.
-    Text(String),
+    Text(Vec<u8>),
     /// Ctrl-C.
     Interrupted,
-    /// No more lines.
+    /// No more lines. What is written next begins a line of the screen.
     End,
 }
 
-/// Where the prompt reads lines.
+/// Where the prompt reads lines, if not from standard input as it is.
 pub trait Terminal: Send {
     /// Reads a line behind a prompt. `names` are what could be completed: globals, and fields behind dots and colons.
     fn read_line(&mut self, prompt: &str, names: Vec<String>) -> Line;
     /// A whole input was read: for the history.
-    fn remember(&mut self, input: &str);
+    fn remember(&mut self, input: &[u8]);
 }
 
 /// The natives that this file adds.
@@ -194,7 +196,7 @@ fn main(vm: &mut Vm, state: u32) -> Result<Step> {
             let text = vm.arg(3);
             let text = vm.error_text(text);
             super::host::flush(vm);
-            report!("{}", String::from_utf8_lossy(&text));
+            crate::report(text);
             Ok(Step::Again(PROMPT))
         }
         _ if state & ERROR != 0 && !vm.arg(3).is_string() && state & !ERROR != ERROR_TOLD => {
@@ -243,7 +245,7 @@ fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
         Err(message) => {
             // No function has failed: there is nothing to trace back.
             super::host::flush(vm);
-            report!("rlua-actor: {}", String::from_utf8_lossy(&message));
+            crate::report([b"rlua-actor: ".as_slice(), &message].concat());
             let host = host(vm);
             (host.exit, host.close) = (Some(1), true);
             return Ok(super::os::leave());
@@ -254,48 +256,56 @@ fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
 
 /// Reads until there is something to run, or no more.
 fn prompt(vm: &mut Vm) -> Result<Step> {
-    let mut input = String::new();
+    // What was read so far, and why that is no statement yet.
+    let mut input: Vec<u8> = Vec::new();
+    let mut incomplete: Option<Vec<u8>> = None;
     loop {
-        let first = input.is_empty();
-        let prompt = prompt_text(vm, first);
-        let names = names(vm);
-        let line = blocking(vm, |host| {
-            host.files.flush();
-            match &mut host.terminal {
-                Some(terminal) => terminal.read_line(&prompt, names),
-                None => Line::End,
-            }
-        });
-        match line {
-            Line::Text(text) => {
-                if !first {
-                    input.push('\n');
+        match (read_line(vm, incomplete.is_none()), incomplete.take()) {
+            (Line::Text(text), before) => {
+                if before.is_some() {
+                    input.push(b'\n');
                 }
-                input.push_str(&text);
+                input.extend_from_slice(&text);
             }
-            Line::Interrupted => {
+            (Line::Interrupted, _) => {
                 input.clear();
                 continue;
             }
-            Line::End => {
-                let _ = super::io::write_stdout(vm, b"\n");
+            (Line::End, Some(message)) => {
+                // As under the reference: there will be no more of this statement, but there may be others.
+                super::host::flush(vm);
+                crate::report(message);
+                input.clear();
+                continue;
+            }
+            (Line::End, None) => {
+                if host(vm).terminal.is_none() {
+                    let _ = super::io::write_stdout(vm, b"\n");
+                }
                 return Ok(Step::Return(0));
             }
         }
-        if input.trim().is_empty() {
+        if input.trim_ascii().is_empty() {
             input.clear();
             continue;
         }
         let globals = Value::table(vm.globals());
         // `=x` is an old way to ask for a value.
-        let expression = input.strip_prefix('=').unwrap_or(&input);
-        let value = format!("return {expression}");
+        let expression = input.strip_prefix(b"=").unwrap_or(&input);
+        let value = [b"return ", expression].concat();
         let is_incomplete = |message: &[u8]| message.ends_with(b"near <eof>");
-        let outcome = match vm.load(value.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals) {
+        let outcome = match vm.load(&value, b"=stdin", LoadMode::Text, Literals::Atoms, globals) {
             Ok(f) => Ok(f),
-            Err(first) => match vm.load(input.as_bytes(), b"=stdin", LoadMode::Text, Literals::Atoms, globals) {
+            Err(first) => match vm.load(&input, b"=stdin", LoadMode::Text, Literals::Atoms, globals) {
                 // More of either may follow.
-                Err(second) if is_incomplete(&second) || is_incomplete(&first) => continue,
+                Err(second) if is_incomplete(&second) => {
+                    incomplete = Some(second);
+                    continue;
+                }
+                Err(_) if is_incomplete(&first) => {
+                    incomplete = Some(first);
+                    continue;
+                }
                 outcome => outcome,
             },
         };
@@ -308,11 +318,27 @@ fn prompt(vm: &mut Vm) -> Result<Step> {
                 return Ok(Step::CallWithHandler { function: 3, next: RAN });
             }
             Err(message) => {
-                report!("{}", String::from_utf8_lossy(&message));
+                super::host::flush(vm);
+                crate::report(message);
                 input.clear();
             }
         }
     }
+}
+/// The next line, the first of an input or a later one.
+fn read_line(vm: &mut Vm, first: bool) -> Line {
+    if host(vm).terminal.is_none() {
+        return match blocking(vm, |host| host.files.read_line()) {
+            Some(line) => Line::Text(line.strip_suffix(b"\n").unwrap_or(&line).to_vec()),
+            None => Line::End,
+        };
+    }
+    let prompt = prompt_text(vm, first);
+    let names = names(vm);
+    blocking(vm, |host| {
+        host.files.flush();
+        host.terminal.as_mut().map_or(Line::End, |terminal| terminal.read_line(&prompt, names))
+    })
 }
 /// The prompt, or what a program has set in its place.
 fn prompt_text(vm: &mut Vm, first: bool) -> String {

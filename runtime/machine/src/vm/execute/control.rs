@@ -317,8 +317,7 @@ impl Vm {
         }
     }
     fn for_type_error(&mut self, what: &str, v: Value) -> Raise {
-        let text =
-            format!("bad 'for' {what} (number expected, got {})", String::from_utf8_lossy(&self.type_name_of(v)));
+        let text = [b"bad 'for' ", what.as_bytes(), b" (number expected, got ", &self.type_name_of(v), b")"].concat();
         self.runtime_error(text)
     }
 }

@@ -52,7 +52,8 @@ macro_rules! get_field {
             }
             n = n.offset(next as isize);
         }
-        if !(*table).metatable.get().is_null() {
+        // Under a hash key it may be elsewhere.
+        if !(*table).metatable.get().is_null() || (*table).is_keyed() {
             return $slow($i, $pc, $base, $vm, $k, $t);
         }
         (*$a).tag = tag::NIL;
