@@ -46,6 +46,11 @@ fn with_two_workers() {
     races(Config { workers: 2, slice: 20, ..Config::default() }, rounds, 2, "two workers");
 }
 #[test]
+fn with_two_workers_and_whole_slices() {
+    let rounds = number("RLUA_LITMUS_ROUNDS", 100);
+    races(Config { workers: 2, ..Config::default() }, rounds, 3, "two workers, whole slices");
+}
+#[test]
 fn with_four_workers() {
     let rounds = number("RLUA_LITMUS_ROUNDS", 100);
     races(Config { workers: 4, slice: 20, ..Config::default() }, rounds, 4, "four workers");

@@ -45,6 +45,9 @@ local races = {
   { before = 'P-Q Qtrap', P = 'exit x', Q = 'exit y', 'P!x Q!y', 'P!y Q!y' },
   { before = 'P-Q', P = 'exit normal', Q = 'exit y', 'P!normal Q!y', 'P!y Q!y' },
   { before = 'P-Q Qtrap', P = 'exit normal', Q = 'return', 'P!normal Q!normal' },
+  -- The message and the exit signal are found together, in the middle of a slice.
+  { before = 'P-Q', P = 'poll; exit x', Q = 'send P a; exit y', 'P!x Q!y', 'P!y Q!y', 'P!x Q!x' },
+  { before = 'P-Q', P = 'poll; poll; poll; exit x', Q = 'send P a; exit y', 'P!x Q!y', 'P!y Q!y', 'P!x Q!x' },
   { before = 'P-T Q-T', P = 'exit x', Q = 'exit y', 'P!x Q!y T!x', 'P!x Q!y T!y', 'P!x Q!x T!x', 'P!y Q!y T!y' },
   { before = 'P-Q', P = 'exit x', Q = 'trapexit', 'P!x Q!x', 'P!x Q[EXIT P x]' },
   { before = 'P-Q Qtrap', P = 'exit x', Q = 'untrapexit', 'P!x Q!x', 'P!x Q[EXIT P x]' },
@@ -145,6 +148,8 @@ local ROLES = { 'P', 'Q', 'T' }
 -- A name of its own for each round: what one leaves behind is not taken for the next one's.
 local round_name
 
+local function spin(n) for _ = 1, n do end end
+
 -- What the words of a row do. They return what is to be observed; the other functions only ever return true.
 local act = {}
 for _, word in ipairs { 'link', 'unlink', 'monitor', 'demonitor' } do
@@ -159,6 +164,10 @@ function act.trapexit() concurrent.setoption('trapexit', true) end
 function act.untrapexit() concurrent.setoption('trapexit', false) end
 function act.exit(reason) concurrent.exit(reason) end
 function act.nothing() end
+function act.poll()
+  spin(math.random(200))
+  concurrent.receive(0)
+end
 local observed = { kill = true, isprocessalive = true, send = true, whereis = true, unregister = true, register = true,
   processinfo = true }
 local bodies = {
@@ -166,7 +175,6 @@ local bodies = {
   exits = function() concurrent.exit('x') end,
 }
 
-local function spin(n) for _ = 1, n do end end
 
 -- An actor: does what it is told on `go`, tells what its calls returned, and later what is in its mailbox.
 local function actor(conductor, role, steps, jitter)

@@ -239,8 +239,9 @@ impl Scheduler {
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
                     }
-                    let cx = context(&mut p.vm);
-                    if let Some(Leaving::Exit(reason)) = cx.leaving.take() {
+                    // A signal may have ended it, or raised an error: then the request is gone, and what it wanted with it.
+                    let leaving = context(&mut p.vm).leaving.take().filter(|_| p.waiting.is_some());
+                    if let Some(Leaving::Exit(reason)) = leaving {
                         let normal = reason.is_string(b"normal");
                         p.vm.enter_request();
                         let last = p.vm.count().saturating_sub(1);
