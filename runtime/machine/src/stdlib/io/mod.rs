@@ -19,7 +19,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitStatus;
-use stream::{Buffering, Output, Stream, drop_ahead, lock, open_path, valid_mode};
+use stream::{Buffering, Output, Program, Stream, drop_ahead, lock, open_path, valid_mode};
 pub use stream::{Files, flush_printed, print_line, write_stdout};
 
 /// The library's functions and the methods of files.
@@ -216,11 +216,11 @@ fn close(vm: &mut Vm, _: u32) -> Result<Step> {
 fn finish(vm: &mut Vm, stream: Option<Stream>) -> Result<Step> {
     let outcome = blocking(vm, |_| match stream {
         Some(Stream::Writer(mut w)) => w.flush().map(|()| None),
-        Some(Stream::PipeReader(r, mut child)) => {
+        Some(Stream::PipeReader(r, child)) => {
             drop(r);
             child.wait().map(Some)
         }
-        Some(Stream::PipeWriter(mut w, mut child)) => {
+        Some(Stream::PipeWriter(mut w, child)) => {
             let flushed = w.flush();
             drop(w);
             flushed.and_then(|()| child.wait().map(Some))
@@ -303,12 +303,12 @@ fn popen(vm: &mut Vm, _: u32) -> Result<Step> {
     let stream = if mode == b"r" {
         shell.stdout(Stdio::piped()).spawn().map(|mut child| {
             let out = child.stdout.take().expect("it was piped");
-            Stream::PipeReader(BufReader::new(out), child)
+            Stream::PipeReader(BufReader::new(out), Program::new(child))
         })
     } else {
         shell.stdin(Stdio::piped()).spawn().map(|mut child| {
             let input = child.stdin.take().expect("it was piped");
-            Stream::PipeWriter(Output::new(BufWriter::new(input)), child)
+            Stream::PipeWriter(Output::new(BufWriter::new(input)), Program::new(child))
         })
     };
     match stream {

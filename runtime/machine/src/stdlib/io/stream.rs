@@ -9,7 +9,7 @@ use crate::vm::Vm;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Read, Seek, SeekFrom, Write};
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -19,11 +19,38 @@ pub(super) enum Stream {
     Writer(Output<File>),
     /// Opened for both; not buffered, so that positions are always true.
     Both(File, Vec<u8>),
-    PipeReader(BufReader<ChildStdout>, Child),
-    PipeWriter(Output<ChildStdin>, Child),
+    PipeReader(BufReader<ChildStdout>, Program),
+    PipeWriter(Output<ChildStdin>, Program),
     Stdin,
     Stdout,
     Stderr,
+}
+
+/// The program at the other end of a pipe. One whose pipe is dropped and not closed (its process was killed) is waited for
+/// by those that come later: the system keeps what has ended until somebody has asked for its status.
+pub(super) struct Program(Option<Child>);
+static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+impl Program {
+    pub(super) fn new(child: Child) -> Program {
+        wait_for_left(None);
+        Program(Some(child))
+    }
+    pub(super) fn wait(mut self) -> std::io::Result<ExitStatus> {
+        self.0.take().expect("it is waited for once").wait()
+    }
+}
+impl Drop for Program {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            wait_for_left(self.0.take());
+        }
+    }
+}
+fn wait_for_left(another: Option<Child>) {
+    let mut left = LEFT.lock().unwrap_or_else(|e| e.into_inner());
+    left.extend(another);
+    left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
 /// When output is written out (`file:setvbuf`).
