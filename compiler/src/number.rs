@@ -345,7 +345,8 @@ mod tests {
         for _ in 0..300 {
             let mut digits = |n: u64| -> String { (0..n).map(|_| (b'0' + random(10) as u8) as char).collect() };
             let (before, after) = (digits(400), digits(900));
-            let text = format!("{}.{after}e-{}", &before[..(before.as_bytes()[0] as usize * 3) % 400], before.as_bytes()[1]);
+            let text =
+                format!("{}.{after}e-{}", &before[..(before.as_bytes()[0] as usize * 3) % 400], before.as_bytes()[1]);
             assert_eq!(parse_number(text.as_bytes()), text.parse().ok().map(Float), "{text}");
         }
     }

@@ -297,7 +297,7 @@ impl Vm {
         }
     }
     /// Calls a native with a frame of its own.
-    unsafe fn call_steps(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+    pub(crate) unsafe fn call_steps(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
         // SAFETY: as in `leaf_raised`; the frame on top is then this native's.
         unsafe {
             if self.ensure_frame(&mut function).is_err() {

@@ -28,6 +28,7 @@ pub mod op;
 pub mod operation;
 pub mod raise;
 pub mod thread;
+pub mod work;
 
 use crate::heap::Heap;
 use crate::value::{Ref, Table, Value, tag};

@@ -5,6 +5,9 @@
 //! that it keeps between steps is in its registers (its frame's slots) and its state number. The reader might expect
 //! closures or `async`: neither could be frozen.
 //!
+//! A leaf that may have much to do has a state machine beside it ([`Native::quick`]), to which it leaves that: so short
+//! calls cost no frame, and nothing runs for long.
+//!
 //! For its author: registers are counted from 0, the arguments come first, [`Vm::push`] appends. When a called function
 //! returns, its results lie where the function was and up, and the native is entered with the state it named. With
 //! `catch`, an error enters it with `state | ERROR` and the error value as the only thing at that place. No collection runs
@@ -245,10 +248,6 @@ impl Vm {
     /// Whether a coroutine may yield.
     pub fn may_yield(&self, t: Ref<super::thread::Thread>) -> bool {
         t.as_ptr() != self.main && t.no_yield == 0
-    }
-    /// Reductions that are left until the next check.
-    pub fn fuel_now(&self) -> i64 {
-        self.fuel
     }
     /// Charges reductions; true if the native should let others run (`Step::Again`).
     #[inline]
