@@ -179,7 +179,7 @@ fn debug_(vm: &mut Vm, state: u32) -> Result<Step> {
         .map(|line| line.strip_suffix(b"\n").unwrap_or(&line).to_vec());
     let Some(line) = line.filter(|line| line != b"cont") else { return Ok(Step::Return(0)) };
     let globals = Value::table(vm.globals());
-    match vm.load(&line, b"=(debug command)", LoadMode::Text, Literals::Owned, globals) {
+    match super::load_chunk(vm, &line, b"=(debug command)", LoadMode::Text, Literals::Owned, globals) {
         Ok(f) => {
             vm.push(f);
             Ok(Step::Call { function: 0, results: 0, next: 1, catch: true })

@@ -34,9 +34,24 @@ impl Vm {
     pub fn pay(&mut self, units: usize, rate: usize) -> bool {
         self.charge(units / rate)
     }
+    /// Charges for a lookup by a key that may be a long string, whose bytes are hashed once, and compared with those of an
+    /// equal one.
+    #[inline]
+    pub fn pay_for_key(&mut self, key: Value) {
+        if let Some(s) = key.as_string()
+            && s.len > LEAF
+        {
+            self.fuel -= (s.len / COPIED) as i64;
+        }
+    }
+    /// Charges for a string that counts as a number.
+    #[inline]
+    pub fn pay_for_numeral(&mut self, v: Value) {
+        self.pay_for_key(v);
+    }
     /// Charges for values that are moved on the stack.
     #[inline]
-    pub(crate) fn pay_for_values(&mut self, n: usize) {
+    pub fn pay_for_values(&mut self, n: usize) {
         if n > 4 * ELEMENTS {
             self.fuel -= (n / ELEMENTS) as i64;
         }

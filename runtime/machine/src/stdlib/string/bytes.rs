@@ -54,11 +54,10 @@ pub(super) fn sub(vm: &mut Vm) -> Result<Option<Value>> {
 pub(super) fn sub_steps(vm: &mut Vm, state: u32) -> Result<Step> {
     let mut out = match state {
         0 => {
-            let (s, from, to) = sub_range(vm)?;
-            let n = to.saturating_sub(from);
             if let Some(part) = sub(vm)? {
                 return vm.return_one(part);
             }
+            let (_, from, to) = sub_range(vm)?;
             vm.set_arg(1, Value::integer(from as i64));
             vm.begin_string(3, to - from)?
         }

@@ -336,11 +336,7 @@ fn finish(vm: &mut Vm, mut g: PatternState, s: &[u8], budget: &mut Budget) -> St
 /// Puts the state in register 4 and has the function called that was pushed at `function`.
 fn call_with_state(vm: &mut Vm, function: usize, g: PatternState) -> Step {
     if function < 5 {
-        vm.push(Value::NIL);
-        for i in (5..vm.count()).rev() {
-            let v = vm.arg(i - 1);
-            vm.set_arg(i, v);
-        }
+        vm.insert(function, Value::NIL);
     }
     keep(vm, 4, g);
     Step::Call { function: 5, results: 1, next: 2, catch: false }

@@ -364,6 +364,7 @@ outline! { op_vararg(i, pc, base, vm, k, t) {
         }
         base = (*(*vm).frame).base;
         (*vm).top = base.offset(a).add(n);
+        (*vm).pay_for_values(n);
     }
     let a = ra!(i, base);
     // The extra arguments lie between the fixed ones' old place and the function's new one.
