@@ -436,6 +436,23 @@ impl Table {
         }
         self.set(heap, Value::integer(key), value)
     }
+    /// Copies `n` elements with the keys from `from` on to the keys of a table from `to` on, as if all were read before any is
+    /// written. False, and nothing is done, unless all of them are in the array parts and nothing guards the writes.
+    pub(crate) fn copy_slots(&self, from: i64, into: &Table, to: i64, n: usize) -> bool {
+        let inside = |t: &Table, first: i64| {
+            let first = (first as u64).wrapping_sub(1);
+            first < t.asize.get() as u64 && n as u64 <= t.asize.get() as u64 - first
+        };
+        if into.header.guard.get() != 0 || !inside(self, from) || !inside(into, to) {
+            return false;
+        }
+        // SAFETY: both ranges are in range; those of one table may overlap.
+        unsafe {
+            let source = self.array.get().add(from as usize - 1);
+            std::ptr::copy(source, into.array.get().add(to as usize - 1), n);
+        }
+        true
+    }
     /// Sets an array slot that is there, without any check of the guard.
     #[inline(always)]
     pub(crate) fn set_slot(&self, i: u32, v: Value) {

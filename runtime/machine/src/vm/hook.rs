@@ -13,6 +13,7 @@
 use super::Vm;
 use super::call::Act;
 use super::long::is_operator;
+use super::native::PLACES;
 use super::op::Op;
 use super::thread::{Continue, FrameKind, Thread, flags};
 use crate::value::{Ref, Value};
@@ -62,6 +63,7 @@ impl Vm {
         unsafe {
             let t = thread.as_ptr();
             self.save_thread();
+            self.pay((*t).depth_of_frames(), PLACES);
             // A hook that sets another one goes on under the old one's name.
             let (running, transfer) = (*t).hook.as_ref().map_or((false, (0, 0)), |h| (h.running, h.transfer));
             (*t).hook = match hook {

@@ -14,6 +14,7 @@
 //! while a native runs, so values in Rust variables are safe until it returns a [`Step`] other than `Return`.
 
 use super::Vm;
+use super::work::COPIED;
 use crate::value::string::hash_bytes;
 use crate::value::table::Entry;
 use crate::value::{Closure, Kind, Ref, Str, Table, Value, number, tag};
@@ -432,6 +433,7 @@ impl Vm {
     pub fn error(&mut self, message: impl AsRef<[u8]>) -> Raise {
         let mut text = self.position_of_caller();
         text.extend_from_slice(message.as_ref());
+        self.pay(text.len(), COPIED);
         let v = self.heap.string(&text);
         self.raise(v)
     }

@@ -5,9 +5,10 @@
 
 use super::super::NativeState;
 use super::super::access::{self, Access};
-use super::{check_like_table, damaged, integer_register, length_of_first, pop, raw, set, to_length, try_access};
+use super::{Budget, check_like_table, integer_register, length_of_first, pop, raw, set, to_length, try_access};
 use crate::value::{Ref, Table, Value, tag};
 use crate::vm::Vm;
+use crate::vm::long;
 use crate::vm::metamethod::Event;
 use crate::vm::native::{Result, Step};
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,7 @@ pub(super) fn sort(vm: &mut Vm, state: u32) -> Result<Step> {
             // An element of a table with metamethods arrived; it goes to the copy.
             let v = pop(vm);
             let i = integer_register(vm, 4);
-            let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
+            let Some(copy) = vm.arg(5).as_table() else { return Err(vm.damaged()) };
             set(vm, copy, i, v)?;
             fetch_on(vm, i + 1)
         }
@@ -76,11 +77,24 @@ pub(super) fn sort(vm: &mut Vm, state: u32) -> Result<Step> {
             let i = integer_register(vm, 4);
             store_on(vm, i + 1)
         }
+        FETCH_ON => {
+            let i = integer_register(vm, 4);
+            fetch_on(vm, i)
+        }
+        STORE_ON => {
+            let i = integer_register(vm, 4);
+            store_on(vm, i)
+        }
         _ => sort_on(vm, None),
     }
 }
 const FETCH: u32 = 4;
 const STORE: u32 = 5;
+const FETCH_ON: u32 = 6;
+const STORE_ON: u32 = 7;
+/// Comparisons before others get their turn, and those that are a reduction.
+const AT_ONCE: usize = 256;
+const COMPARISONS: usize = 4;
 
 fn begin_sort(vm: &mut Vm, n: i64) -> Result<Step> {
     if n < 2 {
@@ -114,11 +128,17 @@ fn begin_sort(vm: &mut Vm, n: i64) -> Result<Step> {
 }
 fn fetch_on(vm: &mut Vm, mut i: i64) -> Result<Step> {
     let n = integer_register(vm, 6);
+    let mut budget = Budget::new(vm);
     while i <= n {
         vm.set_arg(4, Value::integer(i));
+        if budget.is_spent() {
+            budget.pay(vm);
+            return Ok(Step::Again(FETCH_ON));
+        }
+        budget.take(1);
         let t = vm.arg(0);
         let v = try_access!(access::index(vm, t, Value::integer(i)), FETCH);
-        let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
+        let Some(copy) = vm.arg(5).as_table() else { return Err(vm.damaged()) };
         set(vm, copy, i, v)?;
         i += 1;
     }
@@ -126,10 +146,16 @@ fn fetch_on(vm: &mut Vm, mut i: i64) -> Result<Step> {
 }
 fn store_on(vm: &mut Vm, mut i: i64) -> Result<Step> {
     let n = integer_register(vm, 6);
+    let mut budget = Budget::new(vm);
     while i <= n {
         vm.set_arg(4, Value::integer(i));
+        if budget.is_spent() {
+            budget.pay(vm);
+            return Ok(Step::Again(STORE_ON));
+        }
+        budget.take(1);
         let t = vm.arg(0);
-        let Some(copy) = vm.arg(5).as_table() else { return Err(damaged(vm)) };
+        let Some(copy) = vm.arg(5).as_table() else { return Err(vm.damaged()) };
         let v = copy.get_integer(i);
         try_access!(access::new_index(vm, t, Value::integer(i), v), STORE);
         i += 1;
@@ -149,17 +175,22 @@ fn less(vm: &mut Vm, x: Value, y: Value) -> Result<Less> {
         if x.tag == tag::INT && y.tag == tag::INT {
             return Ok(Less::Answer((x.bits as i64) < y.bits as i64));
         }
-        if let Some(answer) = vm.compare(x, y, false) {
-            return Ok(Less::Answer(answer));
+        if long::is_long_order(x, y) {
+            long::operator(long::LESS)
+        } else {
+            if let Some(answer) = vm.compare(x, y, false) {
+                vm.pay_for_key(x);
+                return Ok(Less::Answer(answer));
+            }
+            let mut mm = vm.metamethod(x, Event::Lt);
+            if mm.is_nil() {
+                mm = vm.metamethod(y, Event::Lt);
+            }
+            if mm.is_nil() {
+                return Err(vm.compare_error(x, y));
+            }
+            mm
         }
-        let mut mm = vm.metamethod(x, Event::Lt);
-        if mm.is_nil() {
-            mm = vm.metamethod(y, Event::Lt);
-        }
-        if mm.is_nil() {
-            return Err(vm.compare_error(x, y));
-        }
-        mm
     } else {
         comparator
     };
@@ -172,27 +203,38 @@ fn less(vm: &mut Vm, x: Value, y: Value) -> Result<Less> {
 
 /// Goes on with a sort, given the answer to the comparison it waits for.
 fn sort_on(vm: &mut Vm, mut answer: Option<bool>) -> Result<Step> {
-    let Some(buffer) = vm.arg(2).as_buffer() else { return Err(damaged(vm)) };
+    let Some(buffer) = vm.arg(2).as_buffer() else { return Err(vm.damaged()) };
     let t = match vm.arg(5).as_table().or_else(|| raw(vm, 0)) {
         Some(t) => t,
         // A comparator gave the table a metatable: it is sorted raw, as far as that goes.
         None => vm.check_table(0)?,
     };
     let mut state = NativeState::of(&buffer);
-    let NativeState::Sort(s) = &mut *state else { return Err(damaged(vm)) };
+    let NativeState::Sort(s) = &mut *state else { return Err(vm.damaged()) };
     let get = |i: u32| t.get_integer(i as i64);
+    let mut steps = 0usize;
     // Asks for a comparison: goes on with the answer, or suspends at `$at`.
     macro_rules! ask {
         ($at:expr, $x:expr, $y:expr) => {
             match answer.take() {
                 Some(a) => a,
-                None => match less(vm, $x, $y)? {
-                    Less::Answer(a) => a,
-                    Less::Call(step) => {
-                        s.at = $at;
-                        return Ok(step);
+                None => {
+                    steps += 1;
+                    if steps == AT_ONCE {
+                        steps = 0;
+                        if vm.pay(AT_ONCE, COMPARISONS) {
+                            s.at = $at;
+                            return Ok(Step::Again(3));
+                        }
                     }
-                },
+                    match less(vm, $x, $y)? {
+                        Less::Answer(a) => a,
+                        Less::Call(step) => {
+                            s.at = $at;
+                            return Ok(step);
+                        }
+                    }
+                }
             }
         };
     }
@@ -206,7 +248,6 @@ fn sort_on(vm: &mut Vm, mut answer: Option<bool>) -> Result<Step> {
             }
         };
     }
-    let mut steps = 0usize;
     loop {
         match s.at {
             At::Begin => {
@@ -218,19 +259,13 @@ fn sort_on(vm: &mut Vm, mut answer: Option<bool>) -> Result<Step> {
                         }
                         None => {
                             drop(state);
+                            vm.pay(steps, COMPARISONS);
                             if vm.arg(5).is_nil() {
                                 return Ok(Step::Return(0));
                             }
                             return store_on(vm, 1);
                         }
                     }
-                }
-                steps += 1;
-                if steps >= 64 && vm.charge(steps * 2) {
-                    return Ok(Step::Again(3));
-                }
-                if steps >= 64 {
-                    steps = 0;
                 }
                 s.at = At::Ends;
             }
