@@ -366,7 +366,8 @@ fn check_lua(f: &FrameRecord, p: &Proto, role: &Role, slots: usize) -> Check {
                     ensure(stores && next.results == 1 && slot == above, "a metamethod's result has a register")
                 }
                 Continue::Condition | Continue::NotCondition => {
-                    let compares = matches!(i.opcode(), O::Eq | O::Lt | O::Le | O::LtI | O::LeI | O::GtI | O::GeI);
+                    let compares =
+                        matches!(i.opcode(), O::Eq | O::EqK | O::Lt | O::Le | O::LtI | O::LeI | O::GtI | O::GeI);
                     ensure(compares && next.results == 1 && slot == above, "a metamethod's result is a comparison's")
                 }
                 Continue::Discard => {

@@ -25,7 +25,7 @@ use crate::value::{Ref, Table, Value, tag};
 use crate::vm::load::{Module, Proto};
 use crate::vm::native::Native;
 use crate::vm::thread::Thread;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -366,7 +366,53 @@ impl Heap {
         }
     }
     fn new_string(&mut self, bytes: &[u8]) -> Value {
-        self.string_with(bytes.len(), |to| to.copy_from_slice(bytes))
+        // SAFETY: header and bytes are written before the object is linked.
+        unsafe {
+            let layout = Str::layout(bytes.len());
+            let s = self.allocate::<Str>(layout);
+            s.write(Str { header: Header::new(ObjectKind::String), len: bytes.len() });
+            s.add(1).cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            self.link(s.cast(), layout.size());
+            Value::object(tag::STRING, s)
+        }
+    }
+    /// A string whose bytes, all zero at first, are still to be written ([`Heap::write_string`]): a long one, made piece
+    /// by piece. Nothing may ask for its hash before that is done.
+    pub(crate) fn unfinished_string(&mut self, len: usize) -> Value {
+        // SAFETY: the header is written before the object is linked; zeros are bytes.
+        unsafe {
+            let layout = Str::layout(len);
+            // Of the system's memory, zeros cost nothing until they are touched.
+            let s = alloc_zeroed(layout).cast::<Str>();
+            if s.is_null() {
+                handle_alloc_error(layout);
+            }
+            s.write(Str { header: Header::new(ObjectKind::String), len });
+            self.link(s.cast(), layout.size());
+            Value::object(tag::STRING, s)
+        }
+    }
+    /// Writes some bytes of an unfinished string. False, and nothing is written, if it is none or they do not fit: what a
+    /// frozen process says of itself may be wrong.
+    pub(crate) fn write_string(&mut self, string: Value, at: usize, bytes: &[u8]) -> bool {
+        let Some(s) = string.as_string().filter(|s| string.tag == tag::STRING && s.header.serial.get() == 0) else {
+            return false;
+        };
+        let end = s.bytes().as_ptr_range().end as usize;
+        let source = bytes.as_ptr_range();
+        let apart = source.start as usize >= end || source.end as usize <= s.bytes().as_ptr() as usize;
+        if !apart || at.checked_add(bytes.len()).is_none_or(|end| end > s.len) {
+            return false;
+        }
+        // SAFETY:
+        // * a live string of this heap, alone: no module and no other heap shares it.
+        // * its bytes follow it, and the place is inside.
+        // * `bytes` is elsewhere, so no reference to what is written is alive: the caller holds none to the string's bytes.
+        unsafe {
+            let to = s.as_ptr().add(1).cast::<u8>().add(at);
+            to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        true
     }
     /// A string of `len` bytes that `fill` writes; the bytes it finds are zero.
     pub(crate) fn string_with(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Value {

@@ -28,7 +28,9 @@ fn pushed(vm: &mut Vm, f: Value, arguments: &[Value]) -> Access {
 
 /// `object[key]`.
 pub fn index(vm: &mut Vm, mut object: Value, key: Value) -> Result<Access> {
-    for _ in 0..MAX_CHAIN {
+    vm.pay_for_key(key);
+    for hops in 0..MAX_CHAIN {
+        vm.charge((hops > 1) as usize);
         let mm = match object.as_table() {
             Some(t) => {
                 let v = t.get(key);
@@ -60,7 +62,9 @@ pub fn index(vm: &mut Vm, mut object: Value, key: Value) -> Result<Access> {
 
 /// `object[key] = value`.
 pub fn new_index(vm: &mut Vm, mut object: Value, key: Value, value: Value) -> Result<Access> {
-    for _ in 0..MAX_CHAIN {
+    vm.pay_for_key(key);
+    for hops in 0..MAX_CHAIN {
+        vm.charge((hops > 1) as usize);
         let mm = match object.as_table() {
             Some(t) => {
                 let mm = if t.metatable().is_none() { Value::NIL } else { vm.metamethod(object, Event::NewIndex) };

@@ -3,11 +3,14 @@
 //! Journey: frame -> value. `pcall` and `xpcall` only say that they catch; the machine unwinds (vm/raise.rs).
 
 use super::access::{self, Access};
+use super::load_chunk;
 use super::source;
 use crate::value::{Kind, Value};
 use crate::vm::load::Literals;
+use crate::vm::long;
 use crate::vm::metamethod::{Event, name_value};
 use crate::vm::native::{ERROR, NEXT, Native, Result, Step};
+use crate::vm::work::{COPIED, LEAF, SCANNED};
 use crate::vm::{LoadMode, Vm};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -32,13 +35,13 @@ pub static NATIVES: &[Native] = &[
     Native::yieldable("pairs", pairs),
     Native::yieldable("pcall", pcall),
     Native::steps("print", print),
-    Native::leaf("rawequal", rawequal),
+    Native::quick("rawequal", rawequal, rawequal_steps),
     Native::leaf("rawget", rawget),
     Native::leaf("rawlen", rawlen),
     Native::leaf("rawset", rawset),
     Native::steps("select", select),
     Native::leaf("setmetatable", setmetatable),
-    Native::leaf("tonumber", tonumber),
+    Native::quick("tonumber", tonumber, tonumber_steps),
     Native::steps("tostring", tostring),
     Native::leaf("type", type_),
     Native::steps("warn", warn),
@@ -105,12 +108,7 @@ fn xpcall(vm: &mut Vm, state: u32) -> Result<Step> {
             vm.check_function(1)?;
             // f, handler, f, arguments: the handler stays in register 1.
             let f = vm.arg(0);
-            vm.push(Value::NIL);
-            for i in (3..vm.count()).rev() {
-                let moved = vm.arg(i - 1);
-                vm.set_arg(i, moved);
-            }
-            vm.set_arg(2, f);
+            vm.insert(2, f);
             Ok(Step::CallWithHandler { function: 2, next: 1 })
         }
         1 => {
@@ -172,13 +170,25 @@ fn ipairs_next(vm: &mut Vm, state: u32) -> Result<Step> {
     vm.push(v);
     Ok(Step::Return(2))
 }
-fn rawequal(vm: &mut Vm) -> Result<Value> {
+fn rawequal(vm: &mut Vm) -> Result<Option<Value>> {
     let (a, b) = (vm.check_any(0)?, vm.check_any(1)?);
-    Ok(Value::boolean(a.raw_equals(b)))
+    if long::is_long(a, b) {
+        return Ok(None);
+    }
+    Ok(Some(Value::boolean(a.raw_equals(b))))
+}
+fn rawequal_steps(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0
+        && let Some(v) = rawequal(vm)?
+    {
+        return vm.return_one(v);
+    }
+    long::equal(vm, state)
 }
 fn rawget(vm: &mut Vm) -> Result<Value> {
     let t = vm.check_table(0)?;
     let k = vm.check_any(1)?;
+    vm.pay_for_key(k);
     Ok(t.get(k))
 }
 fn rawlen(vm: &mut Vm) -> Result<Value> {
@@ -191,6 +201,7 @@ fn rawlen(vm: &mut Vm) -> Result<Value> {
 fn rawset(vm: &mut Vm) -> Result<Value> {
     let t = vm.check_table(0)?;
     let (k, v) = (vm.check_any(1)?, vm.check_any(2)?);
+    vm.pay_for_key(k);
     match vm.raw_set_table(t, k, v) {
         Ok(()) => Ok(Value::table(t)),
         Err(e) => Err(vm.error_plain(e.message())),
@@ -240,48 +251,109 @@ fn type_(vm: &mut Vm) -> Result<Value> {
     let v = vm.check_any(0)?;
     Ok(vm.heap.name(v.type_name().as_bytes()))
 }
-fn tonumber(vm: &mut Vm) -> Result<Value> {
+fn tonumber(vm: &mut Vm) -> Result<Option<Value>> {
     if vm.arg(1).is_nil() {
         let v = vm.check_any(0)?;
-        return Ok(vm.to_number(v).unwrap_or(Value::NIL));
+        vm.pay_for_numeral(v);
+        return Ok(Some(vm.to_number(v).unwrap_or(Value::NIL)));
     }
     let base = vm.check_integer(1)?;
     let Some(s) = vm.arg(0).as_string() else { return Err(vm.type_error(0, "string")) };
     if !(2..=36).contains(&base) {
         return Err(vm.arg_error(1, "base out of range"));
     }
-    let text = trim(s.bytes());
-    let (negative, digits) = match text.first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
-    let mut n: i64 = 0;
-    for &c in digits {
-        match (c as char).to_digit(36) {
-            Some(d) if (d as i64) < base => n = n.wrapping_mul(base).wrapping_add(d as i64),
-            _ => return Ok(Value::NIL),
+    if s.bytes().len() > LEAF {
+        return Ok(None);
+    }
+    let mut numeral = Numeral::default();
+    numeral.read(s.bytes(), base, usize::MAX);
+    Ok(Some(numeral.value()))
+}
+/// A numeral in some base that is being read.
+#[derive(Default)]
+struct Numeral {
+    /// Bytes read.
+    at: usize,
+    part: Part,
+    negative: bool,
+    value: i64,
+}
+/// What was read last.
+#[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    #[default]
+    Space,
+    Sign,
+    Digits,
+    SpaceAfter,
+    /// It is no numeral.
+    Wrong,
+}
+impl Numeral {
+    /// Reads at most so many bytes; whether that was all.
+    fn read(&mut self, text: &[u8], base: i64, most: usize) -> bool {
+        let rest = text.get(self.at..).unwrap_or_default();
+        for &c in &rest[..rest.len().min(most)] {
+            // C's `isspace` has the vertical tab, too.
+            let space = c.is_ascii_whitespace() || c == 0x0b;
+            self.part = match (self.part, (c as char).to_digit(36)) {
+                (Part::Space, _) if space => Part::Space,
+                (Part::Space, _) if c == b'-' || c == b'+' => {
+                    self.negative = c == b'-';
+                    Part::Sign
+                }
+                (Part::Space | Part::Sign | Part::Digits, Some(d)) if (d as i64) < base => {
+                    self.value = self.value.wrapping_mul(base).wrapping_add(d as i64);
+                    Part::Digits
+                }
+                (Part::Digits | Part::SpaceAfter, _) if space => Part::SpaceAfter,
+                _ => {
+                    self.part = Part::Wrong;
+                    return true;
+                }
+            };
+            self.at += 1;
+        }
+        self.at >= text.len()
+    }
+    fn value(&self) -> Value {
+        match self.part {
+            Part::Digits | Part::SpaceAfter => {
+                Value::integer(if self.negative { self.value.wrapping_neg() } else { self.value })
+            }
+            _ => Value::NIL,
         }
     }
-    if digits.is_empty() {
-        return Ok(Value::NIL);
-    }
-    Ok(Value::integer(if negative { n.wrapping_neg() } else { n }))
 }
-/// Without the white space of C's `isspace` at both ends, which has the vertical tab too.
-fn trim(mut text: &[u8]) -> &[u8] {
-    let space = |c: &u8| c.is_ascii_whitespace() || *c == 0x0b;
-    while let [c, rest @ ..] = text
-        && space(c)
-    {
-        text = rest;
+/// Registers: the text, the base, how much is read, which part, whether it is negative, the value so far.
+fn tonumber_steps(vm: &mut Vm, state: u32) -> Result<Step> {
+    const PARTS: [Part; 5] = [Part::Space, Part::Sign, Part::Digits, Part::SpaceAfter, Part::Wrong];
+    let mut numeral = Numeral::default();
+    if state == 0 {
+        if let Some(v) = tonumber(vm)? {
+            return vm.return_one(v);
+        }
+        vm.truncate(2);
+    } else {
+        let number = |i: usize| vm.arg(i).as_integer().unwrap_or(0);
+        numeral = Numeral {
+            at: number(2) as usize,
+            part: PARTS.get(number(3) as usize).copied().unwrap_or_default(),
+            negative: !vm.arg(4).is_false(),
+            value: number(5),
+        };
     }
-    while let [rest @ .., c] = text
-        && space(c)
-    {
-        text = rest;
+    let (s, base) = (vm.check_string(0)?, vm.check_integer(1)?);
+    let allowed = vm.allowance(SCANNED);
+    vm.pay(allowed, SCANNED);
+    if numeral.read(s.bytes(), base, allowed) {
+        return vm.return_one(numeral.value());
     }
-    text
+    vm.set_arg(2, Value::integer(numeral.at as i64));
+    vm.set_arg(3, Value::integer(numeral.part as i64));
+    vm.set_arg(4, Value::boolean(numeral.negative));
+    vm.set_arg(5, Value::integer(numeral.value));
+    Ok(Step::Again(1))
 }
 /// Begins to make a string of a value: done, or a call of its `__tostring`.
 pub fn to_text(vm: &mut Vm, v: Value) -> Access {
@@ -323,49 +395,77 @@ fn tostring(vm: &mut Vm, state: u32) -> Result<Step> {
 
 // Output.
 
-/// Registers: the arguments. State: the argument being written; with bit 16, its text is on top.
+/// The longest line that is written at once, if others write, too.
+const LINE: usize = 1 << 24;
+
+/// Registers: the arguments. State: the argument at hand; with CALLED, its text is on top; with WRITING, it is the next to be
+/// written.
 fn print(vm: &mut Vm, state: u32) -> Result<Step> {
-    const CALLED: u32 = 1 << 16;
-    // All arguments become texts first, in their registers, so that nothing is written in half.
-    let mut i = (state & !CALLED) as usize;
+    const CALLED: u32 = 1 << 28;
+    const WRITING: u32 = 1 << 27;
+    let mut i = (state & (WRITING - 1)) as usize;
     if state & CALLED != 0 {
-        let v = vm.arg(vm.count().saturating_sub(1));
+        let top = vm.count().saturating_sub(1);
+        let v = vm.arg(top);
         let s = check_text(vm, v)?;
-        let n = vm.count().saturating_sub(1);
-        vm.truncate(n);
+        vm.truncate(top);
         vm.set_arg(i, s);
         i += 1;
     }
     let n = vm.count();
-    while i < n {
-        let v = vm.arg(i);
-        match to_text(vm, v) {
-            Access::Done(s) => vm.set_arg(i, s),
-            Access::Call(function) => {
-                return Ok(Step::Call { function, results: 1, next: i as u32 | CALLED, catch: false });
+    if state & WRITING == 0 {
+        // All arguments become texts first, in their registers, so that nothing is written in half.
+        let mut left = vm.allowance(1);
+        while i < n {
+            if left == 0 {
+                return Ok(Step::Again(i as u32));
             }
+            left -= 1;
+            let v = vm.arg(i);
+            if !v.is_string() {
+                vm.charge(TEXT);
+                left = left.saturating_sub(TEXT);
+            }
+            match to_text(vm, v) {
+                Access::Done(s) => vm.set_arg(i, s),
+                Access::Call(function) => {
+                    return Ok(Step::Call { function, results: 1, next: i as u32 | CALLED, catch: false });
+                }
+            }
+            i += 1;
         }
-        i += 1;
+        vm.pay_for_values(n);
+        i = 0;
     }
     let mut line = Vec::new();
-    for i in 0..n {
+    while i < n && line.len() < LINE {
         if i > 0 {
             line.push(b'\t');
         }
         if let Some(s) = vm.arg(i).as_string() {
             line.extend_from_slice(s.bytes());
         }
+        i += 1;
     }
-    line.push(b'\n');
+    let done = i >= n;
+    if done {
+        line.push(b'\n');
+    }
+    vm.pay(line.len(), COPIED);
     super::io::print_line(vm, &line);
-    Ok(Step::Return(0))
+    if done { Ok(Step::Return(0)) } else { Ok(Step::Again(i as u32 | WRITING)) }
 }
+/// Reductions for the text of a number, or of an object.
+const TEXT: usize = 2;
 fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
     let mut text = Vec::new();
     vm.check_string(0)?;
     for i in 0..vm.count() {
         text.extend_from_slice(vm.check_string(i)?.bytes());
+        vm.check_room(2 * text.len())?;
     }
+    vm.pay_for_values(vm.count());
+    vm.pay(text.len(), SCANNED);
     if vm.count() == 1 && text.first() == Some(&b'@') {
         match text.as_slice() {
             b"@on" => vm.warnings = true,
@@ -505,7 +605,7 @@ fn load_in_mode(
             return Ok(Err([message.as_bytes(), mode.bytes(), b"')"].concat()));
         }
     }
-    Ok(vm.load(text, name, LoadMode::Both, Literals::Owned, env))
+    Ok(load_chunk(vm, text, name, LoadMode::Both, Literals::Owned, env))
 }
 /// Registers of `load` with a reader: function, name, mode, env, a buffer with the text so far, and the reader's call.
 fn load(vm: &mut Vm, state: u32) -> Result<Step> {
@@ -515,12 +615,8 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
             let s = vm.check_string(0)?;
             // The reference looks at the mode first.
             vm.opt_string(2)?;
-            let name = match vm.opt_string(1)? {
-                Some(n) => n.bytes().to_vec(),
-                None => s.bytes().to_vec(),
-            };
-            let text = s.bytes().to_vec();
-            return finish_load(vm, &text, &name);
+            let name = vm.opt_string(1)?.unwrap_or(s);
+            return finish_load(vm, s.bytes(), name.bytes());
         }
         // The reference looks at the mode before the function.
         vm.opt_string(2)?;
@@ -549,9 +645,13 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
         let end = match piece.kind() {
             Kind::Nil => true,
             Kind::String(s) => {
+                let mut all = s.bytes().len();
                 if let NativeState::Bytes(text) = &mut *NativeState::of(&buffer) {
                     text.extend_from_slice(s.bytes());
+                    all = text.len();
                 }
+                vm.pay(s.bytes().len(), COPIED);
+                vm.check_room(2 * all)?;
                 s.bytes().is_empty()
             }
             Kind::Integer(_) | Kind::Float(_) => {

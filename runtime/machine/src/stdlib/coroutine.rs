@@ -47,7 +47,7 @@ fn wrap(vm: &mut Vm) -> Result<Value> {
 }
 fn wrapped(vm: &mut Vm, _: u32) -> Result<Step> {
     let co = vm.native_upvalue(0);
-    super::insert_first(vm, co);
+    vm.insert(0, co);
     Ok(Step::Resume(ResumeKind::Wrap))
 }
 fn status(vm: &mut Vm) -> Result<Value> {

@@ -8,6 +8,7 @@ use crate::vm::hook::mask;
 use crate::vm::load::Literals;
 use crate::vm::native::{ERROR, Native, Result, Step};
 use crate::vm::thread::Thread;
+use crate::vm::work::COPIED;
 use crate::vm::{LoadMode, Vm};
 
 /// The library's functions.
@@ -69,15 +70,27 @@ fn traceback(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.return_one(v)
 }
 
-fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
+/// Whether all bytes of some options are options. Many are looked at together: nothing can interrupt this.
+fn are_options(options: &[u8]) -> bool {
+    let is_option = |b: u8| b"SlnrutLf".iter().fold(false, |any, &option| any | (b == option));
+    options.chunks(256).all(|part| part.iter().fold(true, |all, &b| all & is_option(b)))
+}
+/// Registers from the top, while the active lines are entered: the table, that of the lines, the next instruction, the
+/// function.
+fn getinfo(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state != 0 {
+        return active_lines(vm);
+    }
     let (t, first) = thread_argument(vm);
-    let options = vm.opt_string(first + 1)?.map_or(b"flnSrtu".to_vec(), |s| s.bytes().to_vec());
+    let options = vm.opt_string(first + 1)?;
+    let options = options.as_ref().map_or(b"flnSrtu".as_slice(), |s| s.bytes());
     if options.first() == Some(&b'>') {
         return Err(vm.arg_error(first + 1, "invalid option '>'"));
     }
-    if options.iter().any(|c| !b"SlnrutLf".contains(c)) {
+    if !are_options(options) {
         return Err(vm.arg_error(first + 1, "invalid option"));
     }
+    vm.pay(options.len(), COPIED / 8);
     let what = vm.arg(first);
     let (view, function) = if what.is_function() {
         (None, what)
@@ -89,7 +102,7 @@ fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
         }
     };
     let info = vm.heap.table();
-    let has = |c: u8| options.contains(&c);
+    let has = |c: u8| memchr::memchr(c, options).is_some();
     let closure = function.as_closure();
     if has(b'S') {
         let (source, what, line, last) = match closure {
@@ -145,23 +158,40 @@ fn getinfo(vm: &mut Vm, _: u32) -> Result<Step> {
         super::field(vm, info, "ftransfer", Value::integer(first as i64));
         super::field(vm, info, "ntransfer", Value::integer(count as i64));
     }
-    if has(b'L')
-        && let Some(c) = closure
-    {
-        let lines = vm.heap.table();
-        let p = c.proto().canonical();
-        for (i, &line) in p.lines.iter().enumerate() {
-            if i == 0 && p.is_vararg {
-                continue;
-            }
-            lines.set_integer(&mut vm.heap, line as i64, Value::TRUE).expect("an integer is a key");
-        }
-        super::field(vm, info, "activelines", Value::table(lines));
-    }
     if has(b'f') {
         super::field(vm, info, "func", function);
     }
+    if has(b'L') && closure.is_some() {
+        let lines = vm.heap.table();
+        super::field(vm, info, "activelines", Value::table(lines));
+        for v in [Value::table(info), Value::table(lines), Value::integer(0), function] {
+            vm.push(v);
+        }
+        return active_lines(vm);
+    }
     vm.return_one(Value::table(info))
+}
+/// Enters the lines that have code.
+fn active_lines(vm: &mut Vm) -> Result<Step> {
+    let Some(first) = vm.count().checked_sub(4) else { return Err(vm.damaged()) };
+    let (info, lines, at, c) = (vm.arg(first), vm.arg(first + 1), vm.arg(first + 2), vm.arg(first + 3));
+    let (Some(lines), Some(at), Some(c)) = (lines.as_table(), at.as_integer(), c.as_closure()) else {
+        return Err(vm.damaged());
+    };
+    let p = c.proto().canonical();
+    let begin = usize::try_from(at).map_or(p.lines.len(), |at| at.min(p.lines.len()));
+    let end = begin + vm.allowance(1).min(p.lines.len() - begin);
+    for i in begin.max(p.is_vararg as usize)..end {
+        let line = p.lines[i] as i64;
+        // The lines of code are far fewer than a table can hold.
+        let _ = lines.set_integer(&mut vm.heap, line, Value::TRUE);
+    }
+    vm.charge(end - begin);
+    if end == p.lines.len() {
+        return vm.return_one(info);
+    }
+    vm.set_arg(first + 2, Value::integer(end as i64));
+    Ok(Step::Again(1))
 }
 
 /// Reads lines and runs them until one says `cont` or there are no more. State 1: a line has run.
@@ -179,7 +209,7 @@ fn debug_(vm: &mut Vm, state: u32) -> Result<Step> {
         .map(|line| line.strip_suffix(b"\n").unwrap_or(&line).to_vec());
     let Some(line) = line.filter(|line| line != b"cont") else { return Ok(Step::Return(0)) };
     let globals = Value::table(vm.globals());
-    match vm.load(&line, b"=(debug command)", LoadMode::Text, Literals::Owned, globals) {
+    match super::load_chunk(vm, &line, b"=(debug command)", LoadMode::Text, Literals::Owned, globals) {
         Ok(f) => {
             vm.push(f);
             Ok(Step::Call { function: 0, results: 0, next: 1, catch: true })
@@ -263,6 +293,7 @@ fn getlocal(vm: &mut Vm, _: u32) -> Result<Step> {
     }
     let at = vm.check_int(first)?;
     let Some(view) = level(vm, t, at) else { return Err(vm.arg_error(first, "level out of range")) };
+    vm.pay(view.locals(), COPIED / 16);
     match vm.local(view, n) {
         Some((name, v)) => {
             let name = vm.heap.string(&name);
@@ -279,6 +310,7 @@ fn setlocal(vm: &mut Vm, _: u32) -> Result<Step> {
     let n = vm.check_int(first + 1)?;
     let v = vm.check_any(first + 2)?;
     let Some(view) = level(vm, t, at) else { return Err(vm.arg_error(first, "level out of range")) };
+    vm.pay(view.locals(), COPIED / 16);
     let name = match vm.set_local(view, n, v) {
         Some(name) => vm.heap.string(&name),
         None => Value::NIL,

@@ -4,8 +4,10 @@
 
 use crate::value::{Kind, Ref, Table, Value, number};
 use crate::vm::Vm;
+use crate::vm::long;
 use crate::vm::metamethod::Event;
 use crate::vm::native::{Native, Result, Step};
+use crate::vm::work::ELEMENTS;
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
@@ -112,6 +114,8 @@ fn log(vm: &mut Vm) -> Result<Value> {
         x.ln() / base.ln()
     }))
 }
+/// Bit of a state of `extreme`: the rest is the argument with which it goes on.
+const GO_ON: u32 = 1 << 28;
 /// The largest or smallest argument "according to the Lua operator `<`" (manual 6.7), which need not be numbers.
 /// Registers: the arguments, with the best so far in register 0. State: the argument whose `__lt` answered.
 fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
@@ -121,6 +125,8 @@ fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
         if n == 0 {
             return Err(vm.arg_error(0, "value expected"));
         }
+    } else if state & GO_ON != 0 {
+        i = (state & !GO_ON) as usize;
     } else {
         i = state as usize;
         let answer = n.saturating_sub(1);
@@ -133,14 +139,25 @@ fn extreme(vm: &mut Vm, state: u32, max: bool) -> Result<Step> {
     }
     let n = vm.count();
     let mut best = vm.arg(0);
+    let (first, most) = (i, vm.allowance(ELEMENTS));
     while i < n {
+        if i - first == most {
+            vm.pay(most, ELEMENTS);
+            vm.set_arg(0, best);
+            return Ok(Step::Again(i as u32 | GO_ON));
+        }
         let v = vm.arg(i);
         let (small, large) = if max { (best, v) } else { (v, best) };
-        match vm.compare(small, large, false) {
-            Some(true) => best = v,
-            Some(false) => {}
+        let is_long = long::is_long_order(small, large);
+        match if is_long { None } else { vm.compare(small, large, false) } {
+            Some(better) => {
+                vm.pay_for_key(small);
+                if better {
+                    best = v;
+                }
+            }
             None => {
-                let mut mm = vm.metamethod(small, Event::Lt);
+                let mut mm = if is_long { long::operator(long::LESS) } else { vm.metamethod(small, Event::Lt) };
                 if mm.is_nil() {
                     mm = vm.metamethod(large, Event::Lt);
                 }

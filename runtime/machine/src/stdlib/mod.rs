@@ -23,8 +23,10 @@ pub mod utf8;
 pub use state::NativeState;
 
 use crate::value::{Ref, Table, Value};
-use crate::vm::Vm;
+use crate::vm::load::Literals;
+use crate::vm::long;
 use crate::vm::native::{self, Native};
+use crate::vm::{LoadMode, Vm};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -71,7 +73,8 @@ pub fn open(vm: &mut Vm, environment: bool, modules: &[(&str, &'static Native)])
 pub fn find_native(name: &str) -> Option<&'static Native> {
     static ALL: OnceLock<HashMap<&'static str, &'static Native>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let lists: [&'static [Native]; 11] = [
+        let lists: [&'static [Native]; 12] = [
+            long::NATIVES,
             base::NATIVES,
             coroutine::NATIVES,
             debug::NATIVES,
@@ -107,14 +110,28 @@ pub fn field(vm: &mut Vm, t: Ref<Table>, name: &str, v: Value) {
     t.set(&mut vm.heap, key, v).expect("a name is a key");
 }
 
-/// Inserts a register before all others.
-pub fn insert_first(vm: &mut Vm, v: Value) {
-    vm.push(Value::NIL);
-    for i in (1..vm.count()).rev() {
-        let moved = vm.arg(i - 1);
-        vm.set_arg(i, moved);
+/// Source text, or bytecode, past which compiling it is announced as something that takes long: of the order of half a
+/// millisecond.
+const LONG_TEXT: usize = 8 << 10;
+/// Reductions for a byte that is compiled.
+const COMPILED: usize = 3;
+
+/// As [`Vm::load`], without holding up others for long: the compiler cannot be interrupted.
+fn load_chunk(
+    vm: &mut Vm,
+    text: &[u8],
+    name: &[u8],
+    mode: LoadMode,
+    literals: Literals,
+    env: Value,
+) -> Result<Value, Vec<u8>> {
+    if text.len() <= LONG_TEXT {
+        vm.charge(text.len() * COMPILED);
+        return vm.load(text, name, mode, literals, env);
     }
-    vm.set_arg(0, v);
+    let reload = vm.reload;
+    let module = host::blocking(vm, |_| Vm::compile(text, name, mode, literals, reload))?;
+    Ok(vm.load_module(&module, env))
 }
 
 /// Two random words: of whoever runs the process, else of the system.

@@ -2,11 +2,13 @@
 //!
 //! Journey: value -> outside world.
 
+use super::NativeState;
 use super::access::{self, Access};
 use super::io::path_argument;
 use crate::value::{Kind, Ref, Table, Value};
 use crate::vm::Vm;
 use crate::vm::native::{Native, Result, Step};
+use crate::vm::work::COPIED;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::ffi::OsStr;
@@ -15,7 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
     Native::leaf("os.clock", clock),
-    Native::leaf("os.date", date),
+    Native::quick("os.date", date, date_steps),
     Native::leaf("os.difftime", difftime),
     Native::steps("os.execute", execute),
     Native::steps("os.exit", exit),
@@ -47,7 +49,7 @@ fn difftime(vm: &mut Vm) -> Result<Value> {
 fn getenv(vm: &mut Vm) -> Result<Value> {
     let name = vm.check_string(0)?;
     let name = name.bytes();
-    if name.is_empty() || name.iter().any(|b| matches!(b, b'=' | 0)) {
+    if name.is_empty() || memchr::memchr2(b'=', 0, name).is_some() {
         return Ok(Value::NIL);
     }
     Ok(match std::env::var_os(OsStr::from_bytes(name)) {
@@ -122,7 +124,10 @@ fn rename(vm: &mut Vm, _: u32) -> Result<Step> {
     }
 }
 fn tmpname(vm: &mut Vm) -> Result<Value> {
-    match tempfile::Builder::new().prefix("lua_").tempfile().and_then(|f| f.keep().map_err(|e| e.error)) {
+    let made = super::host::blocking(vm, |_| {
+        tempfile::Builder::new().prefix("lua_").tempfile().and_then(|f| f.keep().map_err(|e| e.error))
+    });
+    match made {
         Ok((_, path)) => Ok(vm.heap.string(path.as_os_str().as_encoded_bytes())),
         Err(_) => Err(vm.error("unable to generate a unique filename")),
     }
@@ -320,36 +325,42 @@ fn now(vm: &mut Vm) -> i64 {
         None => Timestamp::now().as_second(),
     }
 }
-fn date(vm: &mut Vm) -> Result<Value> {
-    let format = match vm.opt_string(0)? {
-        Some(s) => s.bytes().to_vec(),
-        None => b"%c".to_vec(),
-    };
+/// Reductions for a conversion of a date, and what a leaf spends.
+const CONVERSION: usize = 4;
+const LEAF_DATE: usize = 256;
+
+/// The moment that the arguments name, taken apart, and where its format begins. Register 1 is the moment then.
+fn date_argument(vm: &mut Vm, format: &[u8]) -> Result<(Civil, usize)> {
     let seconds = if vm.arg(1).is_nil() { now(vm) } else { vm.check_integer(1)? };
-    let (zone, format) = match format.strip_prefix(b"!") {
-        Some(rest) => (Zone { offset: 0, dst: false, name: "GMT".into() }, rest),
-        None => (zone_at(&local_zone(), seconds), format.as_slice()),
+    let (zone, begin) = match format.first() {
+        Some(b'!') => (Zone { offset: 0, dst: false, name: "GMT".into() }, 1),
+        _ => (zone_at(&local_zone(), seconds), 0),
     };
-    let Some(d) = civil(seconds, zone) else {
-        return Err(vm.error("date result cannot be represented in this installation"));
-    };
-    if format == b"*t" {
-        let t = vm.heap.table_sized(0, 9);
-        set_fields(vm, t, &d);
-        return Ok(Value::table(t));
+    match civil(seconds, zone) {
+        Some(d) => Ok((d, begin)),
+        None => Err(vm.error("date result cannot be represented in this installation")),
     }
-    let mut out = Vec::new();
-    let mut rest = format;
-    while let Some((&b, after)) = rest.split_first() {
-        if b != b'%' {
-            out.push(b);
-            rest = after;
+}
+/// Appends a date, from an offset of its format on, for at most so many reductions; whether that was all.
+fn put_date(vm: &mut Vm, d: &Civil, format: &[u8], offset: &mut usize, out: &mut Vec<u8>, most: usize) -> Result<bool> {
+    let mut spent = 0;
+    while let Some(rest) = format.get(*offset..).filter(|rest| !rest.is_empty()) {
+        if spent >= most {
+            vm.charge(spent);
+            return Ok(false);
+        }
+        let plain = memchr::memchr(b'%', rest).unwrap_or(rest.len());
+        if plain > 0 {
+            out.extend_from_slice(&rest[..plain]);
+            *offset += plain;
+            spent += 1 + plain / COPIED;
             continue;
         }
         match conversion_at(rest) {
             Ok((conversion, size)) => {
-                out.extend_from_slice(convert(&d, conversion).as_bytes());
-                rest = &rest[size..];
+                out.extend_from_slice(convert(d, conversion).as_bytes());
+                *offset += size;
+                spent += CONVERSION;
             }
             Err(shown) => {
                 let text = [b"invalid conversion specifier '".as_slice(), shown, b"'"].concat();
@@ -357,7 +368,54 @@ fn date(vm: &mut Vm) -> Result<Value> {
             }
         }
     }
-    Ok(vm.heap.string(&out))
+    vm.charge(spent);
+    Ok(true)
+}
+fn date(vm: &mut Vm) -> Result<Option<Value>> {
+    let given = vm.opt_string(0)?;
+    let format = given.as_ref().map_or(b"%c".as_slice(), |s| s.bytes());
+    let (d, mut offset) = date_argument(vm, format)?;
+    if &format[offset..] == b"*t" {
+        let t = vm.heap.table_sized(0, 9);
+        set_fields(vm, t, &d);
+        return Ok(Some(Value::table(t)));
+    }
+    let mut out = Vec::new();
+    let done = put_date(vm, &d, format, &mut offset, &mut out, LEAF_DATE)?;
+    Ok(done.then(|| vm.heap.string(&out)))
+}
+/// Registers: the format, the moment, the offset where it goes on, the output so far.
+fn date_steps(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0 {
+        if let Some(v) = date(vm)? {
+            return vm.return_one(v);
+        }
+        let seconds = if vm.arg(1).is_nil() { now(vm) } else { vm.check_integer(1)? };
+        let begin = vm.check_string(0)?.bytes().starts_with(b"!");
+        vm.truncate(1);
+        let buffer = vm.heap.buffer(NativeState::Bytes(Vec::new()));
+        for v in [Value::integer(seconds), Value::integer(begin as i64), Value::buffer(buffer)] {
+            vm.push(v);
+        }
+    }
+    let format = vm.check_string(0)?;
+    let (d, _) = date_argument(vm, format.bytes())?;
+    let (Some(offset), Some(buffer)) = (vm.arg(2).as_integer(), vm.arg(3).as_buffer()) else {
+        return Err(vm.damaged());
+    };
+    let mut offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    let mut state = NativeState::of(&buffer);
+    let NativeState::Bytes(out) = &mut *state else { return Err(vm.damaged()) };
+    let most = vm.allowance(1);
+    let done = put_date(vm, &d, format.bytes(), &mut offset, out, most)?;
+    vm.check_room(2 * out.len())?;
+    if done {
+        vm.pay(out.len(), COPIED);
+        let s = vm.heap.string(out);
+        return vm.return_one(s);
+    }
+    vm.set_arg(2, Value::integer(offset as i64));
+    Ok(Step::Again(1))
 }
 /// The conversion character at a `%`, and how long its specifier is, or what is wrong. `E` and `O` modify some and
 /// change nothing here.

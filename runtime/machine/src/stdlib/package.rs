@@ -228,8 +228,8 @@ fn searcher_lua(vm: &mut Vm, _: u32) -> Result<Step> {
     };
     let env = Value::table(vm.globals());
     let chunk = [b"@".as_slice(), &file].concat();
-    let loaded =
-        read_source(vm, Some(&file))?.and_then(|text| vm.load(&text, &chunk, LoadMode::Both, Literals::Atoms, env));
+    let loaded = read_source(vm, Some(&file))?
+        .and_then(|text| super::load_chunk(vm, &text, &chunk, LoadMode::Both, Literals::Atoms, env));
     match loaded {
         Ok(f) => {
             let data = vm.heap.string(&file);

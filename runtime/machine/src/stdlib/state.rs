@@ -3,7 +3,7 @@
 //! Journey: frame -> value. A [`Buffer`] in a register holds it, as something that the heap only knows to drop. It is an
 //! enum that serialises; the reader might expect a Rust closure or future, which could not be frozen.
 
-use super::string::PatternState;
+use super::string::{PackState, PatternState};
 use super::table::SortState;
 use crate::value::{Buffer, userdata};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub enum NativeState {
     Sort(SortState),
     /// `string.find`, `match`, `gmatch`, `gsub`: the matcher.
     Pattern(Box<PatternState>),
+    /// `string.pack`, `packsize`, `unpack`: the format.
+    Pack(Box<PackState>),
 }
 
 impl userdata::State for NativeState {}

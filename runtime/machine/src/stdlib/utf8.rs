@@ -2,19 +2,21 @@
 //!
 //! Journey: value. Code points up to 2^31 as the manual has them, so the decoder is our own.
 
+use super::NativeState;
 use crate::value::Value;
 use crate::vm::Vm;
 use crate::vm::native::{Native, Result, Step};
+use crate::vm::work::{COPIED, ELEMENTS, LEAF, SCANNED};
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
-    Native::leaf("utf8.char", char_),
+    Native::quick("utf8.char", char_, char_steps),
     Native::steps("utf8.codepoint", codepoint),
     Native::steps("utf8.codes", codes),
-    Native::steps("utf8.codes_next", |vm, _| codes_next(vm, true)),
-    Native::steps("utf8.codes_next_lax", |vm, _| codes_next(vm, false)),
+    Native::steps("utf8.codes_next", |vm, s| codes_next(vm, s, true)),
+    Native::steps("utf8.codes_next_lax", |vm, s| codes_next(vm, s, false)),
     Native::steps("utf8.len", len),
-    Native::leaf("utf8.offset", offset),
+    Native::quick("utf8.offset", offset, offset_steps),
 ];
 
 /// Builds the library's table.
@@ -85,33 +87,89 @@ fn position(i: i64, len: usize) -> i64 {
     }
 }
 
-fn char_(vm: &mut Vm) -> Result<Value> {
+/// Encodes an argument.
+fn encode_argument(vm: &mut Vm, i: usize, out: &mut Vec<u8>) -> Result<()> {
+    let n = vm.check_integer(i)?;
+    if !(0..=0x7fff_ffff).contains(&n) {
+        return Err(vm.arg_error(i, "value out of range"));
+    }
+    encode(out, n as u32);
+    Ok(())
+}
+fn char_(vm: &mut Vm) -> Result<Option<Value>> {
+    if vm.count() > LEAF / ELEMENTS {
+        return Ok(None);
+    }
     let mut out = Vec::new();
     for i in 0..vm.count() {
-        let n = vm.check_integer(i)?;
-        if !(0..=0x7fff_ffff).contains(&n) {
-            return Err(vm.arg_error(i, "value out of range"));
-        }
-        encode(&mut out, n as u32);
+        encode_argument(vm, i, &mut out)?;
     }
-    Ok(vm.heap.string(&out))
+    Ok(Some(vm.heap.string(&out)))
 }
-fn codepoint(vm: &mut Vm, _: u32) -> Result<Step> {
+/// Registers: the arguments, the output, how many are in it.
+fn char_steps(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == 0 {
+        if let Some(s) = char_(vm)? {
+            return vm.return_one(s);
+        }
+        let buffer = vm.heap.buffer(NativeState::Bytes(Vec::new()));
+        vm.push(Value::buffer(buffer));
+        vm.push(Value::integer(0));
+    }
+    let n = vm.count().saturating_sub(2);
+    let (Some(buffer), Some(done)) = (vm.arg(n).as_buffer(), vm.arg(n + 1).as_integer()) else {
+        return Err(vm.damaged());
+    };
+    let done = usize::try_from(done).map_or(n, |done| done.min(n));
+    let end = done + vm.allowance(ELEMENTS).min(n - done);
+    let mut state = NativeState::of(&buffer);
+    let NativeState::Bytes(out) = &mut *state else { return Err(vm.damaged()) };
+    for i in done..end {
+        encode_argument(vm, i, out)?;
+    }
+    vm.pay(end - done, ELEMENTS);
+    if end < n {
+        vm.set_arg(n + 1, Value::integer(end as i64));
+        return Ok(Step::Again(1));
+    }
+    vm.pay(out.len(), COPIED);
+    let s = vm.heap.string(out);
+    vm.return_one(s)
+}
+/// Registers: the string, where it goes on, the end, lax; from register 4 on the results.
+fn codepoint(vm: &mut Vm, state: u32) -> Result<Step> {
     let s = vm.check_string(0)?;
     let n = s.bytes().len();
-    let i = vm.opt_integer(1, 1)?;
-    let i = position(i, n);
-    let j = vm.opt_integer(2, i)?;
-    let j = position(j, n);
+    let (mut at, mut j);
+    if state == 0 {
+        let i = vm.opt_integer(1, 1)?;
+        let i = position(i, n);
+        j = vm.opt_integer(2, i)?;
+        j = position(j, n);
+        if i < 1 {
+            return Err(vm.arg_error(1, "out of bounds"));
+        }
+        if j > n as i64 {
+            return Err(vm.arg_error(2, "out of bounds"));
+        }
+        at = i as usize - 1;
+        vm.truncate(4);
+        vm.set_arg(3, vm.arg(3));
+        vm.set_arg(2, Value::integer(j));
+    } else {
+        at = vm.arg(1).as_integer().map_or(n, |at| at as usize);
+        j = vm.arg(2).as_integer().unwrap_or(0).min(n as i64);
+    }
     let strict = vm.arg(3).is_false();
-    if i < 1 {
-        return Err(vm.arg_error(1, "out of bounds"));
-    }
-    if j > n as i64 {
-        return Err(vm.arg_error(2, "out of bounds"));
-    }
-    let (mut at, mut count) = (i as usize - 1, 0);
-    while (at as i64) < j {
+    let mut left = vm.allowance(ELEMENTS);
+    let given = left;
+    while (at as i64) < j && at < n {
+        if left == 0 {
+            vm.pay(given, ELEMENTS);
+            vm.set_arg(1, Value::integer(at as i64));
+            return Ok(Step::Again(1));
+        }
+        left -= 1;
         let Some((code, size)) = decode(&s.bytes()[at..], strict) else {
             return Err(vm.error("invalid UTF-8 code"));
         };
@@ -120,27 +178,36 @@ fn codepoint(vm: &mut Vm, _: u32) -> Result<Step> {
         }
         vm.push(Value::integer(code as i64));
         at += size;
-        count += 1;
     }
-    Ok(Step::Return(count))
+    vm.pay(given - left, ELEMENTS);
+    Ok(Step::Return(vm.count() - 4))
 }
-fn len(vm: &mut Vm, _: u32) -> Result<Step> {
+/// Registers: the string, where it goes on, the end, lax, characters so far.
+fn len(vm: &mut Vm, state: u32) -> Result<Step> {
     let s = vm.check_string(0)?;
     let n = s.bytes().len() as i64;
-    let i = vm.opt_integer(1, 1)?;
-    let mut i = position(i, n as usize);
-    let j = vm.opt_integer(2, -1)?;
-    let j = position(j, n as usize);
+    let (mut i, mut j, mut count);
+    if state == 0 {
+        i = vm.opt_integer(1, 1)?;
+        i = position(i, n as usize);
+        j = vm.opt_integer(2, -1)?;
+        j = position(j, n as usize);
+        if !(1 <= i && i - 1 <= n) {
+            return Err(vm.arg_error(1, "initial position out of bounds"));
+        }
+        if j > n {
+            return Err(vm.arg_error(2, "final position out of bounds"));
+        }
+        i -= 1;
+        count = 0;
+    } else {
+        let number = |i: usize| vm.arg(i).as_integer().unwrap_or(0);
+        (i, j, count) = (number(1).clamp(0, n), number(2).min(n), number(4));
+    }
     let strict = vm.arg(3).is_false();
-    if !(1 <= i && i - 1 <= n) {
-        return Err(vm.arg_error(1, "initial position out of bounds"));
-    }
-    if j > n {
-        return Err(vm.arg_error(2, "final position out of bounds"));
-    }
-    i -= 1;
-    let mut count = 0;
-    while i < j {
+    let first = i;
+    let end = i.saturating_add(vm.allowance(SCANNED) as i64).min(j);
+    while i < end {
         match decode(&s.bytes()[i as usize..], strict) {
             Some((_, size)) => i += size as i64,
             None => {
@@ -151,50 +218,94 @@ fn len(vm: &mut Vm, _: u32) -> Result<Step> {
         }
         count += 1;
     }
-    vm.return_one(Value::integer(count))
+    vm.pay((i - first) as usize, SCANNED);
+    if i >= j {
+        return vm.return_one(Value::integer(count));
+    }
+    for (register, n) in [(1, i), (2, j), (4, count)] {
+        vm.set_arg(register, Value::integer(n));
+    }
+    Ok(Step::Again(1))
 }
-fn offset(vm: &mut Vm) -> Result<Value> {
+
+/// A walk over the characters of a string, byte by byte.
+struct Walk {
+    /// Characters that are left, forwards or backwards; of a walk to the beginning of a character, 0.
+    n: i64,
+    /// The offset at hand.
+    i: i64,
+    /// In the middle of a character.
+    inside: bool,
+}
+impl Walk {
+    /// Walks at most so many bytes; whether it has arrived.
+    fn go(&mut self, b: &[u8], most: usize) -> bool {
+        let len = b.len() as i64;
+        for _ in 0..most {
+            if !self.inside && (self.n == 0 || if self.n < 0 { self.i <= 0 } else { self.i >= len }) {
+                return true;
+            }
+            if self.n > 0 {
+                self.i += 1;
+                self.inside = is_continuation(b, self.i);
+            } else {
+                self.i -= 1;
+                self.inside = self.i > 0 && is_continuation(b, self.i);
+            }
+            if !self.inside {
+                self.n -= self.n.signum();
+            }
+        }
+        false
+    }
+    fn value(&self) -> Value {
+        if self.n == 0 { Value::integer(self.i + 1) } else { Value::NIL }
+    }
+}
+/// The walk that the arguments ask for.
+fn walk(vm: &mut Vm) -> Result<Walk> {
     let s = vm.check_string(0)?;
     let (b, len) = (s.bytes(), s.bytes().len() as i64);
-    let mut n = vm.check_integer(1)?;
+    let n = vm.check_integer(1)?;
     let default = if n >= 0 { 1 } else { len + 1 };
     let i = vm.opt_integer(2, default)?;
-    let mut i = position(i, len as usize) - 1;
+    let i = position(i, len as usize) - 1;
     if !(0 <= i && i <= len) {
         return Err(vm.arg_error(2, "position out of bounds"));
     }
+    let inside = is_continuation(b, i);
     if n == 0 {
-        while i > 0 && is_continuation(b, i) {
-            i -= 1;
-        }
-        return Ok(Value::integer(i + 1));
+        return Ok(Walk { n, i, inside: i > 0 && inside });
     }
-    if is_continuation(b, i) {
+    if inside {
         return Err(vm.error("initial position is a continuation byte"));
     }
-    if n < 0 {
-        while n < 0 && i > 0 {
-            loop {
-                i -= 1;
-                if !(i > 0 && is_continuation(b, i)) {
-                    break;
-                }
-            }
-            n += 1;
-        }
+    Ok(Walk { n: if n > 0 { n - 1 } else { n }, i, inside: false })
+}
+fn offset(vm: &mut Vm) -> Result<Option<Value>> {
+    let mut walk = walk(vm)?;
+    let s = vm.check_string(0)?;
+    Ok(walk.go(s.bytes(), LEAF).then(|| walk.value()))
+}
+/// Registers: the string, the walk.
+fn offset_steps(vm: &mut Vm, state: u32) -> Result<Step> {
+    let s = vm.check_string(0)?;
+    let mut walk = if state == 0 {
+        walk(vm)?
     } else {
-        n -= 1;
-        while n > 0 && i < len {
-            loop {
-                i += 1;
-                if !is_continuation(b, i) {
-                    break;
-                }
-            }
-            n -= 1;
-        }
+        let number = |i: usize| vm.arg(i).as_integer().unwrap_or(0);
+        Walk { n: number(1), i: number(2).clamp(0, s.bytes().len() as i64), inside: !vm.arg(3).is_false() }
+    };
+    let most = vm.allowance(SCANNED);
+    vm.pay(most, SCANNED);
+    if walk.go(s.bytes(), most) {
+        let v = walk.value();
+        return vm.return_one(v);
     }
-    Ok(if n == 0 { Value::integer(i + 1) } else { Value::NIL })
+    vm.set_arg(1, Value::integer(walk.n));
+    vm.set_arg(2, Value::integer(walk.i));
+    vm.set_arg(3, Value::boolean(walk.inside));
+    Ok(Step::Again(1))
 }
 fn codes(vm: &mut Vm, _: u32) -> Result<Step> {
     let s = vm.check_string(0)?;
@@ -210,16 +321,24 @@ fn codes(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.push(Value::integer(0));
     Ok(Step::Return(3))
 }
-fn codes_next(vm: &mut Vm, strict: bool) -> Result<Step> {
+/// Registers: the string, the position; 2: where it goes on.
+fn codes_next(vm: &mut Vm, state: u32, strict: bool) -> Result<Step> {
     let s = vm.check_string(0)?;
     let b = s.bytes();
-    let position = vm.arg(1);
+    let position = vm.arg(if state == 0 { 1 } else { 2 });
     let n = vm.to_integer(position).unwrap_or(0);
     // A negative position is past the end, as in the reference, where it is unsigned.
     let mut i = usize::try_from(n).unwrap_or(b.len());
     // From the first byte of the last character (position n) to the next one.
+    let most = vm.allowance(SCANNED);
+    let first = i;
     while i < b.len() && b[i] & 0xc0 == 0x80 {
         i += 1;
+        if i - first == most {
+            vm.pay(most, SCANNED);
+            vm.set_arg(2, Value::integer(i as i64));
+            return Ok(Step::Again(1));
+        }
     }
     if i >= b.len() {
         return Ok(Step::Return(0));

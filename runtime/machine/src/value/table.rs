@@ -404,6 +404,23 @@ impl Table {
         }
         self.set(heap, Value::integer(key), value)
     }
+    /// Copies `n` elements with the keys from `from` on to the keys of a table from `to` on, as if all were read before any is
+    /// written. False, and nothing is done, unless all of them are in the array parts and nothing guards the writes.
+    pub(crate) fn copy_slots(&self, from: i64, into: &Table, to: i64, n: usize) -> bool {
+        let inside = |t: &Table, first: i64| {
+            let first = (first as u64).wrapping_sub(1);
+            first < t.asize.get() as u64 && n as u64 <= t.asize.get() as u64 - first
+        };
+        if into.header.guard.get() != 0 || !inside(self, from) || !inside(into, to) {
+            return false;
+        }
+        // SAFETY: both ranges are in range; those of one table may overlap.
+        unsafe {
+            let source = self.array.get().add(from as usize - 1);
+            std::ptr::copy(source, into.array.get().add(to as usize - 1), n);
+        }
+        true
+    }
     /// Sets an array slot that is there, without any check of the guard.
     #[inline(always)]
     pub(crate) fn set_slot(&self, i: u32, v: Value) {
@@ -810,7 +827,7 @@ impl Table {
         low
     }
     /// Position after `key` in the order of traversal, for [`Table::entry_from`]; none if the key is not in the table.
-    fn position_after(&self, key: Value) -> Option<usize> {
+    pub(crate) fn position_after(&self, key: Value) -> Option<usize> {
         if key.is_nil() {
             return Some(0);
         }
@@ -823,17 +840,8 @@ impl Table {
         }
         let mut n = self.find_node(key);
         if n.is_null() && key.tag > 0xf && self.has_nodes() {
-            // It may have been marked dead while the traversal still holds it. (A thawed traversal may hold an atom,
-            // where the key was a string of the heap.)
-            for i in 0..self.node_count() {
-                // SAFETY: in range.
-                let candidate = unsafe { self.nodes.get().add(i) };
-                // SAFETY: as above.
-                if unsafe { (*candidate).key_tag as u64 == tag::DEAD_KEY && (*candidate).key_bits == key.bits } {
-                    n = candidate;
-                    break;
-                }
-            }
+            // It may have been marked dead while the traversal still holds it. It stays in its chain.
+            n = known_hash(key).map_or(n, |hash| self.find_dead_node(hash, key.bits));
         }
         if n.is_null() {
             return None;
@@ -842,28 +850,52 @@ impl Table {
         let index = unsafe { n.offset_from(self.nodes.get()) } as usize;
         Some(self.asize.get() as usize + index + 1)
     }
+    /// The node of a dead key in the chain of a hash, or null.
+    fn find_dead_node(&self, hash: u32, bits: u64) -> *mut Node {
+        // SAFETY: chains stay inside the node array.
+        unsafe {
+            let mut n = self.node_at(hash);
+            loop {
+                if (*n).key_tag as u64 == tag::DEAD_KEY && (*n).key_bits == bits {
+                    return n;
+                }
+                let next = (*n).next;
+                if next == 0 {
+                    return std::ptr::null_mut();
+                }
+                n = n.offset(next as isize);
+            }
+        }
+    }
+    /// The first entry at or after a position, if it is among the next `most` places.
+    #[inline]
+    pub(crate) fn entry_within(&self, position: usize, most: usize) -> Entry {
+        let asize = self.asize.get() as usize;
+        let all = asize + self.node_count();
+        let end = position.saturating_add(most).min(all);
+        for i in position..end.min(asize) {
+            // SAFETY: in range.
+            let v = unsafe { *self.array.get().add(i) };
+            if !v.is_nil() {
+                return Entry::At { next: i + 1, key: Value::integer(i as i64 + 1), value: v };
+            }
+        }
+        for i in position.max(asize)..end {
+            // SAFETY: in range.
+            let n = unsafe { &*self.nodes.get().add(i - asize) };
+            if n.value_tag as u64 != tag::NIL {
+                return Entry::At { next: i + 1, key: n.key(), value: n.value() };
+            }
+        }
+        if end == all { Entry::End } else { Entry::Further(end) }
+    }
     /// The first entry at or after a position, with the position after it.
     #[inline]
-    pub(crate) fn entry_from(&self, mut position: usize) -> Option<(usize, Value, Value)> {
-        let asize = self.asize.get() as usize;
-        while position < asize {
-            // SAFETY: in range.
-            let v = unsafe { *self.array.get().add(position) };
-            if !v.is_nil() {
-                return Some((position + 1, Value::integer(position as i64 + 1), v));
-            }
-            position += 1;
+    pub(crate) fn entry_from(&self, position: usize) -> Option<(usize, Value, Value)> {
+        match self.entry_within(position, usize::MAX) {
+            Entry::At { next, key, value } => Some((next, key, value)),
+            _ => None,
         }
-        let count = self.node_count();
-        while position - asize < count {
-            // SAFETY: in range.
-            let n = unsafe { &*self.nodes.get().add(position - asize) };
-            if n.value_tag as u64 != tag::NIL {
-                return Some((position + 1, n.key(), n.value()));
-            }
-            position += 1;
-        }
-        None
     }
     /// The entry after `key` (manual 6.1, `next`): `Ok(None)` at the end, `Err` if the key is not in the table.
     #[allow(clippy::result_unit_err)]
@@ -880,6 +912,16 @@ impl Table {
             Some((k, v))
         })
     }
+}
+
+/// What a look for the next entry of a traversal comes to.
+pub(crate) enum Entry {
+    /// It is there; the position after it.
+    At { next: usize, key: Value, value: Value },
+    /// There is none.
+    End,
+    /// None was found up to this position.
+    Further(usize),
 }
 
 fn count_integer(key: Value, counts: &mut [u32; 32]) -> u32 {

@@ -114,34 +114,38 @@ impl Vm {
     // Calls.
 
     pub(super) unsafe fn do_call(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
-        // SAFETY: `function` to `top` are slots (3). They move up by one, for which there is room; the stack that moved
-        // for it has `function` at the same offset.
+        // SAFETY: `function` to `top` are slots (3). They move up by the length of the chain, for which there is room; the
+        // stack that moved for it has `function` at the same offset.
         unsafe {
-            let mut chain = 0;
             loop {
                 match (*function).tag {
                     tag::CLOSURE => return self.call_lua(function, results, then),
                     tag::NATIVE | tag::NATIVE_CLOSURE => return self.call_native(function, results, then),
-                    _ => {
-                        let mm = self.metamethod(*function, Event::Call);
-                        chain += 1;
-                        if mm.is_nil() || chain > MAX_CHAIN {
-                            return self.call_error(function, then);
-                        }
-                        // The called value becomes the first argument.
-                        let offset = function.offset_from((*self.thread).stack);
-                        if self.ensure_slots(1).is_err() {
-                            return self.stack_overflow();
-                        }
-                        function = (*self.thread).stack.offset(offset);
-                        let mut p = self.top;
-                        while p > function {
-                            *p = *p.sub(1);
-                            p = p.sub(1);
-                        }
-                        *function = mm;
-                        self.top = self.top.add(1);
+                    _ => {}
+                }
+                // The called value becomes the first argument, as do all values but the last of a chain of `__call`.
+                let (mut last, mut chain) = (*function, 0);
+                while !last.is_function() {
+                    let mm = self.metamethod(last, Event::Call);
+                    chain += 1;
+                    if mm.is_nil() || chain > MAX_CHAIN {
+                        *function = last;
+                        return self.call_error(function, then);
                     }
+                    last = mm;
+                }
+                let offset = function.offset_from((*self.thread).stack);
+                if self.ensure_slots(chain).is_err() {
+                    return self.stack_overflow();
+                }
+                function = (*self.thread).stack.offset(offset);
+                let n = self.top.offset_from(function) as usize;
+                std::ptr::copy(function, function.add(chain), n);
+                self.top = self.top.add(chain);
+                self.fuel -= chain as i64 - 1;
+                self.pay_for_values(n);
+                for i in (0..chain).rev() {
+                    *function.add(i) = self.metamethod(*function.add(i + 1), Event::Call);
                 }
             }
         }
@@ -297,7 +301,7 @@ impl Vm {
         }
     }
     /// Calls a native with a frame of its own.
-    unsafe fn call_steps(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
+    pub(crate) unsafe fn call_steps(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
         // SAFETY: as in `leaf_raised`; the frame on top is then this native's.
         unsafe {
             if self.ensure_frame(&mut function).is_err() {
@@ -461,9 +465,7 @@ impl Vm {
                 0 => {}
                 1 => *to = if n > 0 { *first } else { Value::NIL },
                 -1 => {
-                    if n > 64 {
-                        self.fuel -= n as i64 / 16;
-                    }
+                    self.pay_for_values(n);
                     for i in 0..n {
                         *to.add(i) = *first.add(i);
                     }

@@ -106,6 +106,7 @@ impl Vm {
                 return Act::Return { first: self.top.sub(2), n: 2 };
             }
             let n = self.count() - 1;
+            self.pay_for_values(n);
             let first = self.base.add(1);
             let fresh = (*child).depth_of_frames() == 0;
             let to = if fresh { (*child).top } else { (*(*child).frame).base };
@@ -177,6 +178,7 @@ impl Vm {
             if self.ensure_slots(n + 1).is_err() {
                 return self.stack_overflow();
             }
+            self.pay_for_values(n);
             let f = &mut *self.frame;
             for i in 0..n {
                 *f.base.add(i) = *first.add(i);

@@ -10,30 +10,41 @@ use crate::value::{Ref, Value};
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Constant, Prototype};
 
+/// Instructions of a function past which no names are looked for: that would take longer than anybody may wait.
+const NAMED: u32 = 1 << 17;
+/// Moves from register to register that are followed.
+const MOVES: u32 = 16;
+
 /// Kind (`local`, `global`, `field`, ...) and name of what a register holds at an instruction.
 pub(crate) fn describe_register(p: &Prototype, pc: u32, register: u32) -> Option<(&'static str, Vec<u8>)> {
+    describe(p, pc, register, MOVES)
+}
+fn describe(p: &Prototype, pc: u32, register: u32, moves: u32) -> Option<(&'static str, Vec<u8>)> {
+    if pc > NAMED || moves == 0 {
+        return None;
+    }
     if let Some(name) = p.local_name(register + 1, pc) {
         return Some(("local", name.to_vec()));
     }
     let setter = find_setter(p, pc, register)?;
     let i = p.code[setter as usize];
     match i.opcode() {
-        Opcode::Move if i.b() < i.a() => describe_register(p, setter, i.b()),
+        Opcode::Move if i.b() < i.a() => describe(p, setter, i.b(), moves - 1),
         Opcode::GetTabUp => {
             let name = constant_name(p, i.c());
             let kind = if upvalue_name(p, i.b()) == b"_ENV" { "global" } else { "field" };
             Some((kind, name))
         }
         Opcode::GetTable => {
-            let kind = table_kind(p, setter, i.b());
-            let name = match describe_register(p, setter, i.c()) {
+            let kind = table_kind(p, setter, i.b(), moves - 1);
+            let name = match describe(p, setter, i.c(), moves - 1) {
                 Some(("constant", name)) => name,
                 _ => b"?".to_vec(),
             };
             Some((kind, name))
         }
         Opcode::GetI => Some(("field", b"integer index".to_vec())),
-        Opcode::GetField => Some((table_kind(p, setter, i.b()), constant_name(p, i.c()))),
+        Opcode::GetField => Some((table_kind(p, setter, i.b(), moves - 1), constant_name(p, i.c()))),
         Opcode::GetUpval => Some(("upvalue", upvalue_name(p, i.b()).to_vec())),
         Opcode::LoadK | Opcode::LoadKX => {
             let index = if i.opcode() == Opcode::LoadK { i.bx() } else { p.code.get(setter as usize + 1)?.ax_arg() };
@@ -46,7 +57,7 @@ pub(crate) fn describe_register(p: &Prototype, pc: u32, register: u32) -> Option
             let name = if i.k() {
                 constant_name(p, i.c())
             } else {
-                match describe_register(p, setter, i.c()) {
+                match describe(p, setter, i.c(), moves - 1) {
                     Some(("constant", name)) => name,
                     _ => b"?".to_vec(),
                 }
@@ -70,8 +81,8 @@ fn upvalue_name(p: &Prototype, u: u32) -> &[u8] {
     }
 }
 /// `global` if the table is a variable called `_ENV`.
-fn table_kind(p: &Prototype, pc: u32, register: u32) -> &'static str {
-    match describe_register(p, pc, register) {
+fn table_kind(p: &Prototype, pc: u32, register: u32, moves: u32) -> &'static str {
+    match describe(p, pc, register, moves) {
         Some(("local" | "upvalue", name)) if name == b"_ENV" => "global",
         _ => "field",
     }
@@ -157,6 +168,10 @@ impl FrameView {
         // SAFETY: views are made and used within one native, during which no frame goes away.
         unsafe { &*self.frame }
     }
+    /// The local variables that its function has in all its code, among which a name is looked for.
+    pub fn locals(&self) -> usize {
+        self.frame().proto().map_or(0, |p| p.canonical().locals.len())
+    }
     /// The function.
     pub fn function(&self) -> Value {
         self.frame().function()
@@ -210,6 +225,9 @@ impl FrameView {
     }
 }
 
+/// Places of tables that are a reduction to look through.
+const PLACES_PAID: usize = 8;
+
 impl Vm {
     /// The frame at a level of the running coroutine (0: the running native), or of another one.
     pub fn frame_view(&self, thread: Option<Ref<Thread>>, level: usize) -> Option<FrameView> {
@@ -224,6 +242,8 @@ impl Vm {
     }
     /// Name of a function found in a loaded module's table (`string.rep`), as tracebacks give it.
     fn global_function_name(&mut self, f: Value) -> Option<Vec<u8>> {
+        /// Places of the largest table that counts as a module's.
+        const PLACES: usize = 1 << 15;
         let loaded = self.registry().get_field(&mut self.heap, b"_LOADED").as_table()?;
         let mut best: Option<Vec<u8>> = None;
         for (module, t) in loaded.entries() {
@@ -232,6 +252,11 @@ impl Vm {
                 return Some(module.bytes().to_vec());
             }
             let Some(t) = t.as_table() else { continue };
+            let places = t.array_part().len() + t.node_count();
+            if places > PLACES {
+                continue;
+            }
+            self.pay(places, PLACES_PAID);
             for (name, v) in t.entries() {
                 let Some(name) = name.as_string() else { continue };
                 if v.raw_equals(f) {

@@ -7,6 +7,7 @@ use super::debug::describe_register;
 use super::metamethod::Event;
 use super::native::Raise;
 use super::thread::{Frame, FrameKind};
+use super::work::COPIED;
 use crate::value::Value;
 
 impl Vm {
@@ -59,6 +60,13 @@ impl Vm {
             Vec::new()
         };
         text.extend_from_slice(message.as_ref());
+        // Names were looked for in the code so far.
+        let code = match self.frame_count() {
+            0 => 0,
+            // SAFETY: there is a top frame.
+            _ => unsafe { (*self.frame).current_pc() },
+        };
+        self.pay(text.len() + code as usize * 4, COPIED);
         let v = self.heap.string(&text);
         self.raise(v)
     }

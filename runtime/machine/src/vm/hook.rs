@@ -12,6 +12,8 @@
 
 use super::Vm;
 use super::call::Act;
+use super::long::is_operator;
+use super::native::PLACES;
 use super::op::Op;
 use super::thread::{Continue, FrameKind, Thread, flags};
 use crate::value::{Ref, Value};
@@ -61,6 +63,7 @@ impl Vm {
         unsafe {
             let t = thread.as_ptr();
             self.save_thread();
+            self.pay((*t).depth_of_frames(), PLACES);
             // A hook that sets another one goes on under the old one's name.
             let (running, transfer) = (*t).hook.as_ref().map_or((false, (0, 0)), |h| (h.running, h.transfer));
             (*t).hook = match hook {
@@ -181,7 +184,8 @@ impl Vm {
     pub(crate) unsafe fn native_called(&mut self) -> Option<Act> {
         // SAFETY: a native's frame is on top (2).
         unsafe {
-            if self.current_hook().mask & mask::CALL == 0 {
+            let native = Vm::native_in((*self.frame).function());
+            if self.current_hook().mask & mask::CALL == 0 || native.is_some_and(is_operator) {
                 return None;
             }
             let arguments = self.top.offset_from((*self.frame).base) as u32;
@@ -194,6 +198,9 @@ impl Vm {
         unsafe {
             let f = &mut *self.frame;
             if self.current_hook().mask & mask::RETURN == 0 || f.flags & flags::RETURN_SEEN != 0 {
+                return None;
+            }
+            if f.kind == FrameKind::Native && Vm::native_in(f.function()).is_some_and(is_operator) {
                 return None;
             }
             let number = (first.offset_from(f.base) + 1).max(0) as u32;

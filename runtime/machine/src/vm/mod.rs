@@ -22,12 +22,14 @@ pub mod execute;
 pub mod finalizer;
 pub mod hook;
 pub mod load;
+pub mod long;
 pub mod metamethod;
 pub mod native;
 pub mod op;
 pub mod operation;
 pub mod raise;
 pub mod thread;
+pub mod work;
 
 use crate::heap::Heap;
 use crate::value::{Ref, Table, Value, tag};
@@ -250,6 +252,17 @@ impl Vm {
         literals: Literals,
         env: Value,
     ) -> Result<Value, Vec<u8>> {
+        let module = Vm::compile(text, name, mode, literals, self.reload)?;
+        Ok(self.load_module(&module, env))
+    }
+    /// As [`Vm::load`], to what any machine can load. This takes long for a long text, and needs no machine.
+    pub fn compile(
+        text: &[u8],
+        name: &[u8],
+        mode: LoadMode,
+        literals: Literals,
+        reload: bool,
+    ) -> Result<Arc<Module>, Vec<u8>> {
         let binary = text.first() == Some(&0x1b);
         let chunk = if binary {
             if mode == LoadMode::Text {
@@ -269,16 +282,15 @@ impl Vm {
                 return Err(b"attempt to load a text chunk (mode is 'b')".to_vec());
             }
             let chunk = rlua_compiler::compile(text, name).map_err(|e| e.message)?;
-            self.reloaded(chunk)
+            if reload { Vm::through_bytes(chunk) } else { chunk }
         };
-        let module = Module::new(chunk, if binary { Literals::Owned } else { literals });
-        Ok(self.load_module(&module, env))
+        Ok(Module::new(chunk, if binary { Literals::Owned } else { literals }))
     }
     /// In the test mode, a chunk after a round trip through bytes and the verifier.
     pub fn reloaded(&self, chunk: rlua_compiler::prototype::Chunk) -> rlua_compiler::prototype::Chunk {
-        if !self.reload {
-            return chunk;
-        }
+        if self.reload { Vm::through_bytes(chunk) } else { chunk }
+    }
+    fn through_bytes(chunk: rlua_compiler::prototype::Chunk) -> rlua_compiler::prototype::Chunk {
         match rlua_compiler::undump(&rlua_compiler::dump(&chunk, false)) {
             Ok(again) => again,
             Err(e) => panic!("compiled code does not pass the verifier: {e}"),

@@ -5,13 +5,18 @@
 //! that it keeps between steps is in its registers (its frame's slots) and its state number. The reader might expect
 //! closures or `async`: neither could be frozen.
 //!
+//! A leaf that may have much to do has a state machine beside it ([`Native::quick`]), to which it leaves that: so short
+//! calls cost no frame, and nothing runs for long.
+//!
 //! For its author: registers are counted from 0, the arguments come first, [`Vm::push`] appends. When a called function
 //! returns, its results lie where the function was and up, and the native is entered with the state it named. With
 //! `catch`, an error enters it with `state | ERROR` and the error value as the only thing at that place. No collection runs
 //! while a native runs, so values in Rust variables are safe until it returns a [`Step`] other than `Return`.
 
 use super::Vm;
+use super::work::COPIED;
 use crate::value::hash::hash_bytes;
+use crate::value::table::Entry;
 use crate::value::{Closure, Kind, Ref, Str, Table, Value, number, tag};
 
 /// A Lua error is being raised; its value is in the [`Vm`].
@@ -76,18 +81,36 @@ impl Native {
 /// `next`. It is here and not with its library since the interpreter knows it (TFORCALL).
 pub static NEXT: Native = Native::steps("next", next);
 
-fn next(vm: &mut Vm, _: u32) -> Result<Step> {
+/// Registers: table, key; 2: the position, if the way to the next entry is long.
+fn next(vm: &mut Vm, state: u32) -> Result<Step> {
     let t = vm.check_table(0)?;
-    match t.next(vm.arg(1)) {
-        Ok(Some((k, v))) => {
-            vm.push(k);
-            vm.push(v);
+    let position = match state {
+        0 => {
+            let key = vm.arg(1);
+            vm.pay_for_key(key);
+            t.position_after(key)
+        }
+        _ => vm.arg(2).as_integer().and_then(|n| usize::try_from(n).ok()),
+    };
+    let Some(position) = position else { return Err(vm.error_plain("invalid key to 'next'")) };
+    let most = vm.allowance(PLACES);
+    match t.entry_within(position, most) {
+        Entry::At { next, key, value } => {
+            vm.pay(next - position, PLACES);
+            vm.push(key);
+            vm.push(value);
             Ok(Step::Return(2))
         }
-        Ok(None) => vm.return_one(Value::NIL),
-        Err(()) => Err(vm.error_plain("invalid key to 'next'")),
+        Entry::End => vm.return_one(Value::NIL),
+        Entry::Further(position) => {
+            vm.pay(most, PLACES);
+            vm.set_arg(2, Value::integer(position as i64));
+            Ok(Step::Again(1))
+        }
     }
 }
+/// Empty places of a table that are a reduction to pass over.
+pub(crate) const PLACES: usize = 16;
 
 /// Added to a state number when the called function raised an error.
 pub const ERROR: u32 = 1 << 31;
@@ -182,6 +205,20 @@ impl Vm {
             self.top = unsafe { self.base.add(n) };
         }
     }
+    /// Puts a register in before the one numbered `i`; those from there on move up.
+    pub fn insert(&mut self, i: usize, v: Value) {
+        self.push(v);
+        let n = self.count().saturating_sub(1);
+        if i < n {
+            // SAFETY: registers 0 to n are in use; those moved stay among them.
+            unsafe {
+                let at = self.base.add(i);
+                std::ptr::copy(at, at.add(1), n - i);
+                *at = v;
+            }
+            self.pay_for_values(n - i);
+        }
+    }
     /// Makes sure that `n` more registers can be pushed; false if the stack would overflow.
     pub fn reserve(&mut self, n: usize) -> bool {
         // SAFETY: pointer distance within one allocation.
@@ -242,10 +279,6 @@ impl Vm {
         let v = self.heap.string(message.as_bytes());
         self.raise(v)
     }
-    /// Reductions that are left until the next check.
-    pub fn fuel_now(&self) -> i64 {
-        self.fuel
-    }
     /// Charges reductions; true if the native should let others run (`Step::Again`).
     #[inline]
     pub fn charge(&mut self, reductions: usize) -> bool {
@@ -274,6 +307,7 @@ impl Vm {
     #[inline(never)]
     fn check_integer_slow(&mut self, i: usize) -> Result<i64> {
         let v = self.arg(i);
+        self.pay_for_numeral(v);
         if let Some(n) = self.to_integer(v) {
             return Ok(n);
         }
@@ -300,6 +334,7 @@ impl Vm {
         if v.is_number() {
             return Ok(v);
         }
+        self.pay_for_numeral(v);
         match self.to_number(v) {
             Some(n) => Ok(n),
             None => Err(self.type_error(i, "number")),
@@ -394,6 +429,7 @@ impl Vm {
     pub fn error(&mut self, message: impl AsRef<[u8]>) -> Raise {
         let mut text = self.position_of_caller();
         text.extend_from_slice(message.as_ref());
+        self.pay(text.len(), COPIED);
         let v = self.heap.string(&text);
         self.raise(v)
     }

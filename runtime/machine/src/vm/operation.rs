@@ -11,9 +11,11 @@ use super::Vm;
 use super::arith::{ArithError, arith};
 use super::call::{Act, MAX_CHAIN};
 use super::error::Operand;
+use super::long::{self, LONG};
 use super::metamethod::{Event, fast};
 use super::native::Raise;
 use super::thread::Continue;
+use super::work::{COPIED, ELEMENTS, LEAF};
 use crate::heap::Header;
 use crate::value::{Ref, Table, Value, number, tag};
 
@@ -47,7 +49,9 @@ impl Vm {
         // SAFETY: a table is looked at behind its tag, and is live, as what leads to it is in use: a register, or the
         // one before it.
         unsafe {
-            for _ in 0..MAX_CHAIN {
+            self.pay_for_key(key);
+            for hops in 0..MAX_CHAIN {
+                self.fuel -= (hops > 1) as i64;
                 let mm;
                 if object.tag == tag::TABLE {
                     let t = object.bits as *mut Table;
@@ -84,7 +88,9 @@ impl Vm {
     pub(crate) unsafe fn new_index(&mut self, mut object: Value, key: Value, value: Value, mut name: Operand) -> Act {
         // SAFETY: as in `index`.
         unsafe {
-            for _ in 0..MAX_CHAIN {
+            self.pay_for_key(key);
+            for hops in 0..MAX_CHAIN {
+                self.fuel -= (hops > 1) as i64;
                 let mm;
                 if object.tag == tag::TABLE {
                     let t = object.bits as *mut Table;
@@ -125,6 +131,8 @@ impl Vm {
     }
     /// An arithmetic or bitwise operation whose fast path failed.
     pub(crate) unsafe fn arith_slow(&mut self, event: Event, a: (Value, Operand), b: (Value, Operand)) -> Act {
+        self.pay_for_numeral(a.0);
+        self.pay_for_numeral(b.0);
         // SAFETY: `store` and `call_metamethod` need the top frame to be at the instruction, which it is.
         unsafe {
             let raise = match arith(event, a.0, b.0) {
@@ -196,6 +204,9 @@ impl Vm {
     pub(crate) unsafe fn equal_slow(&mut self, a: Value, b: Value) -> Act {
         // SAFETY: as in `decide`, which a comparison's continuations repeat.
         unsafe {
+            if long::is_long(a, b) {
+                return self.call_metamethod(long::operator(long::EQUAL), &[a, b], 1, Continue::Condition);
+            }
             if a.raw_equals(b) {
                 return self.decide(true);
             }
@@ -216,6 +227,10 @@ impl Vm {
     pub(crate) unsafe fn compare_slow(&mut self, a: Value, b: Value, or_equal: bool) -> Act {
         // SAFETY: as in `equal_slow`.
         unsafe {
+            if long::is_long_order(a, b) {
+                let which = if or_equal { long::LESS_EQUAL } else { long::LESS };
+                return self.call_metamethod(long::operator(which), &[a, b], 1, Continue::Condition);
+            }
             if let Some(answer) = self.compare(a, b, or_equal) {
                 return self.decide(answer);
             }
@@ -270,11 +285,10 @@ impl Vm {
                     n += 1;
                 }
                 let first = a.add(total - n);
-                let v = match self.join(first, n) {
-                    Ok(v) => v,
-                    Err(raise) => return self.raised(raise),
-                };
-                *first = v;
+                if self.is_long_text(first, n) {
+                    return self.concat_long(first, n, total - n + 1);
+                }
+                *first = self.join(first, n);
                 total -= n - 1;
             }
             let f = &*self.frame;
@@ -285,8 +299,36 @@ impl Vm {
             Act::Run
         }
     }
+    /// Whether `n` strings and numbers take long to copy.
+    #[inline]
+    unsafe fn is_long_text(&self, first: *const Value, n: usize) -> bool {
+        // SAFETY: as in `join`.
+        unsafe { (0..n).map(|i| (*first.add(i)).as_string().map_or(0, |s| s.len)).sum::<usize>() > LONG }
+    }
+    /// Has `n` strings and numbers joined, which are the last of `left` operands once they are one.
+    #[cold]
+    unsafe fn concat_long(&mut self, first: *const Value, n: usize, left: usize) -> Act {
+        // SAFETY: as in `join`; the frame on top is that of the instruction.
+        unsafe {
+            let operands: Vec<Value> = (0..n).map(|i| *first.add(i)).collect();
+            let total = operands.iter().map(|v| match v.as_string() {
+                Some(s) => s.len,
+                None => number::number_text(*v).as_bytes().len(),
+            });
+            let total = total.sum();
+            if total > MAX_STRING {
+                let raise = self.runtime_error("string length overflow");
+                return self.raised(raise);
+            }
+            if let Err(raise) = self.check_room(total) {
+                return self.raised(raise);
+            }
+            (*self.frame).state = left as u32;
+            self.call_metamethod(long::operator(long::CONCAT), &operands, 1, Continue::Concat)
+        }
+    }
     /// One string of `n` strings and numbers.
-    unsafe fn join(&mut self, first: *const Value, n: usize) -> Result<Value, Raise> {
+    unsafe fn join(&mut self, first: *const Value, n: usize) -> Value {
         // SAFETY: `n` operands from `first` are registers (the caller). Strings do not move or end while they are
         // joined: nothing collects before the next safepoint.
         unsafe {
@@ -304,11 +346,10 @@ impl Vm {
                         }
                     };
                 }
-                if total > MAX_STRING {
-                    return Err(self.runtime_error("string length overflow"));
+                if total > LEAF {
+                    self.pay(total, COPIED);
                 }
-                self.check_room(total)?;
-                return Ok(self.heap.string_with(total, |mut to| {
+                return self.heap.string_with(total, |mut to| {
                     let mut used = 0;
                     for i in 0..n {
                         let v = *first.add(i);
@@ -323,7 +364,7 @@ impl Vm {
                         head.copy_from_slice(source);
                         to = rest;
                     }
-                }));
+                });
             }
             let mut text = Vec::new();
             for i in 0..n {
@@ -332,12 +373,9 @@ impl Vm {
                     Some(s) => text.extend_from_slice(s.bytes()),
                     None => text.extend_from_slice(number::number_text(v).as_bytes()),
                 }
-                if text.len() > MAX_STRING {
-                    return Err(self.runtime_error("string length overflow"));
-                }
             }
-            self.check_room(text.len())?;
-            Ok(self.heap.string_with(text.len(), |to| to.copy_from_slice(&text)))
+            self.pay(text.len() + n * COPIED / ELEMENTS, COPIED);
+            self.heap.string_with(text.len(), |to| to.copy_from_slice(&text))
         }
     }
     /// Marks a register of the top frame as to be closed (manual 3.3.8).

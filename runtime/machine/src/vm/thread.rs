@@ -13,7 +13,7 @@ use super::load::Proto;
 use crate::heap::{Header, Heap};
 use crate::value::function::Upvalue;
 use crate::value::{Closure, Value, tag};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 /// What a coroutine is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -198,12 +198,9 @@ pub struct Thread {
 
 impl Thread {
     pub(crate) fn new(header: Header) -> Thread {
-        // SAFETY: fresh arrays of the sizes noted; all slots are written.
+        // SAFETY: fresh arrays of the sizes noted; all slots are nil.
         unsafe {
             let (stack, frames) = allocate(FIRST_SLOTS, FIRST_FRAMES);
-            for i in 0..FIRST_SLOTS {
-                stack.add(i).write(Value::NIL);
-            }
             Thread {
                 header,
                 stack,
@@ -262,9 +259,6 @@ impl Thread {
             let (old, old_len) = (self.stack, self.stack_len);
             let (new, new_frames) = allocate(slots, frames);
             std::ptr::copy_nonoverlapping(old, new, old_len.min(slots));
-            for i in old_len..slots {
-                new.add(i).write(Value::NIL);
-            }
             std::ptr::copy_nonoverlapping(self.frames, new_frames, depth);
             dealloc(old.cast(), layout(old_len, self.frames_len));
             heap.add_bytes(layout(slots, frames).size());
@@ -458,7 +452,8 @@ unsafe fn allocate(slots: usize, frames: usize) -> (*mut Value, *mut Frame) {
     // SAFETY: the size is not 0, as a stack has slots; the frames begin behind the last slot, in the same block,
     // aligned as values are.
     unsafe {
-        let stack = alloc(layout(slots, frames)).cast::<Value>();
+        // Zeros are nil; of a large block they cost nothing until they are touched.
+        let stack = alloc_zeroed(layout(slots, frames)).cast::<Value>();
         if stack.is_null() {
             handle_alloc_error(layout(slots, frames));
         }

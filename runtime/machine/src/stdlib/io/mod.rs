@@ -14,6 +14,7 @@ use super::host::blocking;
 use crate::value::{Ref, Userdata, Value, number};
 use crate::vm::Vm;
 use crate::vm::native::{Native, Result, Step};
+use crate::vm::work::COPIED;
 use read::{file_lines, io_lines, lines_next, read};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -31,10 +32,10 @@ pub static NATIVES: &[Native] = &[
     Native::steps("io.open", open_file),
     Native::steps("io.output", |vm, _| default_file(vm, Default::Output)),
     Native::steps("io.popen", popen),
-    Native::steps("io.read", |vm, _| read(vm, Default::Input)),
+    Native::steps("io.read", |vm, s| read(vm, Default::Input, s)),
     Native::steps("io.tmpfile", tmpfile),
     Native::steps("io.type", type_),
-    Native::steps("io.write", |vm, _| write(vm, Default::Output)),
+    Native::steps("io.write", |vm, s| write(vm, Default::Output, s)),
     Native::steps("io.lines_next", lines_next),
     Native::steps("file:close", |vm, state| match vm.count() {
         0 => Err(vm.type_error(0, "FILE*")),
@@ -42,10 +43,10 @@ pub static NATIVES: &[Native] = &[
     }),
     Native::steps("file:flush", |vm, _| flush(vm, Default::None)),
     Native::steps("file:lines", file_lines),
-    Native::steps("file:read", |vm, _| read(vm, Default::None)),
+    Native::steps("file:read", |vm, s| read(vm, Default::None, s)),
     Native::steps("file:seek", seek),
     Native::steps("file:setvbuf", setvbuf),
-    Native::steps("file:write", |vm, _| write(vm, Default::None)),
+    Native::steps("file:write", |vm, s| write(vm, Default::None, s)),
     Native::steps("file:__gc", gc),
     Native::steps("file:__tostring", tostring),
 ];
@@ -300,17 +301,19 @@ fn popen(vm: &mut Vm, _: u32) -> Result<Step> {
     super::host::flush(vm);
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(&command);
-    let stream = if mode == b"r" {
-        shell.stdout(Stdio::piped()).spawn().map(|mut child| {
-            let out = child.stdout.take().expect("it was piped");
-            Stream::PipeReader(BufReader::new(out), Program::new(child))
-        })
-    } else {
-        shell.stdin(Stdio::piped()).spawn().map(|mut child| {
-            let input = child.stdin.take().expect("it was piped");
-            Stream::PipeWriter(Output::new(BufWriter::new(input)), Program::new(child))
-        })
-    };
+    let stream = blocking(vm, |_| {
+        if mode == b"r" {
+            shell.stdout(Stdio::piped()).spawn().map(|mut child| {
+                let out = child.stdout.take().expect("it was piped");
+                Stream::PipeReader(BufReader::new(out), Program::new(child))
+            })
+        } else {
+            shell.stdin(Stdio::piped()).spawn().map(|mut child| {
+                let input = child.stdin.take().expect("it was piped");
+                Stream::PipeWriter(Output::new(BufWriter::new(input)), Program::new(child))
+            })
+        }
+    });
     match stream {
         Ok(stream) => {
             let u = add_file(vm, stream);
@@ -348,11 +351,31 @@ fn default_file(vm: &mut Vm, default: Default) -> Result<Step> {
 
 // Output.
 
-fn write(vm: &mut Vm, default: Default) -> Result<Step> {
-    let (u, first) = the_file(vm, default)?;
+/// Arguments that are written together, however long they take, and bytes that are enough.
+const TOGETHER: usize = 256;
+const BATCH: usize = 1 << 24;
+
+/// Registers: the file unless it is a default one, the arguments. When it goes on the file is in register 0 anyway, and the
+/// next argument's number is above the arguments.
+fn write(vm: &mut Vm, default: Default, state: u32) -> Result<Step> {
+    let (u, first, begin, n);
+    if state == 0 {
+        (u, first) = the_file(vm, default)?;
+        (begin, n) = (first, vm.count());
+    } else {
+        (u, first, n) = (file_argument(vm, 0)?, 1, vm.count().saturating_sub(1));
+        begin = vm.arg(n).as_integer().and_then(|n| usize::try_from(n).ok()).unwrap_or(n);
+    }
     let (mut text, mut wrong) = (Vec::new(), None);
-    for i in first..vm.count() {
+    let (mut spent, allowed) = (0, vm.allowance(1));
+    let mut next = n;
+    for i in begin..n {
+        if (spent + text.len() / COPIED >= allowed && i >= begin + TOGETHER) || text.len() >= BATCH {
+            next = i;
+            break;
+        }
         let v = vm.arg(i);
+        spent += 1;
         if v.is_number() {
             // As C's printf: a float that is whole has no point here.
             let number = number::number_text(v);
@@ -391,8 +414,17 @@ fn write(vm: &mut Vm, default: Default) -> Result<Step> {
             }
         }),
     };
+    vm.charge(spent + text.len() / COPIED);
     match (outcome, wrong) {
         (_, Some(raise)) => Err(raise),
+        (Ok(()), _) if next < n => {
+            let shift = (first == 0) as usize;
+            if shift > 0 {
+                vm.insert(0, Value::userdata(u));
+            }
+            vm.set_arg(n + shift, Value::integer((next + shift) as i64));
+            Ok(Step::Again(1))
+        }
         (Ok(()), _) => vm.return_one(Value::userdata(u)),
         (Err(e), _) => push_failure(vm, None, &e),
     }

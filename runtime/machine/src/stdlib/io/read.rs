@@ -4,10 +4,11 @@
 
 use super::super::host::{blocking, host};
 use super::stream::{Ahead, Stream, lock};
-use super::{CLOSED, Default, NATIVES, open_argument, open_or_raise, push_failure, reason, the_file};
+use super::{CLOSED, Default, NATIVES, file_argument, open_argument, open_or_raise, push_failure, reason, the_file};
 use crate::value::{Ref, Userdata, Value};
 use crate::vm::Vm;
 use crate::vm::native::{Result, Step};
+use crate::vm::work::COPIED;
 use std::io::{BufRead, Read};
 
 /// What a format asks for.
@@ -137,15 +138,27 @@ fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
     }
     Ok(n.out)
 }
-/// Reads the formats in registers `first..last` and pushes what was read; the count, or the system's error.
-fn read_formats(
-    vm: &mut Vm,
-    u: Ref<Userdata>,
-    first: usize,
-    last: usize,
-) -> Result<std::result::Result<usize, std::io::Error>> {
-    let (mut count, mut failure) = (0, None);
+/// What reading some formats comes to.
+enum Outcome {
+    /// All results were pushed.
+    Read,
+    /// The system's error.
+    Failed(std::io::Error),
+    /// Others should have their turn; each format that is done has a result.
+    More,
+}
+/// Reductions for an item, besides its bytes.
+const ITEM: usize = 4;
+
+/// Reads the formats in registers `first..last`, a line if there are none, and pushes what was read.
+fn read_formats(vm: &mut Vm, u: Ref<Userdata>, first: usize, last: usize) -> Result<Outcome> {
+    let mut failure = None;
+    let (mut spent, allowed) = (0, vm.allowance(1));
     for i in first..last.max(first + 1) {
+        if spent >= allowed && failure.is_none() && i >= first + MAX_FORMATS {
+            vm.charge(spent);
+            return Ok(Outcome::More);
+        }
         let format = if last == first { Format::Line { keep_end: false } } else { format_argument(vm, i)? };
         let index = u.resource.get();
         let item = match host(vm).files.get(index) {
@@ -171,7 +184,7 @@ fn read_formats(
                 failure = Some(e);
                 continue;
             }
-            Err(e) => return Ok(Err(e)),
+            Err(e) => return Ok(Outcome::Failed(e)),
             Ok(None) => Value::NIL,
             Ok(Some(text)) => match format {
                 Format::Number => match rlua_compiler::parse_number(&text) {
@@ -179,26 +192,45 @@ fn read_formats(
                     Some(rlua_compiler::Number::Float(n)) => Value::float(n),
                     None => Value::NIL,
                 },
-                _ => vm.heap.string(&text),
+                _ => {
+                    spent += text.len() / COPIED;
+                    vm.heap.string(&text)
+                }
             },
         };
+        spent += ITEM;
         vm.push(v);
-        count += 1;
         if v.is_nil() {
             break;
         }
     }
+    vm.charge(spent);
     Ok(match failure {
-        Some(e) => Err(e),
-        None => Ok(count),
+        Some(e) => Outcome::Failed(e),
+        None => Outcome::Read,
     })
 }
-pub(super) fn read(vm: &mut Vm, default: Default) -> Result<Step> {
-    let (u, first) = the_file(vm, default)?;
-    let last = vm.count();
-    match read_formats(vm, u, first, last)? {
-        Ok(n) => Ok(Step::Return(n)),
-        Err(e) => push_failure(vm, None, &e),
+/// Registers: the file unless it is a default one, the formats, what was read. When it goes on the file is in register 0
+/// anyway, and the state is the register above the formats.
+pub(super) fn read(vm: &mut Vm, default: Default, state: u32) -> Result<Step> {
+    let (u, first, mut last) = match state {
+        0 => {
+            let (u, first) = the_file(vm, default)?;
+            (u, first, vm.count())
+        }
+        last => (file_argument(vm, 0)?, 1, last as usize),
+    };
+    let done = vm.count().saturating_sub(last);
+    match read_formats(vm, u, first + done, last)? {
+        Outcome::Read => Ok(Step::Return(vm.count() - last)),
+        Outcome::Failed(e) => push_failure(vm, None, &e),
+        Outcome::More => {
+            if first == 0 {
+                vm.insert(0, Value::userdata(u));
+                last += 1;
+            }
+            Ok(Step::Again(last as u32))
+        }
     }
 }
 /// Most formats that `lines` takes, as in the reference.
@@ -256,9 +288,10 @@ pub(super) fn lines_next(vm: &mut Vm, _: u32) -> Result<Step> {
     }
     let last = vm.count();
     match read_formats(vm, u, 1, last)? {
-        Ok(n) => {
+        // So few formats are read in one go.
+        Outcome::Read | Outcome::More => {
             if !vm.arg(last).is_nil() {
-                return Ok(Step::Return(n));
+                return Ok(Step::Return(vm.count() - last));
             }
             if to_close {
                 let index = u.resource.replace(CLOSED);
@@ -266,6 +299,6 @@ pub(super) fn lines_next(vm: &mut Vm, _: u32) -> Result<Step> {
             }
             Ok(Step::Return(0))
         }
-        Err(e) => Err(vm.error(reason(&e))),
+        Outcome::Failed(e) => Err(vm.error(reason(&e))),
     }
 }

@@ -506,10 +506,14 @@ pub fn format_pointer(spec: &Spec, address: Option<u64>, out: &mut Vec<u8>) {
     spec.pad(b"", text.as_bytes(), Fill::Spaces, out);
 }
 
-/// `%q` of a string: a quoted literal that reads back as the same bytes.
-pub fn quote_string(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for (index, &byte) in bytes.iter().enumerate() {
+/// `%q` of a string: a quoted literal that reads back as the same bytes. Begins at the byte `from`; after `most` bytes at
+/// the least it stops and tells where to go on, unless it is at the end.
+pub fn quote_string(bytes: &[u8], from: usize, most: usize, out: &mut Vec<u8>) -> Option<usize> {
+    if from == 0 {
+        out.push(b'"');
+    }
+    let end = from.saturating_add(most.max(1)).min(bytes.len());
+    for (index, &byte) in bytes.iter().enumerate().take(end).skip(from) {
         match byte {
             b'"' | b'\\' | b'\n' => out.extend_from_slice(&[b'\\', byte]),
             _ if byte.is_ascii_control() => {
@@ -520,7 +524,11 @@ pub fn quote_string(bytes: &[u8], out: &mut Vec<u8>) {
             _ => out.push(byte),
         }
     }
+    if end < bytes.len() {
+        return Some(end);
+    }
     out.push(b'"');
+    None
 }
 
 /// `%q` of an integer: decimal, but for the least one, whose decimal text would read as a float.

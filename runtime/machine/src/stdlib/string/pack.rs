@@ -13,6 +13,7 @@
 //!
 //! Not here: arguments, and the string position arithmetic of `string.unpack`'s third argument.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The most bytes an integer may take.
@@ -25,7 +26,7 @@ const ALIGNMENT_NATIVE: usize = 8;
 const SIZE_MAX: usize = i32::MAX as usize;
 
 /// Byte order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Endian {
     /// Least significant byte first.
     Little,
@@ -77,12 +78,40 @@ pub struct Options<'a> {
     alignment_max: usize,
 }
 
+/// How much of a format was read, and what holds from there on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Place {
+    offset: usize,
+    end: usize,
+    endian: Endian,
+    alignment_max: usize,
+}
+
+impl Place {
+    /// The beginning of a format.
+    pub fn new(format: &[u8]) -> Place {
+        Options::new(format).place(format)
+    }
+}
+
 impl<'a> Options<'a> {
     /// Starts with native byte order and no alignment. A zero byte ends the format, as in the
     /// reference.
     pub fn new(format: &'a [u8]) -> Self {
         let end = memchr::memchr(0, format).unwrap_or(format.len());
         Options { rest: &format[..end], endian: Endian::Little, alignment_max: 1 }
+    }
+
+    /// Goes on at a place of the same format; at the end, if there is no such place.
+    pub fn resume(format: &'a [u8], place: &Place) -> Self {
+        let rest = format.get(place.offset..place.end).unwrap_or_default();
+        Options { rest, endian: place.endian, alignment_max: place.alignment_max.clamp(1, INTEGER_BYTES_MAX) }
+    }
+
+    /// Where it is in the format it was made of.
+    pub fn place(&self, format: &[u8]) -> Place {
+        let offset = (self.rest.as_ptr() as usize).saturating_sub(format.as_ptr() as usize);
+        Place { offset, end: offset + self.rest.len(), endian: self.endian, alignment_max: self.alignment_max }
     }
 
     /// The next item, aligned for a position `total` bytes from the start; `None` at the end.
@@ -167,21 +196,21 @@ impl<'a> Options<'a> {
     }
 }
 
-/// What `string.packsize` returns: the bytes a format without variable parts takes.
-pub fn packed_size(format: &[u8]) -> Result<usize, PackError> {
-    let mut options = Options::new(format);
-    let mut total = 0;
-    while let Some(item) = options.next_item(total)? {
+/// What `string.packsize` returns: the bytes a format without variable parts takes. Reads at most so many options and adds
+/// to a total; whether that was all.
+pub fn packed_size(options: &mut Options, total: &mut usize, most: usize) -> Result<bool, PackError> {
+    for _ in 0..most {
+        let Some(item) = options.next_item(*total)? else { return Ok(true) };
         if matches!(item.kind, Kind::String | Kind::ZeroString) {
             return Err(PackError::VariableLength);
         }
         let size = item.padding + item.size;
-        if size > SIZE_MAX || total > SIZE_MAX - size {
+        if size > SIZE_MAX || *total > SIZE_MAX - size {
             return Err(PackError::ResultTooLarge);
         }
-        total += size;
+        *total += size;
     }
-    Ok(total)
+    Ok(false)
 }
 
 /// A value read from packed data.
@@ -241,8 +270,9 @@ impl Item {
         }
     }
 
-    /// Packs the argument of [`Kind::Chars`], [`Kind::String`] or [`Kind::ZeroString`].
-    pub fn pack_string(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), PackError> {
+    /// Packs the argument of [`Kind::Chars`], [`Kind::String`] or [`Kind::ZeroString`]; the zeros that are to follow, which
+    /// may be very many.
+    pub fn pack_string(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, PackError> {
         match self.kind {
             Kind::Chars => {
                 if bytes.len() > self.size {
@@ -250,7 +280,7 @@ impl Item {
                 }
                 self.align(out);
                 out.extend_from_slice(bytes);
-                out.resize(out.len() + self.size - bytes.len(), 0);
+                return Ok(self.size - bytes.len());
             }
             Kind::ZeroString => {
                 if memchr::memchr(0, bytes).is_some() {
@@ -270,7 +300,7 @@ impl Item {
                 out.extend_from_slice(bytes);
             }
         }
-        Ok(())
+        Ok(0)
     }
 
     /// Reads the item from `data` at `position`, which moves past it; `None` for an item without a
@@ -514,7 +544,9 @@ mod tests {
             ("!i3", Err("format asks for alignment not power of 2")),
             ("!3i3", Err("format asks for alignment not power of 2")),
         ] {
-            let size = packed_size(format.as_bytes()).map_err(|error| error.to_string());
+            let (mut options, mut size) = (Options::new(format.as_bytes()), 0);
+            let done = packed_size(&mut options, &mut size, usize::MAX);
+            let size = done.map(|_| size).map_err(|error| error.to_string());
             assert_eq!(size, expected.map_err(str::to_owned), "{format}");
         }
     }
@@ -587,7 +619,8 @@ mod tests {
         ] {
             let item = item(format);
             let mut out = Vec::new();
-            item.pack_string(value.as_bytes(), &mut out).expect("the string fits");
+            let zeros = item.pack_string(value.as_bytes(), &mut out).expect("the string fits");
+            out.resize(out.len() + zeros, 0);
             assert_eq!(out, bytes, "{format}");
             let mut position = 0;
             let unpacked = item.unpack(&out, &mut position);

@@ -14,6 +14,9 @@
 //! search; start positions where the first item cannot match are skipped; and where a literal byte
 //! follows a repetition, only positions holding that byte are tried.
 //!
+//! Nothing is done in one go that grows with the subject or the pattern, except for copies: looking whether a pattern
+//! has specials, preparing a long substring (`pattern/needle`) and reading a long set have their place in the state.
+//!
 //! Always: after [`Step::OutOfBudget`] the same subject and pattern must be given again. Every call makes
 //! progress, even with a budget of one. State that came from outside must pass [`Matcher::is_valid_for`]
 //! before it runs; a state that passes may match nonsense but never panics.
@@ -23,6 +26,7 @@
 
 mod attempt;
 mod item;
+mod needle;
 
 use std::cell::Cell;
 use std::fmt;
@@ -30,15 +34,26 @@ use std::fmt;
 use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 
-use item::{ByteSet, Single};
+use item::{ByteSet, SetReader, Single};
+use needle::{Found, LongNeedle};
 
 /// The most captures a pattern may have (`LUA_MAXCAPTURES`).
 const CAPTURES_MAX: usize = 32;
 /// The most pending choices: the reference's bound of 200 nested calls (`MAXCCALLS`), which there is about its native
 /// stack.
 const CHOICES_MAX: usize = 199;
-/// Bytes that one step of budget pays for in a plain scan.
-const SCAN_BYTES_PER_STEP: usize = 64;
+/// Bytes that one step of budget pays for: searched for one byte,
+const FOUND_PER_STEP: usize = 64;
+/// compared with as many others,
+const COMPARED_PER_STEP: usize = 64;
+/// or looked at one by one.
+const SCANNED_PER_STEP: usize = 4;
+/// The longest pattern that is looked through for specials at once.
+const SPECIALS_AT_ONCE: usize = if cfg!(test) { 2 } else { 256 };
+/// The longest substring that is left to `memmem`, which prepares all of it anew for each window.
+const NEEDLE_MAX: usize = if cfg!(test) { 3 } else { 2048 };
+/// Sets that are kept as bit maps.
+const SETS_MAX: usize = if cfg!(test) { 2 } else { 16 };
 
 /// How a pattern is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,8 +150,14 @@ impl std::error::Error for PatternError {}
 /// `string.gmatch`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Matcher {
-    /// The pattern is the substring to find.
-    plain: bool,
+    /// Whether the pattern is the substring to find; none: not known yet, as only its first `checked` bytes were looked
+    /// at.
+    plain: Option<bool>,
+    checked: usize,
+    /// A `)` is special by itself.
+    strict: bool,
+    /// The search for a long substring.
+    needle: Option<Box<LongNeedle>>,
     /// The pattern may match at the first start position only.
     anchored: bool,
     /// No start position is left.
@@ -165,9 +186,11 @@ pub struct Matcher {
     captures: [Slot; CAPTURES_MAX],
     choices: Vec<Choice>,
 
-    /// The sets met so far, made into bit maps.
-    #[serde(skip)]
+    /// Sets met so far, made into bit maps, and the next one to give way to another.
     sets: Vec<CompiledSet>,
+    oldest: usize,
+    /// A set that is being read.
+    reading: Option<SetReader>,
 }
 
 /// A capture: `start` and `end` in the subject, or `start` and one of the marks below.
@@ -188,7 +211,7 @@ impl Slot {
 }
 
 /// A `[set]` of the pattern as a bit map.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct CompiledSet {
     item: usize,
     after: usize,
@@ -243,13 +266,17 @@ impl Matcher {
     /// A search from the offset `init`; past the end of the subject it finds nothing.
     pub fn new(pattern: &[u8], init: usize, mode: Mode) -> Self {
         let anchored = matches!(mode, Mode::Find | Mode::Match) && pattern.first() == Some(&b'^');
+        let strict = matches!(mode, Mode::Match | Mode::Repeated);
         let plain = match mode {
-            Mode::Plain => true,
-            Mode::Find => !has_specials(pattern),
-            Mode::Match | Mode::Repeated => !has_specials(pattern) && !pattern.contains(&b')'),
+            Mode::Plain => Some(true),
+            _ if pattern.len() <= SPECIALS_AT_ONCE => Some(!has_specials(pattern, strict)),
+            _ => None,
         };
         Matcher {
             plain,
+            checked: 0,
+            strict,
+            needle: None,
             anchored,
             exhausted: false,
             start: init,
@@ -265,6 +292,8 @@ impl Matcher {
             captures: [Slot::default(); CAPTURES_MAX],
             choices: SPARE.take(),
             sets: Vec::new(),
+            oldest: 0,
+            reading: None,
         }
     }
 
@@ -316,11 +345,16 @@ impl Matcher {
             && self.level <= CAPTURES_MAX
             && self.captures[..self.level].iter().all(|slot| slot.is_valid_for(subject))
             && self.choices.len() <= CHOICES_MAX
+            && self.checked <= pattern
+            && self.needle.as_ref().is_none_or(|needle| needle.is_valid_for(pattern))
+            && self.sets.len() <= SETS_MAX
+            && self.sets.iter().all(|set| set.after <= pattern)
+            && self.reading.as_ref().is_none_or(|set| set.is_valid_for(pattern))
             && (!self.attempting || self.choices.iter().all(choice))
     }
 
     /// Looks for the next match, for at most `budget` steps, which it counts down. One step is one item
-    /// of the pattern tried at one place, or 64 bytes scanned.
+    /// of the pattern tried at one place, or some bytes scanned: of the order of 5 ns.
     pub fn run(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Step {
         match self.search(subject, pattern, budget) {
             Ok(Some(end)) => {
@@ -362,11 +396,24 @@ impl Matcher {
     }
 
     /// Appends the replacement text of `string.gsub` for the match: `%0` to `%9` are captures and `%%`
-    /// is a `%`.
-    pub fn expand(&self, subject: &[u8], replacement: &[u8], out: &mut Vec<u8>) -> Result<(), PatternError> {
+    /// is a `%`. Begins at the offset `from` of the replacement; where it is to go on if the budget was used up or the
+    /// output has passed `most` bytes, none at the end.
+    pub fn expand(
+        &self,
+        subject: &[u8],
+        replacement: &[u8],
+        from: usize,
+        out: &mut Vec<u8>,
+        most: usize,
+        budget: &mut u64,
+    ) -> Result<Option<usize>, PatternError> {
         let span = |start: usize, end: usize| subject.get(start..end).unwrap_or_default();
-        let mut rest = replacement;
+        let mut rest = replacement.get(from..).unwrap_or_default();
+        let mut before = out.len();
         while let Some(escape) = memchr(b'%', rest) {
+            if *budget == 0 || out.len() > most {
+                return Ok(Some(replacement.len() - rest.len()));
+            }
             out.extend_from_slice(&rest[..escape]);
             match rest.get(escape + 1) {
                 Some(b'%') => out.push(b'%'),
@@ -380,14 +427,22 @@ impl Matcher {
                 _ => return Err(PatternError::InvalidReplacement),
             }
             rest = &rest[escape + 2..];
+            *budget -= 1;
+            charge(budget, out.len() - before, COMPARED_PER_STEP);
+            before = out.len();
         }
         out.extend_from_slice(rest);
-        Ok(())
+        charge(budget, rest.len(), COMPARED_PER_STEP);
+        Ok(None)
     }
 
     /// Tries one start position after the other; the end of the first match, if any.
     fn search(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Option<usize>, Stop> {
-        if self.plain {
+        let plain = match self.plain {
+            Some(plain) => plain,
+            None => self.look_for_specials(pattern, budget)?,
+        };
+        if plain {
             return self.search_plain(subject, pattern, budget);
         }
         let mut lead = None;
@@ -399,7 +454,7 @@ impl Matcher {
                 if !self.anchored {
                     let lead = match lead {
                         Some(lead) => lead,
-                        None => *lead.insert(self.lead(pattern)?),
+                        None => *lead.insert(self.lead(pattern, budget)?),
                     };
                     if let Some(single) = lead
                         && !self.seek(single, subject, budget)?
@@ -427,9 +482,35 @@ impl Matcher {
         }
     }
 
+    /// Whether the pattern is plain.
+    #[cold]
+    fn look_for_specials(&mut self, pattern: &[u8], budget: &mut u64) -> Result<bool, Stop> {
+        let rest = &pattern[self.checked..];
+        let window = scan_window(*budget, rest.len(), SCANNED_PER_STEP);
+        let special = has_specials(&rest[..window], self.strict);
+        charge(budget, window, SCANNED_PER_STEP);
+        self.checked += window;
+        if !special && window < rest.len() {
+            return Err(Stop::OutOfBudget);
+        }
+        self.plain = Some(!special);
+        Ok(!special)
+    }
+
     fn search_plain(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Option<usize>, Stop> {
         if pattern.is_empty() && self.last_end == Some(self.start) {
             self.start += 1;
+        }
+        if pattern.len() > NEEDLE_MAX {
+            let needle = self.needle.get_or_insert_with(|| Box::new(LongNeedle::new()));
+            return match needle.find(subject, pattern, &mut self.start, budget) {
+                Found::At(start) => Ok(Some(start + pattern.len())),
+                Found::Nowhere => {
+                    self.start = subject.len() + 1;
+                    Ok(None)
+                }
+                Found::OutOfBudget => Err(Stop::OutOfBudget),
+            };
         }
         loop {
             if self.start > subject.len() {
@@ -437,13 +518,13 @@ impl Matcher {
             }
             // Windows overlap by all but one byte of the pattern.
             let rest = &subject[self.start..];
-            let window = scan_window(*budget, rest.len()).saturating_add(pattern.len());
+            let window = scan_window(*budget, rest.len(), FOUND_PER_STEP).saturating_add(pattern.len());
             let window = window.min(rest.len());
             let found = match pattern {
                 [byte] => memchr(*byte, &rest[..window]),
                 _ => memmem::find(&rest[..window], pattern),
             };
-            charge(budget, found.unwrap_or(window));
+            charge(budget, found.unwrap_or(window), FOUND_PER_STEP);
             if let Some(offset) = found {
                 self.start += offset;
                 return Ok(Some(self.start + pattern.len()));
@@ -461,7 +542,7 @@ impl Matcher {
 
     /// The single-byte item that every match begins with, if the pattern begins with one. The errors are
     /// those the first attempt would run into.
-    fn lead(&mut self, pattern: &[u8]) -> Result<Option<Single>, PatternError> {
+    fn lead(&mut self, pattern: &[u8], budget: &mut u64) -> Result<Option<Single>, Stop> {
         let mut item = 0;
         while item < CAPTURES_MAX && pattern.get(item) == Some(&b'(') && pattern.get(item + 1) != Some(&b')') {
             item += 1;
@@ -473,7 +554,7 @@ impl Matcher {
             }
             _ => {}
         }
-        let (single, after) = self.single(pattern, item)?;
+        let (single, after) = self.single(pattern, item, budget)?;
         Ok(match pattern.get(after) {
             Some(b'*' | b'?' | b'-') => None,
             _ => Some(single),
@@ -484,9 +565,10 @@ impl Matcher {
     fn seek(&mut self, single: Single, subject: &[u8], budget: &mut u64) -> Result<bool, Stop> {
         loop {
             let rest = &subject[self.start..];
-            let window = scan_window(*budget, rest.len());
+            let rate = single.found_per_step();
+            let window = scan_window(*budget, rest.len(), rate);
             let found = single.find(&rest[..window]);
-            charge(budget, found.unwrap_or(window));
+            charge(budget, found.unwrap_or(window), rate);
             if let Some(offset) = found {
                 self.start += offset;
                 return Ok(true);
@@ -503,22 +585,24 @@ impl Matcher {
     }
 }
 
-/// How many of `length` bytes to scan at once; at least one, so that any budget makes progress.
-fn scan_window(budget: u64, length: usize) -> usize {
+/// How many of `length` bytes to scan at once, `rate` of them a step; at least one step's, so that any budget makes
+/// progress.
+fn scan_window(budget: u64, length: usize, rate: usize) -> usize {
     let steps = usize::try_from(budget).unwrap_or(usize::MAX);
-    let bytes = steps.max(1).saturating_mul(SCAN_BYTES_PER_STEP);
+    let bytes = steps.max(1).saturating_mul(rate);
     bytes.min(length)
 }
 
 /// Pays for scanning `bytes`.
-fn charge(budget: &mut u64, bytes: usize) {
-    *budget = budget.saturating_sub((bytes / SCAN_BYTES_PER_STEP) as u64);
+fn charge(budget: &mut u64, bytes: usize, rate: usize) {
+    *budget = budget.saturating_sub((bytes / rate) as u64);
 }
 
 /// Whether a pattern holds any byte with a meaning of its own, in the reference's reckoning, which leaves
-/// out `)`.
-fn has_specials(pattern: &[u8]) -> bool {
-    pattern.iter().any(|byte| b"^$*+?.([%-".contains(byte))
+/// out `)` unless it is `strict`.
+fn has_specials(pattern: &[u8], strict: bool) -> bool {
+    const SPECIALS: ByteSet = ByteSet::of(b"^$*+?.([%-");
+    pattern.iter().any(|&byte| SPECIALS.has(byte) || (strict && byte == b')'))
 }
 
 #[cfg(test)]

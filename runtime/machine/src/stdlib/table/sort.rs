@@ -10,9 +10,10 @@
 
 use super::super::NativeState;
 use super::super::access::{self, Access};
-use super::{check_like_table, damaged, length_of_first, pop, raw, set, to_length};
+use super::{check_like_table, length_of_first, pop, raw, set, to_length};
 use crate::value::{Ref, Table, Value, tag};
 use crate::vm::Vm;
+use crate::vm::long;
 use crate::vm::metamethod::Event;
 use crate::vm::native::{Result, Step};
 use serde::{Deserialize, Serialize};
@@ -181,17 +182,22 @@ fn less(vm: &mut Vm, x: Value, y: Value) -> Result<Less> {
         if x.tag == tag::INT && y.tag == tag::INT {
             return Ok(Less::Answer((x.bits as i64) < y.bits as i64));
         }
-        if let Some(answer) = vm.compare(x, y, false) {
-            return Ok(Less::Answer(answer));
+        if long::is_long_order(x, y) {
+            long::operator(long::LESS)
+        } else {
+            if let Some(answer) = vm.compare(x, y, false) {
+                vm.pay_for_key(x);
+                return Ok(Less::Answer(answer));
+            }
+            let mut mm = vm.metamethod(x, Event::Lt);
+            if mm.is_nil() {
+                mm = vm.metamethod(y, Event::Lt);
+            }
+            if mm.is_nil() {
+                return Err(vm.compare_error(x, y));
+            }
+            mm
         }
-        let mut mm = vm.metamethod(x, Event::Lt);
-        if mm.is_nil() {
-            mm = vm.metamethod(y, Event::Lt);
-        }
-        if mm.is_nil() {
-            return Err(vm.compare_error(x, y));
-        }
-        mm
     } else {
         comparator
     };
@@ -220,14 +226,14 @@ const PER_REDUCTION: u32 = 8;
 
 /// Goes on with a sort, with what the call that it waited for has brought.
 fn go_on(vm: &mut Vm, mut arrived: Arrived) -> Result<Step> {
-    let Some(buffer) = vm.arg(BUFFER).as_buffer() else { return Err(damaged(vm)) };
+    let Some(buffer) = vm.arg(BUFFER).as_buffer() else { return Err(vm.damaged()) };
     if vm.count() <= Y {
-        return Err(damaged(vm));
+        return Err(vm.damaged());
     }
     // Looked at anew after every call, which may have given the table a metatable.
     let plain = raw(vm, 0);
     let mut state = NativeState::of(&buffer);
-    let NativeState::Sort(s) = &mut *state else { return Err(damaged(vm)) };
+    let NativeState::Sort(s) = &mut *state else { return Err(vm.damaged()) };
     // An element: at hand, or by a call that comes back to the same place.
     macro_rules! get {
         ($i:expr) => {

@@ -135,11 +135,14 @@ outline! { call_other(i, pc, base, vm, k, t) {
                     go!(pc, (*(*vm).frame).base, vm, k, t)
                 }
                 Quick::Failed => return leaf_failed(i, pc, base, vm, k, t),
-                Quick::NotEnough => return call_any(i, pc, (*(*vm).frame).base, vm, k, t),
+                Quick::NotEnough => return call_steps(i, pc, (*(*vm).frame).base, vm, k, t),
             }
         }
     }
     call_any(i, pc, base, vm, k, t)
+} }
+slow! { call_steps(i, pc, base, vm, k, t) {
+    (*vm).call_steps(ra!(i, base), 1, Continue::Plain)
 } }
 slow! { leaf_failed(i, pc, base, vm, k, t) {
     let mut function = (*vm).leaf;
@@ -361,6 +364,7 @@ outline! { op_vararg(i, pc, base, vm, k, t) {
         }
         base = (*(*vm).frame).base;
         (*vm).top = base.offset(a).add(n);
+        (*vm).pay_for_values(n);
     }
     let a = ra!(i, base);
     // The extra arguments lie between the fixed ones' old place and the function's new one.

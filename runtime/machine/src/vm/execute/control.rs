@@ -10,8 +10,9 @@
 
 use super::*;
 use crate::value::number;
-use crate::value::table::Table;
-use crate::vm::native::{NEXT, Native, Raise};
+use crate::value::table::{Entry, Table};
+use crate::vm::long::is_long;
+use crate::vm::native::{NEXT, Native, PLACES, Raise};
 use crate::vm::thread::Continue;
 
 // Jumps and tests.
@@ -115,6 +116,9 @@ eq_op!(op_eq0, false);
 eq_op!(op_eq1, true);
 outline! { slow_eq(i, pc, base, vm, k, t) {
     let (a, b) = (*ra!(i, base), *rb!(i, base));
+    if is_long(a, b) {
+        return slower_eq(i, pc, base, vm, k, t);
+    }
     let truth = a.raw_equals(b);
     if !truth && a.tag == b.tag && (a.tag == tag::TABLE || a.tag == tag::USERDATA) {
         return slower_eq(i, pc, base, vm, k, t);
@@ -138,8 +142,14 @@ macro_rules! eqk_op {
 eqk_op!(op_eqk0, false);
 eqk_op!(op_eqk1, true);
 outline! { slow_eqk(i, pc, base, vm, k, t) {
+    if is_long(*ra!(i, base), *rb!(i, k)) {
+        return slower_eqk(i, pc, base, vm, k, t);
+    }
     let truth = (*ra!(i, base)).raw_equals(*rb!(i, k));
     jump_if!(truth == ((i >> 8) as u8 != 0), i, pc, base, vm, k, t)
+} }
+slow! { slower_eqk(i, pc, base, vm, k, t) {
+    (*vm).equal_slow(*ra!(i, base), *rb!(i, k))
 } }
 macro_rules! eqi_op {
     ($name:ident, $k:literal) => {
@@ -308,12 +318,15 @@ unsafe fn for_prepare(vm: &mut Vm, a: *mut Value) -> Result<bool, Raise> {
 }
 impl Vm {
     /// `Ok` an integer, `Err` a float; none if it is no number.
-    fn loop_number(&self, v: Value) -> Option<Result<i64, f64>> {
+    fn loop_number(&mut self, v: Value) -> Option<Result<i64, f64>> {
         match v.tag {
             tag::INT => Some(Ok(v.bits as i64)),
             tag::FLOAT => Some(Err(f64::from_bits(v.bits))),
             // A numeral counts as a float here, as in the reference.
-            _ => self.to_number(v)?.number_as_float().map(Err),
+            _ => {
+                self.pay_for_numeral(v);
+                self.to_number(v)?.number_as_float().map(Err)
+            }
         }
     }
     fn for_type_error(&mut self, what: &str, v: Value) -> Raise {
@@ -331,15 +344,26 @@ slow! { op_tforprep(i, pc, base, vm, k, t) {
         Err(raise) => (*vm).raised(raise),
     }
 } }
-/// `next` for a loop: writes `wanted` values to `to`. A function of its own: a handler that has a value's address taken
-/// could not end in a jump.
+/// Places that a loop looks at by itself for the next entry.
+const NEAR: usize = 256;
+/// `next` for a loop: writes `wanted` values to `to`, or leaves it to the native. A function of its own: a handler that has
+/// a value's address taken could not end in a jump.
 #[inline(never)]
-unsafe fn next_entry(table: *const Table, key: *const Value, to: *mut Value, wanted: i16) -> bool {
+unsafe fn next_entry(vm: *mut Vm, table: *const Table, key: *const Value, to: *mut Value, wanted: i16) -> bool {
     // SAFETY: the caller has seen the tag of `table`; `key` is a register of the loop, `to` the first of its `wanted`
     // ones, of which there is one at least (the verifier).
     unsafe {
-        let Ok(entry) = (*table).next(*key) else { return false };
-        let (key, value) = entry.unwrap_or((Value::NIL, Value::NIL));
+        let Some(position) = (*table).position_after(*key) else { return false };
+        let (key, value) = match (*table).entry_within(position, NEAR) {
+            Entry::At { next, key, value } => {
+                if next - position > PLACES {
+                    (*vm).pay(next - position, PLACES);
+                }
+                (key, value)
+            }
+            Entry::End => (Value::NIL, Value::NIL),
+            Entry::Further(_) => return false,
+        };
         *to = key;
         if wanted > 1 {
             *to.add(1) = value;
@@ -365,7 +389,7 @@ outline! { op_tforcall(i, pc, base, vm, k, t) {
     {
         // pairs: `next` without a call.
         let table = (*a.add(1)).bits as *const Table;
-        if next_entry(table, a.add(2), to, wanted) {
+        if next_entry(vm, table, a.add(2), to, wanted) {
             go!(pc, base, vm, k, t)
         }
     }

@@ -178,7 +178,9 @@ outline! { slow_gettable(i, pc, base, vm, k, t) {
     let object = *rb!(i, base);
     if object.tag == tag::TABLE {
         let table = object.bits as *const Table;
-        let v = (*table).get(*rc!(i, base));
+        let key = rc!(i, base);
+        (*vm).pay_for_key(*key);
+        let v = (*table).get(*key);
         if !v.is_nil() || (*table).metatable.get().is_null() {
             let a = ra!(i, base);
             (*a).bits = v.bits;
@@ -251,6 +253,7 @@ macro_rules! slow_set {
             if object.tag == tag::TABLE {
                 let table = object.bits as *const Table;
                 if (*table).metatable.get().is_null() && (*table).header.guard.get() == 0 {
+                    (*$vm).pay_for_key($key);
                     let set = (*table).set(&mut (*$vm).heap, $key, $value);
                     if set.is_ok() {
                         if (*$vm).heap.wants_collection() {
@@ -389,6 +392,7 @@ outline! { op_setlist(i, pc, base, vm, k, t) {
             for j in 0..n {
                 copy(slots.add(j), a.add(1 + j));
             }
+            (*vm).pay_for_values(n);
             after_allocation!(i, pc, base, vm, k, t)
         }
     }

@@ -288,7 +288,15 @@ fn strings_chars_and_pointers() {
 #[test]
 fn quoted_literals_read_back() {
     let mut out = Vec::new();
-    quote_string(b"a\0b\x001\r\n\"\\\x7f\xc8\t9", &mut out);
+    let text = b"a\0b\x001\r\n\"\\\x7f\xc8\t9";
+    assert_eq!(quote_string(text, 0, usize::MAX, &mut out), None);
+    for most in 1..text.len() {
+        let (mut parts, mut from) = (Vec::new(), Some(0));
+        while let Some(at) = from {
+            from = quote_string(text, at, most, &mut parts);
+        }
+        assert_eq!(parts, out);
+    }
     assert_eq!(out, b"\"a\\0b\\0001\\13\\\n\\\"\\\\\\127\xc8\\0099\"");
     for (integer, expected) in [(i64::MIN, "0x8000000000000000"), (-3, "-3")] {
         let mut out = Vec::new();

@@ -10,8 +10,11 @@
 
 use memchr::{memchr, memrchr};
 
-use super::item::{ByteSet, Single, compile_set, escaped, required_byte, set_end};
-use super::{CAPTURES_MAX, CHOICES_MAX, Choice, CompiledSet, Matcher, PatternError, Slot, Stop, charge, scan_window};
+use super::item::{ByteSet, SetReader, Single, escaped, required_byte};
+use super::{
+    CAPTURES_MAX, CHOICES_MAX, COMPARED_PER_STEP, Choice, CompiledSet, FOUND_PER_STEP, Matcher, PatternError,
+    SCANNED_PER_STEP, SETS_MAX, Slot, Stop, charge, scan_window,
+};
 
 /// Where an attempt goes on: subject offset and pattern offset; `None` to backtrack.
 type Next = Option<(usize, usize)>;
@@ -39,12 +42,14 @@ impl Matcher {
                 Some(b'$') if item + 1 == pattern.len() => (at == subject.len()).then_some((at, item + 1)),
                 Some(b'%') => match pattern.get(item + 1) {
                     Some(b'b') => self.balance(subject, pattern, budget)?,
-                    Some(b'f') => self.frontier(subject, pattern, at, item)?,
+                    Some(b'f') => self.frontier(subject, pattern, at, item, budget)?,
                     Some(digit @ b'0'..=b'9') => self.back_reference(subject, *digit, at, item, budget)?,
                     _ => self.repetition(subject, pattern, budget)?,
                 },
                 Some(_) => self.repetition(subject, pattern, budget)?,
             };
+            // It was this item's, unless the state came from outside.
+            self.scanned = 0;
             match next {
                 Some((at, item)) => (self.at, self.item) = (at, item),
                 None if self.choices.is_empty() => return Ok(None),
@@ -87,8 +92,8 @@ impl Matcher {
             self.scanned = 1;
         }
         let rest = &subject[self.at + self.scanned..];
-        let window = scan_window(*budget, rest.len());
-        charge(budget, window);
+        let window = scan_window(*budget, rest.len(), SCANNED_PER_STEP);
+        charge(budget, window, SCANNED_PER_STEP);
         for (offset, &byte) in rest[..window].iter().enumerate() {
             if byte == close {
                 self.depth = self.depth.saturating_sub(1);
@@ -111,11 +116,18 @@ impl Matcher {
     }
 
     /// `%f[set]`. Outside the subject there are zeros.
-    fn frontier(&mut self, subject: &[u8], pattern: &[u8], at: usize, item: usize) -> Result<Next, Stop> {
+    fn frontier(
+        &mut self,
+        subject: &[u8],
+        pattern: &[u8],
+        at: usize,
+        item: usize,
+        budget: &mut u64,
+    ) -> Result<Next, Stop> {
         if pattern.get(item + 2) != Some(&b'[') {
             return Err(PatternError::MissingFrontierSet.into());
         }
-        let (set, after) = self.set(pattern, item + 2)?;
+        let (set, after) = self.set(pattern, item + 2, budget)?;
         let before = at.checked_sub(1).map_or(0, |index| subject[index]);
         let here = subject.get(at).copied().unwrap_or(0);
         Ok((!set.has(before) && set.has(here)).then_some((at, after)))
@@ -139,14 +151,23 @@ impl Matcher {
         let Some(captured) = subject.get(slot.start..slot.end) else {
             return Ok(None);
         };
-        charge(budget, captured.len());
-        Ok(subject[at..].starts_with(captured).then_some((at + captured.len(), item + 2)))
+        let (rest, there) = (captured.get(self.scanned..).unwrap_or_default(), &subject[at + self.scanned..]);
+        let window = scan_window(*budget, rest.len(), COMPARED_PER_STEP);
+        charge(budget, window, COMPARED_PER_STEP);
+        if !there.starts_with(&rest[..window]) {
+            return Ok(None);
+        }
+        if window < rest.len() {
+            self.scanned += window;
+            return Err(Stop::OutOfBudget);
+        }
+        Ok(Some((at + captured.len(), item + 2)))
     }
 
     /// A single-byte item with its repetition, at `self.at`.
     fn repetition(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Result<Next, Stop> {
         let (at, item) = (self.at, self.item);
-        let (single, after) = self.single(pattern, item)?;
+        let (single, after) = self.single(pattern, item, budget)?;
         let matches = subject.get(at).is_some_and(|&byte| single.has(byte));
         match pattern.get(after) {
             Some(b'?') => {
@@ -190,9 +211,10 @@ impl Matcher {
     ) -> Result<Next, Stop> {
         let from = low.max(self.at + self.scanned);
         let rest = &subject[from..];
-        let window = scan_window(*budget, rest.len());
+        let rate = single.run_per_step();
+        let window = scan_window(*budget, rest.len(), rate);
         let run = single.run_length(&rest[..window]);
-        charge(budget, run);
+        charge(budget, run, rate);
         if run == window && window < rest.len() {
             self.scanned = from + run - self.at;
             return Err(Stop::OutOfBudget);
@@ -262,10 +284,10 @@ impl Matcher {
         let mut end = high;
         if let Some(byte) = required_byte(pattern, after) {
             let candidates = &subject[low..(high + 1).min(subject.len()).max(low)];
-            let window = scan_window(*budget, candidates.len());
+            let window = scan_window(*budget, candidates.len(), FOUND_PER_STEP);
             let from = candidates.len() - window;
             let found = memrchr(byte, &candidates[from..]);
-            charge(budget, found.map_or(window, |offset| window - offset));
+            charge(budget, found.map_or(window, |offset| window - offset), FOUND_PER_STEP);
             match found {
                 Some(offset) => end = low + from + offset,
                 None if from == 0 => return Ok(None),
@@ -293,14 +315,21 @@ impl Matcher {
         pattern: &[u8],
         budget: &mut u64,
     ) -> Result<Next, Stop> {
-        let (single, _) = self.single(pattern, item)?;
+        let (single, _) = match self.single(pattern, item, budget) {
+            Ok(read) => read,
+            Err(stop) => {
+                self.choices.push(Choice::Lazy { item, after, at });
+                return Err(stop);
+            }
+        };
         let required = required_byte(pattern, after);
         let rest = &subject[at..];
-        let window = scan_window(*budget, rest.len());
+        let rate = if single.is_any() && required.is_some() { FOUND_PER_STEP } else { SCANNED_PER_STEP };
+        let window = scan_window(*budget, rest.len(), rate);
         let mut taken = 0;
         while let Some(&byte) = rest[..window].get(taken) {
             if !single.has(byte) {
-                charge(budget, taken);
+                charge(budget, taken, rate);
                 return Ok(None);
             }
             taken += 1;
@@ -318,12 +347,12 @@ impl Matcher {
             }
             let at = at + taken;
             if required.is_none_or(|byte| subject.get(at) == Some(&byte)) {
-                charge(budget, taken);
+                charge(budget, taken, rate);
                 self.choices.push(Choice::Lazy { item, after, at });
                 return Ok(Some((at, after)));
             }
         }
-        charge(budget, taken);
+        charge(budget, taken, rate);
         if window == rest.len() {
             return Ok(None);
         }
@@ -335,15 +364,15 @@ impl Matcher {
 
     /// Reads the single-byte item at `item`: what it matches, and where it ends.
     #[inline]
-    pub(super) fn single(&mut self, pattern: &[u8], item: usize) -> Result<(Single, usize), PatternError> {
+    pub(super) fn single(&mut self, pattern: &[u8], item: usize, budget: &mut u64) -> Result<(Single, usize), Stop> {
         match pattern[item] {
             b'.' => Ok((Single::Any, item + 1)),
             b'%' => match pattern.get(item + 1) {
                 Some(&letter) => Ok((escaped(letter), item + 2)),
-                None => Err(PatternError::EndsWithEscape),
+                None => Err(PatternError::EndsWithEscape.into()),
             },
             b'[' => {
-                let (set, after) = self.set(pattern, item)?;
+                let (set, after) = self.set(pattern, item, budget)?;
                 Ok((Single::Set(set), after))
             }
             byte => Ok((Single::Byte(byte), item + 1)),
@@ -351,13 +380,33 @@ impl Matcher {
     }
 
     /// The set at `item`, and where it ends.
-    fn set(&mut self, pattern: &[u8], item: usize) -> Result<(ByteSet, usize), PatternError> {
-        if let Some(set) = self.sets.iter().find(|set| set.item == item) {
-            return Ok((set.bytes, set.after));
+    #[inline]
+    fn set(&mut self, pattern: &[u8], item: usize, budget: &mut u64) -> Result<(ByteSet, usize), Stop> {
+        match self.sets.iter().find(|set| set.item == item) {
+            Some(set) => Ok((set.bytes, set.after)),
+            None => self.read_set(pattern, item, budget),
         }
-        let after = set_end(pattern, item)?;
-        let bytes = compile_set(&pattern[item + 1..after - 1]);
-        self.sets.push(CompiledSet { item, after, bytes });
+    }
+    fn read_set(&mut self, pattern: &[u8], item: usize, budget: &mut u64) -> Result<(ByteSet, usize), Stop> {
+        let mut reader = match self.reading.take() {
+            Some(reader) if reader.is_of(item) => reader,
+            _ => SetReader::new(pattern, item),
+        };
+        let window = scan_window(*budget, pattern.len(), SCANNED_PER_STEP);
+        let mut left = window;
+        let read = reader.read(pattern, &mut left)?;
+        charge(budget, window - left, SCANNED_PER_STEP);
+        let Some((bytes, after)) = read else {
+            self.reading = Some(reader);
+            return Err(Stop::OutOfBudget);
+        };
+        let set = CompiledSet { item, after, bytes };
+        if self.sets.len() < SETS_MAX {
+            self.sets.push(set);
+        } else {
+            self.oldest = (self.oldest + 1) % SETS_MAX;
+            self.sets[self.oldest] = set;
+        }
         Ok((bytes, after))
     }
 }

@@ -7,8 +7,9 @@
 //! Not here: how items combine, and what follows one (`pattern`).
 
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 
-use super::PatternError;
+use super::{FOUND_PER_STEP, PatternError, SCANNED_PER_STEP};
 
 /// What a single-byte item matches.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,16 @@ impl Single {
         }
     }
 
+    /// Bytes that `find` passes in a step.
+    pub(super) fn found_per_step(&self) -> usize {
+        if matches!(self, Single::Set(_)) { SCANNED_PER_STEP } else { FOUND_PER_STEP }
+    }
+
+    /// Bytes that `run_length` passes in a step.
+    pub(super) fn run_per_step(&self) -> usize {
+        if self.is_any() { FOUND_PER_STEP } else { SCANNED_PER_STEP }
+    }
+
     /// How many bytes match from the first on.
     pub(super) fn run_length(&self, bytes: &[u8]) -> usize {
         let end = match self {
@@ -54,7 +65,7 @@ impl Single {
 }
 
 /// A set of bytes, a bit each.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct ByteSet([u64; 4]);
 
 impl ByteSet {
@@ -67,6 +78,16 @@ impl ByteSet {
 
     const fn insert(&mut self, byte: u8) {
         self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
+    }
+
+    pub(super) const fn of(bytes: &[u8]) -> ByteSet {
+        let mut set = ByteSet::EMPTY;
+        let mut index = 0;
+        while index < bytes.len() {
+            set.insert(bytes[index]);
+            index += 1;
+        }
+        set
     }
 
     const fn complement(self) -> ByteSet {
@@ -134,57 +155,90 @@ pub(super) fn escaped(letter: u8) -> Single {
     }
 }
 
-/// The offset behind the `]` that ends the set at `item`. A `]` in the first place is a member.
-pub(super) fn set_end(pattern: &[u8], item: usize) -> Result<usize, PatternError> {
-    let mut index = item + 1;
-    if pattern.get(index) == Some(&b'^') {
-        index += 1;
-    }
-    loop {
-        match pattern.get(index) {
-            None => return Err(PatternError::MissingBracket),
-            Some(b'%') => index += 2,
-            Some(_) => index += 1,
-        }
-        if pattern.get(index) == Some(&b']') {
-            return Ok(index + 1);
-        }
-    }
+/// A set being read: first its end is looked for, then its members. The two do not always agree on what a `%` belongs
+/// to, as in the reference.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SetReader {
+    item: usize,
+    /// The next byte to look at, in either pass.
+    index: usize,
+    /// The offset behind the `]` that ends the set, once it is found.
+    after: Option<usize>,
+    /// The members so far.
+    bytes: ByteSet,
 }
 
-/// The bytes that a set's inside, without brackets, stands for.
-pub(super) fn compile_set(inside: &[u8]) -> ByteSet {
-    let (complement, mut rest) = match inside {
-        [b'^', rest @ ..] => (true, rest),
-        rest => (false, rest),
-    };
-    let mut set = ByteSet::EMPTY;
-    loop {
-        rest = match *rest {
-            [] => break,
-            [b'%', letter, ref tail @ ..] => {
-                match escaped(letter) {
-                    Single::Set(class) => set.union(class),
-                    _ => set.insert(letter),
-                }
-                tail
-            }
-            // A range took the `%` before it: in the reference this one escapes the bracket that ends the set.
-            [b'%'] => {
-                set.insert(b']');
-                break;
-            }
-            [first, b'-', last, ref tail @ ..] => {
-                (first..=last).for_each(|byte| set.insert(byte));
-                tail
-            }
-            [byte, ref tail @ ..] => {
-                set.insert(byte);
-                tail
-            }
-        };
+impl SetReader {
+    /// Of the set at `item`.
+    pub(super) fn new(pattern: &[u8], item: usize) -> SetReader {
+        let index = Self::inside(pattern, item);
+        SetReader { item, index, after: None, bytes: ByteSet::EMPTY }
     }
-    if complement { set.complement() } else { set }
+    /// Where the members begin, past a `^`.
+    fn inside(pattern: &[u8], item: usize) -> usize {
+        if pattern.get(item + 1) == Some(&b'^') { item + 2 } else { item + 1 }
+    }
+    /// Whether it reads this set.
+    pub(super) fn is_of(&self, item: usize) -> bool {
+        self.item == item
+    }
+    /// Whether its offsets lie in a pattern of this length.
+    pub(super) fn is_valid_for(&self, pattern: usize) -> bool {
+        let ends = self.after.is_none_or(|after| after <= pattern && self.index < after);
+        self.item < pattern && self.index > self.item && self.index <= pattern + 1 && ends
+    }
+    /// Reads on for at most `steps`, which it counts down: the set and where it ends, or none if there is more. A `]` in
+    /// the first place is a member.
+    pub(super) fn read(&mut self, pattern: &[u8], steps: &mut usize) -> Result<Option<(ByteSet, usize)>, PatternError> {
+        while self.after.is_none() {
+            if *steps == 0 {
+                return Ok(None);
+            }
+            *steps -= 1;
+            match pattern.get(self.index) {
+                None => return Err(PatternError::MissingBracket),
+                Some(b'%') => self.index += 2,
+                Some(_) => self.index += 1,
+            }
+            if pattern.get(self.index) == Some(&b']') {
+                self.after = Some(self.index + 1);
+                self.index = Self::inside(pattern, self.item);
+            }
+        }
+        let after = self.after.unwrap_or(pattern.len());
+        loop {
+            if *steps == 0 {
+                return Ok(None);
+            }
+            *steps -= 1;
+            let taken = match *pattern.get(self.index..after - 1).unwrap_or_default() {
+                [] => break,
+                [b'%', letter, ..] => {
+                    match escaped(letter) {
+                        Single::Set(class) => self.bytes.union(class),
+                        _ => self.bytes.insert(letter),
+                    }
+                    2
+                }
+                // A range took the `%` before it: in the reference this one escapes the bracket that ends the set.
+                [b'%'] => {
+                    self.bytes.insert(b']');
+                    break;
+                }
+                [first, b'-', last, ..] => {
+                    (first..=last).for_each(|byte| self.bytes.insert(byte));
+                    3
+                }
+                [byte, ..] => {
+                    self.bytes.insert(byte);
+                    1
+                }
+            };
+            self.index += taken;
+        }
+        let complement = pattern.get(self.item + 1) == Some(&b'^');
+        Ok(Some((if complement { self.bytes.complement() } else { self.bytes }, after)))
+    }
 }
 
 /// The byte that must stand where the item at `item` begins, if that item is a literal which is not

@@ -71,7 +71,10 @@ fn gsub(subject: &[u8], pattern: &[u8], replacement: &[u8], budget: u64) -> Resu
         match run(&mut matcher, subject, pattern, budget) {
             Step::Matched { start, end } => {
                 out.extend_from_slice(&subject[copied..start]);
-                matcher.expand(subject, replacement, &mut out)?;
+                let mut from = Some(0);
+                while let Some(at) = from {
+                    from = matcher.expand(subject, replacement, at, &mut out, usize::MAX, &mut { budget })?;
+                }
                 copied = end;
                 count += 1;
                 matcher.advance();
@@ -274,9 +277,15 @@ fn a_huge_pattern_is_too_complex() {
 
 #[test]
 fn foreign_state_is_refused_or_harmless() {
-    let (subject, pattern) = (b"aabab(ab)ab", b"(a-)b?[ab]*(%b())%1$");
-    let mut matcher = Matcher::new(pattern, 0, Mode::Match);
-    for steps in 1..60 {
+    let subject = b"aabab(ab)abab[ab]";
+    for (pattern, steps) in [(&b"(a-)b?[ab]*(%b())%1$"[..], 60), (b"[^%a]", 20), (b"abab[", 40)] {
+        let plain = pattern.ends_with(b"[");
+        foreign_state(subject, pattern, if plain { Mode::Plain } else { Mode::Match }, steps);
+    }
+}
+fn foreign_state(subject: &[u8], pattern: &[u8], mode: Mode, steps: usize) {
+    let mut matcher = Matcher::new(pattern, 0, mode);
+    for steps in 1..steps {
         let _ = matcher.run(subject, pattern, &mut 1);
         let bytes = postcard::to_stdvec(&matcher).expect("the state can be written");
         for index in 0..bytes.len() {
@@ -290,10 +299,87 @@ fn foreign_state_is_refused_or_harmless() {
                     let step = broken.run(subject, pattern, &mut 1000);
                     if let Step::Matched { start, end } = step {
                         assert!(start <= end && end <= subject.len(), "after {steps} steps");
-                        let _ = broken.expand(subject, b"%0%1%2", &mut Vec::new());
+                        let _ = broken.expand(subject, b"%0%1%2", 0, &mut Vec::new(), 1000, &mut 1000);
                     }
                 }
             }
         }
     }
+}
+
+/// Long substrings have a search of their own, which begins at four bytes here.
+#[test]
+fn substrings_are_found_where_they_are() {
+    let mut seed = 7u64;
+    let mut random = |n: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % n
+    };
+    for round in 0..3000 {
+        let letters = 1 + round % 3;
+        let mut text = |n: usize| -> Vec<u8> { (0..n).map(|_| b'a' + random(letters) as u8).collect() };
+        let (mut needle, mut subject) = (text(4 + round % 23), text(round % 97));
+        if round % 4 == 0 {
+            // Periods, and the needle at some places.
+            let unit = needle[..1 + round % 4].to_vec();
+            needle = unit.iter().copied().cycle().take(needle.len()).collect();
+        }
+        for _ in 0..round % 3 {
+            let at = round % (subject.len() + 1);
+            subject.splice(at..at, needle.iter().copied());
+        }
+        let mut expected = Vec::new();
+        let mut at = 0;
+        while let Some(found) = memmem::find(&subject[at..], &needle) {
+            expected.push(at + found);
+            at += found + needle.len();
+        }
+        for budget in BUDGETS {
+            let mut matcher = Matcher::new(&needle, 0, Mode::Plain);
+            let mut found = Vec::new();
+            while let Step::Matched { start, end } = run(&mut matcher, &subject, &needle, budget) {
+                assert_eq!(end, start + needle.len());
+                found.push(start);
+                matcher.advance();
+            }
+            let shown = (String::from_utf8_lossy(&subject), String::from_utf8_lossy(&needle));
+            assert_eq!(found, expected, "{shown:?} with a budget of {budget}");
+        }
+    }
+}
+
+/// Each of these would take seconds or gigabytes if it were done in one go.
+#[test]
+fn long_patterns_stop_within_the_budget() {
+    let mega = 1 << 20;
+    let plain = vec![b'a'; mega];
+    let set = [b"[".as_slice(), &b"%a".repeat(mega / 2), b"]"].concat();
+    let sets = b"[ab]".repeat(mega / 4);
+    let subject = vec![b'a'; 2 * mega];
+    for pattern in [&plain, &set, &sets] {
+        let mut matcher = Matcher::new(pattern, 0, Mode::Match);
+        let mut stops = 0;
+        let step = loop {
+            let mut budget = 10_000;
+            match matcher.run(&subject, pattern, &mut budget) {
+                Step::OutOfBudget => stops += 1,
+                step => break step,
+            }
+        };
+        assert!(matches!(step, Step::Matched { start: 0, .. }));
+        assert!(stops > 10, "{stops}");
+    }
+    let matcher = {
+        let mut matcher = Matcher::new(b".*", 0, Mode::Match);
+        assert!(matches!(run(&mut matcher, &subject, b".*", u64::MAX), Step::Matched { .. }));
+        matcher
+    };
+    let (mut out, mut from) = (Vec::new(), 0);
+    for _ in 0..3 {
+        from = matcher
+            .expand(&subject, &b"%0".repeat(mega), from, &mut out, usize::MAX, &mut 10_000)
+            .expect("the replacement is right")
+            .expect("there is more");
+    }
+    assert!(out.len() <= 3 * 2 * mega, "{}", out.len());
 }
