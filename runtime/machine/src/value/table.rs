@@ -841,7 +841,8 @@ impl Table {
         let mut n = self.find_node(key);
         if n.is_null() && key.tag > 0xf && self.has_nodes() {
             // It may have been marked dead while the traversal still holds it. It stays in its chain.
-            n = known_hash(key).map_or(n, |hash| self.find_dead_node(hash, key.bits));
+            let is_dead = |n: &Node| n.key_tag as u64 == tag::DEAD_KEY && n.key_bits == key.bits;
+            n = self.find_from(self.known_hash(key), is_dead);
         }
         if n.is_null() {
             return None;
@@ -849,23 +850,6 @@ impl Table {
         // SAFETY: a found node is inside the node array.
         let index = unsafe { n.offset_from(self.nodes.get()) } as usize;
         Some(self.asize.get() as usize + index + 1)
-    }
-    /// The node of a dead key in the chain of a hash, or null.
-    fn find_dead_node(&self, hash: u32, bits: u64) -> *mut Node {
-        // SAFETY: chains stay inside the node array.
-        unsafe {
-            let mut n = self.node_at(hash);
-            loop {
-                if (*n).key_tag as u64 == tag::DEAD_KEY && (*n).key_bits == bits {
-                    return n;
-                }
-                let next = (*n).next;
-                if next == 0 {
-                    return std::ptr::null_mut();
-                }
-                n = n.offset(next as isize);
-            }
-        }
     }
     /// The first entry at or after a position, if it is among the next `most` places.
     #[inline]
