@@ -64,6 +64,8 @@ struct Freezer {
     natives: Numbers,
     native_names: Vec<u8>,
     modules: Vec<*const Module>,
+    /// Places of modules in that list, by their addresses.
+    module_places: Numbers,
     failure: Option<FreezeError>,
 }
 
@@ -78,6 +80,7 @@ impl Freezer {
             natives: Numbers::default(),
             native_names: Vec::new(),
             modules: Vec::new(),
+            module_places: Numbers::default(),
             failure: None,
         }
     }
@@ -196,13 +199,12 @@ impl Freezer {
         }
     }
     fn module(&mut self, m: *const Module) -> u64 {
-        match self.modules.iter().position(|&known| known == m) {
-            Some(i) => i as u64,
-            None => {
-                self.modules.push(m);
-                self.modules.len() as u64 - 1
-            }
+        let next = self.modules.len() as u32;
+        let place = *self.module_places.entry(m as u64).or_insert(next);
+        if place == next {
+            self.modules.push(m);
         }
+        place as u64
     }
     /// The entry in the directory.
     unsafe fn entry(&mut self, o: *mut Header) {

@@ -111,6 +111,8 @@ struct Taker {
     numbers: Numbers,
     objects: Vec<*mut Header>,
     modules: Vec<*const Module>,
+    /// Places of modules in that list, by their addresses.
+    module_places: Numbers,
 }
 
 impl Taker {
@@ -143,7 +145,8 @@ impl Taker {
         }
     }
     fn keep(&mut self, m: *const Module) {
-        if self.modules.last() != Some(&m) && !self.modules.contains(&m) {
+        let next = self.modules.len() as u32;
+        if self.modules.last() != Some(&m) && *self.module_places.entry(m as u64).or_insert(next) == next {
             self.modules.push(m);
         }
     }
@@ -228,7 +231,12 @@ impl Taker {
 /// Takes what a function and its arguments reach, and the globals and the registry, for a process that will begin with
 /// them.
 pub fn snapshot(vm: &mut Vm, body: Value, arguments: &[Value]) -> Snapshot {
-    let mut t = Taker { numbers: Numbers::default(), objects: Vec::new(), modules: Vec::new() };
+    let mut t = Taker {
+        numbers: Numbers::default(),
+        objects: Vec::new(),
+        modules: Vec::new(),
+        module_places: Numbers::default(),
+    };
     t.number(vm.globals().as_ptr().cast());
     t.number(vm.registry().as_ptr().cast());
     let string_metatable = t.table_or_nil(vm.string_metatable);
@@ -261,11 +269,10 @@ pub fn snapshot(vm: &mut Vm, body: Value, arguments: &[Value]) -> Snapshot {
             (copied && !stream).then_some(Value { tag: v.tag, bits })
         })
         .collect();
-    let kept = vm.heap.modules();
     let modules = t
         .modules
         .iter()
-        .map(|&m| kept.iter().find(|k| Arc::as_ptr(k) == m).expect("a heap keeps the modules of its functions").clone())
+        .map(|&m| vm.heap.module_at(m).expect("a heap keeps the modules of its functions").clone())
         .collect();
     let serials = vm.heap.serial_counter();
     Snapshot { records, modules, body, arguments, string_metatable, type_metatables, serials, finalizable }

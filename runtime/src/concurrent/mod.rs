@@ -23,40 +23,69 @@ use rlua_machine::value::{Kind, Pid, Ref, Str, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Native, Result, Step};
 
+// Natives of a process. A machine may be without one: one that was thawed and that nobody has taken in.
+macro_rules! leaf {
+    ($name:literal, $f:expr) => {
+        Native::leaf($name, |vm| in_process(vm).and_then(|()| $f(vm)))
+    };
+}
+macro_rules! steps {
+    ($name:literal, $f:expr) => {
+        Native::steps($name, |vm, state| in_process(vm).and_then(|()| $f(vm, state)))
+    };
+}
+macro_rules! quick {
+    ($name:literal, $quick:expr, $f:expr) => {
+        Native::quick(
+            $name,
+            |vm| in_process(vm).and_then(|()| $quick(vm)),
+            |vm, state| in_process(vm).and_then(|()| $f(vm, state)),
+        )
+    };
+}
+#[inline(always)]
+fn in_process(vm: &mut Vm) -> Result<()> {
+    if vm.attached.get::<Context>().is_some() {
+        Ok(())
+    } else {
+        Err(vm.error("there is no process around this machine"))
+    }
+}
+
 /// All functions of the module.
 pub(crate) static NATIVES: &[Native] = &[
-    Native::steps("concurrent.demonitor", link::demonitor),
-    Native::steps("concurrent.exit", link::exit),
-    Native::leaf("concurrent.getoption", options::get),
-    Native::leaf("concurrent.interrupt", schedule::interrupt),
-    Native::steps("concurrent.isalive", information::is_alive),
-    Native::steps("concurrent.isnodealive", |vm, _| vm.return_one(Value::FALSE)),
-    Native::steps("concurrent.isprocessalive", information::is_process_alive),
-    Native::steps("concurrent.kill", link::kill),
-    Native::steps("concurrent.link", link::link),
-    Native::steps("concurrent.loop", schedule::run_loop),
-    Native::leaf("concurrent.metatable", message::register_metatable),
-    Native::steps("concurrent.monitor", link::monitor),
-    Native::leaf("concurrent.node", |_| Ok(Value::NIL)),
-    Native::leaf("concurrent.nodes", |vm| Ok(array(vm, &[]))),
-    Native::steps("concurrent.processes", information::processes),
-    Native::steps("concurrent.processinfo", information::process_info),
-    Native::quick("concurrent.receive", message::receive_quick, message::receive),
-    Native::steps("concurrent.register", names::register),
-    Native::leaf("concurrent.registered", names::registered),
-    Native::leaf("concurrent.self", |vm| Ok(Value::pid(context(vm).pid()))),
-    Native::quick("concurrent.send", message::send_quick, message::send),
-    Native::leaf("concurrent.setoption", options::set),
-    Native::steps("concurrent.sleep", schedule::sleep),
-    Native::steps("concurrent.spawn", |vm, _| spawn::spawn(vm, spawn::Tie::None)),
-    Native::steps("concurrent.spawnlink", |vm, _| spawn::spawn(vm, spawn::Tie::Link)),
-    Native::steps("concurrent.spawnmonitor", |vm, _| spawn::spawn(vm, spawn::Tie::Monitor)),
-    Native::steps("concurrent.step", schedule::step),
-    Native::steps("concurrent.tick", schedule::tick),
-    Native::leaf("concurrent.time", |vm| Ok(Value::float(schedule::now_ms(context(vm))))),
-    Native::steps("concurrent.unlink", link::unlink),
-    Native::steps("concurrent.unregister", names::unregister),
-    Native::steps("concurrent.whereis", names::whereis),
+    steps!("concurrent.demonitor", link::demonitor),
+    steps!("concurrent.exit", link::exit),
+    leaf!("concurrent.getoption", options::get),
+    leaf!("concurrent.interrupt", schedule::interrupt),
+    steps!("concurrent.isalive", information::is_alive),
+    steps!("concurrent.isnodealive", (|vm: &mut Vm, _: u32| vm.return_one(Value::FALSE))),
+    steps!("concurrent.isprocessalive", information::is_process_alive),
+    steps!("concurrent.kill", link::kill),
+    steps!("concurrent.link", link::link),
+    steps!("concurrent.loop", schedule::run_loop),
+    leaf!("concurrent.metatable", message::register_metatable),
+    steps!("concurrent.monitor", link::monitor),
+    leaf!("concurrent.node", (|_: &mut Vm| Ok(Value::NIL))),
+    leaf!("concurrent.nodes", (|vm: &mut Vm| Ok(array(vm, &[])))),
+    steps!("concurrent.processes", information::processes),
+    steps!("concurrent.processinfo", information::process_info),
+    quick!("concurrent.receive", message::receive_quick, message::receive),
+    steps!("concurrent.register", names::register),
+    leaf!("concurrent.registered", names::registered),
+    leaf!("concurrent.self", (|vm: &mut Vm| Ok(Value::pid(context(vm).pid())))),
+    quick!("concurrent.send", message::send_quick, message::send),
+    leaf!("concurrent.setoption", options::set),
+    steps!("concurrent.sleep", schedule::sleep),
+    steps!("concurrent.spawn", (|vm: &mut Vm, _: u32| spawn::spawn(vm, spawn::Tie::None))),
+    steps!("concurrent.spawnlink", (|vm: &mut Vm, _: u32| spawn::spawn(vm, spawn::Tie::Link))),
+    steps!("concurrent.spawnmonitor", (|vm: &mut Vm, _: u32| spawn::spawn(vm, spawn::Tie::Monitor))),
+    steps!("concurrent.step", schedule::step),
+    steps!("concurrent.tick", schedule::tick),
+    leaf!("concurrent.time", (|vm: &mut Vm| Ok(Value::float(schedule::now_ms(context(vm)))))),
+    steps!("concurrent.unlink", link::unlink),
+    steps!("concurrent.unregister", names::unregister),
+    steps!("concurrent.whereis", names::whereis),
 ];
 
 /// The modules that are there without a file, and what opens them.

@@ -96,7 +96,7 @@ impl Scheduler {
             gate: gate::Gate::default(),
             queues: queue::Queues::new(places, config.seed),
             sleepers: sleep::Sleepers::default(),
-            threads: worker::Threads::new(places),
+            threads: worker::Threads::new(),
             timers: Mutex::new(Timers::default()),
             next_look: AtomicU64::new(Time::MAX),
             memory: memory::Memory::default(),

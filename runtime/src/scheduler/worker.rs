@@ -68,7 +68,7 @@ struct State {
 }
 
 impl Threads {
-    pub(super) fn new(_places: usize) -> Threads {
+    pub(super) fn new() -> Threads {
         Threads {
             state: Mutex::new(State { threads: 0, blocked: 0, waiting: 0, free: Vec::new() }),
             spare: Condvar::new(),

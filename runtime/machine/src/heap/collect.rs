@@ -20,7 +20,7 @@ impl Heap {
     pub(crate) fn collect(&mut self, roots: impl Fn(&mut Heap)) {
         // SAFETY: at a safepoint all pointers in the roots and in live objects are to live objects (rules 1 and 2).
         unsafe {
-            self.live_modules.clear();
+            self.modules.begin();
             roots(self);
             // The queue of finalizers is a root.
             let mut o = self.to_finalize;
@@ -48,8 +48,7 @@ impl Heap {
             self.all_weak.clear();
             self.sweep();
         }
-        let live = &self.live_modules;
-        self.modules.retain(|m| live.contains(&std::sync::Arc::as_ptr(m)));
+        self.modules.drop_unseen();
         self.set_threshold();
         if self.gray.capacity() > 64 {
             self.gray = Vec::new();
@@ -74,9 +73,7 @@ impl Heap {
         }
     }
     fn mark_module(&mut self, module: *const Module) {
-        if self.live_modules.last() != Some(&module) && !self.live_modules.contains(&module) {
-            self.live_modules.push(module);
-        }
+        self.modules.mark(module);
     }
     pub(crate) unsafe fn mark_object(&mut self, o: *mut Header) {
         unsafe {

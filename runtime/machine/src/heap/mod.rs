@@ -16,6 +16,7 @@
 //! 3. A heap belongs to one process, and one thread at a time touches it.
 
 mod collect;
+mod modules;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
 use crate::value::hash::{HashKey, hash_word, known_hash};
@@ -25,6 +26,7 @@ use crate::value::{Ref, Table, Value, tag};
 use crate::vm::load::{Module, Proto};
 use crate::vm::native::Native;
 use crate::vm::thread::Thread;
+use modules::Modules;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
@@ -124,8 +126,7 @@ pub struct Heap {
     ephemerons: Vec<*mut Table>,
     all_weak: Vec<*mut Table>,
     /// Modules whose code or constants this heap may hold.
-    modules: Vec<Arc<Module>>,
-    live_modules: Vec<*const Module>,
+    modules: Modules,
     /// Key `__mode`, `__gc`.
     mode_key: Value,
 }
@@ -160,8 +161,7 @@ impl Heap {
             weak_values: Vec::new(),
             ephemerons: Vec::new(),
             all_weak: Vec::new(),
-            modules: Vec::new(),
-            live_modules: Vec::new(),
+            modules: Modules::new(),
             mode_key: crate::vm::metamethod::name_value(crate::vm::metamethod::Event::Mode),
         }
     }
@@ -509,13 +509,15 @@ impl Heap {
     }
     /// Keeps a module while this heap may hold its code or constants.
     pub fn keep_module(&mut self, module: &Arc<Module>) {
-        if !self.modules.iter().rev().any(|m| Arc::ptr_eq(m, module)) {
-            self.modules.push(module.clone());
-        }
+        self.modules.keep(module);
+    }
+    /// The module at an address, if it keeps that.
+    pub fn module_at(&self, module: *const Module) -> Option<&Arc<Module>> {
+        self.modules.find(module)
     }
     /// The modules that it keeps.
     pub fn modules(&self) -> &[Arc<Module>] {
-        &self.modules
+        self.modules.list()
     }
     /// Moves an object whose metatable has just got `__gc` to the list of finalizable ones.
     pub(crate) fn set_finalizable(&mut self, object: *mut Header) {

@@ -270,7 +270,7 @@ impl Encoder {
         if let Some(i) = self.modules.iter().position(|m| std::ptr::eq(&**m, module)) {
             return i;
         }
-        let kept = vm.heap.modules().iter().find(|m| std::ptr::eq(&***m, module));
+        let kept = vm.heap.module_at(module);
         self.modules.push(kept.expect("a heap keeps the modules of its functions").clone());
         self.modules.len() - 1
     }
