@@ -760,7 +760,7 @@ fn memory_has_a_limit() {
 fn a_step_does_not_wait_for_the_dead() {
     let program = "local c = require 'concurrent'
         local p = c.spawn(function()
-            local f = io.popen('sleep 5 2>/dev/null')
+            local f = io.popen('exec sleep 5 2>/dev/null')
             f:read('a')
         end)
         local q = c.spawn(function()

@@ -4,7 +4,7 @@ local concurrent = require 'concurrent'
 local root = concurrent.self()
 
 local function block()
-  local f <close> = io.popen('sleep 3 2>/dev/null')
+  local f <close> = io.popen('exec sleep 3 2>/dev/null')
   f:read('a')
 end
 
