@@ -152,9 +152,10 @@ impl Scheduler {
             let cx = context(&mut p.vm);
             cx.handle(signals);
             cx.unhandled.append(signals);
-            if let Some(end) = self.see_to_urgent(p) {
-                return Outcome::Over(end);
-            }
+        }
+        // Some may be left from a call of the system, during which others have handled its signals.
+        if let Some(end) = self.see_to_urgent(p) {
+            return Outcome::Over(end);
         }
         let cx = context(&mut p.vm);
         if p.waiting.is_some() && !cx.resume {
@@ -253,12 +254,17 @@ impl Scheduler {
                         }
                         // May take long, and what is waited for come meanwhile.
                         rlua_machine::stdlib::io::flush_printed(&mut p.vm);
-                        let cx = context(&mut p.vm);
-                        if !std::mem::take(&mut cx.resume) {
-                            return Outcome::Waiting(cx.wait);
+                        if let Some(end) = self.see_to_urgent(p) {
+                            return Outcome::Over(end);
                         }
-                        p.waiting = None;
-                        p.vm.continue_request(state);
+                        if p.waiting.is_some() {
+                            let cx = context(&mut p.vm);
+                            if !std::mem::take(&mut cx.resume) {
+                                return Outcome::Waiting(cx.wait);
+                            }
+                            p.waiting = None;
+                            p.vm.continue_request(state);
+                        }
                     }
                     if left <= 0 {
                         return Outcome::Ready;
