@@ -24,6 +24,7 @@ mod sleep;
 mod slice;
 mod stress;
 mod table;
+pub(crate) mod tasks;
 pub(crate) mod timer;
 mod worker;
 
@@ -62,6 +63,8 @@ pub struct Scheduler {
     queues: queue::Queues,
     sleepers: sleep::Sleepers<worker::Waker>,
     threads: worker::Threads,
+    /// Connections.
+    pub(crate) tasks: tasks::Tasks,
     timers: Mutex<Timers>,
     /// No later than when the timers are to be looked at; `Time::MAX`: there are none.
     next_look: AtomicU64,
@@ -97,6 +100,7 @@ impl Scheduler {
             queues: queue::Queues::new(places, config.seed),
             sleepers: sleep::Sleepers::default(),
             threads: worker::Threads::new(),
+            tasks: tasks::Tasks::default(),
             timers: Mutex::new(Timers::default()),
             next_look: AtomicU64::new(Time::MAX),
             memory: memory::Memory::default(),

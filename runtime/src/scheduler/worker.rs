@@ -15,6 +15,7 @@
 
 use super::Scheduler;
 use super::queue::Turns;
+use super::tasks::Tasks;
 use crate::process::context::Context;
 use crate::process::core::Time;
 use crate::process::inbox::RunState;
@@ -24,7 +25,7 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 use rlua_machine::stdlib::host::Outside;
 use std::any::Any;
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +36,8 @@ use std::time::Duration;
 const WORKER_STACK: usize = 2 << 20;
 /// How long a thread without a place waits for one before it ends.
 const SPARE_TIME: Duration = Duration::from_secs(2);
+/// Nanoseconds between two looks at the reactor of a worker that has much to do.
+const REACTOR_TIME: Time = 1_000_000;
 /// Short slices between two looks at the clock, while timers are set.
 const CLOCK_TURNS: u32 = 16;
 
@@ -229,6 +232,7 @@ impl Scheduler {
     }
     fn work(self: &Arc<Self>) {
         let mut since_clock = 0;
+        let mut reactor_look = 0;
         loop {
             if self.is_done.load(Ordering::Acquire) {
                 return;
@@ -236,6 +240,13 @@ impl Scheduler {
             if since_clock >= CLOCK_TURNS {
                 since_clock = 0;
                 self.look_at_timers();
+                if self.tasks.is_active() && self.clock.now() >= reactor_look {
+                    Tasks::look_at_reactor();
+                    reactor_look = self.clock.now() + REACTOR_TIME;
+                }
+            }
+            if self.tasks.is_active() && is_worker() {
+                self.tasks.turn();
             }
             let (place, next) = LOCAL.with_borrow_mut(|l| match l {
                 Some(Local { place: Some(place), turns, .. }) => (Some(*place), self.queues.pop(*place, turns)),
@@ -298,6 +309,7 @@ impl Scheduler {
         let deadline = if look == Time::MAX { None } else { self.clock.instant(look) };
         let mut timer = deadline.map(async_io::Timer::at);
         let mut entered = false;
+        let mut task = std::pin::pin!(self.tasks.next());
         async_io::block_on(poll_fn(|cx| {
             if entered && !self.sleepers.contains(place) {
                 return Poll::Ready(());
@@ -311,6 +323,9 @@ impl Scheduler {
             if timers == Time::MAX && self.sleepers.all_since(entry, self.config.places()) && self.tell_deadlock() {
                 return Poll::Ready(());
             }
+            if self.tasks.is_active() && task.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
             match &mut timer {
                 Some(timer) => Pin::new(timer).poll(cx).map(|_| ()),
                 None => Poll::Pending,
@@ -321,6 +336,7 @@ impl Scheduler {
     /// All workers sleep and no timer is set: if nothing else can happen either, the root is told.
     fn tell_deadlock(self: &Arc<Self>) -> bool {
         if self.threads.without_place.load(Ordering::SeqCst) > 0
+            || self.tasks.is_active()
             || self.has_timers()
             || self.deadlock_told.swap(true, Ordering::SeqCst)
         {
@@ -331,6 +347,11 @@ impl Scheduler {
     /// The process that a thread is in a call of the system for has ended: nobody waits for what the call may bring.
     pub(super) fn abandon_call(&self) {
         self.threads.without_place.fetch_sub(1, Ordering::SeqCst);
+    }
+    /// Starts a task beside the processes.
+    pub(crate) fn start_task(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.start(task);
+        self.wake_one();
     }
     /// Something happens again.
     pub(super) fn no_deadlock(&self) {
