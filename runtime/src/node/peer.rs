@@ -1,0 +1,101 @@
+//! A peer as long as one session lasts: the session, and what hangs on it.
+//!
+//! Journey: remote signal: route -> **session** -> transport -> **session** -> route. All that goes over a session passes
+//! here, so that what hangs on it (ties.rs) is known when it is lost.
+//!
+//! Always: after [`Event::Lost`] nothing comes any more.
+
+use super::name::NodeName;
+use super::outgoing::{Payer, Refused};
+use super::session::{self, End, Sent, Session};
+use super::signal::{Signal, sender};
+use super::ties::{Tie, Ties};
+use super::Time;
+use crate::process::signal::Signal as Local;
+use rlua_machine::value::{Pid, Runtime};
+
+/// The peer of a session.
+pub struct Peer {
+    session: Session,
+    ties: Ties,
+}
+
+/// What has happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A signal has arrived.
+    Signal(Signal<Pid>),
+    /// The node of a runtime.
+    Met(Runtime, NodeName),
+    /// A process that was suspended goes on.
+    Resume(Pid),
+    /// The session is over, and these are to be told.
+    Lost(End, Vec<(Pid, Local)>),
+}
+
+impl Peer {
+    /// At the beginning of a session.
+    pub fn new(session: Session) -> Peer {
+        Peer { session, ties: Ties::default() }
+    }
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+    /// Sends a signal; one that a process pays for may suspend it.
+    pub fn send(
+        &mut self,
+        signal: Signal<Pid>,
+        payer: Payer,
+        node_of: &dyn Fn(Runtime) -> Option<NodeName>,
+    ) -> Result<Sent, Refused> {
+        if !self.session.has_ended() {
+            self.ties.leaves(&signal);
+        }
+        self.session.send(sender(&signal), payer, signal, node_of)
+    }
+    /// A process here and one there are tied from the first moment of one of them.
+    pub fn tied(&mut self, here: Pid, there: Pid, tie: Tie) {
+        self.ties.tied(here, there, tie);
+    }
+    /// Bytes have come.
+    pub fn receive(&mut self, bytes: &[u8], now: Time) {
+        self.session.receive(bytes, now);
+    }
+    /// The connection is lost.
+    pub fn lost(&mut self, why: &str) {
+        self.session.lost(why);
+    }
+    /// This side ends it.
+    pub fn close(&mut self, why: &str) {
+        self.session.close(why);
+    }
+    /// As [`Session::transmit`].
+    pub fn transmit(&mut self, out: &mut Vec<u8>, budget: usize) {
+        self.session.transmit(out, budget);
+    }
+    /// When [`Peer::timeout`] is to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.session.next_timeout()
+    }
+    /// Time has passed.
+    pub fn timeout(&mut self, now: Time) {
+        self.session.timeout(now);
+    }
+    /// What has happened and was not asked for yet.
+    pub fn poll(&mut self) -> Option<Event> {
+        loop {
+            return Some(match self.session.poll()? {
+                session::Event::Signal(s) => {
+                    if !self.ties.comes(&s) {
+                        continue;
+                    }
+                    Event::Signal(s)
+                }
+                session::Event::Met(runtime, node) => Event::Met(runtime, node),
+                session::Event::Resume(pid) => Event::Resume(pid),
+                session::Event::Ended(why) => Event::Lost(why, std::mem::take(&mut self.ties).lost()),
+            });
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What hangs on one session: links, monitors, questions and spawns between processes here and there.
+//!
+//! Journey: remote signal: signal -> **session** -> transport. Each signal that passes, in either direction, is looked at once; when the
+//! session is lost, all that was held by it alone is told of it, each once, as if the other end had answered
+//! `noconnection`. The reader might expect each process to look through its own links; only those that are concerned are
+//! touched here, and an end that is not told twice cannot be.
+//!
+//! Always: what a peer can make this keep is bounded by what it sends; an entry goes with the signal that ends it.
+
+use super::signal::Signal;
+use crate::codec::Message;
+use crate::process::signal::{self as local, Signal as Local};
+use rlua_machine::value::Pid;
+use std::collections::{HashMap, HashSet};
+
+/// What hangs on one session. In each pair the process that is here comes first.
+#[derive(Default, Debug)]
+pub struct Ties {
+    links: HashSet<(Pid, Pid)>,
+    /// Links that were taken away here, and whose acknowledgement has not come: by whom, its id.
+    unlinks: HashMap<(Pid, u64), Pid>,
+    /// Monitors of processes here, by their ids.
+    watching: HashMap<(Pid, u64), Pid>,
+    /// Monitors of processes there: who is watched here, by watcher and id.
+    watched: HashMap<(Pid, u64), Pid>,
+    /// Questions asked here that are not answered.
+    asked: HashSet<(Pid, u64)>,
+    /// Spawns that are not answered: parent, id.
+    spawns: HashSet<(Pid, u64)>,
+}
+
+impl Ties {
+    /// A signal leaves.
+    pub fn leaves(&mut self, s: &Signal<Pid>) {
+        match s {
+            Signal::Link { from, to } => {
+                self.links.insert((*from, *to));
+            }
+            Signal::Unlink { from, to, id } => {
+                self.links.remove(&(*from, *to));
+                self.unlinks.insert((*from, *id), *to);
+            }
+            Signal::Exit { from, to, .. } => {
+                self.links.remove(&(*from, *to));
+            }
+            Signal::Monitor { from, to, id } => {
+                self.watching.insert((*from, *id), *to);
+            }
+            Signal::Demonitor { from, id, .. } => {
+                self.watching.remove(&(*from, *id));
+            }
+            Signal::Down { to, id, .. } => {
+                self.watched.remove(&(*to, *id));
+            }
+            Signal::Ask { from, id, .. } => {
+                self.asked.insert((*from, *id));
+            }
+            Signal::Spawn { parent, id, .. } => {
+                self.spawns.insert((*parent, *id));
+            }
+            _ => {}
+        }
+    }
+    /// A signal has come. False: it answers nothing that is waited for (any more), and is to be dropped.
+    pub fn comes(&mut self, s: &Signal<Pid>) -> bool {
+        match s {
+            Signal::Link { from, to } => {
+                self.links.insert((*to, *from));
+            }
+            Signal::Unlink { from, to, .. } => {
+                self.links.remove(&(*to, *from));
+            }
+            // A link that is not there (any more) brings no exit.
+            Signal::Exit { from, to, .. } => return self.links.remove(&(*to, *from)),
+            Signal::UnlinkAck { to, id, .. } => return self.unlinks.remove(&(*to, *id)).is_some(),
+            Signal::Monitor { from, to, id } => {
+                self.watched.insert((*from, *id), *to);
+            }
+            Signal::Demonitor { from, id, .. } => {
+                self.watched.remove(&(*from, *id));
+            }
+            Signal::Down { to, id, .. } => return self.watching.remove(&(*to, *id)).is_some(),
+            Signal::Answer { to, id, .. } => return self.asked.remove(&(*to, *id)),
+            Signal::Spawned { to, id, .. } => return self.spawns.remove(&(*to, *id)),
+            _ => {}
+        }
+        true
+    }
+    /// A child was made for a parent there, or here for one of ours: what they are tied by from the first moment.
+    pub fn tied(&mut self, here: Pid, there: Pid, tie: Tie) {
+        match tie {
+            Tie::Link => {
+                self.links.insert((here, there));
+            }
+            Tie::Watching(id) => {
+                self.watching.insert((here, id), there);
+            }
+            Tie::Watched(id) => {
+                self.watched.insert((there, id), here);
+            }
+        }
+    }
+    /// The session is lost: what those concerned here are to be told, in no order between different processes.
+    pub fn lost(self) -> Vec<(Pid, Local)> {
+        let reason = || Message::string(b"noconnection");
+        let mut told = Vec::new();
+        for (here, there) in self.links {
+            told.push((here, Local::Exit { from: there, reason: reason(), normal: false }));
+        }
+        for ((here, id), there) in self.unlinks {
+            told.push((here, Local::UnlinkAck { from: there, id }));
+        }
+        for ((here, id), there) in self.watching {
+            told.push((here, Local::Down { from: there, id, reason: reason() }));
+        }
+        for ((there, id), here) in self.watched {
+            told.push((here, Local::Demonitor { from: there, id }));
+        }
+        for (here, id) in self.asked {
+            told.push((here, Local::Reply { id, answer: local::Answer::Lost }));
+        }
+        for (here, id) in self.spawns {
+            told.push((here, Local::Reply { id, answer: local::Answer::NotSpawned(b"noconnection".to_vec()) }));
+        }
+        told
+    }
+}
+
+/// What ties a process here to one there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tie {
+    /// A link.
+    Link,
+    /// The one here monitors, under this id.
+    Watching(u64),
+    /// The one there monitors, under this id.
+    Watched(u64),
+}

@@ -1,0 +1,236 @@
+//! Signals between their form in this runtime and their wire form.
+//!
+//! Journey: remote signal: signal -> **wire form** -> session, and session -> **signal** -> route. What is long in a signal (a message, a
+//! reason) is turned into the portable form of spec/format.md, and what comes is checked to be one before anybody else
+//! sees it. Code that a message needs and that is not here is named by the error.
+//!
+//! Always: what comes from outside becomes a signal of a kind that one process may send another, or an error.
+
+use super::signal::{self as wire, Body, Contents, Signal, Target};
+use crate::codec::{DecodeError, Message, ModuleSource, PortableMessage};
+use crate::process::signal::{Answer, Info, Question, Signal as Local};
+use rlua_machine::value::{Pid, Runtime};
+use rlua_machine::vm::load::Module;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A signal for the wire, and the code that it needs there.
+pub type Outgoing = (Signal<Pid>, Vec<Arc<Module>>);
+
+fn contents(m: &Message) -> (Contents<Pid>, Vec<Arc<Module>>) {
+    let PortableMessage { bytes, modules } = m.to_portable();
+    (Contents::new(bytes), modules)
+}
+
+/// A message for a process there.
+pub fn message(from: Pid, to: Target<Pid>, m: &Message) -> Outgoing {
+    let (contents, modules) = contents(m);
+    (Signal::Send { from, to, contents }, modules)
+}
+/// An untrappable end for a process there.
+pub fn kill(from: Pid, to: Pid, reason: &Message) -> Outgoing {
+    let (contents, modules) = contents(reason);
+    (Signal::Kill { from, to: Target::Pid(to), contents }, modules)
+}
+/// A process that is to be made there: what it runs, and a message of its arguments.
+pub fn spawn(parent: Pid, id: u64, body: Body, link: bool, monitor: Option<u64>, arguments: &Message) -> Outgoing {
+    let (contents, modules) = contents(arguments);
+    (Signal::Spawn { parent, id, body, link, monitor, contents }, modules)
+}
+
+/// A signal of a process here for one there. None: it is of a kind that stays in its runtime.
+pub fn outgoing(own: Runtime, to: Pid, signal: &Local) -> Option<Outgoing> {
+    let plain = |s| Some((s, Vec::new()));
+    match signal {
+        Local::Exit { from, reason, normal } => {
+            let (contents, modules) = contents(reason);
+            Some((Signal::Exit { from: *from, to, normal: *normal, contents }, modules))
+        }
+        Local::Down { from, id, reason } => {
+            let (contents, modules) = contents(reason);
+            Some((Signal::Down { from: *from, to, id: *id, contents }, modules))
+        }
+        Local::Link { from } => plain(Signal::Link { from: *from, to }),
+        Local::Unlink { from, id } => plain(Signal::Unlink { from: *from, to, id: *id }),
+        Local::UnlinkAck { from, id } => plain(Signal::UnlinkAck { from: *from, to, id: *id }),
+        Local::Monitor { from, id } => plain(Signal::Monitor { from: *from, to, id: *id }),
+        Local::Demonitor { from, id } => plain(Signal::Demonitor { from: *from, to, id: *id }),
+        Local::Ask { from, id, question } => {
+            let question = match question {
+                Question::Alive => wire::Question::Alive,
+                Question::Info => wire::Question::Info,
+            };
+            plain(Signal::Ask { from: *from, to: Target::Pid(to), id: *id, question })
+        }
+        Local::Reply { id, answer } => match answer {
+            Answer::Alive(pid) => plain(Signal::Answer { to, id: *id, answer: wire::Answer::Alive(*pid) }),
+            Answer::Dead => plain(Signal::Answer { to, id: *id, answer: wire::Answer::Dead }),
+            Answer::Info(info) => {
+                let bytes = postcard::to_stdvec(&PortableInfo::new(info)).expect("it has lengths");
+                plain(Signal::Answer { to, id: *id, answer: wire::Answer::Info(Contents::new(bytes)) })
+            }
+            Answer::Spawned(child) => plain(Signal::Spawned { to, id: *id, result: Ok(*child) }),
+            Answer::NotSpawned(why) => plain(Signal::Spawned { to, id: *id, result: Err(why[..].into()) }),
+            Answer::Done(_) | Answer::Lost => None,
+        },
+        Local::Message(_)
+        | Local::Kill { .. }
+        | Local::Spawn(_)
+        | Local::Named(_)
+        | Local::Unnamed(_)
+        | Local::Interrupt
+        | Local::Timeout { .. }
+        | Local::Wake(_)
+        | Local::OverLimit => {
+            debug_assert!(to.runtime() != own, "it is for a process here");
+            None
+        }
+    }
+}
+
+/// What a signal that has come is for.
+pub enum Incoming {
+    /// A signal for a process.
+    For(Pid, Local),
+    /// A message for who has a name here.
+    ForName(Vec<u8>, Message),
+    /// Somebody asks who has a name here.
+    Where {
+        /// Who.
+        from: Pid,
+        /// Number of the question.
+        id: u64,
+        /// The name.
+        name: Vec<u8>,
+    },
+    /// A process is to be made here.
+    Spawn(Box<SpawnRequest>),
+    /// It is for the node, and not handled here.
+    Node(Signal<Pid>),
+}
+
+/// A process that another node wants to be made.
+#[derive(Clone, Debug)]
+pub struct SpawnRequest {
+    /// For whom.
+    pub parent: Pid,
+    /// Number of the request there.
+    pub id: u64,
+    /// The name of a global function; none: the first of the arguments is the function.
+    pub name: Option<Vec<u8>>,
+    /// Linked with the parent.
+    pub link: bool,
+    /// Monitored by the parent, under this number.
+    pub monitor: Option<u64>,
+    /// An array with the arguments, and their number as `n`.
+    pub arguments: Message,
+}
+
+/// What a signal that has come means here.
+pub fn incoming(signal: Signal<Pid>, modules: &dyn ModuleSource) -> Result<Incoming, DecodeError> {
+    let message = |c: &Contents<Pid>| Message::from_portable(&c.bytes.0, modules, &Runtime::find);
+    Ok(match signal {
+        Signal::Send { to, contents, .. } => {
+            let m = message(&contents)?;
+            match to {
+                Target::Pid(to) => Incoming::For(to, Local::Message(m)),
+                Target::Name(name) => Incoming::ForName(name.0, m),
+            }
+        }
+        Signal::Exit { from, to, normal, contents } => {
+            Incoming::For(to, Local::Exit { from, reason: message(&contents)?, normal })
+        }
+        Signal::Down { from, to, id, contents } => {
+            Incoming::For(to, Local::Down { from, id, reason: message(&contents)? })
+        }
+        Signal::Kill { to: Target::Pid(to), contents, .. } => {
+            Incoming::For(to, Local::Kill { reason: message(&contents)?, limit: false })
+        }
+        Signal::Link { from, to } => Incoming::For(to, Local::Link { from }),
+        Signal::Unlink { from, to, id } => Incoming::For(to, Local::Unlink { from, id }),
+        Signal::UnlinkAck { from, to, id } => Incoming::For(to, Local::UnlinkAck { from, id }),
+        Signal::Monitor { from, to, id } => Incoming::For(to, Local::Monitor { from, id }),
+        Signal::Demonitor { from, to, id } => Incoming::For(to, Local::Demonitor { from, id }),
+        Signal::Ask { from, to: Target::Pid(to), id, question } => {
+            let question = match question {
+                wire::Question::Alive => Question::Alive,
+                wire::Question::Info => Question::Info,
+            };
+            Incoming::For(to, Local::Ask { from, id, question })
+        }
+        Signal::Ask { from, to: Target::Name(name), id, .. } => Incoming::Where { from, id, name: name.0 },
+        Signal::Answer { to, id, answer } => {
+            let answer = match answer {
+                wire::Answer::Alive(pid) => Answer::Alive(pid),
+                wire::Answer::Dead => Answer::Dead,
+                wire::Answer::Info(c) => {
+                    let damaged = |_| DecodeError::Damaged("what is told of a process is damaged");
+                    let info: PortableInfo = postcard::from_bytes(&c.bytes.0).map_err(damaged)?;
+                    Answer::Info(Box::new(info.known()))
+                }
+            };
+            Incoming::For(to, Local::Reply { id, answer })
+        }
+        Signal::Spawn { parent, id, body, link, monitor, contents } => {
+            let arguments = message(&contents)?;
+            let name = match body {
+                Body::Named(name) => Some(name.0),
+                Body::Function => None,
+            };
+            Incoming::Spawn(Box::new(SpawnRequest { parent, id, name, link, monitor, arguments }))
+        }
+        Signal::Spawned { to, id, result } => {
+            let answer = match result {
+                Ok(child) => Answer::Spawned(child),
+                Err(why) => Answer::NotSpawned(why.0),
+            };
+            Incoming::For(to, Local::Reply { id, answer })
+        }
+        other => Incoming::Node(other),
+    })
+}
+
+/// A process, wherever it is.
+type Anywhere = (u128, u64);
+
+/// [`Info`] for another node.
+#[derive(Serialize, Deserialize)]
+struct PortableInfo {
+    name: Option<Vec<u8>>,
+    place: Vec<u8>,
+    messages: u64,
+    links: Vec<Anywhere>,
+    monitors: Vec<Anywhere>,
+    heap_bytes: u64,
+    reductions: u64,
+    parent: Option<Anywhere>,
+}
+
+impl PortableInfo {
+    fn new(info: &Info) -> PortableInfo {
+        let all = |pids: &[Pid]| pids.iter().map(|p| (p.runtime().id(), p.serial())).collect();
+        PortableInfo {
+            name: info.name.as_ref().map(|n| n.to_vec()),
+            place: info.place.clone(),
+            messages: info.messages as u64,
+            links: all(&info.links),
+            monitors: all(&info.monitors),
+            heap_bytes: info.heap_bytes as u64,
+            reductions: info.reductions,
+            parent: info.parent.map(|p| (p.runtime().id(), p.serial())),
+        }
+    }
+    fn known(self) -> Info {
+        let known = |(id, serial): Anywhere| Runtime::find(id).map(|r| Pid::new(r, serial));
+        Info {
+            name: self.name.map(Into::into),
+            place: self.place,
+            messages: self.messages as usize,
+            links: self.links.into_iter().filter_map(known).collect(),
+            monitors: self.monitors.into_iter().filter_map(known).collect(),
+            heap_bytes: self.heap_bytes as usize,
+            reductions: self.reductions,
+            parent: self.parent.and_then(known),
+        }
+    }
+}
