@@ -286,7 +286,7 @@ impl Scheduler {
                 }
                 Effect::Exit(reason) => {
                     if context(&mut p.vm).ending.is_none() {
-                        let value = codec::decode_message(&mut p.vm, &reason);
+                        let value = codec::decode_reason(&mut p.vm, &reason);
                         self.be_born_first(p);
                         p.begin_end(reason, true, Some(value));
                     }
