@@ -32,6 +32,7 @@ macro_rules! report {
 #[doc(hidden)]
 pub mod codec;
 mod concurrent;
+mod node;
 mod process;
 mod program;
 mod scheduler;

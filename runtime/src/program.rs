@@ -3,7 +3,8 @@
 //! Journey: source text -> prototype -> **closure** -> frame. This is the way in for an embedder: make a [`Program`],
 //! give it a chunk, get the exit status.
 
-use crate::concurrent::{self, spawn::new_process};
+use crate::concurrent;
+use crate::process::Process;
 use crate::scheduler::{Config, Handle, Scheduler};
 use rlua_compiler::prototype::Chunk;
 use rlua_machine::stdlib;
@@ -104,7 +105,7 @@ impl Interrupter {
 impl Program {
     /// A program under a configuration.
     pub fn new(config: Config) -> Program {
-        Program { scheduler: Scheduler::new(config) }
+        Program { scheduler: Scheduler::new(config, concurrent::find_native) }
     }
     /// What another thread can interrupt it with.
     pub fn interrupter(&self) -> Interrupter {
@@ -130,7 +131,7 @@ fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
     host.outside = Some(Arc::new(Handle(scheduler.clone())));
     host.terminal = start.terminal;
     let (slot, context) = scheduler.new_process(None);
-    let mut process = new_process(host, context, None);
+    let mut process = Process::new(host, context, None);
     let vm = &mut process.vm;
     vm.warnings = start.warnings;
     stdlib::open(vm, start.environment, &concurrent::MODULES);

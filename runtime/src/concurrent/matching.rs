@@ -2,7 +2,6 @@
 //!
 //! Journey: mailbox -> **receive**.
 
-use super::message::decode;
 use crate::codec::Message;
 use rlua_machine::value::{Kind, Ref, Table, Value};
 use rlua_machine::vm::Vm;
@@ -11,20 +10,14 @@ use rlua_machine::vm::native::Result;
 /// Fields and levels that a pattern may have.
 const FIELDS: usize = 100_000;
 
-/// Whether a message is one of those that are waited for.
-pub(super) enum Verdict {
-    /// It is; its value.
-    Yes(Value),
-    /// It is not.
-    No,
-}
-
 /// Whether all fields of a pattern are equal in a message; nested tables alike.
-pub(super) fn matches(vm: &mut Vm, pattern: Ref<Table>, m: &Message) -> Result<Verdict> {
-    let v = decode(vm, m)?;
+pub(super) fn matches(vm: &mut Vm, pattern: Ref<Table>, m: &Message) -> Result<bool> {
+    let v = match crate::codec::decode_message(vm, m) {
+        Ok(v) => v,
+        Err(e) => return Err(vm.error(e.to_string())),
+    };
     match fields_match(pattern, v) {
-        Some(true) => Ok(Verdict::Yes(v)),
-        Some(false) => Ok(Verdict::No),
+        Some(yes) => Ok(yes),
         None => Err(vm.arg_error(1, "the table to match has too many fields, or contains itself")),
     }
 }

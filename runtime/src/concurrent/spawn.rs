@@ -59,20 +59,8 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie) -> Result<Step> {
         }
     }
     child.set_limits();
-    let process = new_process(host, child, Some(Box::new(Birth { snapshot })));
+    let process = Process::new(host, child, Some(Box::new(Birth { snapshot, arguments: None })));
     scheduler.enter(slot, process);
     vm.return_one(Value::pid(pid))
 }
 
-/// A process that has not run yet.
-pub(crate) fn new_process(
-    host: Box<stdlib::host::Host>,
-    context: Box<crate::process::context::Context>,
-    birth: Option<Box<Birth>>,
-) -> Box<Process> {
-    let scheduler = context.scheduler.clone();
-    let mut vm = Vm::new(host, super::find_native);
-    vm.attached.set(context);
-    scheduler.config.set_up(&mut vm);
-    Box::new(Process { vm, waiting: None, birth })
-}

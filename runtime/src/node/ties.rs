@@ -7,7 +7,7 @@
 //!
 //! Always: what a peer can make this keep is bounded by what it sends; an entry goes with the signal that ends it.
 
-use super::signal::Signal;
+use super::signal::{Signal, Target};
 use crate::codec::Message;
 use crate::process::signal::{self as local, Signal as Local};
 use rlua_machine::value::Pid;
@@ -33,17 +33,17 @@ impl Ties {
     /// A signal leaves.
     pub fn leaves(&mut self, s: &Signal<Pid>) {
         match s {
-            Signal::Link { from, to } => {
+            Signal::Link { from, to: Target::Pid(to), .. } => {
                 self.links.insert((*from, *to));
             }
-            Signal::Unlink { from, to, id } => {
+            Signal::Unlink { from, to: Target::Pid(to), id } => {
                 self.links.remove(&(*from, *to));
                 self.unlinks.insert((*from, *id), *to);
             }
             Signal::Exit { from, to, .. } => {
                 self.links.remove(&(*from, *to));
             }
-            Signal::Monitor { from, to, id } => {
+            Signal::Monitor { from, to: Target::Pid(to), id } => {
                 self.watching.insert((*from, *id), *to);
             }
             Signal::Demonitor { from, id, .. } => {
@@ -64,16 +64,16 @@ impl Ties {
     /// A signal has come. False: it answers nothing that is waited for (any more), and is to be dropped.
     pub fn comes(&mut self, s: &Signal<Pid>) -> bool {
         match s {
-            Signal::Link { from, to } => {
+            Signal::Link { from, to: Target::Pid(to), .. } => {
                 self.links.insert((*to, *from));
             }
-            Signal::Unlink { from, to, .. } => {
+            Signal::Unlink { from, to: Target::Pid(to), .. } => {
                 self.links.remove(&(*to, *from));
             }
             // A link that is not there (any more) brings no exit.
             Signal::Exit { from, to, .. } => return self.links.remove(&(*to, *from)),
             Signal::UnlinkAck { to, id, .. } => return self.unlinks.remove(&(*to, *id)).is_some(),
-            Signal::Monitor { from, to, id } => {
+            Signal::Monitor { from, to: Target::Pid(to), id } => {
                 self.watched.insert((*from, *id), *to);
             }
             Signal::Demonitor { from, id, .. } => {

@@ -50,11 +50,11 @@ pub fn outgoing(own: Runtime, to: Pid, signal: &Local) -> Option<Outgoing> {
             let (contents, modules) = contents(reason);
             Some((Signal::Down { from: *from, to, id: *id, contents }, modules))
         }
-        Local::Link { from } => plain(Signal::Link { from: *from, to }),
-        Local::Unlink { from, id } => plain(Signal::Unlink { from: *from, to, id: *id }),
+        Local::Link { from } => plain(Signal::Link { from: *from, to: Target::Pid(to), id: 0 }),
+        Local::Unlink { from, id } => plain(Signal::Unlink { from: *from, to: Target::Pid(to), id: *id }),
         Local::UnlinkAck { from, id } => plain(Signal::UnlinkAck { from: *from, to, id: *id }),
-        Local::Monitor { from, id } => plain(Signal::Monitor { from: *from, to, id: *id }),
-        Local::Demonitor { from, id } => plain(Signal::Demonitor { from: *from, to, id: *id }),
+        Local::Monitor { from, id } => plain(Signal::Monitor { from: *from, to: Target::Pid(to), id: *id }),
+        Local::Demonitor { from, id } => plain(Signal::Demonitor { from: *from, to: Target::Pid(to), id: *id }),
         Local::Ask { from, id, question } => {
             let question = match question {
                 Question::Alive => wire::Question::Alive,
@@ -146,11 +146,11 @@ pub fn incoming(signal: Signal<Pid>, modules: &dyn ModuleSource) -> Result<Incom
         Signal::Kill { to: Target::Pid(to), contents, .. } => {
             Incoming::For(to, Local::Kill { reason: message(&contents)?, limit: false })
         }
-        Signal::Link { from, to } => Incoming::For(to, Local::Link { from }),
-        Signal::Unlink { from, to, id } => Incoming::For(to, Local::Unlink { from, id }),
+        Signal::Link { from, to: Target::Pid(to), .. } => Incoming::For(to, Local::Link { from }),
+        Signal::Unlink { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Unlink { from, id }),
         Signal::UnlinkAck { from, to, id } => Incoming::For(to, Local::UnlinkAck { from, id }),
-        Signal::Monitor { from, to, id } => Incoming::For(to, Local::Monitor { from, id }),
-        Signal::Demonitor { from, to, id } => Incoming::For(to, Local::Demonitor { from, id }),
+        Signal::Monitor { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Monitor { from, id }),
+        Signal::Demonitor { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Demonitor { from, id }),
         Signal::Ask { from, to: Target::Pid(to), id, question } => {
             let question = match question {
                 wire::Question::Alive => Question::Alive,

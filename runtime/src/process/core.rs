@@ -12,6 +12,7 @@
 
 use super::signal::{Answer, Name, Question, Signal, Wake};
 use crate::codec::Message;
+use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -65,6 +66,8 @@ pub enum Effect {
     },
     /// Heap and mailbox are to be compared with the limit.
     CheckLimit,
+    /// A process is to be made, as if by this one, for another node.
+    Spawn(Box<SpawnRequest>),
     /// A name was taken away, unless it has been given back since.
     NameLost(Name),
 }
@@ -203,7 +206,7 @@ impl Core {
                 }
             }
             Signal::Ask { from, id, question } => effects.push(match question {
-                Question::Alive => Effect::Route(from, Signal::Reply { id, answer: Answer::Alive }),
+                Question::Alive => Effect::Route(from, Signal::Reply { id, answer: Answer::Alive(self.pid) }),
                 Question::Info => Effect::Describe { to: from, id },
             }),
             Signal::Reply { id, answer } => {
@@ -223,6 +226,7 @@ impl Core {
                 effects.push(Effect::Resume);
             }
             Signal::OverLimit => effects.push(Effect::CheckLimit),
+            Signal::Spawn(request) => effects.push(Effect::Spawn(request)),
         }
     }
     fn exit_signal(&mut self, from: Pid, reason: Message, normal: bool, effects: &mut Vec<Effect>) {

@@ -31,10 +31,6 @@ impl Mailbox {
     pub fn len(&self) -> usize {
         self.first.is_some() as usize + self.rest.len()
     }
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
     /// Bytes of all messages.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -49,6 +45,11 @@ impl Mailbox {
             None => self.first = Some(entry),
             Some(_) => self.rest.push_back(entry),
         }
+    }
+    /// The oldest.
+    #[inline]
+    pub fn first(&self) -> Option<&Message> {
+        self.first.as_ref().map(|(_, m)| m)
     }
     /// Takes the oldest.
     #[inline]

@@ -8,6 +8,7 @@
 //! ended is answered for it ([`Signal::bounce`]).
 
 use crate::codec::Message;
+use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
 use std::sync::Arc;
 
@@ -108,6 +109,8 @@ pub enum Signal {
     Wake(Wake),
     /// Heap and mailbox have passed `maxheap`: the process is to look whether a collection helps.
     OverLimit,
+    /// Another node wants a process to be made, as if by the receiver, which is the root.
+    Spawn(Box<SpawnRequest>),
 }
 
 /// What one process asks another.
@@ -122,12 +125,20 @@ pub enum Question {
 /// What it answers.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// It lives.
-    Alive,
+    /// It lives. Who was asked by name is named by it.
+    Alive(Pid),
     /// What is known of it.
     Info(Box<Info>),
-    /// It has ended.
+    /// It has ended, or there is none of this name.
     Dead,
+    /// The connection on which the answer was to come is lost, or there was none.
+    Lost,
+    /// A process was made at another node.
+    Spawned(Pid),
+    /// It was not: why.
+    NotSpawned(Vec<u8>),
+    /// The node has done what it was asked for, or why not.
+    Done(Result<(), String>),
 }
 
 /// What `processinfo` tells.

@@ -42,6 +42,7 @@ use crate::process::{Process, context};
 use crate::sync::Mutex;
 use clock::Clock;
 use rlua_machine::value::{Pid, Runtime};
+use rlua_machine::vm::native::Natives;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use timer::{Due, TimerKey, Timers};
@@ -50,6 +51,8 @@ use timer::{Due, TimerKey, Timers};
 pub struct Scheduler {
     /// How it behaves.
     pub config: Config,
+    /// All natives that a process may hold.
+    pub(crate) natives: Natives,
     /// Time and chance.
     pub(crate) clock: Clock,
     /// Which runtime it is, among all that there are.
@@ -86,7 +89,7 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A scheduler without processes.
-    pub fn new(config: Config) -> Arc<Scheduler> {
+    pub fn new(config: Config, natives: Natives) -> Arc<Scheduler> {
         let clock = Clock::new(config.seed);
         let id = (clock.random() as u128) << 64 | clock.random() as u128;
         let places = config.places();
@@ -112,6 +115,7 @@ impl Scheduler {
             done: Mutex::new(None),
             is_done: AtomicBool::new(false),
             frozen_bytes: AtomicU64::new(0),
+            natives,
             config,
         })
     }

@@ -8,13 +8,15 @@ use super::Scheduler;
 use super::end::End;
 use super::worker::Abandoned;
 use crate::codec;
-use crate::process::Process;
+use crate::node::translate::SpawnRequest;
+use crate::process::{Birth, Process};
 use crate::process::context::{Context, Leaving, Wait, context};
 use crate::process::core::Effect;
 use crate::process::exit::Stage;
 use crate::process::signal::{Answer, Signal};
 use crate::process::slot::Slot;
 use rlua_machine::stdlib::host::host;
+use rlua_machine::value::Value;
 use rlua_machine::vm::Exit;
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
@@ -284,7 +286,7 @@ impl Scheduler {
                 }
                 Effect::Exit(reason) => {
                     if context(&mut p.vm).ending.is_none() {
-                        let value = codec::decode_message(&mut p.vm, &reason);
+                        let value = codec::decode_reason(&mut p.vm, &reason);
                         // Before its first slice it has nothing to unwind.
                         p.be_born();
                         p.begin_end(reason, true, Some(value));
@@ -302,6 +304,7 @@ impl Scheduler {
                         p.vm.raise_next(error);
                     }
                 }
+                Effect::Spawn(request) => self.spawn_for(p, *request),
                 Effect::CheckLimit => {
                     if let Some(end) = self.check_limit(p) {
                         return Some(end);
@@ -318,6 +321,38 @@ impl Scheduler {
             }
         }
         None
+    }
+    /// Makes a process for another node: a child of this one, the root, but for its parent.
+    fn spawn_for(self: &Arc<Self>, p: &mut Process, request: SpawnRequest) {
+        let SpawnRequest { parent, id, name, link, monitor, arguments } = request;
+        let vm = &mut p.vm;
+        let body = match &name {
+            None => Value::NIL,
+            Some(name) => {
+                let key = vm.heap.string(name);
+                vm.globals().get(key)
+            }
+        };
+        if let Some(name) = name.filter(|_| !body.is_function()) {
+            let why = [b"no global function '", &name[..], b"' there"].concat();
+            self.route(parent, Signal::Reply { id, answer: Answer::NotSpawned(why) });
+            return;
+        }
+        let snapshot = codec::snapshot(vm, body, &[]);
+        let (slot, mut child) = self.new_process(Some(parent));
+        let pid = slot.pid;
+        if link {
+            child.core.linked_parent(parent);
+        }
+        if let Some(id) = monitor {
+            child.core.monitored_by_parent(parent, id);
+        }
+        child.set_limits();
+        let birth = Birth { snapshot, arguments: Some(arguments) };
+        let process = Process::new(rlua_machine::stdlib::host::child(vm), child, Some(Box::new(birth)));
+        // Before it can run: the parent knows of it before anything that it does.
+        self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) });
+        self.enter(slot, process);
     }
     /// Heap and mailbox against the option `maxheap`; a collection may help.
     fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {

@@ -20,7 +20,7 @@ mod layout;
 use super::hash::{HashKey, hash_word, known_hash, normalize};
 use super::{Ref, Str, Value, tag};
 use crate::heap::{Header, Heap};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::cell::Cell;
 
 /// One entry of the hash part.
@@ -87,6 +87,9 @@ pub struct Table {
 
 /// Largest number of array slots or nodes (log2).
 const MAX_BITS: u32 = 30;
+/// Slots and nodes past which a part is taken as zeros: nil, and no key.
+const LARGE: usize = 4096;
+const _: () = assert!(tag::NIL == 0);
 /// Nodes of a chain past which the table gets a hash key of its own. Among a million keys that nobody chose there is a
 /// longer one with a probability of one in ten thousand, and then nothing is wrong either: lookups cost twice as much.
 /// Keys that were chosen to make many chains as long as is allowed cost about as much.
@@ -647,11 +650,13 @@ impl Table {
                 let count = 1usize << bits;
                 let allocated = count + own.is_some() as usize;
                 let layout = node_layout(allocated);
-                let fresh = alloc(layout).cast::<Node>();
+                // Of the system's memory, zeros cost nothing until they are touched.
+                let large = count > LARGE;
+                let fresh = if large { alloc_zeroed(layout) } else { alloc(layout) }.cast::<Node>();
                 if fresh.is_null() {
                     handle_alloc_error(layout);
                 }
-                for i in 0..count {
+                for i in 0..if large { 0 } else { count } {
                     fresh.add(i).write(Node::EMPTY);
                 }
                 if let Some(own) = own {
@@ -712,7 +717,9 @@ impl Table {
                 std::ptr::null_mut()
             } else {
                 let layout = array_layout(asize);
-                let p = if old == 0 {
+                let p = if old == 0 && asize as usize > LARGE {
+                    alloc_zeroed(layout)
+                } else if old == 0 {
                     alloc(layout)
                 } else {
                     realloc(self.array.get().cast(), array_layout(old), layout.size())
@@ -722,7 +729,8 @@ impl Table {
                 }
                 p.cast::<Value>()
             };
-            for i in old..asize {
+            let zeroed = old == 0 && asize as usize > LARGE;
+            for i in if zeroed { asize } else { old }..asize {
                 array.add(i as usize).write(Value::NIL);
             }
             self.array.set(array);
