@@ -95,7 +95,11 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Refusal::Versions { spoken: (old, new) } => {
-                write!(f, "it speaks versions {old} to {new} of the protocol, this node {} to {}", VERSIONS.0, VERSIONS.1)
+                write!(
+                    f,
+                    "it speaks versions {old} to {new} of the protocol, this node {} to {}",
+                    VERSIONS.0, VERSIONS.1
+                )
             }
             Refusal::OtherName(name) => write!(f, "the node at that address is {name}"),
             Refusal::Oneself => f.write_str("that is this node itself"),

@@ -8,10 +8,11 @@
 //! Always: bytes from outside lead to a value or an error, never to a panic; nothing is allocated by a length before
 //! that was compared with a limit; what a peer can make a node keep is bounded.
 
-//X pub mod connections;
+pub mod connections;
 pub mod cookie;
 pub mod frame;
 pub mod handshake;
+pub mod held;
 pub mod hello;
 pub mod mapper;
 pub mod name;

@@ -395,7 +395,9 @@ mod tests {
         frame(&mut out);
         send(&mut out, 2, b"ping".to_vec());
         let plain = frame(&mut out);
-        assert!(matches!(&items(&plain)[0], Item::Signal(Signal::Send { contents, .. }) if contents.bytes.0 == b"ping"));
+        assert!(
+            matches!(&items(&plain)[0], Item::Signal(Signal::Send { contents, .. }) if contents.bytes.0 == b"ping")
+        );
         let mut frames = 0;
         let last = loop {
             let plain = frame(&mut out);
@@ -406,8 +408,10 @@ mod tests {
         };
         assert!((43..48).contains(&frames), "{frames}");
         let last = items(&last);
-        assert!(matches!(last.last(), Some(Item::Signal(Signal::Send { contents, .. })) if contents.bytes.0 == b"last"));
-        assert_eq!(out.take_resumed(), [pid(1)]);
+        assert!(
+            matches!(last.last(), Some(Item::Signal(Signal::Send { contents, .. })) if contents.bytes.0 == b"last")
+        );
+        assert_eq!(out.take_resumed(), [pid(1), pid(2)]);
     }
     #[test]
     fn long_signals_take_turns_and_short_ones_cannot_starve_them() {
@@ -483,7 +487,9 @@ mod tests {
         }
         let plain = frame(&mut out);
         let seen = items(&plain);
-        assert!(matches!(&seen[..2], [Item::Runtime { .. }, Item::Runtime { node: Some(n), .. }] if n.as_str() == "a@b"));
+        assert!(
+            matches!(&seen[..2], [Item::Runtime { .. }, Item::Runtime { node: Some(n), .. }] if n.as_str() == "a@b")
+        );
         assert_eq!(seen.len(), 6);
         let signal = Signal::Break { from: other(5), to: other(6), id: 1 };
         assert_eq!(out.push(None, Payer::Node, signal, &|_| None), Err(Refused::TooManyRuntimes));

@@ -8,7 +8,9 @@
 //! ends the session with a reason for people.
 
 use super::Time;
-use super::frame::{Deframer, Fault, Item, Limits, Opener, PAYLOAD_MAX, Reassembler, Sealer, TAG, next_item, write_item};
+use super::frame::{
+    Deframer, Fault, Item, Limits, Opener, PAYLOAD_MAX, Reassembler, Sealer, TAG, next_item, write_item,
+};
 use super::handshake::Established;
 use super::hello::Hello;
 use super::name::NodeName;
@@ -199,6 +201,13 @@ impl Session {
             assert!(!plain.is_empty(), "of what waits, something can always leave");
             self.sealer.seal(&plain, out);
         }
+    }
+
+    /// Appends a frame with any plain text: for tests of what the peer does with it.
+    #[doc(hidden)]
+    #[cfg(any(test, fuzzing))]
+    pub fn seal_raw(&mut self, plain: &[u8], out: &mut Vec<u8>) {
+        self.sealer.seal(plain, out);
     }
 
     // From the peer.

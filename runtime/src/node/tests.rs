@@ -105,7 +105,8 @@ fn signals_arrive_once_and_in_the_order_of_their_sender() {
             if step < 300 {
                 let process = random.below(4);
                 let from = pid(101 + who as u128, process);
-                let length = [9, 200, 20_000, 300_000][random.below(3 + u64::from(random.below(8) == 0)) as usize];
+                let kinds = 3 + u64::from(random.below(8) == 0);
+                let length = [9, 200, 20_000, 300_000][random.below(kinds) as usize];
                 let mut bytes = vec![process as u8; length];
                 let counter = &mut sent[who][process as usize];
                 bytes[1..9].copy_from_slice(&counter.to_be_bytes());
@@ -339,8 +340,9 @@ fn random_plain_text_under_the_right_key_is_a_fault_or_signals() {
     for seed in 0..20_000 {
         let mut random = Random(seed);
         let length = random.below(60);
-        let bytes: Vec<u8> =
-            (0..length).map(|_| if random.below(2) == 0 { random.below(22) as u8 } else { random.next() as u8 }).collect();
+        let bytes: Vec<u8> = (0..length)
+            .map(|_| if random.below(2) == 0 { random.below(22) as u8 } else { random.next() as u8 })
+            .collect();
         let mut rest = &bytes[..];
         loop {
             match next_item(&mut rest) {

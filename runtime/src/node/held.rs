@@ -1,0 +1,106 @@
+//! Code of one session: what the peer may ask for, and signals that wait for what was asked of it.
+//!
+//! Journey: remote signal: session -> **code** -> route. A message names its modules by their hashes. Who does not have one
+//! asks, and holds back all signals of that sender to that receiver until it has come, so that their order stays; those of
+//! others go on.
+//!
+//! Always: a signal waits in one queue at most; what waits is bounded in bytes, past which the session ends.
+
+use super::signal::{Hash, Signal, Target, sender};
+use rlua_machine::value::Pid;
+use rlua_machine::vm::load::Module;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Signals that may wait for code in a session.
+const HELD_MAX: usize = 100_000;
+/// Modules that are kept for the peer to ask for.
+const PINNED_MAX: usize = 65_536;
+
+/// A sender and its receiver.
+type Pair = (Option<Pid>, Option<Target<Pid>>);
+
+/// See the module's header.
+#[derive(Default)]
+pub struct Held {
+    pinned: HashMap<Hash, Arc<Module>>,
+    wanted: HashSet<Hash>,
+    waiting: HashMap<Key, VecDeque<Signal<Pid>>>,
+    count: usize,
+}
+
+/// [`Pair`] as a key.
+#[derive(PartialEq, Eq, Hash, Clone, Debug)]
+struct Key(Option<Pid>, Option<Pid>, Option<Vec<u8>>);
+
+fn pair(signal: &Signal<Pid>) -> Pair {
+    let to = match signal {
+        Signal::Send { to, .. }
+        | Signal::Link { to, .. }
+        | Signal::Unlink { to, .. }
+        | Signal::Monitor { to, .. }
+        | Signal::Demonitor { to, .. }
+        | Signal::Kill { to, .. }
+        | Signal::Ask { to, .. } => Some(to.clone()),
+        Signal::Exit { to, .. } | Signal::Down { to, .. } | Signal::UnlinkAck { to, .. } => Some(Target::Pid(*to)),
+        _ => None,
+    };
+    (sender(signal), to)
+}
+fn key(signal: &Signal<Pid>) -> Key {
+    let (from, to) = pair(signal);
+    match to {
+        None => Key(from, None, None),
+        Some(Target::Pid(to)) => Key(from, Some(to), None),
+        Some(Target::Name(name)) => Key(from, None, Some(name.0)),
+    }
+}
+
+impl Held {
+    /// Keeps what the peer may ask for.
+    pub fn pin(&mut self, modules: Vec<Arc<Module>>) {
+        for m in modules {
+            if self.pinned.len() < PINNED_MAX {
+                self.pinned.insert(*m.hash(), m);
+            }
+        }
+    }
+    /// What the peer asks for.
+    pub fn pinned(&self, hash: &Hash) -> Option<Arc<Module>> {
+        self.pinned.get(hash).cloned()
+    }
+    /// The peer has it.
+    pub fn unpin(&mut self, hash: &Hash) {
+        self.pinned.remove(hash);
+    }
+    /// Whether a signal has to wait behind another of its sender to its receiver; it is taken then. `Err`: too many wait.
+    pub fn follows(&mut self, signal: Signal<Pid>) -> Result<Option<Signal<Pid>>, ()> {
+        if self.waiting.is_empty() {
+            return Ok(Some(signal));
+        }
+        match self.waiting.get_mut(&key(&signal)) {
+            None => Ok(Some(signal)),
+            Some(_) if self.count >= HELD_MAX => Err(()),
+            Some(queue) => {
+                queue.push_back(signal);
+                self.count += 1;
+                Ok(None)
+            }
+        }
+    }
+    /// A signal waits for a module; true: that is to be asked for.
+    pub fn hold(&mut self, signal: Signal<Pid>, hash: Hash) -> bool {
+        self.waiting.entry(key(&signal)).or_default().push_front(signal);
+        self.count += 1;
+        self.wanted.insert(hash)
+    }
+    /// A module has come, or will not; false: nobody had asked for it.
+    pub fn answered(&mut self, hash: &Hash) -> bool {
+        self.wanted.remove(hash)
+    }
+    /// All that waits, each queue in its order: it is tried again.
+    pub fn take(&mut self) -> Vec<VecDeque<Signal<Pid>>> {
+        self.count = 0;
+        std::mem::take(&mut self.waiting).into_values().collect()
+    }
+}

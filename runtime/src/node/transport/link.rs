@@ -1,0 +1,299 @@
+//! One connection of the node: a handshake, then a session, between a socket and the rest of the node.
+//!
+//! Journey: remote signal: session -> **socket** -> session. Two tasks for each connection: one reads, one writes and
+//! watches the time. What both of them, a sender, and whoever ends the connection touch is behind one lock.
+//!
+//! Always: what a session has to say is said in its order, by one thread at a time ([`Link::delivery`]); nothing is
+//! routed while the inner lock is held.
+
+use super::super::connections::Connection;
+use super::super::handshake::{Failure, Handshake};
+use super::super::held::Held;
+use super::super::outgoing::{Payer, Refused};
+use super::super::peer::Peer;
+use super::super::session::{Sent, Session};
+use super::super::translate::Outgoing;
+use super::super::{Time, handshake};
+use super::Online;
+use crate::sync::{Mutex, MutexGuard};
+use async_net::TcpStream;
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+use rlua_machine::value::{Pid, Runtime};
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// Bytes that are read at a time.
+const READ: usize = 64 << 10;
+/// Bytes that are encrypted and written at a time.
+const WRITE: usize = 128 << 10;
+
+/// A connection.
+pub struct Link {
+    /// Its number for life.
+    pub number: Connection,
+    /// Who is at the other end, for people.
+    pub address: String,
+    /// Held by who hands on what the session says.
+    pub delivery: Mutex<()>,
+    inner: Mutex<Inner>,
+}
+
+/// What is behind the lock.
+pub struct Inner {
+    /// How far it is.
+    pub stage: Stage,
+    /// Bytes for the socket that no session makes any more.
+    out: Vec<u8>,
+    writer: Option<Waker>,
+    /// Senders that wait until less waits, and the numbers of their questions.
+    suspended: HashMap<Pid, u64>,
+    /// Signals that wait for code, and code that the peer may want.
+    pub held: Held,
+}
+
+/// How far a connection is.
+pub enum Stage {
+    /// Not known yet.
+    Handshake(Box<Handshake>),
+    /// A session.
+    Session(Box<Peer>),
+    /// Over; what is left to write is in `out`.
+    Over,
+}
+
+impl Inner {
+    fn wake(&mut self) {
+        if let Some(w) = self.writer.take() {
+            w.wake();
+        }
+    }
+    /// The handshake has succeeded.
+    pub fn become_session(&mut self, keepalive: Option<Time>, now: Time) -> Option<Runtime> {
+        let Stage::Handshake(mut h) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
+        self.out.extend(h.take_output());
+        let limits = h.limits();
+        let session = Session::new(h.finish()?, limits, keepalive, now);
+        let runtime = session.peer().runtime();
+        self.stage = Stage::Session(Box::new(Peer::new(session)));
+        self.wake();
+        runtime
+    }
+    /// It is over.
+    pub fn end(&mut self) {
+        match &mut self.stage {
+            Stage::Handshake(h) => self.out.extend(h.take_output()),
+            // Its last words.
+            Stage::Session(p) => p.transmit(&mut self.out, WRITE),
+            Stage::Over => {}
+        }
+        self.stage = Stage::Over;
+        self.wake();
+    }
+    /// Does something with the handshake, and sees to its output.
+    pub fn with_handshake(&mut self, f: impl FnOnce(&mut Handshake)) {
+        if let Stage::Handshake(h) = &mut self.stage {
+            f(h);
+            self.out.extend(h.take_output());
+            self.wake();
+        }
+    }
+    /// Who waits under which number.
+    pub fn resumed(&mut self, pid: Pid) -> Option<u64> {
+        self.suspended.remove(&pid)
+    }
+}
+
+impl Link {
+    /// A connection whose handshake has begun.
+    pub fn new(number: Connection, address: String, handshake: Handshake) -> Arc<Link> {
+        let inner = Inner {
+            stage: Stage::Handshake(Box::new(handshake)),
+            out: Vec::new(),
+            writer: None,
+            suspended: HashMap::new(),
+            held: Held::default(),
+        };
+        Arc::new(Link { number, address, delivery: Mutex::new(()), inner: Mutex::new(inner) })
+    }
+    /// Locks it.
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// Queues a signal. `wait`: its sender can wait, under this number of a question. None: there is no session.
+    pub fn send(&self, (signal, modules): Outgoing, wait: Option<(Pid, u64)>, online: &Online) -> Option<Result<Sent, Refused>> {
+        let mut inner = self.lock();
+        let Stage::Session(peer) = &mut inner.stage else { return None };
+        if peer.session().has_ended() {
+            return None;
+        }
+        let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
+        let sent = peer.send(signal, payer, &|runtime| online.home(runtime));
+        if let (Ok(Sent::Suspend), Some((pid, id))) = (&sent, wait) {
+            inner.suspended.insert(pid, id);
+        }
+        inner.held.pin(modules);
+        inner.wake();
+        Some(sent)
+    }
+    /// The next thing that has happened.
+    pub fn poll(&self) -> Option<Happened> {
+        let mut inner = self.lock();
+        match &mut inner.stage {
+            Stage::Handshake(h) => h.poll().map(Happened::Handshake),
+            Stage::Session(p) => p.poll().map(Happened::Session),
+            Stage::Over => None,
+        }
+    }
+    fn is_over(&self) -> bool {
+        matches!(self.lock().stage, Stage::Over)
+    }
+}
+
+/// What a connection has to say.
+pub enum Happened {
+    /// Of its handshake.
+    Handshake(handshake::Event),
+    /// Of its session.
+    Session(super::super::peer::Event),
+}
+
+/// Drives a connection until it is over.
+pub async fn run(online: Arc<Online>, link: Arc<Link>, stream: TcpStream) {
+    // Small frames leave at once; what waits, waits here, where it can still be overtaken.
+    let _ = stream.set_nodelay(true);
+    online.scheduler.start_task(write(online.clone(), link.clone(), stream.clone()));
+    read(online, link, stream).await;
+}
+
+async fn read(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
+    let mut buffer = vec![0; READ];
+    loop {
+        let read = stream.read(&mut buffer).await;
+        let now = online.now();
+        let mut inner = link.lock();
+        match (&mut inner.stage, read) {
+            (Stage::Over, _) => break,
+            (Stage::Handshake(h), Ok(0) | Err(_)) => h.closed(),
+            (Stage::Session(p), Ok(0)) => p.lost("closed by the other side"),
+            (Stage::Session(p), Err(e)) => p.lost(&rlua_machine::stdlib::io::reason(&e)),
+            (Stage::Handshake(h), Ok(n)) => h.receive(&buffer[..n], now),
+            (Stage::Session(p), Ok(n)) => p.receive(&buffer[..n], now),
+        }
+        inner.with_handshake(|_| ());
+        if matches!(&inner.stage, Stage::Session(p) if p.session().wants_to_write()) {
+            inner.wake();
+        }
+        drop(inner);
+        online.drain(&link);
+        if link.is_over() {
+            break;
+        }
+    }
+    link.lock().wake();
+}
+
+async fn write(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
+    let mut timer = None;
+    loop {
+        let (bytes, over) = poll_fn(|cx| watch(&online, &link, &mut timer, true, cx)).await;
+        online.drain(&link);
+        if !bytes.is_empty() {
+            let mut sent = std::pin::pin!(stream.write_all(&bytes));
+            // Who does not read is noticed all the same.
+            let done = poll_fn(|cx| {
+                if let Poll::Ready(done) = sent.as_mut().poll(cx) {
+                    return Poll::Ready(Some(done));
+                }
+                match watch(&online, &link, &mut timer, false, cx) {
+                    Poll::Ready(_) => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await;
+            if let Some(Err(e)) = &done {
+                let mut inner = link.lock();
+                match &mut inner.stage {
+                    Stage::Session(p) => p.lost(&rlua_machine::stdlib::io::reason(e)),
+                    Stage::Handshake(h) => h.closed(),
+                    Stage::Over => {}
+                }
+            }
+            online.drain(&link);
+            if !matches!(done, Some(Ok(()))) {
+                // It was cut off in a frame: nothing can follow.
+                link.lock().end();
+                break;
+            }
+        }
+        if over {
+            break;
+        }
+        future::yield_now().await;
+    }
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+/// Waits until there is something to write (if that is wanted) or the connection is over; sees to its times.
+fn watch(
+    online: &Online,
+    link: &Link,
+    timer: &mut Option<(Time, async_io::Timer)>,
+    writes: bool,
+    cx: &mut Context,
+) -> Poll<(Vec<u8>, bool)> {
+    loop {
+        let now = online.now();
+        let mut inner = link.lock();
+        let next = match &mut inner.stage {
+            Stage::Handshake(h) => {
+                h.timeout(now);
+                h.next_timeout()
+            }
+            Stage::Session(p) => {
+                p.timeout(now);
+                p.next_timeout()
+            }
+            Stage::Over => None,
+        };
+        let mut bytes = Vec::new();
+        let over = match &mut inner.stage {
+            Stage::Handshake(_) => false,
+            Stage::Session(p) => p.session().has_ended(),
+            Stage::Over => true,
+        };
+        if writes {
+            bytes = std::mem::take(&mut inner.out);
+            if let Stage::Session(p) = &mut inner.stage
+                && bytes.len() < WRITE
+            {
+                p.transmit(&mut bytes, WRITE);
+            }
+        }
+        if !bytes.is_empty() || over {
+            return Poll::Ready((bytes, over));
+        }
+        inner.writer = Some(cx.waker().clone());
+        drop(inner);
+        let Some(next) = next else { return Poll::Pending };
+        if timer.as_ref().is_none_or(|(at, _)| *at != next) {
+            let Some(at) = online.scheduler.clock.instant(next) else { return Poll::Pending };
+            *timer = Some((next, async_io::Timer::at(at)));
+        }
+        match timer {
+            Some((_, t)) if Pin::new(t).poll(cx).is_ready() => *timer = None,
+            _ => return Poll::Pending,
+        }
+    }
+}
+
+/// How a failure is told to whoever runs the node; none: it is nothing to tell.
+pub fn complaint(link: &Link, failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Closed => return None,
+        other => format!("rlua-actor: connection with {}: {other}", link.address),
+    })
+}
