@@ -1,0 +1,451 @@
+//! With whom a node is connected, and what becomes of each attempt.
+//!
+//! Journey: remote signal: name -> **which session**. Each outgoing attempt, connection from outside and session that comes of
+//! either has one number for its life. The machine decides whom to dial, what an asking peer is answered, which session
+//! ends; sockets and handshakes tell it what has come of that.
+//!
+//! Always: one session at most with a runtime and with a name; the session before has ended before the next stands. Of two
+//! nodes that dial each other at the same time the attempt of the greater name goes on, if it can. A runtime whose name
+//! another has taken since is not let in again.
+
+use super::handshake::{Failure, Verdict};
+use super::hello::{Hello, Opening, Refusal, features};
+use super::name::NodeName;
+use super::{MILLISECOND, SECOND, Time};
+use rlua_machine::value::Pid;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Attempts before a node counts as unreachable, for who waits.
+const TRIES: u32 = 3;
+/// The same for nodes that others have told of.
+const TRIES_LISTED: u32 = 8;
+/// First and longest pause between attempts, before chance changes it.
+const PAUSE: (Time, Time) = (100 * MILLISECOND, 10 * SECOND);
+/// Runtimes that are remembered as outdated.
+const OUTDATED_MAX: usize = 4096;
+/// Sessions at most, and names that are attempted on a peer's word.
+pub const SESSIONS_MAX: usize = 4096;
+
+/// Names an attempt, a connection, a session.
+pub type Connection = u64;
+
+/// What is to be done, in this order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Connect, and begin a handshake.
+    Dial(Connection, NodeName),
+    /// An attempt is of no use any more: close its connection.
+    Abandon(Connection),
+    /// Answer a handshake ([`super::handshake::Handshake::answer`]).
+    Answer(Connection, Verdict),
+    /// End a session, completely, before the next action: reader stopped, links and monitors told, output dropped.
+    End(Connection, String),
+    /// A session stands under this number: what waits for the node goes there.
+    Up(Connection, NodeName),
+    /// What waits for the node fails.
+    Unreachable(NodeName, String),
+    /// A process that monitors the node is told, so many times.
+    NodeDown(Pid, NodeName, String, u32),
+}
+
+struct Attempt {
+    /// The number of the one under way; none in a pause.
+    number: Option<Connection>,
+    /// When the next begins.
+    next: Option<Time>,
+    tries: u32,
+    most: u32,
+}
+#[derive(Default)]
+struct Peer {
+    session: Option<(Connection, [u8; 16])>,
+    attempt: Option<Attempt>,
+    /// A connection of the peer's that was told to wait, and its runtime.
+    waiting: Option<(Connection, [u8; 16])>,
+    /// Who monitors it, and how many times.
+    watchers: BTreeMap<Pid, u32>,
+}
+impl Peer {
+    fn is_idle(&self) -> bool {
+        self.session.is_none() && self.attempt.is_none() && self.waiting.is_none() && self.watchers.is_empty()
+    }
+}
+
+/// The machine.
+pub struct Connections {
+    own: Hello,
+    peers: BTreeMap<NodeName, Peer>,
+    /// The runtime that had a name last, and those before.
+    last_runtime: BTreeMap<NodeName, [u8; 16]>,
+    outdated: VecDeque<(NodeName, [u8; 16])>,
+    next: Connection,
+    closing: bool,
+}
+
+impl Connections {
+    /// Of a node that is connected with nobody.
+    pub fn new(own: Hello) -> Connections {
+        let (peers, last_runtime, outdated) = Default::default();
+        Connections { own, peers, last_runtime, outdated, next: 1, closing: false }
+    }
+    /// A number for a connection from outside.
+    pub fn number(&mut self) -> Connection {
+        self.next += 1;
+        self.next
+    }
+    /// The session with a node.
+    pub fn session(&self, node: &NodeName) -> Option<Connection> {
+        self.peers.get(node)?.session.map(|(c, _)| c)
+    }
+    /// Connected nodes, sorted.
+    pub fn nodes(&self) -> Vec<NodeName> {
+        self.peers.iter().filter(|(_, p)| p.session.is_some()).map(|(n, _)| n.clone()).collect()
+    }
+    /// Somebody needs a session: sooner or later `Up` or `Unreachable` comes, unless it stands.
+    pub fn connect(&mut self, node: &NodeName, actions: &mut Vec<Action>) {
+        if self.closing {
+            return actions.push(Action::Unreachable(node.clone(), Refusal::Closing.to_string()));
+        }
+        if *node == self.own.name {
+            return actions.push(Action::Unreachable(node.clone(), Refusal::Oneself.to_string()));
+        }
+        self.attempt(node, TRIES, actions);
+    }
+    /// A peer is connected with these; with `connectall` this node is to be, too.
+    pub fn listed(&mut self, names: &[NodeName], actions: &mut Vec<Action>) {
+        for node in names {
+            if self.own.connects_all() && !self.closing && *node != self.own.name && self.peers.len() < SESSIONS_MAX {
+                self.attempt(node, TRIES_LISTED, actions);
+            }
+        }
+    }
+    fn attempt(&mut self, node: &NodeName, most: u32, actions: &mut Vec<Action>) {
+        let peer = self.peers.entry(node.clone()).or_default();
+        if peer.session.is_some() || peer.attempt.is_some() || peer.waiting.is_some() {
+            return;
+        }
+        self.next += 1;
+        peer.attempt = Some(Attempt { number: Some(self.next), next: None, tries: 1, most });
+        actions.push(Action::Dial(self.next, node.clone()));
+    }
+    /// A peer has shown the cookie and asks for a session.
+    pub fn asked(&mut self, c: Connection, opening: &Opening, actions: &mut Vec<Action>) {
+        let Hello { name, runtime, .. } = &opening.hello;
+        let visits = opening.hello.features & features::VISITOR != 0;
+        if let Some(why) = self.refusal(name, runtime, visits) {
+            return actions.push(Action::Answer(c, Verdict::Refuse(why)));
+        }
+        if visits {
+            return actions.push(Action::Answer(c, Verdict::Ok));
+        }
+        self.end_runtime(*runtime, actions);
+        let own_is_greater = self.own.name > *name;
+        let peer = self.peers.entry(name.clone()).or_default();
+        let dialling = peer.attempt.as_ref().is_some_and(|a| a.number.is_some());
+        if dialling && own_is_greater {
+            if let Some((before, _)) = peer.waiting.replace((c, *runtime)) {
+                actions.push(Action::Answer(before, Verdict::Refuse(Refusal::Connected)));
+            }
+            return actions.push(Action::Answer(c, Verdict::Wait));
+        }
+        if let Some(number) = peer.attempt.take().and_then(|a| a.number) {
+            actions.push(Action::Abandon(number));
+        }
+        actions.push(Action::Answer(c, Verdict::Ok));
+        self.up(c, name.clone(), *runtime, actions);
+    }
+    fn refusal(&self, name: &NodeName, runtime: &[u8; 16], visits: bool) -> Option<Refusal> {
+        let peer = self.peers.get(name);
+        if self.closing {
+            return Some(Refusal::Closing);
+        }
+        if visits {
+            return None;
+        }
+        if *name == self.own.name || peer.is_some_and(|p| p.session.is_some_and(|(_, r)| r != *runtime)) {
+            return Some(Refusal::NameTaken);
+        }
+        if self.outdated.iter().any(|(n, r)| n == name && r == runtime) {
+            return Some(Refusal::Outdated);
+        }
+        (self.peers.len() >= SESSIONS_MAX && peer.is_none()).then_some(Refusal::Busy)
+    }
+    /// Ends the session with a runtime, whatever its name.
+    fn end_runtime(&mut self, runtime: [u8; 16], actions: &mut Vec<Action>) {
+        let old = self.peers.iter().find(|(_, p)| p.session.is_some_and(|(_, r)| r == runtime));
+        let Some((name, c)) = old.and_then(|(n, p)| Some((n.clone(), p.session?.0))) else { return };
+        let why = "it has connected anew";
+        actions.push(Action::End(c, why.into()));
+        self.down(&name, why, actions);
+    }
+    fn up(&mut self, c: Connection, name: NodeName, runtime: [u8; 16], actions: &mut Vec<Action>) {
+        if let Some(before) = self.last_runtime.insert(name.clone(), runtime)
+            && before != runtime
+        {
+            self.outdated.push_back((name.clone(), before));
+        }
+        while self.outdated.len() > OUTDATED_MAX {
+            self.outdated.pop_front();
+        }
+        while self.last_runtime.len() > OUTDATED_MAX {
+            self.last_runtime.pop_first();
+        }
+        self.peers.entry(name.clone()).or_default().session = Some((c, runtime));
+        actions.push(Action::Up(c, name));
+    }
+    /// The handshake of an attempt has led to a session.
+    pub fn established(&mut self, c: Connection, peer_hello: &Hello, actions: &mut Vec<Action>) {
+        let Hello { name, runtime, .. } = peer_hello;
+        let current = self.peers.get(name).is_some_and(|p| p.attempt.as_ref().is_some_and(|a| a.number == Some(c)));
+        if !current || self.closing {
+            return actions.push(Action::End(c, "of no use any more".into()));
+        }
+        if let Some(why) = self.refusal(name, runtime, false) {
+            // Found out after the peer has said ok: the session never counts.
+            actions.push(Action::End(c, why.to_string()));
+            return self.give_up(name, &why.to_string(), actions);
+        }
+        self.end_runtime(*runtime, actions);
+        if let Some(peer) = self.peers.get_mut(name) {
+            peer.attempt = None;
+            if let Some((other, _)) = peer.waiting.take() {
+                actions.push(Action::Answer(other, Verdict::Refuse(Refusal::Connected)));
+            }
+        }
+        self.up(c, name.clone(), *runtime, actions);
+    }
+    /// An attempt, or a connection from outside before its session stood, has failed. `random` decides the pause.
+    pub fn failed(&mut self, c: Connection, failure: &Failure, now: Time, random: u64, actions: &mut Vec<Action>) {
+        if let Some(peer) = self.peers.values_mut().find(|p| p.waiting.is_some_and(|(w, _)| w == c)) {
+            peer.waiting = None;
+            return;
+        }
+        let attempting = |p: &Peer| p.attempt.as_ref().is_some_and(|a| a.number == Some(c));
+        let Some(name) = self.peers.iter().find(|(_, p)| attempting(p)).map(|(n, _)| n.clone()) else { return };
+        let Some(peer) = self.peers.get_mut(&name) else { return };
+        if let Some((waiting, runtime)) = peer.waiting.take() {
+            peer.attempt = None;
+            actions.push(Action::Answer(waiting, Verdict::Ok));
+            return self.up(waiting, name, runtime, actions);
+        }
+        let again = matches!(
+            failure,
+            Failure::Closed | Failure::Timeout | Failure::Refused(Refusal::Busy) | Failure::Refused(Refusal::Connected)
+        );
+        match &mut peer.attempt {
+            Some(a) if again && a.tries < a.most => {
+                let pause = (PAUSE.0 << a.tries.min(16)).min(PAUSE.1);
+                a.number = None;
+                // From half of it to one and a half.
+                a.next = Some(now + pause / 2 + random % pause);
+            }
+            _ => self.give_up(&name, &failure.to_string(), actions),
+        }
+    }
+    fn give_up(&mut self, name: &NodeName, why: &str, actions: &mut Vec<Action>) {
+        if let Some(peer) = self.peers.get_mut(name) {
+            peer.attempt = None;
+        }
+        actions.push(Action::Unreachable(name.clone(), why.into()));
+        self.tell(name, why, actions);
+    }
+    /// A session has ended by itself.
+    pub fn ended(&mut self, c: Connection, why: &str, actions: &mut Vec<Action>) {
+        let of = self.peers.iter().find(|(_, p)| p.session.is_some_and(|(s, _)| s == c)).map(|(n, _)| n.clone());
+        if let Some(name) = of {
+            self.down(&name, why, actions);
+        }
+    }
+    fn down(&mut self, name: &NodeName, why: &str, actions: &mut Vec<Action>) {
+        if let Some(peer) = self.peers.get_mut(name) {
+            peer.session = None;
+        }
+        self.tell(name, why, actions);
+    }
+    /// Tells who monitors a node, once for each monitor, and forgets what is idle.
+    fn tell(&mut self, name: &NodeName, why: &str, actions: &mut Vec<Action>) {
+        let Some(peer) = self.peers.get_mut(name) else { return };
+        let watchers = std::mem::take(&mut peer.watchers);
+        actions.extend(watchers.into_iter().map(|(p, n)| Action::NodeDown(p, name.clone(), why.into(), n)));
+        if self.peers.get(name).is_some_and(Peer::is_idle) {
+            self.peers.remove(name);
+        }
+    }
+    /// A process monitors a node, which is dialled if need be.
+    pub fn monitor(&mut self, watcher: Pid, node: &NodeName, actions: &mut Vec<Action>) {
+        *self.peers.entry(node.clone()).or_default().watchers.entry(watcher).or_default() += 1;
+        if *node == self.own.name {
+            return;
+        }
+        match self.closing {
+            true => self.tell(node, &Refusal::Closing.to_string(), actions),
+            false => self.attempt(node, TRIES, actions),
+        }
+    }
+    /// It takes one monitor back; false: there was none.
+    pub fn demonitor(&mut self, watcher: Pid, node: &NodeName) -> bool {
+        let Some(peer) = self.peers.get_mut(node) else { return false };
+        let Some(count) = peer.watchers.get_mut(&watcher) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            peer.watchers.remove(&watcher);
+        }
+        if peer.is_idle() {
+            self.peers.remove(node);
+        }
+        true
+    }
+    /// When [`Connections::timeout`] is to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.peers.values().filter_map(|p| p.attempt.as_ref()?.next).min()
+    }
+    /// Time has passed.
+    pub fn timeout(&mut self, now: Time, actions: &mut Vec<Action>) {
+        for (name, peer) in &mut self.peers {
+            if let Some(a) = peer.attempt.as_mut().filter(|a| a.next.is_some_and(|t| t <= now)) {
+                self.next += 1;
+                (a.number, a.next, a.tries) = (Some(self.next), None, a.tries + 1);
+                actions.push(Action::Dial(self.next, name.clone()));
+            }
+        }
+    }
+    /// The node leaves the network.
+    pub fn close(&mut self, actions: &mut Vec<Action>) {
+        self.closing = true;
+        for (name, peer) in std::mem::take(&mut self.peers) {
+            if let Some(number) = peer.attempt.and_then(|a| a.number) {
+                actions.push(Action::Abandon(number));
+                actions.push(Action::Unreachable(name.clone(), Refusal::Closing.to_string()));
+            }
+            if let Some((c, _)) = peer.waiting {
+                actions.push(Action::Answer(c, Verdict::Refuse(Refusal::Closing)));
+            }
+            if let Some((c, _)) = peer.session {
+                actions.push(Action::End(c, "shutdown".into()));
+            }
+            let told = peer.watchers.into_iter();
+            actions.extend(told.map(|(p, n)| Action::NodeDown(p, name.clone(), "shutdown".into(), n)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::Limits;
+    use super::super::hello::VERSIONS;
+    use super::*;
+
+    fn name(text: &str) -> NodeName {
+        NodeName::parse(text).expect("it is valid")
+    }
+    fn hello(of: &str, runtime: u8) -> Hello {
+        let runtime = [runtime; 16];
+        Hello { versions: VERSIONS, features: 1, name: name(of), runtime, creation: 1, limits: Limits::default() }
+    }
+    fn opening(of: &str, runtime: u8) -> Opening {
+        Opening { hello: hello(of, runtime), dialled: name("b@h") }
+    }
+    fn after(f: impl FnOnce(&mut Vec<Action>)) -> Vec<Action> {
+        let mut actions = Vec::new();
+        f(&mut actions);
+        actions
+    }
+    const W: Pid = Pid::from_bits(5);
+
+    #[test]
+    fn of_two_attempts_the_greater_names_goes_on() {
+        // b meets a smaller name: b's attempt goes on, the other's waits.
+        let mut b = Connections::new(hello("b@h", 2));
+        assert_eq!(after(|x| b.connect(&name("a@h"), x)), [Action::Dial(2, name("a@h"))]);
+        assert!(after(|x| b.connect(&name("a@h"), x)).is_empty());
+        let c = b.number();
+        assert_eq!(after(|x| b.asked(c, &opening("a@h", 1), x)), [Action::Answer(c, Verdict::Wait)]);
+        let done = after(|x| b.established(2, &hello("a@h", 1), x));
+        assert_eq!(done, [Action::Answer(c, Verdict::Refuse(Refusal::Connected)), Action::Up(2, name("a@h"))]);
+        // The same, and b's attempt fails.
+        let mut b = Connections::new(hello("b@h", 2));
+        after(|x| b.connect(&name("a@h"), x));
+        let c = b.number();
+        after(|x| b.asked(c, &opening("a@h", 1), x));
+        let done = after(|x| b.failed(2, &Failure::Closed, 0, 0, x));
+        assert_eq!(done, [Action::Answer(c, Verdict::Ok), Action::Up(c, name("a@h"))]);
+        // b meets a greater name: its own attempt is abandoned.
+        let mut b = Connections::new(hello("b@h", 2));
+        after(|x| b.connect(&name("c@h"), x));
+        let c = b.number();
+        let done = after(|x| b.asked(c, &opening("c@h", 3), x));
+        assert_eq!(done, [Action::Abandon(2), Action::Answer(c, Verdict::Ok), Action::Up(c, name("c@h"))]);
+        assert_eq!(after(|x| b.established(2, &hello("c@h", 3), x)), [Action::End(2, "of no use any more".into())]);
+    }
+    #[test]
+    fn a_new_connection_of_a_runtime_ends_the_old_one_first() {
+        let mut b = Connections::new(hello("b@h", 2));
+        let c = b.number();
+        after(|x| b.asked(c, &opening("a@h", 1), x));
+        after(|x| b.monitor(W, &name("a@h"), x));
+        after(|x| b.monitor(W, &name("a@h"), x));
+        let d = b.number();
+        let done = after(|x| b.asked(d, &opening("a@h", 1), x));
+        let why = "it has connected anew".to_owned();
+        let told = Action::NodeDown(W, name("a@h"), why.clone(), 2);
+        assert_eq!(
+            done,
+            [Action::End(c, why), told, Action::Answer(d, Verdict::Ok), Action::Up(d, name("a@h"))],
+            "all of the old before anything of the new"
+        );
+        // Under another name, too.
+        let e = b.number();
+        let done = after(|x| b.asked(e, &opening("z@h", 1), x));
+        assert!(matches!(&done[0], Action::End(n, _) if *n == d));
+        assert_eq!(b.nodes(), [name("z@h")]);
+    }
+    #[test]
+    fn a_name_belongs_to_who_is_connected_and_then_to_the_newest() {
+        let mut b = Connections::new(hello("b@h", 2));
+        let refused = |c, why| [Action::Answer(c, Verdict::Refuse(why))];
+        after(|x| b.asked(10, &opening("a@h", 1), x));
+        assert_eq!(after(|x| b.asked(11, &opening("a@h", 9), x)), refused(11, Refusal::NameTaken));
+        assert_eq!(after(|x| b.asked(12, &opening("b@h", 9), x)), refused(12, Refusal::NameTaken));
+        after(|x| b.ended(10, "lost", x));
+        assert_eq!(after(|x| b.asked(13, &opening("a@h", 9), x)).len(), 2);
+        after(|x| b.ended(13, "lost", x));
+        assert_eq!(after(|x| b.asked(14, &opening("a@h", 1), x)), refused(14, Refusal::Outdated));
+        assert_eq!(after(|x| b.asked(15, &opening("a@h", 9), x)).len(), 2);
+    }
+    #[test]
+    fn attempts_are_repeated_with_growing_pauses_and_then_given_up() {
+        let mut b = Connections::new(hello("b@h", 2));
+        let dialled = after(|x| b.monitor(W, &name("a@h"), x));
+        let [Action::Dial(mut c, _)] = dialled[..] else { panic!("it is dialled") };
+        let mut now = 0;
+        for _ in 1..TRIES {
+            assert!(after(|x| b.failed(c, &Failure::Closed, now, u64::MAX, x)).is_empty());
+            let next = b.next_timeout().expect("it tries again");
+            assert!(next > now);
+            assert!(after(|x| b.timeout(next - 1, x)).is_empty());
+            now = next;
+            let dialled = after(|x| b.timeout(now, x));
+            let [Action::Dial(n, _)] = dialled[..] else { panic!("it is dialled") };
+            c = n;
+        }
+        let done = after(|x| b.failed(c, &Failure::Closed, now, 0, x));
+        assert!(matches!(&done[..], [Action::Unreachable(..), Action::NodeDown(W, _, _, 1)]));
+        assert!(b.peers.is_empty() && b.next_timeout().is_none());
+        // Another cookie is not tried twice.
+        after(|x| b.connect(&name("a@h"), x));
+        let done = after(|x| b.failed(b.next, &Failure::Cookie, 0, 0, x));
+        assert!(matches!(&done[..], [Action::Unreachable(_, why)] if why.starts_with("cookie?")));
+    }
+    #[test]
+    fn a_network_becomes_full_by_lists() {
+        let mut b = Connections::new(hello("b@h", 2));
+        after(|x| b.asked(10, &opening("a@h", 1), x));
+        let list = ["a@h", "b@h", "c@h", "d@h"].map(name);
+        let done = after(|x| b.listed(&list, x));
+        assert!(matches!(&done[..], [Action::Dial(_, c), Action::Dial(_, d)] if c.short() == "c" && d.short() == "d"));
+        let done = after(|x| b.close(x));
+        assert_eq!(done.iter().filter(|a| matches!(a, Action::Abandon(_))).count(), 2);
+        assert!(done.contains(&Action::End(10, "shutdown".into())));
+        assert!(matches!(after(|x| b.connect(&name("a@h"), x))[..], [Action::Unreachable(..)]));
+    }
+}

@@ -1,0 +1,146 @@
+//! Hellos: what two nodes tell each other of themselves before the first signal.
+//!
+//! Journey: remote signal: handshake -> **hello** -> session. The initiator's hello is the first encrypted frame, short enough for the limit
+//! on what a stranger may send; the responder's answer says ok, wait or why not. What may be long, the connected nodes
+//! and the names, follows as signals.
+
+use super::frame::Limits;
+use super::name::NodeName;
+use rlua_machine::value::Runtime;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The versions of the protocol that this program speaks.
+pub const VERSIONS: (u16, u16) = (1, 1);
+
+/// Features: a bit each. A node uses one if both have it.
+pub mod features {
+    /// Keeps the network fully connected, and names global in it.
+    pub const CONNECT_ALL: u64 = 1;
+    /// A visitor (`attach`, `ps`): no node, has no name that others may dial and enters no table.
+    pub const VISITOR: u64 = 2;
+    /// All that this program has besides those that are a choice.
+    pub const ALL: u64 = 0;
+}
+
+/// What a node tells of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// Oldest and newest version of the protocol that it speaks.
+    pub versions: (u16, u16),
+    /// Bits of [`features`].
+    pub features: u64,
+    /// Its name.
+    pub name: NodeName,
+    /// Its runtime's identity, big-endian.
+    pub runtime: [u8; 16],
+    /// When it became a node: milliseconds since 1970, for people.
+    pub creation: u64,
+    /// What it accepts.
+    pub limits: Limits,
+}
+
+/// The first frame of the initiator.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Opening {
+    /// Who it is.
+    pub hello: Hello,
+    /// Whom it has dialled.
+    pub dialled: NodeName,
+}
+
+/// The first frames of the responder.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// 0: the session stands, under the version.
+    Ok {
+        /// Who it is.
+        hello: Hello,
+        /// The newest that both speak.
+        version: u16,
+    },
+    /// 1: it has dialled at the same time and goes on with that; ok or why not follows.
+    Wait,
+    /// 2: no session.
+    Refused(Refusal),
+}
+
+/// Why a node refuses a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Refusal {
+    /// 0: no version that both speak.
+    Versions {
+        /// The oldest and newest of who refuses.
+        spoken: (u16, u16),
+    },
+    /// 1: the one that was dialled has another name.
+    OtherName(NodeName),
+    /// 2: both are the same runtime.
+    Oneself,
+    /// 3: another runtime of that name is connected.
+    NameTaken,
+    /// 4: another runtime has come under that name since.
+    Outdated,
+    /// 5: the session of the responder's own attempt stands.
+    Connected,
+    /// 6: it leaves the network.
+    Closing,
+    /// 7: it has as many sessions as it can bear.
+    Busy,
+    /// 8: its limits are none, or its hello contradicts itself.
+    Malformed,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Refusal::Versions { spoken: (old, new) } => {
+                write!(
+                    f,
+                    "it speaks versions {old} to {new} of the protocol, this node {} to {}",
+                    VERSIONS.0, VERSIONS.1
+                )
+            }
+            Refusal::OtherName(name) => write!(f, "the node at that address is {name}"),
+            Refusal::Oneself => f.write_str("that is this node itself"),
+            Refusal::NameTaken => f.write_str("another node of this node's name is connected there"),
+            Refusal::Outdated => f.write_str("a newer node has taken this node's name"),
+            Refusal::Connected => f.write_str("connected already"),
+            Refusal::Closing => f.write_str("the node leaves the network"),
+            Refusal::Busy => f.write_str("the node has too many connections"),
+            Refusal::Malformed => f.write_str("the node says that it was sent a malformed hello"),
+        }
+    }
+}
+impl std::error::Error for Refusal {}
+
+/// The newest version that two nodes speak.
+pub fn common_version(a: (u16, u16), b: (u16, u16)) -> Option<u16> {
+    let newest = a.1.min(b.1);
+    (newest >= a.0.max(b.0)).then_some(newest)
+}
+
+impl Hello {
+    /// Its runtime; none if this OS process has heard of too many.
+    pub fn runtime(&self) -> Option<Runtime> {
+        Runtime::find(u128::from_be_bytes(self.runtime))
+    }
+    /// Whether it keeps the network fully connected.
+    pub fn connects_all(&self) -> bool {
+        self.features & features::CONNECT_ALL != 0
+    }
+    /// Whether a session with the other is possible at all; the version.
+    pub fn accept(&self, opening: &Opening) -> Result<u16, Refusal> {
+        let other = &opening.hello;
+        if other.runtime == self.runtime {
+            return Err(Refusal::Oneself);
+        }
+        if !other.limits.are_possible() {
+            return Err(Refusal::Malformed);
+        }
+        if opening.dialled != self.name {
+            return Err(Refusal::OtherName(self.name.clone()));
+        }
+        common_version(self.versions, other.versions).ok_or(Refusal::Versions { spoken: self.versions })
+    }
+}
