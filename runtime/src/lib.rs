@@ -32,7 +32,9 @@ macro_rules! report {
 #[doc(hidden)]
 pub mod codec;
 mod concurrent;
-mod node;
+// For the fuzz targets, too.
+#[doc(hidden)]
+pub mod node;
 mod process;
 mod program;
 mod scheduler;

@@ -12,17 +12,12 @@ pub mod connections;
 pub mod cookie;
 pub mod frame;
 pub mod handshake;
-pub mod held;
 pub mod hello;
 pub mod mapper;
 pub mod name;
-//X pub mod names;
 pub mod outgoing;
-pub mod peer;
 pub mod session;
 pub mod signal;
-pub mod ties;
-pub mod translate;
 #[cfg(test)]
 mod tests;
 
