@@ -4,7 +4,7 @@
 //! asker sent it before (Erlang's barrier). Where nothing is under way that could end the process, no question is
 //! needed.
 
-use super::{Process, process_argument, wait};
+use super::{Process, node, process_argument, wait};
 use crate::process::context::context;
 use crate::process::inbox::RunState;
 use crate::process::signal::{Answer, Info, Question};
@@ -40,7 +40,7 @@ pub(super) fn lives(vm: &mut Vm, pid: Pid, state: u32, register: usize) -> std::
         }
     };
     match answer {
-        Ok(answer) => Ok(!matches!(answer, Answer::Dead)),
+        Ok(answer) => Ok(matches!(answer, Answer::Alive(_))),
         Err(id) => {
             vm.set_arg(register, Value::integer(id as i64));
             vm.set_arg(register + 1, Value::pid(pid));
@@ -54,6 +54,10 @@ pub(super) fn is_process_alive(vm: &mut Vm, state: u32) -> Result<Step> {
     if vm.arg(0).is_nil() && vm.count() > 0 {
         return vm.return_one(Value::FALSE);
     }
+    let state = match node::resolve(vm, 0, state, 1)? {
+        Ok(state) => state,
+        Err(step) => return Ok(step),
+    };
     let Process::Pid(pid) = target(vm, state, 1)? else { return vm.return_one(Value::FALSE) };
     match lives(vm, pid, state, 1) {
         Ok(alive) => vm.return_one(Value::boolean(alive)),
@@ -62,7 +66,7 @@ pub(super) fn is_process_alive(vm: &mut Vm, state: u32) -> Result<Step> {
 }
 pub(super) fn is_alive(vm: &mut Vm, state: u32) -> Result<Step> {
     if vm.arg(0).as_string().is_some_and(|s| s.bytes().contains(&b'@')) {
-        return vm.return_one(Value::FALSE);
+        return node::is_node_alive(vm, state);
     }
     is_process_alive(vm, state)
 }
@@ -71,6 +75,10 @@ pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
     if vm.arg(0).is_nil() && vm.count() > 0 {
         return vm.return_one(Value::NIL);
     }
+    let state = match node::resolve(vm, 0, state, 1)? {
+        Ok(state) => state,
+        Err(step) => return Ok(step),
+    };
     let Process::Pid(pid) = target(vm, state, 1)? else { return vm.return_one(Value::NIL) };
     if pid == context(vm).pid() {
         let (place, bytes) = (vm.where_it_is(), vm.heap.bytes());
@@ -85,6 +93,8 @@ pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
         let cx = context(vm);
         let asked_when = cx.scheduler.table.with(pid, |slot| slot.lock().inbox.state());
         let status = match asked_when {
+            // What it does at another node is not known here.
+            None if pid.runtime() != cx.scheduler.runtime => "",
             None | Some(RunState::Dead) => return vm.return_one(Value::NIL),
             Some(RunState::Waiting { .. }) => "waiting",
             Some(RunState::Blocked | RunState::BlockedQueued) => "blocked",
@@ -126,7 +136,7 @@ fn info_table(vm: &mut Vm, pid: Pid, info: &Info, status: &str) -> Value {
     let fields: [(&str, Value); 11] = [
         ("pid", Value::pid(pid)),
         ("name", info.name.as_ref().map_or(Value::NIL, |n| heap.string(n))),
-        ("status", heap.name(status.as_bytes())),
+        ("status", if status.is_empty() { Value::NIL } else { heap.name(status.as_bytes()) }),
         ("current", if info.place.is_empty() { Value::NIL } else { heap.string(source) }),
         ("line", line.map_or(Value::NIL, Value::integer)),
         ("mailbox", Value::integer(info.messages as i64)),

@@ -3,7 +3,7 @@
 //! Journey: exit signal: process -> **links, monitors** -> others. The core decides (process/core.rs); what it asks for is
 //! routed.
 
-use super::{DONE, Process, done, information, process_argument};
+use super::{DONE, Process, done, information, node, process_argument};
 use crate::codec::Message;
 use crate::process::context::{Context, Leaving, context, encode_reason};
 use crate::process::signal::Signal;
@@ -27,6 +27,10 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == DONE {
         return Ok(Step::Return(1));
     }
+    let state = match node::resolve(vm, 0, state, 2)? {
+        Ok(state) => state,
+        Err(step) => return Ok(step),
+    };
     let Process::Pid(target) = information::target(vm, state, 2)? else { return vm.return_one(Value::FALSE) };
     let own = context(vm).pid();
     let lives = match information::lives(vm, target, state, 2) {
@@ -40,7 +44,12 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
         v if v.is_nil() => Message::string(b"killed"),
         v => encode_reason(vm, v),
     };
-    let reached = context(vm).scheduler.route(target, Signal::Kill { reason, limit: false });
+    let cx = context(vm);
+    let reached = if target.runtime() == cx.scheduler.runtime {
+        cx.scheduler.route(target, Signal::Kill { reason, limit: false })
+    } else {
+        cx.scheduler.node.online().is_some_and(|online| online.kill(own, target, &reason))
+    };
     if target == own {
         return done(vm, Value::boolean(reached));
     }
@@ -51,12 +60,16 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
 fn peer(vm: &mut Vm) -> Result<Pid> {
     Ok(match process_argument(vm, 0)? {
         Process::Pid(pid) => pid,
-        Process::Absent(name) => Pid::absent(context(vm).scheduler.runtime, &name),
+        // One of another node was looked up there before.
+        Process::Absent(name) | Process::Elsewhere(name, _) => Pid::absent(context(vm).scheduler.runtime, &name),
     })
 }
 fn act(vm: &mut Vm, state: u32, f: impl FnOnce(&mut Context, Pid)) -> Result<Step> {
     if state == DONE {
         return Ok(Step::Return(1));
+    }
+    if let Err(step) = node::resolve(vm, 0, state, 1)? {
+        return Ok(step);
     }
     let pid = peer(vm)?;
     f(context(vm), pid);

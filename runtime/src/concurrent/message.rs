@@ -7,9 +7,13 @@
 use super::matching;
 use super::{Process, expected, may_wait, process_argument, refuse, time_argument, wait};
 use crate::codec;
+use crate::node::name::NodeName;
+use crate::node::signal::{Bytes, Target};
+use crate::node::translate;
+use crate::node::transport::Sending;
 use crate::process::context::{Progress, Wait, context};
-use crate::process::signal::{Signal, Wake};
-use rlua_machine::value::Value;
+use crate::process::signal::{Answer, Signal, Wake};
+use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Raise, Result, Step};
 use std::ops::ControlFlow;
@@ -28,6 +32,9 @@ const QUICK_BYTES: usize = 16 * 1024;
 pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     let (to, v) = (vm.arg(0).as_pid(), vm.arg(1));
     let Some(to) = to.filter(|_| !v.is_nil()) else { return Ok(None) };
+    if to.runtime() != context(vm).scheduler.runtime {
+        return Ok(None);
+    }
     let message = match codec::encode_message_within(vm, v, QUICK_UNITS) {
         Ok(Some(m)) => m,
         Ok(None) => return Ok(None),
@@ -36,8 +43,20 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     vm.charge(message.size() / BYTES_PER_REDUCTION);
     Ok(context(vm).scheduler.route(to, Signal::Message(message)).then_some(Value::TRUE))
 }
-/// Registers: process, message, number of the encoding.
+/// State of `send`: it waits for the connection, or for room.
+const SENDING: u32 = 2;
+/// Registers: process, message, number of the encoding, of the question to the node.
 pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == SENDING {
+        let id = vm.arg(3).as_integer().unwrap_or(0) as u64;
+        return match context(vm).node_answer(id) {
+            // After a thaw nobody knows of the question. The message had been handed over before.
+            Ok(Answer::Done(Ok(()))) | Err(None) => vm.return_one(Value::TRUE),
+            Ok(Answer::Done(Err(why))) => refuse(vm, Value::FALSE, why),
+            Ok(_) => refuse(vm, Value::FALSE, "the connection is lost"),
+            Err(Some(_)) => Ok(wait(context(vm), SENDING)),
+        };
+    }
     let to = process_argument(vm, 0)?;
     let v = vm.arg(1);
     if v.is_nil() {
@@ -47,9 +66,40 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
         ControlFlow::Continue(m) => m,
         ControlFlow::Break(step) => return Ok(step),
     };
+    let own = context(vm).scheduler.runtime;
     match to {
+        Process::Pid(to) if to.runtime() != own => send_elsewhere(vm, None, Some(to), Target::Pid(to), &message),
+        Process::Elsewhere(name, node) => send_elsewhere(vm, Some(node), None, Target::Name(Bytes(name)), &message),
         Process::Pid(to) if context(vm).scheduler.route(to, Signal::Message(message)) => vm.return_one(Value::TRUE),
         _ => refuse(vm, Value::FALSE, "no such process"),
+    }
+}
+fn send_elsewhere(
+    vm: &mut Vm,
+    node: Option<NodeName>,
+    pid: Option<Pid>,
+    to: Target<Pid>,
+    message: &codec::Message,
+) -> Result<Step> {
+    let cx = context(vm);
+    let Some(online) = cx.scheduler.node.online() else { return refuse(vm, Value::FALSE, super::node::NO_NODE) };
+    let out = translate::message(cx.pid(), to, message);
+    let mut sending = Sending::Sent;
+    let id = cx.ask_node(|_, asker| sending = online.send(node, pid, out, asker));
+    match sending {
+        // Nothing waits at an end.
+        Sending::Wait if !cx.core.ending => {
+            vm.set_arg(3, Value::integer(id as i64));
+            Ok(wait(context(vm), SENDING))
+        }
+        Sending::Sent | Sending::Wait => {
+            cx.end_wait();
+            vm.return_one(Value::TRUE)
+        }
+        Sending::Failed(why) => {
+            cx.end_wait();
+            refuse(vm, Value::FALSE, why)
+        }
     }
 }
 /// The message of a value, which is in a register of the native. One that is not whole yet is kept by the process under a

@@ -14,10 +14,12 @@ mod link;
 mod matching;
 mod message;
 mod names;
+mod node;
 mod options;
 mod schedule;
 pub(crate) mod spawn;
 
+use crate::node::name::NodeName;
 use crate::process::context::{Context, context};
 use rlua_machine::value::{Kind, Pid, Ref, Str, Value};
 use rlua_machine::vm::Vm;
@@ -56,19 +58,23 @@ fn in_process(vm: &mut Vm) -> Result<()> {
 /// All functions of the module.
 pub(crate) static NATIVES: &[Native] = &[
     steps!("concurrent.demonitor", link::demonitor),
+    steps!("concurrent.demonitornode", node::demonitor_node),
     steps!("concurrent.exit", link::exit),
+    leaf!("concurrent.getcookie", node::get_cookie),
     leaf!("concurrent.getoption", options::get),
+    steps!("concurrent.init", node::init),
     leaf!("concurrent.interrupt", schedule::interrupt),
     steps!("concurrent.isalive", information::is_alive),
-    steps!("concurrent.isnodealive", (|vm: &mut Vm, _: u32| vm.return_one(Value::FALSE))),
+    steps!("concurrent.isnodealive", node::is_node_alive),
     steps!("concurrent.isprocessalive", information::is_process_alive),
     steps!("concurrent.kill", link::kill),
     steps!("concurrent.link", link::link),
     steps!("concurrent.loop", schedule::run_loop),
     leaf!("concurrent.metatable", message::register_metatable),
     steps!("concurrent.monitor", link::monitor),
-    leaf!("concurrent.node", (|_: &mut Vm| Ok(Value::NIL))),
-    leaf!("concurrent.nodes", (|vm: &mut Vm| Ok(array(vm, &[])))),
+    steps!("concurrent.monitornode", node::monitor_node),
+    leaf!("concurrent.node", node::own_name),
+    leaf!("concurrent.nodes", node::nodes),
     steps!("concurrent.processes", information::processes),
     steps!("concurrent.processinfo", information::process_info),
     quick!("concurrent.receive", message::receive_quick, message::receive),
@@ -76,11 +82,13 @@ pub(crate) static NATIVES: &[Native] = &[
     leaf!("concurrent.registered", names::registered),
     leaf!("concurrent.self", (|vm: &mut Vm| Ok(Value::pid(context(vm).pid())))),
     quick!("concurrent.send", message::send_quick, message::send),
+    leaf!("concurrent.setcookie", node::set_cookie),
     leaf!("concurrent.setoption", options::set),
+    steps!("concurrent.shutdown", node::shutdown),
     steps!("concurrent.sleep", schedule::sleep),
-    steps!("concurrent.spawn", (|vm: &mut Vm, _: u32| spawn::spawn(vm, spawn::Tie::None))),
-    steps!("concurrent.spawnlink", (|vm: &mut Vm, _: u32| spawn::spawn(vm, spawn::Tie::Link))),
-    steps!("concurrent.spawnmonitor", (|vm: &mut Vm, _: u32| spawn::spawn(vm, spawn::Tie::Monitor))),
+    steps!("concurrent.spawn", (|vm: &mut Vm, state: u32| spawn::spawn(vm, spawn::Tie::None, state))),
+    steps!("concurrent.spawnlink", (|vm: &mut Vm, state: u32| spawn::spawn(vm, spawn::Tie::Link, state))),
+    steps!("concurrent.spawnmonitor", (|vm: &mut Vm, state: u32| spawn::spawn(vm, spawn::Tie::Monitor, state))),
     steps!("concurrent.step", schedule::step),
     steps!("concurrent.tick", schedule::tick),
     leaf!("concurrent.time", (|vm: &mut Vm| Ok(Value::float(schedule::now_ms(context(vm)))))),
@@ -141,13 +149,15 @@ enum Process {
     Pid(Pid),
     /// A name that nobody has.
     Absent(Vec<u8>),
+    /// Who has a name at another node.
+    Elsewhere(Vec<u8>, NodeName),
 }
 
 impl Process {
     fn pid(&self) -> Option<Pid> {
         match self {
             Process::Pid(pid) => Some(*pid),
-            Process::Absent(_) => None,
+            Process::Absent(_) | Process::Elsewhere(..) => None,
         }
     }
 }
@@ -163,6 +173,11 @@ fn process_argument(vm: &mut Vm, i: usize) -> Result<Process> {
         Kind::Pid(pid) => Ok(Process::Pid(pid)),
         Kind::String(name) => {
             let name = name.bytes();
+            if let Some(node) = node_of(vm, v)?
+                && Some(&node) != own_node(vm).as_ref()
+            {
+                return Ok(Process::Elsewhere(name.to_vec(), node));
+            }
             vm.pay(name.len(), COPIED);
             // A longer one is nobody's, and not worth a hash.
             let found = (name.len() <= MAX_NAME).then(|| context(vm).scheduler.names.find(name)).flatten();
@@ -173,6 +188,20 @@ fn process_argument(vm: &mut Vm, i: usize) -> Result<Process> {
         }
         _ => Err(expected(vm, i, "process (a pid, a name, or { pid or name, node })")),
     }
+}
+/// The node that `{ name, node }` names; none: there is none in it, or this runtime is no node.
+fn node_of(vm: &mut Vm, process: Value) -> Result<Option<NodeName>> {
+    let Some(named) = process.as_table().map(|t| t.get_integer(2)).filter(|v| !v.is_nil()) else { return Ok(None) };
+    let parsed = named.as_string().map(|s| NodeName::parse_bytes(s.bytes()));
+    match parsed {
+        _ if own_node(vm).is_none() => Ok(None),
+        Some(Ok(name)) => Ok(Some(name)),
+        Some(Err(e)) => Err(vm.error(format!("no name of a node in {{ name, node }}: {e}"))),
+        None => Err(vm.error("no name of a node in { name, node }: a string expected")),
+    }
+}
+fn own_node(vm: &mut Vm) -> Option<NodeName> {
+    context(vm).scheduler.node.online().map(|online| online.name.clone())
 }
 /// The error of a wrong argument: what was expected, and what came, shown.
 fn expected(vm: &mut Vm, i: usize, what: &str) -> rlua_machine::vm::native::Raise {

@@ -3,9 +3,12 @@
 //! Journey: a process's beginning. The spawner takes a snapshot of what the body can reach; the child is born from it
 //! on the worker that runs it first. Child and parent know of their tie before the child can run.
 
-use super::{expected, refuse};
+use super::{expected, node, refuse};
 use crate::codec;
+use crate::node::signal::{Body, Bytes};
+use crate::node::translate;
 use crate::process::context::context;
+use crate::process::signal::Answer;
 use crate::process::{Birth, Process};
 use rlua_machine::stdlib;
 use rlua_machine::value::{Kind, Value};
@@ -23,10 +26,74 @@ pub(super) enum Tie {
     Monitor,
 }
 
-pub(super) fn spawn(vm: &mut Vm, tie: Tie) -> Result<Step> {
+/// State: another node was asked for a process. The register past the arguments has the number of the question, the next
+/// one that of the monitor.
+const ASKED: u32 = 1;
+
+/// `spawn(node, body, ...)`.
+fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
+    let node = node::node_argument(vm, 0)?;
+    if super::own_node(vm).is_none() {
+        return refuse(vm, Value::NIL, node::NO_NODE);
+    }
+    if state == 0 {
+        super::may_wait(vm)?;
+        let body = vm.arg(1);
+        let named = body.as_string().map(|s| Bytes(s.bytes().to_vec()));
+        let first = if named.is_some() { 2 } else { 1 };
+        let n = vm.count().saturating_sub(first);
+        let t = vm.heap.table_sized(n, 1);
+        for i in 0..n {
+            let v = vm.arg(first + i);
+            t.set_integer(&mut vm.heap, i as i64 + 1, v).expect("a small integer is a key");
+        }
+        stdlib::field(vm, t, "n", Value::integer(n as i64));
+        let arguments = match codec::encode_message(vm, Value::table(t)) {
+            Ok(m) => m,
+            Err(e) => return Err(vm.error(e.message())),
+        };
+        vm.charge(arguments.size() / super::message::BYTES_PER_REDUCTION);
+        let cx = context(vm);
+        let monitor = (tie == Tie::Monitor).then(|| cx.core.next_id());
+        let body = named.map_or(Body::Function, Body::Named);
+        vm.truncate(1);
+        vm.set_arg(2, Value::integer(monitor.unwrap_or(0) as i64));
+        let asked = node::ask(vm, 1, false, ASKED, |online, (parent, id)| {
+            let out = translate::spawn(parent, id, body, tie == Tie::Link, monitor, &arguments);
+            online.spawn(node, out, (parent, id));
+        });
+        return match asked {
+            Ok(_) => refuse(vm, Value::NIL, "noconnection"),
+            Err(step) => Ok(step),
+        };
+    }
+    let id = vm.arg(1).as_integer().unwrap_or(0) as u64;
+    let monitor = vm.arg(2).as_integer().unwrap_or(0) as u64;
+    let cx = context(vm);
+    match cx.node_answer(id) {
+        Ok(Answer::Spawned(child)) => {
+            match tie {
+                Tie::None => {}
+                Tie::Link => cx.core.linked_child(child),
+                Tie::Monitor => cx.core.monitors(child, monitor),
+            }
+            vm.return_one(Value::pid(child))
+        }
+        Ok(Answer::NotSpawned(why)) => refuse(vm, Value::NIL, why),
+        Ok(Answer::Done(Err(why))) => refuse(vm, Value::NIL, why),
+        Err(Some(_)) => Ok(super::wait(cx, ASKED)),
+        // After a thaw nobody knows of the request: what has come of it cannot be said.
+        Ok(_) | Err(None) => refuse(vm, Value::NIL, "noconnection"),
+    }
+}
+
+pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
+    if state == ASKED {
+        return spawn_elsewhere(vm, tie, state);
+    }
     let names_node = vm.arg(0).as_string().is_some_and(|s| s.bytes().contains(&b'@'));
     if names_node && (vm.arg(1).is_function() || vm.arg(1).as_string().is_some()) {
-        return refuse(vm, Value::NIL, "no connection: this runtime is not a node");
+        return spawn_elsewhere(vm, tie, state);
     }
     let mut body = vm.arg(0);
     if let Kind::String(name) = body.kind() {

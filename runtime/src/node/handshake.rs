@@ -9,7 +9,7 @@
 //! failed writes nothing any more.
 
 use super::cookie::Key;
-use super::frame::{Deframer, Opener, PAYLOAD_MAX, Sealer, TAG, transport};
+use super::frame::{Deframer, Limits, Opener, PAYLOAD_MAX, Sealer, TAG, transport};
 use super::hello::{Hello, Opening, Refusal, Reply, common_version};
 use super::name::NodeName;
 use super::{SECOND, Time};
@@ -54,6 +54,8 @@ pub enum Failure {
     Malformed,
     /// The node that has answered is another: its name.
     OtherName(NodeName),
+    /// No connection to it can be made.
+    Unreachable(String),
 }
 
 impl fmt::Display for Failure {
@@ -68,6 +70,7 @@ impl fmt::Display for Failure {
             Failure::Refusing(why) => write!(f, "refused: {why:?}"),
             Failure::Malformed => f.write_str("its hello is malformed or of a newer protocol"),
             Failure::OtherName(name) => write!(f, "the node at that address is {name}"),
+            Failure::Unreachable(why) => f.write_str(why),
         }
     }
 }
@@ -251,6 +254,14 @@ impl Handshake {
         }
         self.deframer.push(bytes);
         while self.step(now) {}
+    }
+    /// What this side accepts in a session.
+    pub fn limits(&self) -> Limits {
+        self.own.limits
+    }
+    /// At the responder: the peer has not shown the cookie.
+    pub fn is_stranger(&self) -> bool {
+        matches!(self.state, State::KeyAwaited(_) | State::HelloAwaited)
     }
     fn is_responder(&self) -> bool {
         self.dialled.is_none()

@@ -12,12 +12,17 @@ pub mod connections;
 pub mod cookie;
 pub mod frame;
 pub mod handshake;
+pub mod held;
 pub mod hello;
 pub mod mapper;
 pub mod name;
 pub mod outgoing;
+pub mod peer;
 pub mod session;
 pub mod signal;
+pub mod ties;
+pub mod translate;
+pub mod transport;
 #[cfg(test)]
 mod tests;
 

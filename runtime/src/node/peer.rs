@@ -9,7 +9,7 @@ use super::name::NodeName;
 use super::outgoing::{Payer, Refused};
 use super::session::{self, End, Sent, Session};
 use super::signal::{Signal, sender};
-use super::ties::{Tie, Ties};
+use super::ties::Ties;
 use super::Time;
 use crate::process::signal::Signal as Local;
 use rlua_machine::value::{Pid, Runtime};
@@ -53,10 +53,6 @@ impl Peer {
             self.ties.leaves(&signal);
         }
         self.session.send(sender(&signal), payer, signal, node_of)
-    }
-    /// A process here and one there are tied from the first moment of one of them.
-    pub fn tied(&mut self, here: Pid, there: Pid, tie: Tie) {
-        self.ties.tied(here, there, tie);
     }
     /// Bytes have come.
     pub fn receive(&mut self, bytes: &[u8], now: Time) {

@@ -25,8 +25,10 @@ pub struct Ties {
     watched: HashMap<(Pid, u64), Pid>,
     /// Questions asked here that are not answered.
     asked: HashSet<(Pid, u64)>,
-    /// Spawns that are not answered: parent, id.
-    spawns: HashSet<(Pid, u64)>,
+    /// Spawns that are not answered, by parent and number: linked, monitored under which number.
+    spawns: HashMap<(Pid, u64), (bool, Option<u64>)>,
+    /// The same, of parents there.
+    requested: HashMap<(Pid, u64), (bool, Option<u64>)>,
 }
 
 impl Ties {
@@ -55,8 +57,18 @@ impl Ties {
             Signal::Ask { from, id, .. } => {
                 self.asked.insert((*from, *id));
             }
-            Signal::Spawn { parent, id, .. } => {
-                self.spawns.insert((*parent, *id));
+            Signal::Spawn { parent, id, link, monitor, .. } => {
+                self.spawns.insert((*parent, *id), (*link, *monitor));
+            }
+            Signal::Spawned { to, id, result } => {
+                let Some((link, monitor)) = self.requested.remove(&(*to, *id)) else { return };
+                let Ok(child) = result else { return };
+                if link {
+                    self.links.insert((*child, *to));
+                }
+                if let Some(id) = monitor {
+                    self.watched.insert((*to, id), *child);
+                }
             }
             _ => {}
         }
@@ -81,24 +93,22 @@ impl Ties {
             }
             Signal::Down { to, id, .. } => return self.watching.remove(&(*to, *id)).is_some(),
             Signal::Answer { to, id, .. } => return self.asked.remove(&(*to, *id)),
-            Signal::Spawned { to, id, .. } => return self.spawns.remove(&(*to, *id)),
+            Signal::Spawn { parent, id, link, monitor, .. } => {
+                self.requested.insert((*parent, *id), (*link, *monitor));
+            }
+            Signal::Spawned { to, id, result } => {
+                let Some((link, monitor)) = self.spawns.remove(&(*to, *id)) else { return false };
+                let Ok(child) = result else { return true };
+                if link {
+                    self.links.insert((*to, *child));
+                }
+                if let Some(id) = monitor {
+                    self.watching.insert((*to, id), *child);
+                }
+            }
             _ => {}
         }
         true
-    }
-    /// A child was made for a parent there, or here for one of ours: what they are tied by from the first moment.
-    pub fn tied(&mut self, here: Pid, there: Pid, tie: Tie) {
-        match tie {
-            Tie::Link => {
-                self.links.insert((here, there));
-            }
-            Tie::Watching(id) => {
-                self.watching.insert((here, id), there);
-            }
-            Tie::Watched(id) => {
-                self.watched.insert((there, id), here);
-            }
-        }
     }
     /// The session is lost: what those concerned here are to be told, in no order between different processes.
     pub fn lost(self) -> Vec<(Pid, Local)> {
@@ -119,20 +129,9 @@ impl Ties {
         for (here, id) in self.asked {
             told.push((here, Local::Reply { id, answer: local::Answer::Lost }));
         }
-        for (here, id) in self.spawns {
+        for (here, id) in self.spawns.into_keys() {
             told.push((here, Local::Reply { id, answer: local::Answer::NotSpawned(b"noconnection".to_vec()) }));
         }
         told
     }
-}
-
-/// What ties a process here to one there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tie {
-    /// A link.
-    Link,
-    /// The one here monitors, under this id.
-    Watching(u64),
-    /// The one there monitors, under this id.
-    Watched(u64),
 }

@@ -306,6 +306,29 @@ impl Context {
         self.wait = Wait::Signal;
         Err(id)
     }
+    /// Asks the node something, by `ask`, which is given who asks and the number of the question.
+    pub fn ask_node(&mut self, ask: impl FnOnce(&Arc<Scheduler>, (Pid, u64))) -> u64 {
+        let (id, own) = (self.core.next_id(), self.slot.pid);
+        self.asked = Some((id, own));
+        self.wait = Wait::Signal;
+        self.core.begin_wait();
+        ask(&self.scheduler, (own, id));
+        id
+    }
+    /// The answer to what the node was asked; `Err`: it has not come yet, or, with no number, nobody knows of the question
+    /// (the process was thawed in the middle of it).
+    pub fn node_answer(&mut self, id: u64) -> Result<Answer, Option<u64>> {
+        if self.asked != Some((id, self.slot.pid)) {
+            return Err(None);
+        }
+        if let Some(answer) = self.core.take_reply(id) {
+            self.asked = None;
+            self.core.end_wait();
+            return Ok(answer);
+        }
+        self.wait = Wait::Signal;
+        Err(Some(id))
+    }
     /// What the root was woken by.
     pub fn take_wake(&mut self) -> Option<Wake> {
         self.core.take_wake()

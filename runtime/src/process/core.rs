@@ -311,6 +311,10 @@ impl Core {
         self.relations().watched.insert(child, id);
         id
     }
+    /// It monitors a process that was made for it, under a number that it has chosen before.
+    pub fn monitors(&mut self, child: Pid, id: u64) {
+        self.relations().watched.insert(child, id);
+    }
     /// The same, at the child: it is linked with its parent.
     pub fn linked_parent(&mut self, parent: Pid) {
         self.linked_child(parent);

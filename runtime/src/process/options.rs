@@ -73,6 +73,8 @@ pub mod key {
     pub const TRAPEXIT: usize = 0;
     /// `tick`
     pub const TICK: usize = 1;
+    /// `connectall`
+    pub const CONNECTALL: usize = 4;
     /// `maxheap`
     pub const MAXHEAP: usize = 8;
     /// `maxmailbox`

@@ -197,12 +197,19 @@ impl Signal {
     }
     /// What a process that does not exist answers: to whom, and what.
     pub fn bounce(self, dead: Pid) -> Option<(Pid, Signal)> {
-        let noproc = || Message::string(b"noproc");
+        self.answer_for(dead, b"noproc", Answer::Dead)
+    }
+    /// What is answered for a process that cannot be reached.
+    pub fn unreachable(self, to: Pid) -> Option<(Pid, Signal)> {
+        self.answer_for(to, b"noconnection", Answer::Lost)
+    }
+    fn answer_for(self, dead: Pid, reason: &[u8], answer: Answer) -> Option<(Pid, Signal)> {
+        let noproc = || Message::string(reason);
         match self {
             Signal::Link { from } => Some((from, Signal::Exit { from: dead, reason: noproc(), normal: false })),
             Signal::Unlink { from, id } => Some((from, Signal::UnlinkAck { from: dead, id })),
             Signal::Monitor { from, id } => Some((from, Signal::Down { from: dead, id, reason: noproc() })),
-            Signal::Ask { from, id, .. } => Some((from, Signal::Reply { id, answer: Answer::Dead })),
+            Signal::Ask { from, id, .. } => Some((from, Signal::Reply { id, answer })),
             _ => None,
         }
     }

@@ -32,6 +32,7 @@ pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
 pub(crate) use worker::Handle;
 
+use crate::node::transport::Node;
 use crate::process::core::Time;
 use crate::process::inbox::Delivered;
 use crate::process::options::Options;
@@ -46,6 +47,9 @@ use rlua_machine::vm::native::Natives;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use timer::{Due, TimerKey, Timers};
+
+/// How long the end of a program waits for the last words to its peers.
+const GOODBYE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// One running program.
 pub struct Scheduler {
@@ -68,6 +72,8 @@ pub struct Scheduler {
     threads: worker::Threads,
     /// Connections.
     pub(crate) tasks: tasks::Tasks,
+    /// What it is among others.
+    pub(crate) node: Node,
     timers: Mutex<Timers>,
     /// No later than when the timers are to be looked at; `Time::MAX`: there are none.
     next_look: AtomicU64,
@@ -104,6 +110,7 @@ impl Scheduler {
             sleepers: sleep::Sleepers::default(),
             threads: worker::Threads::new(),
             tasks: tasks::Tasks::default(),
+            node: Node::default(),
             timers: Mutex::new(Timers::default()),
             next_look: AtomicU64::new(Time::MAX),
             memory: memory::Memory::default(),
@@ -152,6 +159,12 @@ impl Scheduler {
         let mut next = Some((to, signal));
         let mut reached = None;
         while let Some((to, signal)) = next.take() {
+            if to.runtime() != self.runtime {
+                let sent = self.node.route(to, signal);
+                reached.get_or_insert(sent.is_ok());
+                next = sent.err().and_then(|signal| signal.unreachable(to));
+                continue;
+            }
             let mut signal = Some(signal);
             let outcome = self.table.with(to, |slot| {
                 let (delivered, grown) = slot.deliver(signal.take().expect("it is given once"));
@@ -187,6 +200,9 @@ impl Scheduler {
     }
     /// Whether a process has ended; none: that may be decided and not yet done, so it has to be asked.
     pub(crate) fn known_dead(&self, pid: Pid) -> Option<bool> {
+        if pid.runtime() != self.runtime {
+            return if self.node.online().is_some() { None } else { Some(true) };
+        }
         self.table.with(pid, |slot| slot.known_dead()).unwrap_or(Some(true))
     }
     /// Notes that a process takes more or less; if all together take too much, the largest one is to end.
@@ -278,6 +294,8 @@ impl Scheduler {
     }
     /// Frees all processes that are left, at the end of the program.
     pub(crate) fn close(&self) {
+        self.node.close();
+        self.tasks.finish(GOODBYE);
         self.close_gate();
         *self.timers.lock().unwrap_or_else(|e| e.into_inner()) = Timers::default();
         drop(self.queues.drain());

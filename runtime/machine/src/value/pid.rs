@@ -57,6 +57,10 @@ impl Runtime {
     pub fn id(self) -> u128 {
         self.entry().map_or(0, |e| e.id)
     }
+    /// The name of its node, if it is known.
+    pub fn name(self) -> Option<Arc<str>> {
+        self.entry().and_then(|e| e.name.read().unwrap_or_else(|e| e.into_inner()).clone())
+    }
     /// Names its node, from now on, in what prints its processes.
     pub fn set_name(self, name: Option<Arc<str>>) {
         if let Some(e) = self.entry() {
@@ -117,7 +121,7 @@ impl PartialOrd for Pid {
 
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let name = self.runtime().entry().and_then(|e| e.name.read().unwrap_or_else(|e| e.into_inner()).clone());
+        let name = self.runtime().name();
         write!(f, "<{}.{}>", name.as_deref().unwrap_or("0"), self.serial())
     }
 }

@@ -8,7 +8,7 @@
 //! Always: a fault in what was made here is a bug; in what comes from outside it is an error.
 
 use super::super::wire::{Fault, Reader, Write};
-use super::super::{ModuleSource, code};
+use super::super::{ModuleSource, NoModules, code};
 use super::run::Run;
 use super::{DecodeError, Form, Message, Source, Whole, more};
 use rlua_machine::stdlib::NativeState;
@@ -65,6 +65,16 @@ impl Message {
         }
         bytes.run(&walk.out);
         PortableMessage { bytes, modules: modules.to_vec() }
+    }
+    /// A message of a table with these fields, all texts.
+    pub fn record(fields: &[(&[u8], &[u8])]) -> Message {
+        let mut bytes = vec![VERSION, 0, 0, more::TABLE, 0];
+        bytes.number(fields.len() as u64);
+        for text in fields.iter().flat_map(|(k, v)| [k, v]) {
+            bytes.byte(more::STRING);
+            bytes.text(text);
+        }
+        Message::from_portable(&bytes, &NoModules, &|_| None).expect("it is well formed")
     }
     /// The message that came as bytes, of which nothing is believed. Modules are found among `modules`, and `runtime` says
     /// what the runtime of an identity is here ([`Runtime::find`], or what a node thinks of runtimes that it does not know).

@@ -148,6 +148,10 @@ impl Link {
             Stage::Over => None,
         }
     }
+    /// Whether it has not shown the cookie.
+    pub fn is_stranger(&self) -> bool {
+        matches!(&self.lock().stage, Stage::Handshake(h) if h.is_stranger())
+    }
     fn is_over(&self) -> bool {
         matches!(self.lock().stage, Stage::Over)
     }
@@ -283,10 +287,12 @@ fn watch(
             let Some(at) = online.scheduler.clock.instant(next) else { return Poll::Pending };
             *timer = Some((next, async_io::Timer::at(at)));
         }
-        match timer {
-            Some((_, t)) if Pin::new(t).poll(cx).is_ready() => *timer = None,
-            _ => return Poll::Pending,
+        if let Some((_, t)) = timer
+            && Pin::new(t).poll(cx).is_pending()
+        {
+            return Poll::Pending;
         }
+        *timer = None;
     }
 }
 

@@ -1,0 +1,281 @@
+//! Becoming a node: a cookie, a socket, a name at the port mapper; and connections from outside.
+//!
+//! Journey: `init` -> **socket -> port mapper** -> connections. A node that loses the port mapper goes on, and takes its
+//! place or registers again.
+
+use super::super::handshake::Handshake;
+use super::super::hello::{Hello, VERSIONS, features};
+use super::super::mapper::{Access, Client, Reply, Request};
+use super::super::name::NodeName;
+use super::super::{connections::Connections, cookie, frame::Limits};
+use super::link::{self, Link};
+use super::mapper::Server;
+use super::{Node, Online, Table, dial};
+use crate::process::signal::{Answer, Signal};
+use crate::scheduler::Scheduler;
+use crate::sync::Mutex;
+use async_net::{TcpListener, TcpStream};
+use futures_lite::AsyncReadExt;
+use rlua_machine::value::Pid;
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+/// Connections at a time that have not shown the cookie.
+const STRANGERS_MAX: usize = 64;
+/// Pause before the port mapper is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Random bytes for one handshake.
+pub fn random() -> Result<[u8; 32], String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    Ok(bytes)
+}
+
+impl Node {
+    /// Becomes a node of this name; the asker is answered when it is one, or why not.
+    pub fn init(&self, scheduler: &Arc<Scheduler>, name: NodeName, (asker, id): (Pid, u64)) -> Result<(), String> {
+        if scheduler.config.seed.is_some() {
+            return Err("a program under --seed is no node: what comes from outside cannot be repeated".into());
+        }
+        if let Some(online) = self.online() {
+            return Err(format!("this runtime is the node {} already", online.name));
+        }
+        if self.starting.swap(true, Ordering::SeqCst) {
+            return Err("an init is under way".into());
+        }
+        let scheduler = scheduler.clone();
+        let settings = self.settings().clone();
+        scheduler.clone().start_task(async move {
+            let result = become_node(&scheduler, name, settings).await;
+            scheduler.node.starting.store(false, Ordering::SeqCst);
+            scheduler.route(asker, Signal::Reply { id, answer: Answer::Done(result) });
+        });
+        Ok(())
+    }
+}
+
+async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super::Settings) -> Result<(), String> {
+    let secret = match &settings.cookie {
+        Some(cookie) => cookie.clone(),
+        None => super::cookie::read(settings.cookie_file.as_deref())?,
+    };
+    if cookie::is_short(&secret) {
+        report!("rlua-actor: the cookie has fewer than 16 bytes: it can be guessed");
+    }
+    let key = cookie::key(&secret).map_err(|e| e.to_string())?;
+    let address = match settings.listen {
+        Some(address) => address,
+        None => dial::addresses(&settings, name.host()).await?[0],
+    };
+    let bound = TcpListener::bind((address, name.port().unwrap_or(0))).await;
+    let listener = bound.map_err(|e| {
+        let at = name.port().map_or(format!("{address}"), |p| format!("port {p} of {address}"));
+        format!("cannot listen on {at}: {}", rlua_machine::stdlib::io::reason(&e))
+    })?;
+    let port = listener.local_addr().map_err(|e| rlua_machine::stdlib::io::reason(&e))?.port();
+    let connects_all = Online::connects_all(scheduler);
+    let hello = Hello {
+        versions: VERSIONS,
+        features: features::ALL | if connects_all { features::CONNECT_ALL } else { 0 },
+        name: name.clone(),
+        runtime: scheduler.runtime.id().to_be_bytes(),
+        creation: scheduler.clock.since_1970().as_millis() as u64,
+        limits: Limits::default(),
+    };
+    let online = Arc::new(Online {
+        scheduler: scheduler.clone(),
+        name: name.clone(),
+        key,
+        settings,
+        control: Mutex::new(Connections::new(hello.clone())),
+        hello,
+        table: Mutex::new(Table::default()),
+        code: Mutex::new((HashMap::new(), VecDeque::new())),
+        over: AtomicBool::new(false),
+        wakers: Mutex::new(Vec::new()),
+    });
+    if name.port().is_none() {
+        let registration = online.register(port).await?;
+        scheduler.start_task(online.clone().stay_registered(port, registration));
+    }
+    scheduler.runtime.set_name(Some(name.as_str().into()));
+    *scheduler.node.online.write().unwrap_or_else(|e| e.into_inner()) = Some(online.clone());
+    scheduler.start_task(online.clone().accept(listener));
+    scheduler.start_task(online.look_after());
+    Ok(())
+}
+
+/// The connection that holds the name, and the mapper if it is one of this node.
+struct Registration {
+    stream: TcpStream,
+    server: Option<Arc<Server>>,
+}
+
+impl Online {
+    /// Enters a connection whose handshake begins.
+    pub(super) fn enter(&self, link: &Arc<Link>) {
+        self.table().links.insert(link.number, link.clone());
+    }
+    /// Ends when the node does.
+    async fn ended(&self) {
+        poll_fn(|cx| {
+            let mut wakers = self.wakers.lock().unwrap_or_else(|e| e.into_inner());
+            if self.over.load(Ordering::SeqCst) {
+                return Poll::Ready(());
+            }
+            wakers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+    /// Gets the name at the port mapper of this host, which is started if there is none.
+    async fn register(self: &Arc<Self>, port: u16) -> Result<Registration, String> {
+        let local = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let mut server = None;
+        for _ in 0..3 {
+            if server.is_none()
+                && let Ok(listener) = super::mapper::bind().await
+            {
+                let scheduler = self.scheduler.clone();
+                let started = Server::new(Box::new(move |task| scheduler.start_task(task)));
+                self.scheduler.start_task(started.clone().serve(listener, Access::Full));
+                server = Some(started);
+            }
+            let Ok(mut stream) = dial::connect(&local, dial::mapper_port()).await else { continue };
+            let request = Request::Register {
+                name: self.name.short().to_string(),
+                runtime: self.hello.runtime,
+                port,
+            };
+            let mut client = Client::default();
+            let failed = match dial::ask_mapper(&mut stream, &mut client, &request).await?.pop() {
+                Some(Reply::Registered) => return Ok(Registration { stream, server }),
+                Some(Reply::Taken) => format!("the name '{}' is taken on this host", self.name.short()),
+                Some(Reply::Refused(why)) => why,
+                other => format!("the port mapper answers {other:?}"),
+            };
+            if let Some(server) = server {
+                server.stop();
+            }
+            return Err(failed);
+        }
+        Err(format!("no port mapper can be reached or started on port {}", dial::mapper_port()))
+    }
+    /// Keeps the name, or gets it back.
+    async fn stay_registered(self: Arc<Self>, port: u16, mut registration: Registration) {
+        let mut told = false;
+        loop {
+            let lost = async {
+                let mut buffer = [0; 64];
+                while matches!(registration.stream.read(&mut buffer).await, Ok(n) if n > 0) {}
+            };
+            futures_lite::future::or(lost, self.ended()).await;
+            if let Some(server) = registration.server.take_if(|_| self.over.load(Ordering::SeqCst)) {
+                server.stop();
+            }
+            loop {
+                if self.over.load(Ordering::SeqCst) {
+                    return;
+                }
+                match self.register(port).await {
+                    Ok(again) => {
+                        registration = again;
+                        told = false;
+                        break;
+                    }
+                    Err(why) if !std::mem::replace(&mut told, true) => {
+                        report!("rlua-actor: the port mapper is lost, and the name with it: {why}; it is tried again");
+                    }
+                    Err(_) => {}
+                }
+                let pause = async {
+                    async_io::Timer::after(PAUSE).await;
+                };
+                futures_lite::future::or(pause, self.ended()).await;
+            }
+        }
+    }
+    /// Takes connections from outside.
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            let ended = async {
+                self.ended().await;
+                None
+            };
+            let next = futures_lite::future::or(async { Some(listener.accept().await) }, ended).await;
+            let Some(next) = next else { return };
+            let (Ok((stream, address)), Ok(random)) = (next, random()) else {
+                async_io::Timer::after(Duration::from_millis(100)).await;
+                continue;
+            };
+            let strangers: Vec<Arc<Link>> =
+                self.table().links.values().filter(|l| l.is_stranger()).cloned().collect();
+            if strangers.len() >= STRANGERS_MAX {
+                // One of the address that has most of them makes room.
+                let host = |l: &Link| l.address.rsplit_once(':').map_or(String::new(), |(host, _)| host.to_string());
+                let mut hosts: HashMap<String, Vec<&Arc<Link>>> = HashMap::new();
+                for l in &strangers {
+                    hosts.entry(host(l)).or_default().push(l);
+                }
+                let most = hosts.into_values().max_by_key(Vec::len).unwrap_or_default();
+                let victim = most[self.scheduler.clock.random() as usize % most.len()];
+                victim.lock().end();
+                self.forget(victim.number);
+            }
+            let c = self.control.lock().unwrap_or_else(|e| e.into_inner()).number();
+            let handshake = Handshake::accept(&self.key, self.hello.clone(), random, self.now());
+            let link = Link::new(c, address.to_string(), handshake);
+            self.enter(&link);
+            self.scheduler.start_task(link::run(self.clone(), link, stream));
+        }
+    }
+    /// Sees to what is wanted of connections, and to their pauses.
+    async fn look_after(self: Arc<Self>) {
+        let mut timer: Option<async_io::Timer> = None;
+        loop {
+            let mut looked = false;
+            poll_fn(|cx| {
+                if self.over.load(Ordering::SeqCst) || std::mem::replace(&mut looked, true) && {
+                    let table = self.table();
+                    !table.wanted.is_empty() || !table.listed.is_empty()
+                } {
+                    return Poll::Ready(());
+                }
+                self.wakers.lock().unwrap_or_else(|e| e.into_inner()).push(cx.waker().clone());
+                let table = self.table();
+                if !table.wanted.is_empty() || !table.listed.is_empty() {
+                    return Poll::Ready(());
+                }
+                drop(table);
+                let next = self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
+                let Some(at) = next.and_then(|t| self.scheduler.clock.instant(t)) else { return Poll::Pending };
+                Pin::new(timer.insert(async_io::Timer::at(at))).poll(cx).map(|_| ())
+            })
+            .await;
+            if self.over.load(Ordering::SeqCst) {
+                return;
+            }
+            let (wanted, listed) = {
+                let mut table = self.table();
+                (std::mem::take(&mut table.wanted), std::mem::take(&mut table.listed))
+            };
+            let now = self.now();
+            self.decide(|connections, actions| {
+                for node in &wanted {
+                    if connections.session(node).is_none() {
+                        connections.connect(node, actions);
+                    }
+                }
+                connections.listed(&listed, actions);
+                connections.timeout(now, actions);
+            });
+        }
+    }
+}
