@@ -70,7 +70,8 @@ pub(super) fn resolve(vm: &mut Vm, i: usize, state: u32, register: usize) -> Res
         }
         Ok(_) => {
             vm.truncate(register);
-            let absent = Pid::absent(context(vm).scheduler.runtime, &[&name[..], b"@", node.as_str().as_bytes()].concat());
+            let absent =
+                Pid::absent(context(vm).scheduler.runtime, &[&name[..], b"@", node.as_str().as_bytes()].concat());
             vm.set_arg(i, Value::pid(absent));
             Ok(0)
         }

@@ -130,4 +130,3 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     scheduler.enter(slot, process);
     vm.return_one(Value::pid(pid))
 }
-

@@ -20,11 +20,11 @@ pub mod outgoing;
 pub mod peer;
 pub mod session;
 pub mod signal;
+#[cfg(test)]
+mod tests;
 pub mod ties;
 pub mod translate;
 pub mod transport;
-#[cfg(test)]
-mod tests;
 
 pub use crate::process::core::Time;
 

@@ -5,12 +5,12 @@
 //!
 //! Always: after [`Event::Lost`] nothing comes any more.
 
+use super::Time;
 use super::name::NodeName;
 use super::outgoing::{Payer, Refused};
 use super::session::{self, End, Sent, Session};
 use super::signal::{Signal, sender};
 use super::ties::Ties;
-use super::Time;
 use crate::process::signal::Signal as Local;
 use rlua_machine::value::{Pid, Runtime};
 

@@ -57,7 +57,8 @@ pub async fn addresses(settings: &Settings, host: &str) -> Result<Vec<IpAddr>, S
 pub async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, String> {
     let mut last = "no address".to_string();
     for &ip in addresses {
-        let tried = within(PATIENCE, async { TcpStream::connect(SocketAddr::new(ip, port)).await.map_err(reason) }).await;
+        let tried =
+            within(PATIENCE, async { TcpStream::connect(SocketAddr::new(ip, port)).await.map_err(reason) }).await;
         match tried {
             Ok(stream) => return Ok(stream),
             Err(why) => last = format!("port {port} of {ip}: {why}"),

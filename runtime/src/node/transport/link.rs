@@ -93,11 +93,22 @@ impl Inner {
         self.stage = Stage::Over;
         self.wake();
     }
+    /// All that waits is to be written before anything else.
+    pub fn flush(&mut self) {
+        if let Stage::Session(p) = &mut self.stage {
+            p.transmit(&mut self.out, usize::MAX);
+        }
+    }
+    fn take_handshake_output(&mut self) {
+        if let Stage::Handshake(h) = &mut self.stage {
+            self.out.extend(h.take_output());
+        }
+    }
     /// Does something with the handshake, and sees to its output.
     pub fn with_handshake(&mut self, f: impl FnOnce(&mut Handshake)) {
         if let Stage::Handshake(h) = &mut self.stage {
             f(h);
-            self.out.extend(h.take_output());
+            self.take_handshake_output();
             self.wake();
         }
     }
@@ -124,7 +135,12 @@ impl Link {
         self.inner.lock().unwrap_or_else(|e| e.into_inner())
     }
     /// Queues a signal. `wait`: its sender can wait, under this number of a question. None: there is no session.
-    pub fn send(&self, (signal, modules): Outgoing, wait: Option<(Pid, u64)>, online: &Online) -> Option<Result<Sent, Refused>> {
+    pub fn send(
+        &self,
+        (signal, modules): Outgoing,
+        wait: Option<(Pid, u64)>,
+        online: &Online,
+    ) -> Option<Result<Sent, Refused>> {
         let mut inner = self.lock();
         let Stage::Session(peer) = &mut inner.stage else { return None };
         if peer.session().has_ended() {
@@ -263,6 +279,7 @@ fn watch(
             }
             Stage::Over => None,
         };
+        inner.take_handshake_output();
         let mut bytes = Vec::new();
         let over = match &mut inner.stage {
             Stage::Handshake(_) => false,

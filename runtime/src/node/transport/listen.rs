@@ -149,11 +149,7 @@ impl Online {
                 server = Some(started);
             }
             let Ok(mut stream) = dial::connect(&local, dial::mapper_port()).await else { continue };
-            let request = Request::Register {
-                name: self.name.short().to_string(),
-                runtime: self.hello.runtime,
-                port,
-            };
+            let request = Request::Register { name: self.name.short().to_string(), runtime: self.hello.runtime, port };
             let mut client = Client::default();
             let failed = match dial::ask_mapper(&mut stream, &mut client, &request).await?.pop() {
                 Some(Reply::Registered) => return Ok(Registration { stream, server }),
@@ -215,8 +211,7 @@ impl Online {
                 async_io::Timer::after(Duration::from_millis(100)).await;
                 continue;
             };
-            let strangers: Vec<Arc<Link>> =
-                self.table().links.values().filter(|l| l.is_stranger()).cloned().collect();
+            let strangers: Vec<Arc<Link>> = self.table().links.values().filter(|l| l.is_stranger()).cloned().collect();
             if strangers.len() >= STRANGERS_MAX {
                 // One of the address that has most of them makes room.
                 let host = |l: &Link| l.address.rsplit_once(':').map_or(String::new(), |(host, _)| host.to_string());
@@ -242,10 +237,12 @@ impl Online {
         loop {
             let mut looked = false;
             poll_fn(|cx| {
-                if self.over.load(Ordering::SeqCst) || std::mem::replace(&mut looked, true) && {
-                    let table = self.table();
-                    !table.wanted.is_empty() || !table.listed.is_empty()
-                } {
+                if self.over.load(Ordering::SeqCst)
+                    || std::mem::replace(&mut looked, true) && {
+                        let table = self.table();
+                        !table.wanted.is_empty() || !table.listed.is_empty()
+                    }
+                {
                     return Poll::Ready(());
                 }
                 self.wakers.lock().unwrap_or_else(|e| e.into_inner()).push(cx.waker().clone());

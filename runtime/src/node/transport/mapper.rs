@@ -48,13 +48,7 @@ pub async fn bind() -> std::io::Result<TcpListener> {
 impl Server {
     /// A mapper that begins now.
     pub fn new(spawn: Spawner) -> Arc<Server> {
-        let inner = Inner {
-            mapper: Mapper::new(0),
-            next: 0,
-            clients: HashMap::new(),
-            stopped: false,
-            keeper: None,
-        };
+        let inner = Inner { mapper: Mapper::new(0), next: 0, clients: HashMap::new(), stopped: false, keeper: None };
         Arc::new(Server { start: Instant::now(), inner: Mutex::new(inner), spawn })
     }
     fn now(&self) -> Time {

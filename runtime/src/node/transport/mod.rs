@@ -346,7 +346,9 @@ impl Online {
                 },
             };
             match (sent, asker) {
-                (Ok(Sent::Queued), Some((pid, id))) => answers.push((pid, Signal::Reply { id, answer: Answer::Done(Ok(())) })),
+                (Ok(Sent::Queued), Some((pid, id))) => {
+                    answers.push((pid, Signal::Reply { id, answer: Answer::Done(Ok(())) }))
+                }
                 (Ok(_), _) => {}
                 (Err((why, _)), Some((pid, id))) => {
                     answers.push((pid, Signal::Reply { id, answer: Answer::Done(Err(why)) }))
@@ -582,6 +584,10 @@ impl Online {
     /// It is a node no more.
     fn close(self: &Arc<Self>) {
         self.over.store(true, Ordering::SeqCst);
+        // What was sent before still leaves.
+        for link in self.table().links.values() {
+            link.lock().flush();
+        }
         self.decide(|connections, actions| connections.close(actions));
         let links: Vec<Arc<Link>> = self.table().links.drain().map(|(_, l)| l).collect();
         for link in links {
