@@ -68,8 +68,8 @@ static EMPTY_NODE: Node = Node::EMPTY;
 /// A table.
 #[repr(C)]
 pub struct Table {
-    /// `flags`: bit n set says that metamethod n is absent (when this is a metatable). `guard`: not 0 when something
-    /// must be told before the first write; every store tests it.
+    /// `flags`: bit n set says that metamethod n is absent (when this is a metatable). `guard`: not 0 when the collector
+    /// must be told of stores; every store tests it.
     pub header: Header,
     pub(crate) array: Cell<*mut Value>,
     pub(crate) nodes: Cell<*mut Node>,
@@ -370,6 +370,10 @@ impl Table {
     pub fn set(&self, heap: &mut Heap, key: Value, value: Value) -> Result<(), TableError> {
         let key = normalize(key);
         self.header.flags.set(0);
+        if self.header.guard.get() != 0 {
+            heap.barrier(&self.header, key);
+            heap.barrier(&self.header, value);
+        }
         if key.tag == tag::INT {
             let i = (key.bits).wrapping_sub(1);
             if i < self.asize.get() as u64 {
@@ -398,6 +402,7 @@ impl Table {
     pub fn set_integer(&self, heap: &mut Heap, key: i64, value: Value) -> Result<(), TableError> {
         let i = (key as u64).wrapping_sub(1);
         if i < self.asize.get() as u64 {
+            heap.write_barrier(&self.header, value);
             // SAFETY: in range.
             unsafe { *self.array.get().add(i as usize) = value };
             return Ok(());
@@ -405,14 +410,19 @@ impl Table {
         self.set(heap, Value::integer(key), value)
     }
     /// Copies `n` elements with the keys from `from` on to the keys of a table from `to` on, as if all were read before any is
-    /// written. False, and nothing is done, unless all of them are in the array parts and nothing guards the writes.
-    pub(crate) fn copy_slots(&self, from: i64, into: &Table, to: i64, n: usize) -> bool {
+    /// written. False, and nothing is done, unless all of them are in the array parts.
+    pub(crate) fn copy_slots(&self, heap: &mut Heap, from: i64, into: &Table, to: i64, n: usize) -> bool {
         let inside = |t: &Table, first: i64| {
             let first = (first as u64).wrapping_sub(1);
             first < t.asize.get() as u64 && n as u64 <= t.asize.get() as u64 - first
         };
-        if into.header.guard.get() != 0 || !inside(self, from) || !inside(into, to) {
+        if !inside(self, from) || !inside(into, to) {
             return false;
+        }
+        if into.header.guard.get() != 0 {
+            for v in &self.array_part()[from as usize - 1..][..n] {
+                heap.write_barrier(&into.header, *v);
+            }
         }
         // SAFETY: both ranges are in range; those of one table may overlap.
         unsafe {
@@ -421,10 +431,11 @@ impl Table {
         }
         true
     }
-    /// Sets an array slot that is there, without any check of the guard.
+    /// Sets an array slot that is there.
     #[inline(always)]
-    pub(crate) fn set_slot(&self, i: u32, v: Value) {
+    pub(crate) fn set_slot(&self, heap: &mut Heap, i: u32, v: Value) {
         assert!(i >= 1 && i <= self.asize.get());
+        heap.write_barrier(&self.header, v);
         // SAFETY: in range.
         unsafe { *self.array.get().add(i as usize - 1) = v }
     }
@@ -473,14 +484,34 @@ impl Table {
             key_tag: key.tag as u8,
             hash16: if key.is_string() { (fixed >> 16) as u16 } else { 0 },
         };
-        if self.is_keyed() { self.place_keyed(fixed, entry) } else { self.place_at(fixed, entry, known_hash) }
+        if self.is_keyed() {
+            return self.place_keyed(heap, fixed, entry);
+        }
+        if self.header.guard.get() != 0 {
+            self.tell_of_move(heap, fixed);
+        }
+        self.place_at(fixed, entry, known_hash)
+    }
+    /// Tells the collector that the entry in the main position of a hash may move: from where it would have been traced to
+    /// where it will not.
+    #[cold]
+    fn tell_of_move(&self, heap: &mut Heap, hash: u32) {
+        if heap.is_in_part(self) {
+            // SAFETY: a node of this table.
+            let n = unsafe { *self.node_at(hash) };
+            if n.value_tag as u64 != tag::NIL {
+                heap.barrier(&self.header, n.key());
+                heap.barrier(&self.header, n.value());
+            }
+        }
     }
     /// As [`Table::place`], in a table with a hash key.
     #[cold]
     #[inline(never)]
-    fn place_keyed(&self, fixed: u32, mut entry: Node) -> Option<Chain> {
+    fn place_keyed(&self, heap: &mut Heap, fixed: u32, mut entry: Node) -> Option<Chain> {
         let own = self.hash_key()?;
         let hash = own.hash(entry.key()).unwrap_or(fixed);
+        self.tell_of_move(heap, hash);
         if entry.key().is_string() {
             entry.hash16 = (hash >> 16) as u16;
         }
@@ -636,6 +667,9 @@ impl Table {
         let (old_nodes, old_count, old_allocated) = (self.nodes.get(), self.node_count(), self.allocated_nodes());
         let old_asize = self.asize.get();
         let mut longest = Chain::Fair;
+        if self.header.guard.get() != 0 {
+            heap.table_moves(self);
+        }
         // SAFETY: new parts are fully initialised before they are installed; old nodes are freed once, after the
         // last read.
         unsafe {
