@@ -641,19 +641,31 @@ impl Heap {
     }
 }
 
-impl Drop for Heap {
-    fn drop(&mut self) {
-        for list in [self.all, self.sweeping] {
-            let mut object = list;
-            while !object.is_null() {
-                // SAFETY: each object is in exactly one list, and nobody refers to a heap's objects after it.
-                unsafe {
-                    let next = (*object).next.get();
-                    self.free(object);
-                    object = next;
-                }
+impl Heap {
+    /// Frees so many objects of a heap that is not used any more; true if none is left.
+    pub(crate) fn release(&mut self, mut most: usize) -> bool {
+        loop {
+            let list = if self.all.is_null() { &mut self.sweeping } else { &mut self.all };
+            let object = *list;
+            if object.is_null() {
+                return true;
+            }
+            if most == 0 {
+                return false;
+            }
+            most -= 1;
+            // SAFETY: each object is in exactly one list, and nobody refers to those of a heap that is not used any more.
+            unsafe {
+                *list = (*object).next.get();
+                self.free(object);
             }
         }
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        self.release(usize::MAX);
     }
 }
 
@@ -702,3 +714,6 @@ fn single(bytes: &[u8]) -> Value {
     let index = bytes.first().map_or(256, |&b| b as usize);
     Value::object(tag::ATOM, all.0[index])
 }
+
+#[cfg(test)]
+mod tests;

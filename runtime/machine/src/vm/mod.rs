@@ -427,6 +427,11 @@ impl Vm {
         self.out_of_memory();
         Err(native::Raise)
     }
+    /// Frees so many objects of a machine that is to do nothing any more; true if none is left. So the end of a large heap
+    /// can be in pieces, too.
+    pub fn release(&mut self, most: usize) -> bool {
+        self.heap.release(most)
+    }
     /// Runs a whole collection between two runs.
     pub fn collect_now(&mut self) {
         self.collect_garbage();

@@ -245,11 +245,12 @@ macro_rules! set_field {
         go!($pc, $base, $vm, $k, $t)
     }};
 }
-/// Whether a store is slow for no other reason than that the collector is to be told of it.
-#[inline(always)]
+/// Whether a store into a guarded table is slow for no other reason than that the collector is to be told of it.
+#[cold]
+#[inline(never)]
 unsafe fn is_guarded_store(table: *const Table, key: Value) -> bool {
     // SAFETY: the caller has found a live table.
-    unsafe { (*table).header.guard.get() != 0 && !(*table).get(key).is_nil() }
+    unsafe { !(*table).get(key).is_nil() }
 }
 /// Inserts into a table without `__newindex`, the usual way to a new key.
 macro_rules! slow_set {
@@ -258,7 +259,9 @@ macro_rules! slow_set {
             let object = $object;
             if object.tag == tag::TABLE {
                 let table = object.bits as *const Table;
-                if (*table).metatable.get().is_null() || is_guarded_store(table, $key) {
+                if (*table).metatable.get().is_null()
+                    || (*table).header.guard.get() != 0 && is_guarded_store(table, $key)
+                {
                     (*$vm).pay_for_key($key);
                     let set = (*table).set(&mut (*$vm).heap, $key, $value);
                     if set.is_ok() {
