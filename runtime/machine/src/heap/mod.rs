@@ -677,6 +677,28 @@ fn native_closure_layout(count: usize) -> Layout {
     Layout::from_size_align(size_of::<NativeClosure>() + count * size_of::<Value>(), 8).expect("few upvalues")
 }
 
+/// Whether the system has so many bytes in one piece now, and some more. Asked before large blocks are taken where no
+/// error can be returned; nothing is touched, so it costs about two calls of the system. Blocks that are not large are
+/// taken on trust.
+pub(crate) fn can_allocate(n: usize) -> bool {
+    const LARGE: usize = 1 << 20;
+    /// What an allocator may want beside the block itself.
+    const MORE: usize = 16 << 20;
+    if n < LARGE {
+        return true;
+    }
+    let Ok(layout) = Layout::array::<u8>(n.saturating_add(MORE)) else { return false };
+    // SAFETY: the size is not 0; the block is given back at once, with its layout.
+    unsafe {
+        let p = std::hint::black_box(alloc(layout));
+        if p.is_null() {
+            return false;
+        }
+        dealloc(p, layout);
+    }
+    true
+}
+
 /// The value that names an object.
 ///
 /// # Safety

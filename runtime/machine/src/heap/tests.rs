@@ -1,3 +1,5 @@
+//! A collection in pieces, by hand: how large they are, and that what is stored between them stays.
+
 use super::*;
 use crate::vm::Vm;
 

@@ -205,7 +205,7 @@ fn rawset(vm: &mut Vm) -> Result<Value> {
     vm.pay_for_key(k);
     match vm.raw_set_table(t, k, v) {
         Ok(()) => Ok(Value::table(t)),
-        Err(e) => Err(vm.error_plain(e.message())),
+        Err(e) => Err(vm.table_error(e, |vm, text| vm.error_plain(text))),
     }
 }
 fn getmetatable(vm: &mut Vm) -> Result<Value> {

@@ -122,6 +122,8 @@ pub enum TableError {
     NanKey,
     /// It would pass the largest size.
     Overflow,
+    /// The system has no memory for it.
+    Memory,
 }
 
 impl TableError {
@@ -131,6 +133,7 @@ impl TableError {
             TableError::NilKey => "table index is nil",
             TableError::NanKey => "table index is NaN",
             TableError::Overflow => "table overflow",
+            TableError::Memory => "not enough memory",
         }
     }
 }
@@ -671,20 +674,28 @@ impl Table {
             heap.table_moves(self);
         }
         // SAFETY: new parts are fully initialised before they are installed; old nodes are freed once, after the
-        // last read.
+        // last read. Until both parts are allocated nothing is changed but that the array has more slots.
         unsafe {
+            let count = 1usize << bits;
+            let allocated = count + own.is_some() as usize;
+            let mut fresh = std::ptr::null_mut();
+            if hsize > 0 {
+                fresh = alloc(node_layout(allocated)).cast::<Node>();
+                if fresh.is_null() {
+                    return Err(TableError::Memory);
+                }
+            }
+            if asize > old_asize && self.resize_array(heap, asize).is_err() {
+                if hsize > 0 {
+                    dealloc(fresh.cast(), node_layout(allocated));
+                }
+                return Err(TableError::Memory);
+            }
             if hsize == 0 {
                 self.nodes.set(&raw const EMPTY_NODE as *mut Node);
                 self.mask.set(0);
                 self.free.set(0);
             } else {
-                let count = 1usize << bits;
-                let allocated = count + own.is_some() as usize;
-                let layout = node_layout(allocated);
-                let fresh = alloc(layout).cast::<Node>();
-                if fresh.is_null() {
-                    handle_alloc_error(layout);
-                }
                 for i in 0..count {
                     fresh.add(i).write(Node::EMPTY);
                 }
@@ -707,9 +718,9 @@ impl Table {
                     }
                 }
                 self.asize.set(old_asize);
-            }
-            if asize != old_asize {
-                self.resize_array(heap, asize);
+                if self.resize_array(heap, asize).is_err() {
+                    handle_alloc_error(array_layout(asize));
+                }
             }
             if old_count > 0 {
                 for i in (0..old_count).rev() {
@@ -736,7 +747,7 @@ impl Table {
         self.place(heap, key, value).expect("new sizes have room for all entries")
     }
     /// Changes the array part alone, without moving entries between the parts.
-    unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) {
+    unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) -> Result<(), TableError> {
         let old = self.asize.get();
         // SAFETY: `asize`, as it was, says with what layout the array was allocated. The caller has moved out what lies
         // past a smaller size; what a larger one adds is set to nil before anyone sees it.
@@ -752,7 +763,8 @@ impl Table {
                     realloc(self.array.get().cast(), array_layout(old), layout.size())
                 };
                 if p.is_null() {
-                    handle_alloc_error(layout);
+                    // The old one is as it was.
+                    return Err(TableError::Memory);
                 }
                 p.cast::<Value>()
             };
@@ -765,6 +777,7 @@ impl Table {
         }
         heap.add_bytes(asize as usize * size_of::<Value>());
         heap.sub_bytes(old as usize * size_of::<Value>());
+        Ok(())
     }
     /// Makes sure that the keys from 1 to `n` are in the array part.
     pub(crate) fn reserve_array(&self, heap: &mut Heap, n: u32) -> Result<(), TableError> {

@@ -32,6 +32,7 @@ pub mod thread;
 pub mod work;
 
 use crate::heap::{Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole};
+use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
 pub use attached::Attached;
 use load::{Literals, Module};
@@ -419,9 +420,10 @@ impl Vm {
         self.error = self.heap.atom(b"not enough memory");
         self.unhandled = true;
     }
-    /// An error if so many bytes more are past the heap's limit; for what a program can make large at one stroke.
+    /// An error if so many bytes more are past the heap's limit, or more than the system has; for what a program can make
+    /// large at one stroke.
     pub(crate) fn check_room(&mut self, n: usize) -> native::Result<()> {
-        if n < 1 << 16 || self.heap.has_room(n) {
+        if n < 1 << 16 || self.heap.has_room(n) && crate::heap::can_allocate(n) {
             return Ok(());
         }
         self.out_of_memory();
@@ -431,6 +433,18 @@ impl Vm {
     /// can be in pieces, too.
     pub fn release(&mut self, most: usize) -> bool {
         self.heap.release(most)
+    }
+    /// Raises what a table says that cannot take an entry.
+    pub(crate) fn table_error(
+        &mut self,
+        e: TableError,
+        raise: impl FnOnce(&mut Vm, &str) -> native::Raise,
+    ) -> native::Raise {
+        if e == TableError::Memory {
+            self.out_of_memory();
+            return native::Raise;
+        }
+        raise(self, e.message())
     }
     /// Runs a whole collection between two runs.
     pub fn collect_now(&mut self) {

@@ -124,7 +124,7 @@ impl Vm {
                 Act::Run
             }
             Err(e) => {
-                let raise = self.runtime_error(e.message());
+                let raise = self.table_error(e, |vm, text| vm.runtime_error(text));
                 self.raised(raise)
             }
         }

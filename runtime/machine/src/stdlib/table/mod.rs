@@ -86,7 +86,7 @@ fn check_like_table(vm: &mut Vm, i: usize, events: &[Event]) -> Result<()> {
 fn set(vm: &mut Vm, t: Ref<Table>, i: i64, v: Value) -> Result<()> {
     match vm.raw_set_table(t, Value::integer(i), v) {
         Ok(()) => Ok(()),
-        Err(e) => Err(vm.error(e.message())),
+        Err(e) => Err(vm.table_error(e, |vm, text| vm.error(text))),
     }
 }
 /// Does an access, or has it called: evaluates to the value; `$next` is the state in which the result is on top.
