@@ -80,6 +80,18 @@ pub enum Progress {
     Encoding(crate::codec::Encoding),
     /// A message is being read.
     Decoding(crate::codec::Decoding),
+    /// A message that fits a pattern is looked for.
+    Search(Box<Search>),
+}
+
+/// A table to match, and the comparison under way.
+pub struct Search {
+    /// The table.
+    pub pattern: crate::codec::Pattern,
+    /// Whether all of it is known.
+    pub is_ready: bool,
+    /// The message that is being compared.
+    pub matching: crate::codec::Matching,
 }
 
 impl Context {

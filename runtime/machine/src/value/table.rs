@@ -17,7 +17,7 @@
 
 mod layout;
 
-use super::hash::{HashKey, hash_word, known_hash, normalize};
+use super::hash::{HashKey, hash_bytes, hash_word, known_hash, normalize};
 use super::{Ref, Str, Value, tag};
 use crate::heap::{Header, Heap};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error, realloc};
@@ -296,6 +296,18 @@ impl Table {
             }
         }
         if self.is_keyed() { self.find_keyed_str(key) } else { std::ptr::null_mut() }
+    }
+    /// The value at a string key of these bytes, nil if absent.
+    pub fn get_bytes(&self, key: &[u8]) -> Value {
+        let hash = self.hash_key().map_or_else(|| hash_bytes(key), |own| own.hash_bytes(key));
+        let n = self.find_from(Some(hash), |n| {
+            n.key_tag as u64 & 0xf == tag::STRING_TYPE
+                && n.hash16 == (hash >> 16) as u16
+                // SAFETY: a string-tagged key is a live string.
+                && unsafe { &*(n.key_bits as *const Str) }.bytes() == key
+        });
+        // SAFETY: a found node is inside the node array.
+        if n.is_null() { Value::NIL } else { unsafe { (*n).value() } }
     }
     /// As [`Table::find_str_node`], in a table with a hash key.
     #[cold]

@@ -19,11 +19,13 @@
 
 mod decode;
 mod encode;
+mod pattern;
 mod portable;
 mod run;
 
 pub use decode::{Decoding, decode_message, decode_reason};
 pub use encode::{Encoding, encode_message, encode_message_within};
+pub use pattern::{Cyclic, Matching, Pattern};
 pub use portable::PortableMessage;
 
 use super::wire::{Reader, Write};
