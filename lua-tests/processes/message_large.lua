@@ -2,7 +2,7 @@
 -- Large messages arrive whole; the sender and the receiver let others run meanwhile, and can be killed in the middle.
 local c = require 'concurrent'
 local me = c.self()
-local N = 20000
+local N = 1500
 
 local function large()
   local t = { ints = {}, floats = {}, names = {}, inner = {}, mixed = {} }

@@ -790,7 +790,8 @@ fn patterns_fit_bytes() {
       local many = { kind = 'many' } for i = 1, 300 do many[i] = i many['key ' .. i] = i end
       all = { 1, 'text', { kind = 'a', n = 1 }, { kind = 'b', n = 2.0, f = string.rep }, { 1, 2, 3, 4, 5, 6 },
         { kind = long, [long] = long, also = long }, { a = shared, b = shared }, loop, many, { [{}] = 1, kind = 'key' },
-        { f = function() return long end, kind = 'f' }, { list = { 1.5, 2.5, 3.5, 4.5, 5.5, 'x', { y = 1 } } }, {}, { false, [0] = true } }";
+        { f = function() return long end, kind = 'f' }, { list = { 1.5, 2.5, 3.5, 4.5, 5.5, 'x', { y = 1 } } }, {}, { false, [0] = true },
+        { [next] = 'native', [{}] = 0 } }";
     // Pattern, and the number of the first message that it fits.
     let patterns = [
         ("{}", 3),
@@ -824,11 +825,13 @@ fn patterns_fit_bytes() {
         ("{ false }", 14),
         ("{ [0] = true }", 14),
         ("{ false, [0] = false }", 0),
+        ("{ [next] = 'native' }", 15),
+        ("{ [print] = 'native' }", 0),
     ];
     let mut from = started(messages);
     from.run(1_000_000);
     let all = from.globals().get_field(&mut from.heap, b"all").as_table().expect("a table");
-    let local: Vec<Message> = (1..=14).map(|i| encode_message(&from, all.get_integer(i)).expect("it can be sent")).collect();
+    let local: Vec<Message> = (1..=15).map(|i| encode_message(&from, all.get_integer(i)).expect("it can be sent")).collect();
     let foreign = local.iter().map(|m| received(&m.to_portable()).expect("made here")).collect();
     for (text, expected) in patterns {
         let mut to = started(&format!("p = {text}"));

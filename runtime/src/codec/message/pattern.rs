@@ -376,6 +376,12 @@ impl Read<'_, '_> {
                 let n = self.reader.number()?;
                 Ok(self.long_string(n).map_or(Value::NIL, found))
             }
+            Some(code::NATIVE) => {
+                self.reader.byte()?;
+                let name = self.reader.text()?;
+                let node = t.and_then(|t| t.node_part().iter().find(|n| native_name(n.key()) == Some(name)).copied());
+                Ok(node.map_or(Value::NIL, |n| n.value()))
+            }
             _ => match self.scalar()? {
                 Some(key) => Ok(t.map_or(Value::NIL, |t| t.get(key))),
                 None => {
@@ -419,6 +425,10 @@ impl Read<'_, '_> {
                 self.reader.byte()?;
                 return Ok(Some(Value { tag: tag::ATOM, bits: self.reader.word()? }));
             }
+            Some(more::NATIVE_ADDRESS) if self.source.local => {
+                self.reader.byte()?;
+                return Ok(Some(Value { tag: tag::NATIVE, bits: self.reader.word()? }));
+            }
             _ => return Ok(None),
         };
         self.reader.byte()?;
@@ -446,10 +456,6 @@ impl Read<'_, '_> {
                     return Ok(());
                 }
                 right(wanted.is_none() || self.long_string(n).is_some_and(is_text))
-            }
-            more::NATIVE_ADDRESS if self.source.local => {
-                let bits = self.reader.word()?;
-                right(wanted.is_none_or(|w| w.tag == tag::NATIVE && w.bits == bits))
             }
             code::NATIVE => {
                 let name = self.reader.text()?;
