@@ -26,8 +26,8 @@ mod tests;
 
 pub use freeze::{FreezeError, freeze, freeze_without_code};
 pub use message::{
-    Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage, decode_message, decode_reason, encode_message,
-    encode_message_within, register_metatable,
+    Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage, decode_message,
+    decode_reason, encode_message, encode_message_within, register_metatable,
 };
 pub use snapshot::{PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};

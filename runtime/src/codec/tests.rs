@@ -831,7 +831,8 @@ fn patterns_fit_bytes() {
     let mut from = started(messages);
     from.run(1_000_000);
     let all = from.globals().get_field(&mut from.heap, b"all").as_table().expect("a table");
-    let local: Vec<Message> = (1..=15).map(|i| encode_message(&from, all.get_integer(i)).expect("it can be sent")).collect();
+    let local: Vec<Message> =
+        (1..=15).map(|i| encode_message(&from, all.get_integer(i)).expect("it can be sent")).collect();
     let foreign = local.iter().map(|m| received(&m.to_portable()).expect("made here")).collect();
     for (text, expected) in patterns {
         let mut to = started(&format!("p = {text}"));
@@ -851,7 +852,9 @@ fn patterns_fit_bytes() {
             assert_eq!(messages.iter().position(fits).map_or(0, |i| i + 1), expected, "{text}");
         }
     }
-    let mut to = started("p = { a = { 1 } } p.b = p.a p.c = { p.a } q = { { {} } } q[1][1].q = q r = {} for i = 1, 20 do r = { r, r } end");
+    let mut to = started(
+        "p = { a = { 1 } } p.b = p.a p.c = { p.a } q = { { {} } } q[1][1].q = q r = {} for i = 1, 20 do r = { r, r } end",
+    );
     to.run(1000);
     for (name, result) in [(&b"p"[..], Ok(true)), (b"q", Err(Cyclic)), (b"r", Ok(true))] {
         let t = to.globals().get_field(&mut to.heap, name).as_table().expect("a table");

@@ -19,14 +19,36 @@ use std::cell::Cell;
 /// What is being filled.
 enum Fill {
     /// Nodes as they lie, if they are many.
-    Nodes { t: Ref<Table>, at: usize, items: usize },
+    Nodes {
+        t: Ref<Table>,
+        at: usize,
+        items: usize,
+    },
     /// Items; then come fields, or objects of nodes that lie there already.
-    Items { t: Ref<Table>, at: usize, items: usize, then: After },
-    Fields { t: Ref<Table>, left: usize, key: Option<Value> },
+    Items {
+        t: Ref<Table>,
+        at: usize,
+        items: usize,
+        then: After,
+    },
+    Fields {
+        t: Ref<Table>,
+        left: usize,
+        key: Option<Value>,
+    },
     /// Nodes in which an object is missing.
-    Objects { t: Ref<Table>, at: usize },
-    Closure { c: Ref<Closure>, at: usize },
-    Native { c: Ref<NativeClosure>, at: usize },
+    Objects {
+        t: Ref<Table>,
+        at: usize,
+    },
+    Closure {
+        c: Ref<Closure>,
+        at: usize,
+    },
+    Native {
+        c: Ref<NativeClosure>,
+        at: usize,
+    },
 }
 
 /// What follows a table's items.

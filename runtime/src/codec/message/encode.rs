@@ -21,14 +21,33 @@ use std::sync::Arc;
 /// What is being written. One that takes its last step is replaced by what follows it.
 enum Open {
     /// A large table, before it is known how it is written: how much of it was looked at.
-    Survey { survey: Survey, at: usize },
+    Survey {
+        survey: Survey,
+        at: usize,
+    },
     /// Nodes as they lie, if they are many.
-    Nodes { survey: Survey, at: usize },
-    Items { survey: Survey, at: usize },
+    Nodes {
+        survey: Survey,
+        at: usize,
+    },
+    Items {
+        survey: Survey,
+        at: usize,
+    },
     /// Keys and values; of nodes that were written as they lie, those that are objects.
-    Fields { survey: Survey, at: usize, key_written: bool },
-    Closure { c: Ref<Closure>, at: usize },
-    Native { c: Ref<NativeClosure>, at: usize },
+    Fields {
+        survey: Survey,
+        at: usize,
+        key_written: bool,
+    },
+    Closure {
+        c: Ref<Closure>,
+        at: usize,
+    },
+    Native {
+        c: Ref<NativeClosure>,
+        at: usize,
+    },
 }
 
 /// What is known of a table before it is written.

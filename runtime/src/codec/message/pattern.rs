@@ -116,14 +116,35 @@ impl Pattern {
 
 /// What is being read: a container, and the place of what it is compared with.
 enum Open {
-    Items { wanted: Option<u32>, at: usize, items: usize, matched: usize, then: Then },
+    Items {
+        wanted: Option<u32>,
+        at: usize,
+        items: usize,
+        matched: usize,
+        then: Then,
+    },
     /// Keys and values; what is wanted at a key that was read.
-    Fields { wanted: Option<u32>, left: usize, matched: usize, at_key: Option<Value> },
+    Fields {
+        wanted: Option<u32>,
+        left: usize,
+        matched: usize,
+        at_key: Option<Value>,
+    },
     /// Nodes as they lie, from a place in the bytes on; objects in them follow.
-    Nodes { wanted: Option<u32>, at: usize, end: usize, matched: usize, at_key: Option<Value> },
+    Nodes {
+        wanted: Option<u32>,
+        at: usize,
+        end: usize,
+        matched: usize,
+        at_key: Option<Value>,
+    },
     /// Upvalues: nothing is wanted of them.
-    Closure { left: usize },
-    Native { left: usize },
+    Closure {
+        left: usize,
+    },
+    Native {
+        left: usize,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -463,7 +484,8 @@ impl Read<'_, '_> {
             }
             more::STREAM => {
                 let index = self.reader.number()?;
-                let is_it = |w: Value| w.as_userdata().is_some_and(|u| is_standard_stream(&u) && u.resource.get() == index);
+                let is_it =
+                    |w: Value| w.as_userdata().is_some_and(|u| is_standard_stream(&u) && u.resource.get() == index);
                 right(wanted.is_none_or(is_it))
             }
             more::LAYOUT if !self.source.local => Err(Differs),

@@ -166,13 +166,25 @@ enum Numbered {
 
 /// What is being read.
 enum Open<'m> {
-    Items { left: usize, then: Then<'m> },
+    Items {
+        left: usize,
+        then: Then<'m>,
+    },
     /// Values one after the other: keys and values of fields.
-    Values { left: usize },
+    Values {
+        left: usize,
+    },
     /// Nodes as they lie; what is an object in them follows.
-    Nodes { nodes: &'m [u8], key_written: bool },
-    Closure { left: usize },
-    Native { left: usize },
+    Nodes {
+        nodes: &'m [u8],
+        key_written: bool,
+    },
+    Closure {
+        left: usize,
+    },
+    Native {
+        left: usize,
+    },
 }
 
 #[derive(Clone, Copy)]
