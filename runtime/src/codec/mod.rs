@@ -29,7 +29,7 @@ pub use message::{
     Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage, decode_message,
     decode_reason, encode_message, encode_message_within, register_metatable,
 };
-pub use snapshot::{PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
+pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
 
 use rlua_machine::value::{Userdata, Value};

@@ -80,6 +80,8 @@ pub enum Progress {
     Encoding(crate::codec::Encoding),
     /// A message is being read.
     Decoding(crate::codec::Decoding),
+    /// What a new process begins with is taken.
+    Capture(Box<crate::codec::Capture>),
     /// A message that fits a pattern is looked for.
     Search(Box<Search>),
 }
