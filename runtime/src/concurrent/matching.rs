@@ -19,8 +19,10 @@ pub(super) enum Found {
     Further(u64),
 }
 
+/// How many messages memory is ahead.
+const AHEAD: usize = 8;
 /// Units of work to pass over a message.
-const MESSAGE: usize = 16;
+const MESSAGE: usize = 8;
 
 /// Looks for a message that fits a table from a number on, for so many units of work. A search that does not end with a
 /// message is kept by the process under the number that is in `register`.
@@ -60,6 +62,9 @@ pub(super) fn find(
                 cx.poll(heap_bytes);
                 continue;
             };
+            if let Some((_, ahead)) = cx.mailbox.at_place(place + AHEAD) {
+                ahead.look_ahead();
+            }
             match search.matching.step(&search.pattern, m, units) {
                 Some(true) => return Ok(Found::Message(n)),
                 Some(false) => {

@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 pub(super) const BYTES_PER_REDUCTION: usize = 128;
 
 /// Units of the codec's work that count as a reduction.
-const UNITS: usize = 16;
+const UNITS: usize = 8;
 /// Units that are done at once before anything is done in steps.
 const QUICK_UNITS: usize = 16 * 1024;
 /// Bytes past which a message is decoded in steps.

@@ -523,6 +523,8 @@ impl Encoder {
                 self.stack.push(Open::Items { survey, at: 0 });
             }
         } else {
+            // In one piece, so that what is written does not have to be copied when there is more.
+            self.out.reserve(size_of_val(t.node_part()) + survey.items);
             self.stack.push(Open::Nodes { survey, at: 0 });
         }
     }
