@@ -1,7 +1,9 @@
 //! Programs that are frozen and thawed at every step, damaged bytes, messages and snapshots.
 
+mod messages;
+
 use super::*;
-use rlua_machine::value::{Kind, Value};
+use rlua_machine::value::{Kind, Pid, Runtime, Value};
 use rlua_machine::vm::load::{Literals, Module};
 use rlua_machine::vm::native::{ERROR, Native, Raise, Result, ResumeKind, Step};
 use rlua_machine::vm::{Exit, LoadMode, Surroundings, Vm};
@@ -552,8 +554,10 @@ fn deep_tables_and_long_lists_pass() {
     let v = vm.globals().get_field(&mut vm.heap, b"root");
     let message = encode_message(&vm, v).expect("plain tables");
     let mut other = machine();
-    let copy = decode_message(&mut other, &message);
+    let copy = decode_message(&mut other, &message).expect("made here");
     assert!(copy.as_table().is_some());
+    let copy = messages::received(&message.to_portable()).expect("made here");
+    assert!(decode_message(&mut other, &copy).is_ok());
     let s = snapshot(&mut vm, Value::NIL, &[v]);
     let mut child = Vm::new(Box::new(()), find_native);
     assert!(thaw_snapshot(&s, &mut child).1[0].as_table().is_some());
@@ -562,171 +566,6 @@ fn deep_tables_and_long_lists_pass() {
     vm.finish_request(&[]);
     let exit = vm.run(10_000_000);
     assert!(outcome(&mut vm, exit).starts_with("50000 50000"));
-}
-
-/// Encodes the global `m` of a program's machine and decodes it in another one as its global `m`, there runs the
-/// second program.
-fn sent(sender: &str, receiver: &str) -> String {
-    let mut from = started(sender);
-    let exit = from.run(1_000_000);
-    assert_eq!(exit, Exit::Finished, "{:?}", outcome(&mut from, exit));
-    let v = from.globals().get_field(&mut from.heap, b"m");
-    let mut outcomes = Vec::new();
-    for portable in [false, true] {
-        let message = if portable {
-            match encode_portable_message(&from, v) {
-                Ok((bytes, modules)) => Message::from_wire(bytes.into(), modules),
-                Err(e) => return e.to_string(),
-            }
-        } else {
-            match encode_message(&from, v) {
-                Ok(m) => m,
-                Err(e) => return e.to_string(),
-            }
-        };
-        let mut to = started(receiver);
-        to.heap.set_stress();
-        let got = match try_decode_message(&mut to, &message) {
-            Ok(got) => got,
-            Err(e) => return e.to_string(),
-        };
-        let g = to.globals();
-        g.set_field(&mut to.heap, b"m", got).expect("a name");
-        let exit = to.run(1_000_000);
-        outcomes.push(outcome(&mut to, exit));
-    }
-    assert_eq!(outcomes[0], outcomes[1]);
-    outcomes.swap_remove(0)
-}
-
-#[test]
-fn messages_are_values() {
-    for (sender, receiver, expected) in [
-        ("m = 'short'", "return m", "| Finished short"),
-        ("m = ('long '):rep(20)", "return #m", "| Finished 100"),
-        ("m = -7", "return m", "| Finished -7"),
-        (
-            "m = { tag = 'ping', n = 1, f = 2.5, no = false, [1] = 'a', [2] = 'b', [10] = 'c', [1.5] = 1 }",
-            "return m.tag, m.n, m.f, m.no, m[1], m[2], #m, m[10], m[1.5]",
-            "| Finished ping 1 2.5 false a b 2 c 1",
-        ),
-        ("m = { nil, nil, 3 }", "return m[1], m[2], m[3]", "| Finished nil nil 3"),
-        (
-            "m = {} m.me = m m.list = { m, m } m[m] = 'key'",
-            "return m.me == m, m.list[2] == m, m[m]",
-            "| Finished true true key",
-        ),
-        (
-            "local k = { 1 } m = { [k] = k, k = k }",
-            "for k, v in next, m do if k ~= 'k' then return k == v, k[1] end end",
-            "| Finished true 1",
-        ),
-        (
-            "local s = ('x'):rep(50) m = { s, s, [s] = s }",
-            "return m[1] == m[2], m[m[1]] == m[1]",
-            "| Finished true true",
-        ),
-        (
-            "local t = {} for i = 1, 30 do t[i] = { i } end m = { t, t, t[7], [t[8]] = t[9] }",
-            "return m[1] == m[2], m[1][7] == m[3], m[m[1][8]] == m[1][9], m[1][30][1]",
-            "| Finished true true true 30",
-        ),
-        // Functions: variables by value and shared, code, globals of the receiver.
-        (
-            "local n = 5 m = { up = function() n = n + 1 return n end, get = function() return n, emit ~= nil, where end } where = 'there'",
-            "where = 'here' m.up() m.up() return m.get()",
-            "| Finished 7 true here",
-        ),
-        (
-            "local function f(n) if n == 0 then return 'end' end return f(n - 1) end m = f",
-            "return m(3)",
-            "| Finished end",
-        ),
-        (
-            "m = { string.rep, next, string.gmatch('a b c', '%a') }",
-            "return m[1]('x', 3), m[2] == next, m[3](), m[3](), m[3](), m[3]()",
-            "| Finished xxx true a b c",
-        ),
-        ("m = { {}, {}, { {} } }", "return #m, #m[3]", "| Finished 3 1"),
-        ("m = {}", "return next(m)", "| Finished nil"),
-        ("m = { a = { b = { c = { 1, { d = 2 } } } } }", "return m.a.b.c[2].d", "| Finished 2"),
-        // What cannot be sent, and where.
-        ("m = coroutine.create(print)", "", "cannot send a coroutine (at message)"),
-        ("m = { job = { co = coroutine.create(print) } }", "", "cannot send a coroutine (at message.job.co)"),
-        (
-            "m = { 1, 2, { ['x y'] = { [true] = coroutine.create(print) } } }",
-            "",
-            "cannot send a coroutine (at message[3][\"x y\"][true])",
-        ),
-        (
-            "local co = coroutine.create(print) m = { [0] = function() return co end }",
-            "",
-            "cannot send a coroutine (at message[0]'s upvalue 'co')",
-        ),
-        ("m = { f = coroutine.wrap(print) }", "", "cannot send a coroutine (at message.f's upvalue 1)"),
-        ("m = { [coroutine.create(print)] = 1 }", "", "cannot send a coroutine (at message's key)"),
-        (
-            "m = { a = setmetatable({}, {}) }",
-            "",
-            "cannot send a table with a metatable (at message.a); register it with concurrent.metatable",
-        ),
-    ] {
-        assert_eq!(sent(sender, receiver), expected, "{sender}");
-    }
-}
-
-#[test]
-fn classes_travel_by_name() {
-    let mut a = started("mt = { name = 'sender' } m = { setmetatable({ x = 1 }, mt), 2 }");
-    a.run(1000);
-    let mut b = started("mt = { name = 'receiver' }");
-    b.run(1000);
-    let v = a.globals().get_field(&mut a.heap, b"m");
-    assert!(encode_message(&a, v).is_err());
-    for vm in [&mut a, &mut b] {
-        let mt = vm.globals().get_field(&mut vm.heap, b"mt").as_table().expect("a table");
-        let name = vm.heap.string(b"Point");
-        register_metatable(vm, name, mt);
-    }
-    let message = encode_message(&a, v).expect("the class is registered");
-    let got = decode_message(&mut b, &message).as_table().expect("a table").get_integer(1).as_table().expect("a point");
-    let mt = b.globals().get_field(&mut b.heap, b"mt").as_table();
-    assert!(got.metatable() == mt);
-    let mut c = machine();
-    let error = try_decode_message(&mut c, &message).expect_err("no class is registered");
-    assert_eq!(error, message::DecodeError::UnknownClass("Point".into()));
-    let got = decode_message(&mut c, &message).as_table().expect("a table").get_integer(1).as_table().expect("a point");
-    assert!(got.metatable().is_none());
-}
-
-#[test]
-fn damaged_messages_are_refused() {
-    let mut vm = started(
-        "local n = 1 m = { tag = 'ping', list = { 1, 2.5, 'three', { true } }, f = function() n = n + 1 return n, m end,
-         g = string.gmatch('a b', '%a'), ('x'):rep(60), [{}] = next } m.me = m",
-    );
-    vm.run(10_000);
-    let v = vm.globals().get_field(&mut vm.heap, b"m");
-    let (bytes, modules) = encode_portable_message(&vm, v).expect("it can be sent");
-    let mut random = Random(3);
-    let mut to = machine();
-    let (mut good, rounds) = (0, 30_000);
-    for i in 0..rounds {
-        let mut bad = bytes.clone();
-        if i % 10 == 0 {
-            bad.truncate(random.next(bad.len()));
-        } else {
-            for _ in 0..1 + random.next(3) {
-                let i = random.next(bad.len());
-                bad[i] = if random.next(2) == 0 { random.next(256) as u8 } else { bad[i] ^ 1 << random.next(8) };
-            }
-        }
-        good += try_decode_message(&mut to, &Message::from_wire(bad.into(), modules.clone())).is_ok() as usize;
-        if i % 100 == 0 {
-            to.collect_garbage();
-        }
-    }
-    assert!(good > 0 && good < rounds);
 }
 
 /// A table with a hash key is frozen with it, as it lies; with another one its keys would not be where they are.
@@ -766,6 +605,34 @@ fn hash_keys_travel() {
         other[places[0] - 1] = bits;
         assert!(thaw(&other, Box::new(()), find_native, &NoModules).is_err());
     }
+}
+
+/// Processes are written by their identities, and a table of them lies as it lay.
+#[test]
+fn pids_travel_by_identity() {
+    let mut vm = started("t = {} ask() return t");
+    assert_eq!(vm.run(1000), Exit::Request(7));
+    let runtimes = [1, 2, 3].map(|n| Runtime::find(n << 100 | 5).expect("there is room"));
+    let t = vm.globals().get_field(&mut vm.heap, b"t").as_table().expect("a table");
+    for i in 0..60 {
+        let pid = Pid::new(runtimes[i % 3], i as u64 / 2);
+        t.set(&mut vm.heap, Value::pid(pid), Value::integer(i as i64)).expect("a key");
+    }
+    let layout = |t: &rlua_machine::value::Table| {
+        t.node_part().iter().map(|n| (n.key_bits, n.value_bits, n.next)).collect::<Vec<_>>()
+    };
+    let before = layout(&t);
+    let bytes = freeze(&mut vm).expect("a stopped process");
+    let id = (3u128 << 100 | 5).to_le_bytes();
+    assert!(bytes.windows(16).any(|w| w == id));
+    let mut thawed = thaw(&bytes, Box::new(Output(String::new())), find_native, &NoModules).expect("its own bytes");
+    let t = thawed.globals().get_field(&mut thawed.heap, b"t").as_table().expect("a table");
+    assert_eq!(layout(&t), before);
+    // Another identity lies elsewhere.
+    let mut other = bytes.clone();
+    let at = bytes.windows(16).position(|w| w == id).expect("it is there");
+    other[at] ^= 1;
+    assert!(thaw(&other, Box::new(()), find_native, &NoModules).is_err());
 }
 
 #[test]
@@ -846,18 +713,18 @@ fn times() {
     time("a small table, encode", 100_000, || drop(encode_message(&vm, v)));
     let message = encode_message(&vm, v).expect("plain");
     time("a small table, decode", 10_000, || {
-        decode_message(&mut to, &message);
+        drop(decode_message(&mut to, &message));
     });
     to.collect_garbage();
     time("a small table, both, with collections", 100_000, || {
         let message = encode_message(&vm, v).expect("plain");
-        decode_message(&mut to, &message);
+        drop(decode_message(&mut to, &message));
         if to.heap.wants_collection() {
             to.collect_garbage();
         }
     });
     time("an integer, both", 100_000, || {
-        decode_message(&mut to, &encode_message(&vm, Value::integer(1)).expect("plain"));
+        drop(decode_message(&mut to, &encode_message(&vm, Value::integer(1)).expect("plain")));
     });
     let f = vm.globals().get_field(&mut vm.heap, b"f");
     let s = snapshot(&mut vm, f, &[]);

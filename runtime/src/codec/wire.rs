@@ -49,6 +49,10 @@ impl<'b> Reader<'b> {
     pub fn new(bytes: &'b [u8]) -> Reader<'b> {
         Reader { bytes, at: 0 }
     }
+    /// Passes over bytes that were read before.
+    pub fn skip(&mut self, n: usize) {
+        self.at = (self.at + n).min(self.bytes.len());
+    }
     /// How many bytes are left.
     pub fn left(&self) -> usize {
         self.bytes.len() - self.at

@@ -4,50 +4,87 @@
 //! without leaving the interpreter. A receive with a `match` function is a loop between the function and the native
 //! below: the number of the message that it is at is in the native's registers, so it can be suspended anywhere.
 
-use super::matching::{self, Verdict};
+use super::matching::{self, Found};
 use super::{Process, expected, may_wait, process_argument, refuse, time_argument, wait};
 use crate::codec;
-use crate::process::context::{Wait, context};
+use crate::process::context::{Progress, Wait, context};
 use crate::process::signal::{Signal, Wake};
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Raise, Result, Step};
+use std::ops::ControlFlow;
 
 /// Bytes of a message that count as a reduction.
 pub(super) const BYTES_PER_REDUCTION: usize = 128;
+
+/// Units of the codec's work that count as a reduction.
+const UNITS: usize = 8;
+/// Units that are done at once before anything is done in steps.
+const QUICK_UNITS: usize = 16 * 1024;
+/// Bytes past which a message is decoded in steps.
+const QUICK_BYTES: usize = 16 * 1024;
 
 /// `send` to a pid that is there: most.
 pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     let (to, v) = (vm.arg(0).as_pid(), vm.arg(1));
     let Some(to) = to.filter(|_| !v.is_nil()) else { return Ok(None) };
-    let message = encode(vm, v)?;
+    let message = match codec::encode_message_within(vm, v, QUICK_UNITS) {
+        Ok(Some(m)) => m,
+        Ok(None) => return Ok(None),
+        Err(e) => return Err(vm.error(e.message())),
+    };
+    vm.charge(message.size() / BYTES_PER_REDUCTION);
     Ok(context(vm).scheduler.route(to, Signal::Message(message)).then_some(Value::TRUE))
 }
-pub(super) fn send(vm: &mut Vm, _: u32) -> Result<Step> {
+/// Registers: process, message, number of the encoding.
+pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     let to = process_argument(vm, 0)?;
     let v = vm.arg(1);
     if v.is_nil() {
         return Err(vm.arg_error(1, "message expected, got nil"));
     }
-    let message = encode(vm, v)?;
+    let message = match encode_in_steps(vm, v, 2, state, 1)? {
+        ControlFlow::Continue(m) => m,
+        ControlFlow::Break(step) => return Ok(step),
+    };
     match to {
         Process::Pid(to) if context(vm).scheduler.route(to, Signal::Message(message)) => vm.return_one(Value::TRUE),
         _ => refuse(vm, Value::FALSE, "no such process"),
     }
 }
-fn encode(vm: &mut Vm, v: Value) -> Result<codec::Message> {
-    match codec::encode_message(vm, v) {
-        Ok(m) => {
-            vm.charge(m.size() / BYTES_PER_REDUCTION);
-            Ok(m)
+/// The message of a value, which is in a register of the native. One that is not whole yet is kept by the process under a
+/// number, which is in `register`; the native is entered again at the state `next`. A process that was frozen in between
+/// begins anew.
+pub(super) fn encode_in_steps(
+    vm: &mut Vm,
+    v: Value,
+    register: usize,
+    state: u32,
+    next: u32,
+) -> Result<ControlFlow<Step, codec::Message>> {
+    let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
+    let all = units;
+    let kept = if state == next { vm.arg(register) } else { Value::NIL };
+    let mut encoding = match context(vm).take_progress(kept) {
+        Some(Progress::Encoding(e)) => e,
+        _ => codec::Encoding::new(vm, v).map_err(|e| vm.error(e.message()))?,
+    };
+    let done = encoding.step(vm, &mut units);
+    vm.pay(all - units, UNITS);
+    match done {
+        Ok(Some(m)) => Ok(ControlFlow::Continue(m)),
+        Ok(None) => {
+            let number = context(vm).keep_progress(Progress::Encoding(encoding));
+            vm.set_arg(register, number);
+            Ok(ControlFlow::Break(Step::Again(next)))
         }
         Err(e) => Err(vm.error(e.message())),
     }
 }
 /// The value of a message, in this process's heap.
-pub(super) fn decode(vm: &mut Vm, m: &codec::Message) -> Result<Value> {
+fn decode(vm: &mut Vm, m: &codec::Message) -> Result<Value> {
     vm.charge(m.size() / BYTES_PER_REDUCTION);
-    match codec::try_decode_message(vm, m) {
+    match codec::decode_message(vm, m) {
         Ok(v) => Ok(v),
         Err(e) => Err(vm.error(e.to_string())),
     }
@@ -69,12 +106,21 @@ const DEADLINE: usize = 3;
 const MESSAGE: usize = 4;
 /// Register: the function, then its answer.
 const ANSWER: usize = 5;
+/// State of `receive`: a message is being decoded, and its value is in its register as far as it is made.
+const DECODE: u32 = 3;
+/// Register: the number under which the decoding is kept.
+const DECODING: usize = 5;
+/// Register: the number under which the search by a table is kept.
+const SEARCH: usize = 5;
 
 /// `receive` without a match, if there is a message.
 pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
     let plain = (vm.arg(TIMEOUT).is_nil() || vm.arg(TIMEOUT).is_number()) && vm.arg(MATCH).is_nil();
     let cx = context(vm);
     if !plain || (cx.slot.is_root && !cx.scheduler.gate_is_open()) {
+        return Ok(None);
+    }
+    if cx.mailbox.first().is_some_and(|m| m.size() > QUICK_BYTES) {
         return Ok(None);
     }
     match cx.mailbox.pop() {
@@ -95,10 +141,10 @@ pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
             }
             vm.set_arg(NUMBER, Value::integer(number.saturating_add(1)));
         }
-        LOOK => {}
+        LOOK | DECODE => {}
         _ => begin(vm)?,
     }
-    search(vm)
+    search(vm, state)
 }
 fn begin(vm: &mut Vm) -> Result<()> {
     let timeout = if vm.arg(TIMEOUT).is_nil() { None } else { Some(time_argument(vm, TIMEOUT)?) };
@@ -118,26 +164,34 @@ fn begin(vm: &mut Vm) -> Result<()> {
     Ok(())
 }
 /// Looks through the mailbox from a number on; waits if nothing is accepted.
-fn search(vm: &mut Vm) -> Result<Step> {
+fn search(vm: &mut Vm, state: u32) -> Result<Step> {
     let filter = vm.arg(MATCH);
-    if filter.is_nil() {
-        let heap_bytes = vm.heap.bytes();
-        let cx = context(vm);
-        if cx.mailbox.is_empty() {
-            cx.poll(heap_bytes);
-        }
-        return match cx.mailbox.pop() {
-            Some(m) => {
-                cx.end_wait();
-                let v = decode(vm, &m)?;
-                vm.return_one(v)
-            }
-            None => wait_for_more(vm),
-        };
-    }
     let mut number = vm.arg(NUMBER).as_integer().unwrap_or(0) as u64;
     let mut polled = false;
+    // A message fits the table to match.
+    let mut is_found = false;
     loop {
+        if let Some(pattern) = filter.as_table().filter(|_| state != DECODE && !is_found) {
+            let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
+            let all = units;
+            let found = matching::find(vm, pattern, number, SEARCH, &mut units);
+            vm.pay(all - units, UNITS);
+            match found? {
+                Found::Message(n) => {
+                    number = n;
+                    is_found = true;
+                    continue;
+                }
+                Found::Nothing(n) => {
+                    number = n;
+                    break;
+                }
+                Found::Further(n) => {
+                    vm.set_arg(NUMBER, Value::integer(n as i64));
+                    return Ok(Step::Again(LOOK));
+                }
+            }
+        }
         let Some((n, m)) = context(vm).mailbox.at_or_after(number) else {
             if polled {
                 break;
@@ -148,28 +202,33 @@ fn search(vm: &mut Vm) -> Result<Step> {
             continue;
         };
         number = n;
-        if let Some(pattern) = filter.as_table() {
-            let m = m.clone();
-            match matching::matches(vm, pattern, &m)? {
-                Verdict::Yes(v) => {
-                    let cx = context(vm);
-                    cx.mailbox.take(number);
-                    cx.end_wait();
-                    return vm.return_one(v);
-                }
-                Verdict::No => number += 1,
-            }
-            if vm.charge(1) {
-                vm.set_arg(NUMBER, Value::integer(number as i64));
-                return Ok(Step::Again(LOOK));
-            }
-            continue;
+        if !filter.is_function() && m.size() <= QUICK_BYTES {
+            let cx = context(vm);
+            let Some(m) = cx.mailbox.take(n) else { continue };
+            cx.end_wait();
+            let v = decode(vm, &m)?;
+            return vm.return_one(v);
         }
         let m = m.clone();
-        // What the function waits for is a wait of its own.
-        context(vm).end_wait();
-        let v = decode(vm, &m)?;
         vm.set_arg(NUMBER, Value::integer(number as i64));
+        // What a function waits for is a wait of its own.
+        context(vm).end_wait();
+        let is_taken = !filter.is_function();
+        let v = match decode_in_steps(vm, &m, state) {
+            Ok(ControlFlow::Continue(v)) => v,
+            Ok(ControlFlow::Break(step)) => return Ok(step),
+            Err(e) => {
+                // Nobody will ever be able to receive it.
+                if is_taken {
+                    context(vm).mailbox.take(number);
+                }
+                return Err(e);
+            }
+        };
+        if is_taken {
+            context(vm).mailbox.take(number);
+            return vm.return_one(v);
+        }
         vm.truncate(MESSAGE);
         vm.push(v);
         vm.push(filter);
@@ -178,6 +237,32 @@ fn search(vm: &mut Vm) -> Result<Step> {
     }
     vm.set_arg(NUMBER, Value::integer(number as i64));
     wait_for_more(vm)
+}
+/// The value of a message that stays in the mailbox meanwhile: a process that is frozen in between begins anew.
+fn decode_in_steps(vm: &mut Vm, m: &codec::Message, state: u32) -> Result<ControlFlow<Step, Value>> {
+    if m.size() <= QUICK_BYTES {
+        return decode(vm, m).map(ControlFlow::Continue);
+    }
+    let kept = if state == DECODE { vm.arg(DECODING) } else { Value::NIL };
+    let begun = match context(vm).take_progress(kept) {
+        Some(Progress::Decoding(d)) => Some(d),
+        _ => codec::Decoding::new(m),
+    };
+    let Some(mut decoding) = begun else { return decode(vm, m).map(ControlFlow::Continue) };
+    let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
+    let all = units;
+    let done = decoding.step(vm, &mut units);
+    vm.pay(all - units, UNITS);
+    match done {
+        Ok(Some(v)) => Ok(ControlFlow::Continue(v)),
+        Ok(None) => {
+            vm.set_arg(MESSAGE, decoding.root());
+            let number = context(vm).keep_progress(Progress::Decoding(decoding));
+            vm.set_arg(DECODING, number);
+            Ok(ControlFlow::Break(Step::Again(DECODE)))
+        }
+        Err(e) => Err(vm.error(e.to_string())),
+    }
 }
 /// Nothing that has come so far is accepted.
 fn wait_for_more(vm: &mut Vm) -> Result<Step> {

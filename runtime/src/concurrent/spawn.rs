@@ -5,7 +5,7 @@
 
 use super::{expected, refuse};
 use crate::codec;
-use crate::process::context::context;
+use crate::process::context::{Progress, context};
 use crate::process::{Birth, Process};
 use rlua_machine::stdlib;
 use rlua_machine::value::{Kind, Value};
@@ -23,7 +23,15 @@ pub(super) enum Tie {
     Monitor,
 }
 
-pub(super) fn spawn(vm: &mut Vm, tie: Tie) -> Result<Step> {
+/// State of `spawn`: a snapshot is being taken, and kept under the number in the last register.
+const CAPTURE: u32 = 1;
+/// Objects and slots of a snapshot that are a reduction.
+const OBJECTS: usize = 4;
+/// Those that are taken in one go at least.
+const QUICK_OBJECTS: usize = 2048;
+
+/// Registers: body, arguments; the number of the capture.
+pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     let names_node = vm.arg(0).as_string().is_some_and(|s| s.bytes().contains(&b'@'));
     if names_node && (vm.arg(1).is_function() || vm.arg(1).as_string().is_some()) {
         return refuse(vm, Value::NIL, "no connection: this runtime is not a node");
@@ -38,9 +46,31 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie) -> Result<Step> {
     if !body.is_function() {
         return Err(expected(vm, 0, "function, or name of a global function"));
     }
-    let arguments: Vec<Value> = (1..vm.count()).map(|i| vm.arg(i)).collect();
-    let snapshot = codec::snapshot(vm, body, &arguments);
-    vm.charge(snapshot.objects() / 4);
+    let kept = match state {
+        CAPTURE => {
+            let last = vm.count().saturating_sub(1);
+            let kept = vm.arg(last);
+            vm.truncate(last);
+            context(vm).take_progress(kept)
+        }
+        _ => None,
+    };
+    let mut capture = match kept {
+        Some(Progress::Capture(capture)) => capture,
+        _ => {
+            let arguments: Vec<Value> = (1..vm.count()).map(|i| vm.arg(i)).collect();
+            Box::new(codec::Capture::new(vm, body, &arguments))
+        }
+    };
+    let mut units = vm.allowance(OBJECTS).max(QUICK_OBJECTS);
+    let all = units;
+    let done = capture.step(vm, &mut units);
+    vm.pay(all - units, OBJECTS);
+    let Some(snapshot) = done else {
+        let number = context(vm).keep_progress(Progress::Capture(capture));
+        vm.push(number);
+        return Ok(Step::Again(CAPTURE));
+    };
     let host = stdlib::host::child(vm);
     let cx = context(vm);
     let own = cx.pid();

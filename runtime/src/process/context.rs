@@ -60,6 +60,9 @@ pub struct Context {
     pub leaving: Option<Leaving>,
     /// Its uncaught error was reported.
     pub reported: bool,
+    /// What a native is in the middle of, and its number. It is of this machine's heap and of no other.
+    progress: Option<Progress>,
+    progress_number: i64,
     /// Buffers, to be used again.
     signals: Vec<Signal>,
     effects: Vec<Effect>,
@@ -69,6 +72,28 @@ pub struct Context {
 pub enum Leaving {
     /// `concurrent.exit`: the reason, encoded; as a value it is on top of the native's registers.
     Exit(crate::codec::Message),
+}
+
+/// What a native has begun and will go on with when it is entered again. It can be begun anew.
+pub enum Progress {
+    /// A message is being made.
+    Encoding(crate::codec::Encoding),
+    /// A message is being read.
+    Decoding(crate::codec::Decoding),
+    /// What a new process begins with is taken.
+    Capture(Box<crate::codec::Capture>),
+    /// A message that fits a pattern is looked for.
+    Search(Box<Search>),
+}
+
+/// A table to match, and the comparison under way.
+pub struct Search {
+    /// The table.
+    pub pattern: crate::codec::Pattern,
+    /// Whether all of it is known.
+    pub is_ready: bool,
+    /// The message that is being compared.
+    pub matching: crate::codec::Matching,
 }
 
 impl Context {
@@ -90,6 +115,8 @@ impl Context {
             resume: false,
             leaving: None,
             reported: false,
+            progress: None,
+            progress_number: 0,
             signals: Vec::new(),
             effects: Vec::new(),
         })
@@ -252,6 +279,21 @@ impl Context {
             }
             self.core.end_wait();
         }
+    }
+    /// Keeps what a native has begun; the number by which it will ask for it.
+    pub fn keep_progress(&mut self, progress: Progress) -> Value {
+        self.progress = Some(progress);
+        self.progress_number += 1;
+        Value::integer(self.progress_number)
+    }
+    /// What was kept under a number, if nothing has come in between.
+    pub fn take_progress(&mut self, number: Value) -> Option<Progress> {
+        let kept = self.progress.take();
+        kept.filter(|_| number.as_integer() == Some(self.progress_number))
+    }
+    /// The process goes on in another machine: what was begun in this one is no more.
+    pub fn leave_machine(&mut self) {
+        self.progress = None;
     }
     /// Asks another process; the number of the question.
     pub fn ask(&mut self, whom: Pid, question: Question) -> u64 {

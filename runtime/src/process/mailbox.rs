@@ -31,10 +31,6 @@ impl Mailbox {
     pub fn len(&self) -> usize {
         self.first.is_some() as usize + self.rest.len()
     }
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
     /// Bytes of all messages.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -49,6 +45,11 @@ impl Mailbox {
             None => self.first = Some(entry),
             Some(_) => self.rest.push_back(entry),
         }
+    }
+    /// The oldest.
+    #[inline]
+    pub fn first(&self) -> Option<&Message> {
+        self.first.as_ref().map(|(_, m)| m)
     }
     /// Takes the oldest.
     #[inline]
@@ -81,6 +82,22 @@ impl Mailbox {
                 self.rest.get(i).map(|(n, m)| (*n, m))
             }
         }
+    }
+    /// The place of the oldest message whose number is at least this; as long as none is taken, the next one has the next.
+    pub fn place_at_or_after(&self, number: u64) -> usize {
+        match &self.first {
+            Some((n, _)) if *n < number => 1 + self.rest.partition_point(|(n, _)| *n < number),
+            _ => 0,
+        }
+    }
+    /// The message at a place.
+    #[inline]
+    pub fn at_place(&self, place: usize) -> Option<(u64, &Message)> {
+        let entry = match place {
+            0 => self.first.as_ref(),
+            _ => self.rest.get(place - 1),
+        };
+        entry.map(|(n, m)| (*n, m))
     }
     /// Takes the message with this number, if it is still there.
     pub fn take(&mut self, number: u64) -> Option<Message> {

@@ -284,9 +284,9 @@ impl Scheduler {
                 }
                 Effect::Exit(reason) => {
                     if context(&mut p.vm).ending.is_none() {
-                        let value = codec::decode_message(&mut p.vm, &reason);
-                        // Before its first slice it has nothing to unwind.
+                        // Before its first slice it has nothing to unwind, but its classes are known then.
                         p.be_born();
+                        let value = codec::decode_reason(&mut p.vm, &reason);
                         p.begin_end(reason, true, Some(value));
                     }
                 }

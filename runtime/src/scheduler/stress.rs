@@ -31,6 +31,7 @@ impl Scheduler {
         let host = std::mem::replace(&mut p.vm.host, Box::new(()));
         match codec::thaw(&bytes, host, p.vm.natives, &p.vm.heap.modules().to_vec()) {
             Ok(mut vm) => {
+                context(&mut p.vm).leave_machine();
                 vm.attached = std::mem::take(&mut p.vm.attached);
                 self.config.set_up(&mut vm);
                 p.vm = vm;

@@ -25,7 +25,7 @@
 #![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
 
 use super::{FIRST_THRESHOLD, Header, Heap, MARKED, MIN_PAUSE, value_of};
-use crate::value::{Table, Value};
+use crate::value::{Table, Value, tag};
 use crate::vm::thread::Thread;
 use std::collections::VecDeque;
 
@@ -317,6 +317,21 @@ impl Heap {
             unsafe { self.mark(v) }
         } else {
             container.guard.set(0);
+        }
+    }
+    /// To be called before an object that was made by a native is filled further, in a later step of that: it may be black
+    /// by now, and what fills it tells nobody of its stores. It is traced again.
+    #[inline(always)]
+    pub fn goes_on_filling(&mut self, object: Value) {
+        debug_assert!(object.tag & tag::HEAP_BIT != 0);
+        let o = object.bits as *mut Header;
+        // SAFETY: the tag says that it is an object of the heap, which the native keeps.
+        let guard = unsafe { &(*o).guard };
+        if guard.get() != 0 {
+            guard.set(0);
+            if self.phase == Phase::Mark {
+                self.gray.push(o);
+            }
         }
     }
     /// To be called when a coroutine becomes the running one.

@@ -17,10 +17,10 @@
 
 mod layout;
 
-use super::hash::{HashKey, hash_word, known_hash, normalize};
+use super::hash::{HashKey, hash_bytes, hash_word, known_hash, normalize};
 use super::{Ref, Str, Value, tag};
 use crate::heap::{Header, Heap};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::cell::Cell;
 
 /// One entry of the hash part.
@@ -87,6 +87,9 @@ pub struct Table {
 
 /// Largest number of array slots or nodes (log2).
 const MAX_BITS: u32 = 30;
+/// Slots and nodes past which a part is taken as zeros: nil, and no key.
+const LARGE: usize = 4096;
+const _: () = assert!(tag::NIL == 0);
 /// Nodes of a chain past which the table gets a hash key of its own. Among a million keys that nobody chose there is a
 /// longer one with a probability of one in ten thousand, and then nothing is wrong either: lookups cost twice as much.
 /// Keys that were chosen to make many chains as long as is allowed cost about as much.
@@ -296,6 +299,18 @@ impl Table {
             }
         }
         if self.is_keyed() { self.find_keyed_str(key) } else { std::ptr::null_mut() }
+    }
+    /// The value at a string key of these bytes, nil if absent.
+    pub fn get_bytes(&self, key: &[u8]) -> Value {
+        let hash = self.hash_key().map_or_else(|| hash_bytes(key), |own| own.hash_bytes(key));
+        let n = self.find_from(Some(hash), |n| {
+            n.key_tag as u64 & 0xf == tag::STRING_TYPE
+                && n.hash16 == (hash >> 16) as u16
+                // SAFETY: a string-tagged key is a live string.
+                && unsafe { &*(n.key_bits as *const Str) }.bytes() == key
+        });
+        // SAFETY: a found node is inside the node array.
+        if n.is_null() { Value::NIL } else { unsafe { (*n).value() } }
     }
     /// As [`Table::find_str_node`], in a table with a hash key.
     #[cold]
@@ -678,9 +693,12 @@ impl Table {
         unsafe {
             let count = 1usize << bits;
             let allocated = count + own.is_some() as usize;
+            // Of the system's memory, zeros cost nothing until they are touched.
+            let large = count > LARGE;
             let mut fresh = std::ptr::null_mut();
             if hsize > 0 {
-                fresh = alloc(node_layout(allocated)).cast::<Node>();
+                let layout = node_layout(allocated);
+                fresh = if large { alloc_zeroed(layout) } else { alloc(layout) }.cast::<Node>();
                 if fresh.is_null() {
                     return Err(TableError::Memory);
                 }
@@ -696,7 +714,7 @@ impl Table {
                 self.mask.set(0);
                 self.free.set(0);
             } else {
-                for i in 0..count {
+                for i in 0..if large { 0 } else { count } {
                     fresh.add(i).write(Node::EMPTY);
                 }
                 if let Some(own) = own {
@@ -757,7 +775,9 @@ impl Table {
                 std::ptr::null_mut()
             } else {
                 let layout = array_layout(asize);
-                let p = if old == 0 {
+                let p = if old == 0 && asize as usize > LARGE {
+                    alloc_zeroed(layout)
+                } else if old == 0 {
                     alloc(layout)
                 } else {
                     realloc(self.array.get().cast(), array_layout(old), layout.size())
@@ -768,7 +788,8 @@ impl Table {
                 }
                 p.cast::<Value>()
             };
-            for i in old..asize {
+            let zeroed = old == 0 && asize as usize > LARGE;
+            for i in if zeroed { asize } else { old }..asize {
                 array.add(i as usize).write(Value::NIL);
             }
             self.array.set(array);

@@ -5,28 +5,72 @@
 
 use super::super::wire::{Fault, Reader};
 use super::super::{code, find_native};
-use super::{DecodeError, Form, KEPT_BYTES, Message, classes, more};
+use super::run::Run;
+use super::{DecodeError, Form, KEPT_BYTES, Message, PIECE, Source, VALUE, classes, more};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::string::{Str, find_atom};
+use rlua_machine::value::table::Node;
 use rlua_machine::value::{Closure, Pid, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
-use rlua_machine::vm::load::Module;
 use rlua_machine::vm::native::Native;
 use std::cell::Cell;
-use std::sync::Arc;
 
 /// What is being filled.
 enum Fill {
-    Table { t: Ref<Table>, at: usize, array: usize, fields: usize, key: Option<Value> },
-    Closure { c: Ref<Closure>, at: usize },
-    Native { c: Ref<NativeClosure>, at: usize },
+    /// Nodes as they lie, if they are many.
+    Nodes {
+        t: Ref<Table>,
+        at: usize,
+        items: usize,
+    },
+    /// Items; then come fields, or objects of nodes that lie there already.
+    Items {
+        t: Ref<Table>,
+        at: usize,
+        items: usize,
+        then: After,
+    },
+    Fields {
+        t: Ref<Table>,
+        left: usize,
+        key: Option<Value>,
+    },
+    /// Nodes in which an object is missing.
+    Objects {
+        t: Ref<Table>,
+        at: usize,
+    },
+    Closure {
+        c: Ref<Closure>,
+        at: usize,
+    },
+    Native {
+        c: Ref<NativeClosure>,
+        at: usize,
+    },
+}
+
+/// What follows a table's items.
+#[derive(Clone, Copy)]
+enum After {
+    Nothing,
+    Fields(usize),
+    Objects,
 }
 
 #[derive(Default)]
 struct Decoder {
     objects: Vec<Value>,
     stack: Vec<Fill>,
+    /// The value, once it is begun.
+    root: Option<Value>,
+    /// Bytes that are read.
+    at: usize,
+    /// Entries of tables that were announced.
+    announced: usize,
+    /// The heap keeps the modules already.
+    kept: bool,
 }
 
 thread_local! {
@@ -34,97 +78,186 @@ thread_local! {
     static DECODER: Cell<Option<Box<Decoder>>> = const { Cell::new(None) };
 }
 
-/// The value of a message that was made in this runtime, in a receiver's heap. A table of a class that the receiver has
-/// not registered comes without its metatable, and one that came from outside and is damaged is nil; where that is not
-/// good enough, [`try_decode_message`] tells.
-pub fn decode_message(vm: &mut Vm, message: &Message) -> Value {
-    decode(vm, message, false).unwrap_or(Value::NIL)
-}
-
 /// The value of a message, in a receiver's heap.
-pub fn try_decode_message(vm: &mut Vm, message: &Message) -> Result<Value, DecodeError> {
-    decode(vm, message, true)
-}
-
-fn decode(vm: &mut Vm, message: &Message, strict: bool) -> Result<Value, DecodeError> {
-    let (bytes, modules, local): (&[u8], &[Arc<Module>], _) = match &message.0 {
+#[inline]
+pub fn decode_message(vm: &mut Vm, message: &Message) -> Result<Value, DecodeError> {
+    match &message.0 {
         Form::Small(v) => return Ok(*v),
         Form::Short { len, bytes } => return Ok(vm.heap.string(&bytes[..*len as usize])),
-        Form::Bytes(b) => (b, &[], true),
-        Form::Graph(g) => (&g.0, &g.1, true),
-        Form::Foreign(g) => (&g.0, &g.1, false),
+        Form::Bytes(b) => {
+            if let Some(v) = flat(vm, b) {
+                return Ok(v);
+            }
+        }
         Form::System(m) => {
             // A reason is no system message itself, so this goes one deep.
-            let reason = decode(vm, &m.2, strict)?;
-            let name = vm.heap.atom(m.0);
-            let t = vm.heap.table_sized(0, 3);
-            for (key, v) in [("signal", name), ("from", Value::pid(m.1)), ("reason", reason)] {
-                rlua_machine::stdlib::field(vm, t, key, v);
-            }
-            return Ok(Value::table(t));
+            let reason = decode_reason(vm, &m.2);
+            return Ok(system(vm, m.0, m.1, reason));
         }
-    };
+        Form::Graph(_) | Form::Foreign(_) => {}
+    }
+    let source = message.source().expect("all other forms are bytes");
     let mut d = DECODER.take().unwrap_or_default();
-    let mut work = Work {
-        d: &mut d,
-        reader: Reader::new(bytes),
-        budget: bytes.len(),
-        modules,
-        local,
-        strict,
-        error: None,
-        kept: false,
-    };
-    let done = work.decode(vm).map_err(|what| work.error.take().unwrap_or(DecodeError::Damaged(what)));
-    d.objects.clear();
-    d.stack.clear();
+    let mut no_end = usize::MAX;
+    let done = d.run(vm, source, &mut no_end);
+    let root = d.root.unwrap_or(Value::NIL);
+    d.reset();
     if (d.objects.capacity() + d.stack.capacity()) * 32 <= KEPT_BYTES {
         DECODER.set(Some(d));
     }
-    done
+    done.map(|_| root)
 }
 
-struct Work<'m> {
-    d: &'m mut Decoder,
+/// The value of an exit reason; of one that cannot be made here, the text that says why.
+pub fn decode_reason(vm: &mut Vm, reason: &Message) -> Value {
+    decode_message(vm, reason).unwrap_or_else(|e| vm.heap.string(e.to_string().as_bytes()))
+}
+
+fn system(vm: &mut Vm, name: &'static [u8], from: Pid, reason: Value) -> Value {
+    let name = vm.heap.atom(name);
+    let t = vm.heap.table_sized(0, 3);
+    for (key, v) in [("signal", name), ("from", Value::pid(from)), ("reason", reason)] {
+        rlua_machine::stdlib::field(vm, t, key, v);
+    }
+    Value::table(t)
+}
+
+/// A small table whose parts lie there, and that is all.
+#[inline]
+fn flat(vm: &mut Vm, bytes: &[u8]) -> Option<Value> {
+    let (head, rest) = bytes.split_first_chunk::<4>()?;
+    let [more::LAYOUT, items, bits, last_free] = *head else { return None };
+    if items >= 0x80 || last_free >= 0x80 {
+        return None;
+    }
+    let nodes = if bits == 0 { 0 } else { size_of::<Node>() << (bits - 1) };
+    let (nodes, rest) = rest.split_at_checked(nodes)?;
+    let items = match rest.split_first_chunk::<2>() {
+        Some(([more::PLAIN, n], rest)) if *n == items && rest.len() == items as usize * size_of::<Value>() => rest,
+        None if rest.is_empty() && items == 0 => rest,
+        _ => return None,
+    };
+    // SAFETY: bytes of this form were made here, of a table without a hash key; and nothing follows the parts, so nothing
+    // in them stands for an object.
+    Some(Value::table(unsafe { Table::from_bytes(&mut vm.heap, items, nodes, last_free as u32) }))
+}
+
+/// A message whose value is made in steps.
+pub struct Decoding {
+    message: Message,
+    decoder: Box<Decoder>,
+}
+
+// SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
+unsafe impl Send for Decoding {}
+
+impl Decoding {
+    /// Begins with a message that is bytes; none: it is small.
+    pub fn new(message: &Message) -> Option<Decoding> {
+        message.source()?;
+        Some(Decoding { message: message.clone(), decoder: Box::default() })
+    }
+    /// Does so many units of work; the value, if it is whole.
+    pub fn step(&mut self, vm: &mut Vm, units: &mut usize) -> Result<Option<Value>, DecodeError> {
+        let source = self.message.source().expect("it is bytes");
+        let done = self.decoder.run(vm, source, units);
+        let Form::System(m) = &self.message.0 else { return Ok(done?.then(|| self.root())) };
+        let reason = match done {
+            Ok(false) => return Ok(None),
+            Ok(true) => self.root(),
+            Err(e) => vm.heap.string(e.to_string().as_bytes()),
+        };
+        Ok(Some(system(vm, m.0, m.1, reason)))
+    }
+    /// What there is of the value: all objects that were made are reached from it. Whoever takes the steps keeps it.
+    pub fn root(&self) -> Value {
+        self.decoder.root.unwrap_or(Value::NIL)
+    }
+}
+
+impl Decoder {
+    fn reset(&mut self) {
+        self.objects.clear();
+        self.stack.clear();
+        (self.root, self.at, self.announced, self.kept) = (None, 0, 0, false);
+    }
+    /// Goes on as long as there are units left; whether all is made.
+    fn run(&mut self, vm: &mut Vm, source: Source<'_>, units: &mut usize) -> Result<bool, DecodeError> {
+        let mut reader = Reader::new(source.bytes);
+        reader.skip(self.at);
+        let mut work = Work { d: self, reader, source, error: None };
+        let done = work.decode(vm, units).map_err(|what| work.error.take().unwrap_or(DecodeError::Damaged(what)));
+        let at = work.reader.position();
+        self.at = at;
+        done
+    }
+}
+
+struct Work<'d, 'm> {
+    d: &'d mut Decoder,
     reader: Reader<'m>,
-    /// Entries of tables that the rest may still announce.
-    budget: usize,
-    modules: &'m [Arc<Module>],
-    /// It was made here: addresses are good.
-    local: bool,
-    /// A class that is not registered is an error.
-    strict: bool,
+    source: Source<'m>,
     error: Option<DecodeError>,
-    /// The heap keeps the modules already.
-    kept: bool,
 }
 
-impl Work<'_> {
-    fn decode(&mut self, vm: &mut Vm) -> Result<Value, Fault> {
-        let root = self.value(vm)?;
+impl Work<'_, '_> {
+    fn decode(&mut self, vm: &mut Vm, units: &mut usize) -> Result<bool, Fault> {
+        if self.d.root.is_none() {
+            let v = self.value(vm)?;
+            self.d.root = Some(v);
+        }
         while let Some(top) = self.d.stack.last_mut() {
+            if *units == 0 {
+                return Ok(false);
+            }
+            *units = units.saturating_sub(VALUE);
+            vm.heap.goes_on_filling(match top {
+                Fill::Items { t, .. } | Fill::Fields { t, .. } | Fill::Nodes { t, .. } | Fill::Objects { t, .. } => {
+                    Value::table(*t)
+                }
+                Fill::Native { c, .. } => Value::native_closure(*c),
+                Fill::Closure { c, .. } => Value::closure(*c),
+            });
             match top {
-                Fill::Table { t, at, array, .. } if *at < *array => {
-                    let (t, i) = (*t, *at);
+                Fill::Items { t, at, items, then } => {
+                    let (t, i, left) = (*t, *at, *items - *at);
+                    if left == 0 {
+                        match *then {
+                            After::Nothing => drop(self.d.stack.pop()),
+                            After::Fields(left) => *top = Fill::Fields { t, left, key: None },
+                            After::Objects => *top = Fill::Objects { t, at: 0 },
+                        }
+                        continue;
+                    }
+                    if let Some(run) = Run::read(&mut self.reader, &self.source, left)? {
+                        *at += run.len();
+                        *units = units.saturating_sub(run.len() / 4);
+                        run.fill(t, i);
+                        continue;
+                    }
                     *at += 1;
                     let v = self.value(vm)?;
                     t.put_slot(i, v);
                 }
-                Fill::Table { t, key, fields, .. } => {
+                Fill::Fields { t, left, key } => {
                     let t = *t;
                     let k = match key.take() {
                         Some(k) => k,
-                        None if *fields == 0 => {
+                        None if *left == 0 => {
                             self.d.stack.pop();
                             continue;
                         }
                         None => {
-                            *fields -= 1;
+                            *left -= 1;
                             let depth = self.d.stack.len();
                             let k = self.value(vm)?;
+                            if !self.source.local && !t.get(k).is_nil() {
+                                return Err("a key of a table comes twice");
+                            }
                             if self.d.stack.len() > depth {
-                                // The key is a container, whose contents come first.
-                                if let Fill::Table { key, .. } = &mut self.d.stack[depth - 1] {
+                                // The key is a container, whose contents come first; it is kept by its place.
+                                t.set(&mut vm.heap, k, Value::FALSE).map_err(|e| e.message())?;
+                                if let Fill::Fields { key, .. } = &mut self.d.stack[depth - 1] {
                                     *key = Some(k);
                                 }
                                 continue;
@@ -133,7 +266,50 @@ impl Work<'_> {
                         }
                     };
                     let v = self.value(vm)?;
+                    if v.is_nil() {
+                        return Err("a field of a table is nil");
+                    }
                     t.set(&mut vm.heap, k, v).map_err(|e| e.message())?;
+                }
+                Fill::Nodes { t, at, items } => {
+                    let (t, i, items) = (*t, *at, *items);
+                    let n = PIECE.min(t.node_count() - i);
+                    *at += n;
+                    *units = units.saturating_sub(n / 2);
+                    if i + n == t.node_count() {
+                        *top = Fill::Items { t, at: 0, items, then: After::Objects };
+                    }
+                    let bytes = self.reader.run(n * size_of::<Node>())?;
+                    // SAFETY: made here, as a piece of the nodes of a table of this size.
+                    unsafe { t.put_node_bytes(i, bytes) };
+                }
+                Fill::Objects { t, at } => {
+                    let (t, from) = (*t, *at);
+                    let nodes = t.node_part();
+                    let end = nodes.len().min(from + PIECE);
+                    let frozen = tag::FROZEN as u8;
+                    while *at < end && nodes[*at].key_tag != frozen && nodes[*at].value_tag != frozen {
+                        *at += 1;
+                    }
+                    *units = units.saturating_sub((*at - from) / 4);
+                    let i = *at;
+                    if i == end {
+                        if end == nodes.len() {
+                            self.d.stack.pop();
+                        }
+                        continue;
+                    }
+                    let mut n = nodes[i];
+                    if n.key_tag == frozen {
+                        // A string: it is set with its value, which no step ends before.
+                        let k = self.value(vm)?;
+                        (n.key_tag, n.key_bits) = (k.tag as u8, k.bits);
+                    }
+                    if n.value_tag == frozen {
+                        let v = self.value(vm)?;
+                        n.set_value(v);
+                    }
+                    t.put_node(i, n);
                 }
                 Fill::Native { c, at } => {
                     let (c, i) = (*c, *at);
@@ -181,7 +357,7 @@ impl Work<'_> {
         if self.reader.left() != 0 {
             return Err("there are bytes after the end");
         }
-        Ok(root)
+        Ok(true)
     }
     fn object(&mut self) -> Result<Value, Fault> {
         let n = self.reader.number()?;
@@ -199,7 +375,7 @@ impl Work<'_> {
     fn native(&mut self, vm: &Vm, code: u8) -> Result<&'static Native, Fault> {
         match code {
             // SAFETY: a message that was made here holds addresses of natives, which are static.
-            more::NATIVE_ADDRESS if self.local => Ok(unsafe { &*(self.reader.word()? as *const Native) }),
+            more::NATIVE_ADDRESS if self.source.local => Ok(unsafe { &*(self.reader.word()? as *const Native) }),
             code::NATIVE => {
                 let name = self.reader.text()?;
                 find_native(vm.natives, name).ok_or_else(|| {
@@ -210,11 +386,11 @@ impl Work<'_> {
             _ => Err("a native function has no name"),
         }
     }
-    /// Takes entries from the budget.
+    /// A number of entries: all that are announced are no more than there are bytes.
     fn pay(&mut self) -> Result<usize, Fault> {
         match usize::try_from(self.reader.number()?) {
-            Ok(n) if n <= self.budget => {
-                self.budget -= n;
+            Ok(n) if n <= self.source.bytes.len() - self.d.announced => {
+                self.d.announced += n;
                 Ok(n)
             }
             _ => Err("more things are announced than there are bytes"),
@@ -224,13 +400,13 @@ impl Work<'_> {
     #[inline]
     fn value(&mut self, vm: &mut Vm) -> Result<Value, Fault> {
         Ok(match self.reader.byte()? {
-            more::ATOM if self.local => Value::object(tag::ATOM, self.reader.word()? as *mut Str),
+            more::ATOM if self.source.local => Value::object(tag::ATOM, self.reader.word()? as *mut Str),
             code::INTEGER => Value::integer(self.reader.signed()?),
             code::NIL => Value::NIL,
             code::FALSE => Value::FALSE,
             code::TRUE => Value::TRUE,
             code::FLOAT => Value::float(f64::from_bits(self.reader.word()?)),
-            code::PID => Value::pid(Pid::from_bits(self.reader.word()?)),
+            code::PID if self.source.local => Value::pid(Pid::from_bits(self.reader.word()?)),
             c => self.other(vm, c)?,
         })
     }
@@ -238,7 +414,7 @@ impl Work<'_> {
         Ok(match c {
             more::STRING => {
                 let text = self.reader.text()?;
-                let atom = if self.local || text.len() <= 1 { None } else { find_atom(text) };
+                let atom = if self.source.local || text.len() <= 1 { None } else { find_atom(text) };
                 match atom {
                     Some(a) => Value::object(tag::ATOM, a),
                     None => vm.heap.string(text),
@@ -257,13 +433,14 @@ impl Work<'_> {
                 }
                 v
             }
+            code::PID => Value::pid(self.source.pids[self.reader.count_below(self.source.pids.len())?]),
+            more::LAYOUT if self.source.local => self.layout(vm)?,
             more::TABLE => self.table(vm, None)?,
             more::CLASS => {
                 let name = self.reader.text()?;
                 let key = vm.heap.string(name);
                 match classes(vm).and_then(|c| c.get(key).as_table()) {
                     Some(m) => self.table(vm, Some(m))?,
-                    None if !self.strict => self.table(vm, None)?,
                     None => {
                         self.error = Some(DecodeError::UnknownClass(String::from_utf8_lossy(name).into_owned()));
                         return Err("class");
@@ -271,14 +448,14 @@ impl Work<'_> {
                 }
             }
             more::CLOSURE => {
-                let module = self.reader.count_below(self.modules.len())?;
+                let module = self.reader.count_below(self.source.modules.len())?;
                 let index = self.reader.number32()?;
-                if !std::mem::replace(&mut self.kept, true) {
-                    for m in self.modules {
+                if !std::mem::replace(&mut self.d.kept, true) {
+                    for m in self.source.modules {
                         vm.heap.keep_module(m);
                     }
                 }
-                let proto = self.modules[module].proto(index as usize).ok_or("no such prototype")?;
+                let proto = self.source.modules[module].proto(index as usize).ok_or("no such prototype")?;
                 // A cell takes a byte at least.
                 let count = proto.canonical().upvalues.len();
                 if count > self.reader.left() {
@@ -317,7 +494,41 @@ impl Work<'_> {
         if let Some(m) = meta {
             vm.set_metatable(t, Some(m));
         }
-        self.d.stack.push(Fill::Table { t, at: 0, array, fields, key: None });
+        if array | fields != 0 {
+            self.d.stack.push(Fill::Items { t, at: 0, items: array, then: After::Fields(fields) });
+        }
+        Ok(Value::table(t))
+    }
+    /// A table whose nodes lie in the bytes.
+    fn layout(&mut self, vm: &mut Vm) -> Result<Value, Fault> {
+        let items = self.pay()?;
+        let bits = self.reader.byte()? as u32;
+        let last_free = self.reader.number32()?;
+        let count = if bits == 0 { 0 } else { 1 << (bits - 1) };
+        let items_size = u32::try_from(items).map_err(|_| "table overflow")?;
+        if count > PIECE {
+            let t = vm.heap.table();
+            t.resize(&mut vm.heap, items_size, count as u32).map_err(|e| e.message())?;
+            t.set_last_free(last_free);
+            self.d.objects.push(Value::table(t));
+            self.d.stack.push(Fill::Nodes { t, at: 0, items });
+            return Ok(Value::table(t));
+        }
+        let nodes = self.reader.run(count * size_of::<Node>())?;
+        // SAFETY: made here, of a table without a hash key; what stands for an object has the tag FROZEN, which a slot may
+        // have, and is replaced.
+        let t = unsafe { Table::from_bytes(&mut vm.heap, &[], nodes, last_free) };
+        if items > 0 {
+            // The nodes stay as they are, but are placed anew if both parts are made in one: so the array part alone.
+            t.grow_array(&mut vm.heap, items_size).map_err(|e| e.message())?;
+        }
+        self.d.objects.push(Value::table(t));
+        let frozen = tag::FROZEN as u8;
+        let objects = t.node_part().iter().any(|n| n.key_tag == frozen || n.value_tag == frozen);
+        if items > 0 || objects {
+            let then = if objects { After::Objects } else { After::Nothing };
+            self.d.stack.push(Fill::Items { t, at: 0, items, then });
+        }
         Ok(Value::table(t))
     }
 }

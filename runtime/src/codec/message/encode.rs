@@ -1,26 +1,69 @@
 //! A message of a value.
 //!
 //! Journey: send -> **encode** -> mailbox. The graph is walked with a worklist; an error names the way from the message to
-//! what cannot be sent.
+//! what cannot be sent. A small table in which nothing is an object of the heap, as most messages are, is two copies of
+//! memory.
 
 use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
 use super::super::{Numbers, code, is_file, is_standard_stream};
-use super::{Form, KEPT_BYTES, LONG, Message, NotSendable, classes, more, short};
+use super::{Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, VALUE, Whole, classes, is_plain, more, run, short};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;
+use rlua_machine::value::table::Node;
 use rlua_machine::value::{Closure, Kind, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::load::Module;
+use rlua_machine::vm::metamethod::{Event, name_value};
 use rlua_machine::vm::native::Native;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// What is being written.
+/// What is being written. One that takes its last step is replaced by what follows it.
 enum Open {
-    Table { t: Ref<Table>, array: usize, at: usize, key_written: bool },
-    Closure { c: Ref<Closure>, at: usize },
-    Native { c: Ref<NativeClosure>, at: usize },
+    /// A large table, before it is known how it is written: how much of it was looked at.
+    Survey {
+        survey: Survey,
+        at: usize,
+    },
+    /// Nodes as they lie, if they are many.
+    Nodes {
+        survey: Survey,
+        at: usize,
+    },
+    Items {
+        survey: Survey,
+        at: usize,
+    },
+    /// Keys and values; of nodes that were written as they lie, those that are objects.
+    Fields {
+        survey: Survey,
+        at: usize,
+        key_written: bool,
+    },
+    Closure {
+        c: Ref<Closure>,
+        at: usize,
+    },
+    Native {
+        c: Ref<NativeClosure>,
+        at: usize,
+    },
+}
+
+/// What is known of a table before it is written.
+#[derive(Clone, Copy)]
+struct Survey {
+    t: Ref<Table>,
+    /// Items up to the last that is not nil.
+    items: usize,
+    fields: usize,
+    /// Where a key lies follows from its value alone.
+    by_value: bool,
+    /// No key or value of a node is an object of the heap.
+    is_plain: bool,
+    /// The nodes are written as they lie.
+    as_it_lies: bool,
 }
 
 #[derive(Default)]
@@ -29,9 +72,12 @@ struct Encoder {
     seen: Vec<u64>,
     /// Filled when there are too many to look through.
     numbers: Numbers,
+    /// Those that came when there were so many that a larger table of them would take long to make.
+    more_numbers: Vec<Numbers>,
     stack: Vec<Open>,
     modules: Vec<Arc<Module>>,
-    portable: bool,
+    /// A weak table is being written: what it alone refers to must not go before it is, so there are no steps any more.
+    at_once: bool,
 }
 
 thread_local! {
@@ -39,49 +85,43 @@ thread_local! {
     static ENCODER: Cell<Option<Box<Encoder>>> = const { Cell::new(None) };
 }
 
-/// A message of a value, for a process of this runtime.
+/// A message of a value.
 pub fn encode_message(vm: &Vm, v: Value) -> Result<Message, NotSendable> {
-    match v.tag {
-        tag::NIL | tag::FALSE | tag::TRUE | tag::INT | tag::FLOAT | tag::NATIVE | tag::PID | tag::ATOM => {
-            return Ok(Message(Form::Small(v)));
-        }
-        tag::STRING | tag::MODULE_STRING => {
-            if let Some(m) = v.as_string().and_then(|s| short(s.bytes())) {
-                return Ok(m);
-            }
-        }
-        _ => {}
+    let done = encode_message_within(vm, v, usize::MAX)?;
+    Ok(done.expect("there is no end to what may be done"))
+}
+
+/// A message of a value, if that takes no more than so many units of work. Then it is a matter for [`Encoding`].
+#[inline]
+pub fn encode_message_within(vm: &Vm, v: Value, units: usize) -> Result<Option<Message>, NotSendable> {
+    if let Some(m) = small(v) {
+        return Ok(Some(m));
     }
-    with_encoder(vm, v, false, |e| {
-        Message(if e.modules.is_empty() {
-            Form::Bytes(e.out.as_slice().into())
-        } else {
-            Form::Graph(Arc::new((e.out.as_slice().into(), std::mem::take(&mut e.modules))))
-        })
-    })
-}
-
-/// The bytes of a value for [`Message::from_wire`] in another runtime, and the modules that they name by their places in
-/// the list.
-pub fn encode_portable_message(vm: &Vm, v: Value) -> Result<(Vec<u8>, Vec<Arc<Module>>), NotSendable> {
-    with_encoder(vm, v, true, |e| (e.out.clone(), std::mem::take(&mut e.modules)))
-}
-
-fn with_encoder<T>(
-    vm: &Vm,
-    v: Value,
-    portable: bool,
-    finish: impl FnOnce(&mut Encoder) -> T,
-) -> Result<T, NotSendable> {
+    if let Some(t) = v.as_table()
+        && let Some(m) = flat(&t)
+    {
+        return Ok(Some(m));
+    }
     let mut e = ENCODER.take().unwrap_or_default();
-    e.portable = portable;
-    let done = e.encode(vm, v).map(|()| finish(&mut e));
+    let mut left = units;
+    let done = e.put(vm, v).and_then(|()| e.run(vm, &mut left)).map(|is_whole| {
+        is_whole.then(|| {
+            Message(if e.modules.is_empty() {
+                Form::Bytes(e.out.as_slice().into())
+            } else {
+                let (bytes, modules) = (e.out.clone(), std::mem::take(&mut e.modules));
+                Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() }))
+            })
+        })
+    });
     e.out.clear();
     e.seen.clear();
     e.stack.clear();
     e.modules.clear();
+    e.at_once = false;
     if !e.numbers.is_empty() {
         e.numbers = Numbers::default();
+        e.more_numbers = Vec::new();
     }
     if e.out.capacity() + (e.seen.capacity() + e.stack.capacity()) * 16 <= KEPT_BYTES {
         ENCODER.set(Some(e));
@@ -89,29 +129,169 @@ fn with_encoder<T>(
     done
 }
 
+/// A message that is made in steps. What it is made of is reached from the value, which whoever takes the steps keeps, and
+/// is not changed by anybody in between.
+pub struct Encoding(Box<Encoder>);
+
+// SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
+unsafe impl Send for Encoding {}
+
+impl Encoding {
+    /// Begins with a value.
+    pub fn new(vm: &Vm, v: Value) -> Result<Encoding, NotSendable> {
+        let mut e = Box::<Encoder>::default();
+        e.put(vm, v)?;
+        Ok(Encoding(e))
+    }
+    /// Does so many units of work; the message, if it is whole.
+    pub fn step(&mut self, vm: &Vm, units: &mut usize) -> Result<Option<Message>, NotSendable> {
+        let e = &mut *self.0;
+        Ok(e.run(vm, units)?.then(|| {
+            let (bytes, modules) = (std::mem::take(&mut e.out), std::mem::take(&mut e.modules));
+            Message(Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() })))
+        }))
+    }
+}
+
+/// The message of a value that is no object, or a short string.
+#[inline(always)]
+fn small(v: Value) -> Option<Message> {
+    match v.tag {
+        tag::NIL | tag::FALSE | tag::TRUE | tag::INT | tag::FLOAT | tag::NATIVE | tag::PID | tag::ATOM => {
+            Some(Message(Form::Small(v)))
+        }
+        tag::STRING | tag::MODULE_STRING => short(v.as_string()?.bytes()),
+        _ => None,
+    }
+}
+
+/// The message of a small table in which nothing is an object of the heap: its parts as they lie.
+#[inline]
+fn flat(t: &Table) -> Option<Message> {
+    const MOST: usize = 16;
+    let (items, nodes) = (t.array_part(), t.node_part());
+    if items.len() > MOST || nodes.len() > MOST || t.metatable().is_some() || t.hash_key().is_some() {
+        return None;
+    }
+    let plain_nodes = nodes.iter().all(|n| is_plain(n.key_tag as u64) && is_plain(n.value_tag as u64));
+    if !plain_nodes || !items.iter().all(|v| is_plain(v.tag)) {
+        return None;
+    }
+    let fields = nodes.iter().filter(|n| n.value_tag as u64 != tag::NIL).count();
+    if !is_of_right_size(nodes.len(), fields) {
+        return None;
+    }
+    let (item_bytes, node_bytes) = (size_of_val(items), t.node_bytes());
+    let len = 4 + node_bytes.len() + if items.is_empty() { 0 } else { 2 + item_bytes };
+    let mut bytes = Arc::<[u8]>::new_uninit_slice(len);
+    let to = Arc::get_mut(&mut bytes)?.as_mut_ptr().cast::<u8>();
+    // SAFETY: `len` bytes are there, and all of them are written: four, the nodes, and for items two and the items. Values
+    // and nodes have no padding.
+    unsafe {
+        let head = [more::LAYOUT, items.len() as u8, bits_of(nodes.len()), t.last_free() as u8];
+        to.copy_from_nonoverlapping(head.as_ptr(), 4);
+        to.add(4).copy_from_nonoverlapping(node_bytes.as_ptr(), node_bytes.len());
+        if !items.is_empty() {
+            let to = to.add(4 + node_bytes.len());
+            to.copy_from_nonoverlapping([more::PLAIN, items.len() as u8].as_ptr(), 2);
+            to.add(2).copy_from_nonoverlapping(items.as_ptr().cast(), item_bytes);
+        }
+        Some(Message(Form::Bytes(bytes.assume_init())))
+    }
+}
+/// Whether a table with so many nodes would be made for so many fields.
+#[inline(always)]
+fn is_of_right_size(nodes: usize, fields: usize) -> bool {
+    nodes == 0 || (fields > 0 && nodes <= 2 * fields)
+}
+/// 0 without nodes, else log2 of their number and 1.
+fn bits_of(nodes: usize) -> u8 {
+    if nodes == 0 { 0 } else { nodes.trailing_zeros() as u8 + 1 }
+}
+
 impl Encoder {
-    fn encode(&mut self, vm: &Vm, v: Value) -> Result<(), NotSendable> {
-        self.put(vm, v)?;
+    /// Goes on as long as there are units left; whether all is written.
+    fn run(&mut self, vm: &Vm, units: &mut usize) -> Result<bool, NotSendable> {
         while let Some(top) = self.stack.last_mut() {
+            if *units == 0 && !self.at_once {
+                return Ok(false);
+            }
+            *units = units.saturating_sub(VALUE);
             let next = match top {
-                Open::Table { t, array, at, key_written } => {
-                    if at < array {
-                        *at += 1;
-                        Some(t.array_part()[*at - 1])
-                    } else if *key_written {
-                        *key_written = false;
-                        *at += 1;
-                        Some(t.node_part()[*at - 1 - *array].value())
-                    } else {
-                        let nodes = t.node_part();
-                        let mut i = *at - *array;
-                        while i < nodes.len() && nodes[i].value().is_nil() {
-                            i += 1;
+                Open::Items { survey, at } => {
+                    if *at == survey.items {
+                        let survey = *survey;
+                        *top = Open::Fields { survey, at: 0, key_written: false };
+                        if survey.as_it_lies && survey.is_plain {
+                            self.stack.pop();
                         }
-                        *at = i + *array;
-                        *key_written = i < nodes.len();
-                        nodes.get(i).map(|n| n.key())
+                        continue;
                     }
+                    let items = &survey.t.array_part()[*at..survey.items];
+                    let run = run::write(&mut self.out, items);
+                    if run > 0 {
+                        *at += run;
+                        *units = units.saturating_sub(run / 4);
+                        continue;
+                    }
+                    *at += 1;
+                    Some(items[0])
+                }
+                Open::Fields { survey, at, key_written } if *key_written => {
+                    let v = survey.t.node_part()[*at].value();
+                    *at += 1;
+                    *key_written = false;
+                    if survey.as_it_lies && is_plain(v.tag) {
+                        continue;
+                    }
+                    Some(v)
+                }
+                Open::Fields { survey, at, key_written } => {
+                    let nodes = survey.t.node_part();
+                    let end = nodes.len().min(*at + PIECE);
+                    let from = *at;
+                    let of_interest = |n: &Node| {
+                        n.value_tag as u64 != tag::NIL
+                            && !(survey.as_it_lies && is_plain(n.key_tag as u64) && is_plain(n.value_tag as u64))
+                    };
+                    while *at < end && !of_interest(&nodes[*at]) {
+                        *at += 1;
+                    }
+                    *units = units.saturating_sub((*at - from) / 4);
+                    if *at == end {
+                        if end == nodes.len() {
+                            self.stack.pop();
+                        }
+                        continue;
+                    }
+                    *key_written = true;
+                    let key = nodes[*at].key();
+                    if survey.as_it_lies && is_plain(key.tag) {
+                        continue;
+                    }
+                    Some(key)
+                }
+                Open::Survey { survey, at } => {
+                    *units = units.saturating_sub(PIECE / 4);
+                    if !survey.look(at) {
+                        continue;
+                    }
+                    let survey = *survey;
+                    self.stack.pop();
+                    self.begin_table(survey);
+                    continue;
+                }
+                Open::Nodes { survey, at } => {
+                    *units = units.saturating_sub(PIECE / 2);
+                    let survey = *survey;
+                    let from = *at;
+                    *at = survey.t.node_count().min(from + PIECE);
+                    let piece = from..*at;
+                    if piece.end == survey.t.node_count() {
+                        *top = Open::Items { survey, at: 0 };
+                    }
+                    self.nodes(&survey, piece);
+                    continue;
                 }
                 Open::Native { c, at } => {
                     *at += 1;
@@ -139,13 +319,18 @@ impl Encoder {
                 }
             };
             match next {
-                Some(v) => self.put(vm, v)?,
+                Some(v) => {
+                    if let Some(s) = v.as_string() {
+                        *units = units.saturating_sub(s.len / 16);
+                    }
+                    self.put(vm, v)?;
+                }
                 None => {
                     self.stack.pop();
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
     /// Numbers an object; `Err` is the number it has already.
     #[inline]
@@ -156,16 +341,36 @@ impl Encoder {
                 return Err(i as u32);
             }
         } else {
-            if self.numbers.is_empty() {
-                self.numbers.extend(self.seen.iter().enumerate().map(|(i, &a)| (a, i as u32)));
-            }
-            match self.numbers.entry(address) {
-                std::collections::hash_map::Entry::Occupied(e) => return Err(*e.get()),
-                std::collections::hash_map::Entry::Vacant(e) => e.insert(self.seen.len() as u32),
-            };
+            self.number_among_many(address)?;
         }
         self.seen.push(address);
         Ok(())
+    }
+    fn number_among_many(&mut self, address: u64) -> Result<(), u32> {
+        const MANY: usize = 1 << 14;
+        const SHARDS: usize = 1 << 10;
+        if self.numbers.is_empty() {
+            self.numbers.extend(self.seen.iter().enumerate().map(|(i, &a)| (a, i as u32)));
+        }
+        let numbers = if self.numbers.len() < MANY {
+            &mut self.numbers
+        } else {
+            if let Some(&n) = self.numbers.get(&address) {
+                return Err(n);
+            }
+            if self.more_numbers.is_empty() {
+                self.more_numbers.resize_with(SHARDS, Numbers::default);
+            }
+            let wide = address as u128 * 0xd6e8_feb8_6659_fd93;
+            &mut self.more_numbers[(wide >> 64) as usize % SHARDS]
+        };
+        match numbers.entry(address) {
+            std::collections::hash_map::Entry::Occupied(e) => Err(*e.get()),
+            std::collections::hash_map::Entry::Vacant(e) => {
+                e.insert(self.seen.len() as u32);
+                Ok(())
+            }
+        }
     }
     fn put(&mut self, vm: &Vm, v: Value) -> Result<(), NotSendable> {
         match v.tag {
@@ -184,11 +389,11 @@ impl Encoder {
                 self.out.byte(code::PID);
                 self.out.run(&v.bits.to_le_bytes());
             }
-            tag::ATOM if !self.portable => {
+            tag::ATOM => {
                 self.out.byte(more::ATOM);
                 self.out.run(&v.bits.to_le_bytes());
             }
-            tag::ATOM | tag::STRING | tag::MODULE_STRING => self.string(v),
+            tag::STRING | tag::MODULE_STRING => self.string(v),
             tag::NATIVE => self.native(Vm::native_in(v).expect("a native")),
             tag::TABLE | tag::CLOSURE | tag::NATIVE_CLOSURE => {
                 if let Err(n) = self.number(v.bits) {
@@ -258,13 +463,8 @@ impl Encoder {
         self.out.text(s.bytes());
     }
     fn native(&mut self, n: &'static Native) {
-        if self.portable {
-            self.out.byte(code::NATIVE);
-            self.out.text(n.name.as_bytes());
-        } else {
-            self.out.byte(more::NATIVE_ADDRESS);
-            self.out.run(&(n as *const Native as u64).to_le_bytes());
-        }
+        self.out.byte(more::NATIVE_ADDRESS);
+        self.out.run(&(n as *const Native as u64).to_le_bytes());
     }
     fn module(&mut self, vm: &Vm, module: &Module) -> usize {
         if let Some(i) = self.modules.iter().position(|m| std::ptr::eq(&**m, module)) {
@@ -276,28 +476,84 @@ impl Encoder {
     }
     #[inline]
     fn table(&mut self, vm: &Vm, t: Ref<Table>) -> Result<(), NotSendable> {
-        match t.metatable() {
-            None => self.out.byte(more::TABLE),
-            Some(m) => match classes(vm).and_then(|c| c.get(Value::table(m)).as_string()) {
+        // A class is written here, since it may be unknown; and then its table by content.
+        let mut survey = Survey::new(t);
+        if let Some(m) = t.metatable() {
+            match classes(vm).and_then(|c| c.get(Value::table(m)).as_string()) {
                 Some(name) => {
                     self.out.byte(more::CLASS);
                     self.out.text(name.bytes());
+                    survey.by_value = false;
+                    self.at_once |= !m.get(name_value(Event::Mode)).is_nil();
                 }
                 None => {
                     return Err(self.refuse(b"a table with a metatable", b"; register it with concurrent.metatable"));
                 }
-            },
+            }
         }
-        let items = t.array_part();
-        let mut array = items.len();
-        while array > 0 && items[array - 1].is_nil() {
-            array -= 1;
+        let mut at = 0;
+        if survey.items + t.node_count() <= PIECE {
+            while !survey.look(&mut at) {}
+            self.begin_table(survey);
+        } else {
+            self.stack.push(Open::Survey { survey, at });
         }
-        let fields = t.node_part().iter().filter(|n| n.value_tag as u64 != tag::NIL).count();
-        self.out.number(array as u64);
-        self.out.number(fields as u64);
-        self.stack.push(Open::Table { t, array, at: 0, key_written: false });
         Ok(())
+    }
+    /// Writes the head of a table that was looked at.
+    fn begin_table(&mut self, mut survey: Survey) {
+        let t = survey.t;
+        survey.as_it_lies = survey.by_value && is_of_right_size(t.node_count(), survey.fields);
+        let is_class = t.metatable().is_some();
+        if !survey.as_it_lies {
+            if !is_class {
+                self.out.byte(more::TABLE);
+            }
+            self.out.number(survey.items as u64);
+            self.out.number(survey.fields as u64);
+            return self.stack.push(Open::Items { survey, at: 0 });
+        }
+        self.out.byte(more::LAYOUT);
+        self.out.number(survey.items as u64);
+        self.out.byte(bits_of(t.node_count()));
+        self.out.number(t.last_free() as u64);
+        if t.node_count() <= PIECE {
+            self.nodes(&survey, 0..t.node_count());
+            if survey.items > 0 || !survey.is_plain {
+                self.stack.push(Open::Items { survey, at: 0 });
+            }
+        } else {
+            // In one piece, so that what is written does not have to be copied when there is more.
+            self.out.reserve(size_of_val(t.node_part()) + survey.items);
+            self.stack.push(Open::Nodes { survey, at: 0 });
+        }
+    }
+    /// Writes nodes as they lie; what is an object comes later, and has the tag FROZEN here.
+    fn nodes(&mut self, survey: &Survey, piece: std::ops::Range<usize>) {
+        let size = size_of::<Node>();
+        self.out.run(&survey.t.node_bytes()[piece.start * size..piece.end * size]);
+        if survey.is_plain {
+            return;
+        }
+        let at = self.out.len() - piece.len() * size;
+        let nodes = &survey.t.node_part()[piece];
+        for (to, n) in self.out[at..].chunks_exact_mut(size).zip(nodes) {
+            let mut written = *n;
+            if n.value_tag as u64 == tag::NIL {
+                // A place in a chain; the key may be an object that nobody else has.
+                if !is_plain(n.key_tag as u64) {
+                    (written.key_tag, written.key_bits) = (tag::DEAD_KEY as u8, 0);
+                }
+            } else {
+                if !is_plain(n.key_tag as u64) {
+                    (written.key_tag, written.key_bits) = (tag::FROZEN as u8, 0);
+                }
+                if !is_plain(n.value_tag as u64) {
+                    (written.value_tag, written.value_bits) = (tag::FROZEN as u8, 0);
+                }
+            }
+            write_node(to, &written);
+        }
     }
     /// The error, with the way from the message to what is being written.
     #[cold]
@@ -307,11 +563,10 @@ impl Encoder {
         for open in &self.stack {
             match open {
                 // A key itself is being written.
-                Open::Table { key_written: true, .. } => path.extend_from_slice(b"'s key"),
-                Open::Table { at, array, .. } if at <= array => {
-                    path.extend_from_slice(format!("[{at}]").as_bytes());
-                }
-                Open::Table { t, at, array, .. } => write_key(&mut path, t.node_part()[at - array - 1].key()),
+                Open::Fields { key_written: true, .. } => path.extend_from_slice(b"'s key"),
+                Open::Fields { survey, at, .. } => write_key(&mut path, survey.t.node_part()[at - 1].key()),
+                Open::Items { at, .. } => path.extend_from_slice(format!("[{at}]").as_bytes()),
+                Open::Survey { .. } | Open::Nodes { .. } => {}
                 Open::Closure { c, at } => {
                     path.extend_from_slice(b"'s upvalue '");
                     let name = c.proto().canonical().upvalues.get(at - 1).map(|u| u.name.clone());
@@ -326,6 +581,45 @@ impl Encoder {
         text.extend_from_slice(advice);
         NotSendable(text)
     }
+}
+
+impl Survey {
+    fn new(t: Ref<Table>) -> Survey {
+        let items = t.array_part().len();
+        Survey { t, items, fields: 0, by_value: t.hash_key().is_none(), is_plain: true, as_it_lies: false }
+    }
+    /// Looks at a piece, of the array part from its end and then of the nodes; whether all was seen.
+    fn look(&mut self, at: &mut usize) -> bool {
+        let (items, nodes) = (self.t.array_part(), self.t.node_part());
+        if *at == 0 && self.items > 0 {
+            let end = self.items.saturating_sub(PIECE);
+            while self.items > end && items[self.items - 1].is_nil() {
+                self.items -= 1;
+            }
+            if self.items > 0 && self.items == end {
+                return false;
+            }
+        }
+        let end = nodes.len().min(*at + PIECE);
+        for n in &nodes[*at..end] {
+            let (key, value) = (n.key_tag as u64, n.value_tag as u64);
+            if value != tag::NIL {
+                self.fields += 1;
+                self.by_value &= is_plain(key) || key & 0xf == tag::STRING_TYPE;
+                self.is_plain &= is_plain(value);
+            }
+            self.is_plain &= is_plain(key);
+        }
+        *at = end;
+        end == nodes.len()
+    }
+}
+
+/// Writes a node as it lies.
+fn write_node(to: &mut [u8], n: &Node) {
+    assert!(to.len() == size_of::<Node>());
+    // SAFETY: there is room for a node, of any alignment.
+    unsafe { to.as_mut_ptr().cast::<Node>().write_unaligned(*n) }
 }
 
 /// `.name`, `[n]` or `["x y"]`.

@@ -2,22 +2,31 @@
 //!
 //! Journey: send -> **encode** -> mailbox -> receive -> **decode**. nil, booleans, numbers, pids, natives, atoms and short
 //! strings are the message themselves. All else is bytes: the graph in the order in which a reader builds it, containers
-//! before their contents, a number for what comes a second time. Tables are written by content, not by layout: the
-//! receiver makes them of the right size. spec/format.md has the bytes.
+//! before their contents, a number for what comes a second time. Runs of integers and of floats have one code for all.
+//! spec/format.md has the bytes.
 //!
-//! A message for a process of the same runtime names atoms and natives by address, which costs the reader nothing; a
-//! portable one has their bytes and names. The two differ in nothing else, and [`Message::from_wire`] is the only way in
-//! for bytes from outside, whose decoding takes no address and believes no size.
+//! A message for a process of the same runtime names atoms and natives by address, and holds the nodes of most tables as they
+//! lie: what has a place by its value has the same one in any heap. In the portable form ([`Message::to_portable`]), which
+//! is made from the other one without a machine, atoms have their bytes, natives their names, pids their places in a list,
+//! and tables are written by content. [`Message::from_portable`] is the only way in for bytes from outside; their
+//! decoding takes no address and believes no size.
 //!
-//! Here: the form that a message has on its way, and the classes; encode.rs and decode.rs make and read it.
+//! Here: the form that a message has on its way, and the classes; encode.rs and decode.rs make and read it, portable.rs
+//! is the way out and in, pattern.rs compares bytes with what is waited for.
 //!
-//! Always: bounded by worklists, not by the Rust stack; the first eight objects are found by looking, more by hashing.
+//! Always: bounded by worklists, not by the Rust stack; what is large is done in steps; the first eight objects are found by
+//! looking, more by hashing.
 
 mod decode;
 mod encode;
+mod pattern;
+mod portable;
+mod run;
 
-pub use decode::{decode_message, try_decode_message};
-pub use encode::{encode_message, encode_portable_message};
+pub use decode::{Decoding, decode_message, decode_reason};
+pub use encode::{Encoding, encode_message, encode_message_within};
+pub use pattern::{Cyclic, Matching, Pattern};
+pub use portable::PortableMessage;
 
 use super::wire::{Reader, Write};
 use rlua_machine::value::string::make_atom;
@@ -49,6 +58,30 @@ mod more {
     pub const NATIVE_ADDRESS: u8 = 21;
     /// A standard stream, by its index.
     pub const STREAM: u8 = 22;
+    /// A table whose nodes follow as they lie.
+    pub const LAYOUT: u8 = 23;
+    /// Among items: integers, all of one width.
+    pub const INTEGERS: u8 = 24;
+    /// Among items: floats.
+    pub const FLOATS: u8 = 25;
+    /// Among items: values as they lie, none of which is an object of a heap.
+    pub const PLAIN: u8 = 26;
+    /// What the system tells.
+    pub const SYSTEM: u8 = 27;
+}
+
+/// Tags of values that are the same in every heap of a runtime.
+const PLAIN_TAGS: u64 = 1 << tag::NIL
+    | 1 << tag::FALSE
+    | 1 << tag::TRUE
+    | 1 << tag::INT
+    | 1 << tag::FLOAT
+    | 1 << tag::NATIVE
+    | 1 << tag::PID
+    | 1 << tag::ATOM;
+#[inline(always)]
+fn is_plain(t: u64) -> bool {
+    t < 64 && PLAIN_TAGS >> t & 1 != 0
 }
 
 /// Longest string that a message holds without an allocation.
@@ -57,13 +90,32 @@ const SHORT: usize = 22;
 const LONG: usize = 40;
 /// Buffers that are kept for the next message are not larger than this.
 const KEPT_BYTES: usize = 64 * 1024;
+/// Units of work for a value: so much of a run's elements is done meanwhile.
+const VALUE: usize = 4;
+/// Nodes and slots that are looked at or copied in one go.
+const PIECE: usize = 4096;
 
 /// A value on its way to another process. Cheap to clone.
 #[derive(Clone)]
 pub struct Message(Form);
 
-/// Bytes and the modules that they name.
-type Whole = (Box<[u8]>, Vec<Arc<Module>>);
+/// Bytes, and what they name by places in lists.
+struct Whole {
+    bytes: Vec<u8>,
+    modules: Vec<Arc<Module>>,
+    /// Only of one that came from outside.
+    pids: Vec<Pid>,
+}
+
+/// What is decoded: bytes, and how to read them.
+#[derive(Clone, Copy)]
+struct Source<'m> {
+    bytes: &'m [u8],
+    modules: &'m [Arc<Module>],
+    pids: &'m [Pid],
+    /// Made in this runtime: addresses in it are good.
+    local: bool,
+}
 
 #[derive(Clone)]
 enum Form {
@@ -87,10 +139,19 @@ enum Form {
 const _: () = assert!(size_of::<Message>() == 24);
 
 impl Message {
-    /// A message that came as bytes, with the modules that its functions name, in order. Nothing about the bytes is
-    /// believed.
-    pub fn from_wire(bytes: Box<[u8]>, modules: Vec<Arc<Module>>) -> Message {
-        Message(Form::Foreign(Arc::new((bytes, modules))))
+    /// Its bytes; none if it is small.
+    fn source(&self) -> Option<Source<'_>> {
+        let whole = |w, local| {
+            let Whole { bytes, modules, pids }: &Whole = w;
+            Source { bytes, modules, pids, local }
+        };
+        Some(match &self.0 {
+            Form::Small(_) | Form::Short { .. } => return None,
+            Form::Bytes(bytes) => Source { bytes, modules: &[], pids: &[], local: true },
+            Form::Graph(w) => whole(w, true),
+            Form::Foreign(w) => whole(w, false),
+            Form::System(m) => return m.2.source(),
+        })
     }
     /// A text.
     pub fn string(text: &[u8]) -> Message {
@@ -141,12 +202,28 @@ impl Message {
             _ => None,
         }
     }
+    /// Says that its bytes are looked at soon, so that memory can bring them.
+    #[inline]
+    pub fn look_ahead(&self) {
+        #[cfg(target_arch = "x86_64")]
+        if let Form::Bytes(bytes) = &self.0 {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let at = bytes.as_ptr().cast::<i8>();
+            // SAFETY: a prefetch reads nothing, whatever the address.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(at);
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64));
+            }
+        }
+    }
     /// Bytes it takes besides itself.
     pub fn size(&self) -> usize {
         match &self.0 {
             Form::Small(_) | Form::Short { .. } => 0,
             Form::Bytes(b) => b.len(),
-            Form::Graph(g) | Form::Foreign(g) => g.0.len() + size_of_val(&**g) + size_of_val(&*g.1),
+            Form::Graph(g) | Form::Foreign(g) => {
+                g.bytes.capacity() + size_of_val(&**g) + size_of_val(&*g.modules) + size_of_val(&*g.pids)
+            }
             Form::System(m) => size_of_val(&**m) + m.2.size(),
         }
     }
@@ -187,6 +264,8 @@ pub enum DecodeError {
     Damaged(&'static str),
     /// It refers to a native function that this runtime does not have.
     UnknownNative(String),
+    /// Its functions are of a module that this runtime does not have.
+    UnknownModule([u8; 32]),
     /// It has a table of a class that the receiver has not registered.
     UnknownClass(String),
 }
@@ -196,6 +275,11 @@ impl fmt::Display for DecodeError {
         match self {
             DecodeError::Damaged(what) => write!(f, "damaged message: {what}"),
             DecodeError::UnknownNative(name) => write!(f, "the native function '{name}' is unknown here"),
+            DecodeError::UnknownModule(hash) => {
+                f.write_str("the module ")?;
+                hash.iter().try_for_each(|b| write!(f, "{b:02x}"))?;
+                f.write_str(" is unknown here")
+            }
             DecodeError::UnknownClass(name) => write!(
                 f,
                 "a message has a table of the class '{name}', which the receiver has not registered with concurrent.metatable"

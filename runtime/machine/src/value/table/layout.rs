@@ -3,9 +3,13 @@
 //! Journey: value <-> **bytes**. What the codec reads and writes here are slots and nodes where they are; nothing is placed
 //! anew.
 
-use super::{Node, Table};
+use super::{KEYED, MAX_BITS, Node, Table, TableError, array_layout, node_layout};
+use crate::heap::Heap;
 use crate::value::hash::normalize;
-use crate::value::{Str, Value, tag};
+use crate::value::{Ref, Str, Value, tag};
+use std::alloc::{alloc, handle_alloc_error};
+
+const _: () = assert!(size_of::<Node>() == 8 + 8 + 4 + 1 + 1 + 2, "nodes have no padding");
 
 impl Table {
     /// The array slots.
@@ -35,6 +39,88 @@ impl Table {
         debug_assert!(self.header.guard.get() == 0);
         // SAFETY: in range, and `node_count` is 0 for the static node.
         unsafe { *self.nodes.get().add(i) = n }
+    }
+    /// Sets array slots from one on; nobody may hold `array_part` meanwhile.
+    #[inline]
+    pub fn put_slots(&self, from: usize, values: impl ExactSizeIterator<Item = Value>) {
+        let end = self.asize.get() as usize;
+        assert!(from <= end && values.len() <= end - from);
+        for (i, v) in values.enumerate() {
+            assert!(i < end - from);
+            // SAFETY: in range.
+            unsafe { *self.array.get().add(from + i) = v }
+        }
+    }
+    /// Gives a table without an array part, which has no keys that belong there, one of this size.
+    pub fn grow_array(&self, heap: &mut Heap, asize: u32) -> Result<(), TableError> {
+        if asize > 1 << MAX_BITS {
+            return Err(TableError::Overflow);
+        }
+        assert!(self.asize.get() == 0);
+        if asize > 0 {
+            // SAFETY: no entry has to move between the parts.
+            unsafe { self.resize_array(heap, asize)? };
+        }
+        Ok(())
+    }
+    /// The nodes as bytes: all of a node is written.
+    pub fn node_bytes(&self) -> &[u8] {
+        let nodes = self.node_part();
+        // SAFETY: nodes have no padding (the assertion below), and any bytes are bytes.
+        unsafe { std::slice::from_raw_parts(nodes.as_ptr().cast(), size_of_val(nodes)) }
+    }
+    /// Sets nodes from one on, as [`Table::node_bytes`] gave them.
+    ///
+    /// # Safety
+    /// The bytes are whole nodes of a table of the same number of nodes, in which nothing is an object of a heap, or what
+    /// [`Table::put_node`] is to replace has the tag FROZEN.
+    pub unsafe fn put_node_bytes(&self, from: usize, bytes: &[u8]) {
+        let n = bytes.len() / size_of::<Node>();
+        assert!(from <= self.node_count() && n <= self.node_count() - from);
+        // SAFETY: in range, nodes of this table are nobody else's, and the bytes are nodes (the caller's promise).
+        unsafe {
+            let to = self.nodes.get().add(from).cast::<u8>();
+            to.copy_from_nonoverlapping(bytes.as_ptr(), n * size_of::<Node>());
+        }
+    }
+    /// A table without a hash key whose parts lie as bytes say: array slots, and nodes as [`Table::node_bytes`] gave them.
+    ///
+    /// # Safety
+    /// `array` is whole values, and `nodes` all nodes of a table; nothing in them is an object of a heap. `last_free` is
+    /// that table's.
+    #[inline]
+    pub unsafe fn from_bytes(heap: &mut Heap, array: &[u8], nodes: &[u8], last_free: u32) -> Ref<Table> {
+        let (asize, count) = (array.len() / size_of::<Value>(), nodes.len() / size_of::<Node>());
+        assert!(asize <= 1 << MAX_BITS && count <= 1 << MAX_BITS && (count == 0 || count.is_power_of_two()));
+        let t = heap.table();
+        // SAFETY: the parts are allocated with the layouts that `asize` and `mask` say from then on, and all of them is
+        // written before anyone sees them, with values (the caller's promise).
+        unsafe {
+            if asize > 0 {
+                let layout = array_layout(asize as u32);
+                let part = alloc(layout);
+                if part.is_null() {
+                    handle_alloc_error(layout);
+                }
+                part.copy_from_nonoverlapping(array.as_ptr(), asize * size_of::<Value>());
+                t.array.set(part.cast());
+                t.asize.set(asize as u32);
+                t.border_hint.set(asize as u32);
+            }
+            if count > 0 {
+                let layout = node_layout(count);
+                let part = alloc(layout);
+                if part.is_null() {
+                    handle_alloc_error(layout);
+                }
+                part.copy_from_nonoverlapping(nodes.as_ptr(), count * size_of::<Node>());
+                t.nodes.set(part.cast());
+                t.mask.set(count as u32 - 1);
+                t.free.set(last_free & !KEYED);
+            }
+        }
+        heap.add_bytes(asize * size_of::<Value>() + count * size_of::<Node>());
+        t
     }
     /// Upper half of a string's hash in this table, for its node.
     pub fn hash16(&self, key: &Str) -> u16 {

@@ -1,0 +1,493 @@
+//! The portable form: a message for another runtime, and one from it, without a machine.
+//!
+//! Journey: mailbox -> **bytes for outside** -> mailbox. One walk over a message's bytes copies what is the same everywhere
+//! and puts names for addresses; the same walk, which then writes nothing, is what bytes from outside have to pass before
+//! they are a message. Decoding believes them no more than before; but a message that is in a mailbox is known to be
+//! whole, so that it is refused where it came from and not where it is received.
+//!
+//! Always: a fault in what was made here is a bug; in what comes from outside it is an error.
+
+use super::super::wire::{Fault, Reader, Write};
+use super::super::{ModuleSource, code};
+use super::run::Run;
+use super::{DecodeError, Form, Message, Source, Whole, more};
+use rlua_machine::stdlib::NativeState;
+use rlua_machine::value::table::Node;
+use rlua_machine::value::{Kind, Pid, Runtime, Value, tag};
+use rlua_machine::vm::load::Module;
+use rlua_machine::vm::native::Native;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Version of the portable form; its first byte.
+const VERSION: u8 = 1;
+/// What the system tells, by its code.
+const SYSTEM_NAMES: [&[u8]; 2] = [b"EXIT", b"DOWN"];
+
+/// A message for another runtime.
+#[derive(Clone)]
+pub struct PortableMessage {
+    /// All of it; modules are named by their hashes.
+    pub bytes: Vec<u8>,
+    /// Those modules, for a runtime that does not have them.
+    pub modules: Vec<Arc<Module>>,
+}
+
+impl Message {
+    /// Its portable form.
+    pub fn to_portable(&self) -> PortableMessage {
+        let small = Source { bytes: &[], modules: &[], pids: &[], local: true };
+        let mut walk = Walk::new(self.source().unwrap_or(small), Vec::new());
+        if let Form::System(m) = &self.0 {
+            let name = SYSTEM_NAMES.iter().position(|name| *name == m.0).expect("the system tells of ends alone");
+            walk.out.byte(more::SYSTEM);
+            walk.out.byte(name as u8);
+            let n = walk.pid_number(m.1);
+            walk.out.number(n);
+        }
+        let reason = if let Form::System(m) = &self.0 { &m.2.0 } else { &self.0 };
+        match reason {
+            Form::Small(v) => walk.plain(*v),
+            Form::Short { len, bytes } => walk.string(&bytes[..*len as usize]),
+            _ => walk.all().expect("what is in a mailbox is whole"),
+        }
+        let modules = walk.source.modules;
+        let mut bytes = Vec::with_capacity(walk.out.len() + 32 * (modules.len() + walk.pids.len()) + 16);
+        bytes.byte(VERSION);
+        bytes.number(modules.len() as u64);
+        for m in modules {
+            bytes.run(m.hash());
+        }
+        bytes.number(walk.pids.len() as u64);
+        for pid in &walk.pids {
+            bytes.run(&pid.runtime().id().to_le_bytes());
+            bytes.number(pid.serial());
+        }
+        bytes.run(&walk.out);
+        PortableMessage { bytes, modules: modules.to_vec() }
+    }
+    /// The message that came as bytes, of which nothing is believed. Modules are found among `modules`, and `runtime` says
+    /// what the runtime of an identity is here ([`Runtime::find`], or what a node thinks of runtimes that it does not know).
+    pub fn from_portable(
+        bytes: &[u8],
+        modules: &dyn ModuleSource,
+        runtime: &dyn Fn(u128) -> Option<Runtime>,
+    ) -> Result<Message, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let mut head = Head { modules: Vec::new(), pids: Vec::new(), error: None };
+        let done = head.read(&mut reader, modules, runtime).and_then(|()| head.message(&mut reader));
+        done.map_err(|what| head.error.take().unwrap_or(DecodeError::Damaged(what)))
+    }
+}
+
+/// What comes before the value.
+struct Head {
+    modules: Vec<Arc<Module>>,
+    pids: Vec<Pid>,
+    error: Option<DecodeError>,
+}
+
+impl Head {
+    fn read(
+        &mut self,
+        reader: &mut Reader,
+        modules: &dyn ModuleSource,
+        runtime: &dyn Fn(u128) -> Option<Runtime>,
+    ) -> Result<(), Fault> {
+        if reader.byte()? != VERSION {
+            return Err("the version of the form is unknown");
+        }
+        for _ in 0..reader.count()? {
+            let hash: &[u8; 32] = reader.run(32)?.try_into().expect("32 bytes");
+            let Some(module) = modules.find(hash) else {
+                self.error = Some(DecodeError::UnknownModule(*hash));
+                return Err("module");
+            };
+            self.modules.push(module);
+        }
+        for _ in 0..reader.count()? {
+            let id = u128::from_le_bytes(reader.run(16)?.try_into().expect("16 bytes"));
+            let runtime = runtime(id).ok_or("a process is of a runtime that cannot be known here")?;
+            let serial = reader.number()?;
+            let pid = Pid::new(runtime, serial);
+            if pid.serial() != serial {
+                return Err("a process has no such number");
+            }
+            self.pids.push(pid);
+        }
+        Ok(())
+    }
+    fn message(&mut self, reader: &mut Reader) -> Result<Message, Fault> {
+        if reader.peek() != Some(more::SYSTEM) {
+            return self.value(reader);
+        }
+        reader.byte()?;
+        let name = SYSTEM_NAMES[reader.count_below(SYSTEM_NAMES.len())?];
+        let from = self.pids[reader.count_below(self.pids.len())?];
+        let reason = self.value(reader)?;
+        Ok(Message::system(name, from, reason))
+    }
+    fn value(&mut self, reader: &mut Reader) -> Result<Message, Fault> {
+        let bytes = reader.run(reader.left())?;
+        let mut walk = Walk::new(Source { bytes, modules: &self.modules, pids: &self.pids, local: false }, Nowhere);
+        walk.all()?;
+        let mut r = Reader::new(bytes);
+        let small = |v| Ok(Message(Form::Small(v)));
+        match r.byte()? {
+            code::NIL => return small(Value::NIL),
+            code::FALSE => return small(Value::FALSE),
+            code::TRUE => return small(Value::TRUE),
+            code::INTEGER => return small(Value::integer(r.signed()?)),
+            code::FLOAT => return small(Value::float(f64::from_bits(r.word()?))),
+            code::PID => return small(Value::pid(self.pids[r.count_below(self.pids.len())?])),
+            more::STRING | more::LONG_STRING => return Ok(Message::string(r.text()?)),
+            _ => {}
+        }
+        let (modules, pids) = (std::mem::take(&mut self.modules), std::mem::take(&mut self.pids));
+        Ok(Message(Form::Foreign(Arc::new(Whole { bytes: bytes.to_vec(), modules, pids }))))
+    }
+}
+
+/// Takes what is written, and forgets it.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn byte(&mut self, _: u8) {}
+    fn number(&mut self, _: u64) {}
+    fn run(&mut self, _: &[u8]) {}
+}
+
+/// What has a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbered {
+    Value,
+    Variable,
+}
+
+/// What is being read.
+enum Open<'m> {
+    Items {
+        left: usize,
+        then: Then<'m>,
+    },
+    /// Values one after the other: keys and values of fields.
+    Values {
+        left: usize,
+    },
+    /// Nodes as they lie; what is an object in them follows.
+    Nodes {
+        nodes: &'m [u8],
+        key_written: bool,
+    },
+    Closure {
+        left: usize,
+    },
+    Native {
+        left: usize,
+    },
+}
+
+#[derive(Clone, Copy)]
+enum Then<'m> {
+    Values(usize),
+    Nodes(&'m [u8]),
+}
+
+struct Walk<'m, W> {
+    reader: Reader<'m>,
+    source: Source<'m>,
+    out: W,
+    stack: Vec<Open<'m>>,
+    numbered: Vec<Numbered>,
+    announced: usize,
+    pids: Vec<Pid>,
+    pid_numbers: HashMap<Pid, u64>,
+}
+
+impl<'m, W: Write> Walk<'m, W> {
+    fn new(source: Source<'m>, out: W) -> Walk<'m, W> {
+        Walk {
+            reader: Reader::new(source.bytes),
+            source,
+            out,
+            stack: Vec::new(),
+            numbered: Vec::new(),
+            announced: 0,
+            pids: Vec::new(),
+            pid_numbers: HashMap::new(),
+        }
+    }
+    /// Copies the value, and nothing must follow it.
+    fn all(&mut self) -> Result<(), Fault> {
+        self.value()?;
+        while let Some(top) = self.stack.last_mut() {
+            match top {
+                Open::Items { left: 0, then } => {
+                    *top = match *then {
+                        Then::Values(left) => Open::Values { left },
+                        Then::Nodes(nodes) => Open::Nodes { nodes, key_written: false },
+                    }
+                }
+                Open::Items { left, .. } => {
+                    if let Some(run) = Run::read(&mut self.reader, &self.source, *left)? {
+                        *left -= run.len();
+                        self.run(&run);
+                        continue;
+                    }
+                    *left -= 1;
+                    self.value()?;
+                }
+                Open::Values { left } | Open::Closure { left } | Open::Native { left } if *left == 0 => {
+                    self.stack.pop();
+                }
+                Open::Values { left } => {
+                    *left -= 1;
+                    self.value()?;
+                }
+                Open::Nodes { nodes, key_written } => {
+                    let Some((node, rest)) = nodes.split_first_chunk::<{ size_of::<Node>() }>() else {
+                        self.stack.pop();
+                        continue;
+                    };
+                    // SAFETY: nodes lie in bytes that were made here alone, and all bytes of one were written.
+                    let n = unsafe { node.as_ptr().cast::<Node>().read_unaligned() };
+                    let v = if *key_written { n.value() } else { n.key() };
+                    if n.value_tag as u64 == tag::NIL {
+                        *nodes = rest;
+                        continue;
+                    }
+                    if *key_written {
+                        *nodes = rest;
+                    }
+                    *key_written = !*key_written;
+                    if v.tag == tag::FROZEN { self.value()? } else { self.plain(v) }
+                }
+                Open::Native { left } => {
+                    *left -= 1;
+                    if self.reader.peek() == Some(more::BUFFER) {
+                        self.reader.byte()?;
+                        let state = self.reader.text()?;
+                        let damaged = "the state of a native function is damaged";
+                        let (_, rest) = postcard::take_from_bytes::<NativeState>(state).map_err(|_| damaged)?;
+                        if !rest.is_empty() {
+                            return Err(damaged);
+                        }
+                        self.out.byte(more::BUFFER);
+                        self.out.text(state);
+                    } else {
+                        self.value()?;
+                    }
+                }
+                Open::Closure { left } => {
+                    *left -= 1;
+                    match self.reader.byte()? {
+                        code::OBJECT => self.object(Numbered::Variable)?,
+                        more::CELL => {
+                            self.numbered.push(Numbered::Variable);
+                            self.out.byte(more::CELL);
+                            if self.reader.peek() == Some(more::GLOBALS) {
+                                self.reader.byte()?;
+                                self.out.byte(more::GLOBALS);
+                            } else {
+                                self.value()?;
+                            }
+                        }
+                        _ => return Err("an upvalue of a function is none"),
+                    }
+                }
+            }
+        }
+        if self.reader.left() != 0 {
+            return Err("there are bytes after the end");
+        }
+        Ok(())
+    }
+    fn run(&mut self, run: &Run) {
+        if run.is_plain() {
+            for i in 0..run.len() {
+                self.plain(run.item(i));
+            }
+        } else {
+            run.copy(&mut self.out);
+        }
+    }
+    fn object(&mut self, expected: Numbered) -> Result<(), Fault> {
+        let n = self.reader.number()?;
+        match self.numbered.get(usize::try_from(n).unwrap_or(usize::MAX)) {
+            None => Err("no such object"),
+            Some(&kind) if kind != expected => Err("an object is of another kind"),
+            Some(_) => {
+                self.out.byte(code::OBJECT);
+                self.out.number(n);
+                Ok(())
+            }
+        }
+    }
+    /// A value that is no object.
+    fn plain(&mut self, v: Value) {
+        match v.kind() {
+            Kind::Nil => self.out.byte(code::NIL),
+            Kind::Boolean(b) => self.out.byte(if b { code::TRUE } else { code::FALSE }),
+            Kind::Integer(n) => {
+                self.out.byte(code::INTEGER);
+                self.out.signed(n);
+            }
+            Kind::Float(n) => {
+                self.out.byte(code::FLOAT);
+                self.out.run(&n.to_bits().to_le_bytes());
+            }
+            Kind::Pid(pid) => self.pid(pid),
+            Kind::Native(native) => self.native(native.name.as_bytes()),
+            Kind::String(s) => self.string(s.bytes()),
+            _ => unreachable!("tag {:#x} lies in a message", v.tag),
+        }
+    }
+    fn string(&mut self, text: &[u8]) {
+        self.out.byte(more::STRING);
+        self.out.text(text);
+    }
+    fn native(&mut self, name: &[u8]) {
+        self.out.byte(code::NATIVE);
+        self.out.text(name);
+    }
+    fn pid(&mut self, pid: Pid) {
+        let n = self.pid_number(pid);
+        self.out.byte(code::PID);
+        self.out.number(n);
+    }
+    fn pid_number(&mut self, pid: Pid) -> u64 {
+        let next = self.pids.len() as u64;
+        *self.pid_numbers.entry(pid).or_insert_with(|| {
+            self.pids.push(pid);
+            next
+        })
+    }
+    /// A native function, after its code.
+    fn named_native(&mut self, c: u8) -> Result<(), Fault> {
+        let name = match c {
+            more::NATIVE_ADDRESS if self.source.local => {
+                // SAFETY: a message that was made here holds addresses of natives, which are static.
+                unsafe { &*(self.reader.word()? as *const Native) }.name.as_bytes()
+            }
+            code::NATIVE => self.reader.text()?,
+            _ => return Err("a native function has no name"),
+        };
+        self.native(name);
+        Ok(())
+    }
+    fn pay(&mut self) -> Result<usize, Fault> {
+        match usize::try_from(self.reader.number()?) {
+            Ok(n) if n <= self.source.bytes.len() - self.announced => {
+                self.announced += n;
+                Ok(n)
+            }
+            _ => Err("more things are announced than there are bytes"),
+        }
+    }
+    /// The next value; if it is a container, its contents are still to come.
+    fn value(&mut self) -> Result<(), Fault> {
+        let c = self.reader.byte()?;
+        match c {
+            code::NIL | code::FALSE | code::TRUE => self.out.byte(c),
+            code::INTEGER => {
+                let n = self.reader.signed()?;
+                self.plain(Value::integer(n));
+            }
+            code::FLOAT => {
+                let bits = self.reader.word()?;
+                self.plain(Value::float(f64::from_bits(bits)));
+            }
+            code::PID if self.source.local => {
+                let pid = Pid::from_bits(self.reader.word()?);
+                self.pid(pid);
+            }
+            code::PID => {
+                let pid = self.source.pids[self.reader.count_below(self.source.pids.len())?];
+                self.pid(pid);
+            }
+            more::ATOM if self.source.local => {
+                let atom = self.reader.word()?;
+                self.plain(Value { tag: tag::ATOM, bits: atom });
+            }
+            more::STRING => {
+                let text = self.reader.text()?;
+                self.string(text);
+            }
+            more::LONG_STRING => {
+                let text = self.reader.text()?;
+                self.numbered.push(Numbered::Value);
+                self.out.byte(c);
+                self.out.text(text);
+            }
+            code::OBJECT => self.object(Numbered::Value)?,
+            code::NATIVE | more::NATIVE_ADDRESS => self.named_native(c)?,
+            more::LAYOUT if self.source.local => {
+                let items = self.reader.number()? as usize;
+                let bits = self.reader.byte()?;
+                self.reader.number()?;
+                let count = if bits == 0 { 0 } else { 1 << (bits - 1) };
+                let nodes = self.reader.run(count * size_of::<Node>())?;
+                let fields = (0..count).filter(|i| node_value_tag(nodes, *i) as u64 != tag::NIL).count();
+                self.table(items, fields, Then::Nodes(nodes));
+            }
+            more::TABLE | more::CLASS => {
+                if c == more::CLASS {
+                    let name = self.reader.text()?;
+                    self.out.byte(c);
+                    self.out.text(name);
+                }
+                let (items, fields) = (self.pay()?, self.pay()?);
+                let then = Then::Values(2 * fields);
+                if c == more::TABLE {
+                    self.table(items, fields, then);
+                } else {
+                    self.contents(items, fields, then);
+                }
+            }
+            more::CLOSURE => {
+                let module = self.reader.count_below(self.source.modules.len())?;
+                let index = self.reader.number32()?;
+                let proto = self.source.modules[module].proto(index as usize).ok_or("no such prototype")?;
+                let left = proto.canonical().upvalues.len();
+                if left > self.reader.left() {
+                    return Err("a length passes the end of the bytes");
+                }
+                self.numbered.push(Numbered::Value);
+                self.out.byte(c);
+                self.out.number(module as u64);
+                self.out.number(index as u64);
+                self.stack.push(Open::Closure { left });
+            }
+            more::NATIVE_CLOSURE => {
+                self.out.byte(c);
+                let native = self.reader.byte()?;
+                self.named_native(native)?;
+                let left = self.reader.count()?;
+                self.numbered.push(Numbered::Value);
+                self.out.number(left as u64);
+                self.stack.push(Open::Native { left });
+            }
+            more::STREAM => {
+                let index = self.reader.count_below(3)?;
+                self.out.byte(c);
+                self.out.number(index as u64);
+            }
+            _ => return Err("no such kind of value"),
+        }
+        Ok(())
+    }
+    fn table(&mut self, items: usize, fields: usize, then: Then<'m>) {
+        self.out.byte(more::TABLE);
+        self.contents(items, fields, then);
+    }
+    fn contents(&mut self, items: usize, fields: usize, then: Then<'m>) {
+        self.numbered.push(Numbered::Value);
+        self.out.number(items as u64);
+        self.out.number(fields as u64);
+        self.stack.push(Open::Items { left: items, then });
+    }
+}
+
+fn node_value_tag(nodes: &[u8], i: usize) -> u8 {
+    nodes[i * size_of::<Node>() + std::mem::offset_of!(Node, value_tag)]
+}
