@@ -663,7 +663,7 @@ fn children_begin_where_their_spawner_was() {
     drop(parent);
     for _ in 0..2 {
         let mut child = Vm::new(Box::new(Output(String::new())), find_native);
-        child.heap.set_stress();
+        child.heap.set_stress(rlua_machine::heap::Stress::Whole);
         let (body, arguments) = thaw_snapshot(&s, &mut child);
         child.start(body, &arguments);
         let mut child = moved(child, false);

@@ -234,7 +234,7 @@ impl Heap {
         }
     }
     /// Whether it has grown past its limit.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.bytes >= self.limit
     }
     /// Bytes up to the limit.

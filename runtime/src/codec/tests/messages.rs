@@ -1,6 +1,7 @@
 //! Messages: all forms, in one go and in steps, here and outside; damaged ones; tables to match.
 
 use super::*;
+use rlua_machine::heap::Stress;
 
 /// A portable message as it comes in.
 pub(super) fn received(m: &PortableMessage) -> std::result::Result<Message, message::DecodeError> {
@@ -28,7 +29,7 @@ fn sent(sender: &str, receiver: &str) -> String {
             }
         };
         let mut to = started(receiver);
-        to.heap.set_stress();
+        to.heap.set_stress(if portable { Stress::Pieces } else { Stress::Whole });
         let got = match decode_message(&mut to, &message) {
             Ok(got) => got,
             Err(e) => return e.to_string(),
