@@ -754,6 +754,7 @@ fn memory_has_a_limit() {
          try(function() return (('x'):rep(1e6):gsub('.', ('y'):rep(1000))) end)
          try(coroutine.wrap(function() local t = {} while true do t = { t } end end))
          print(xpcall(function() local t = {} while true do t[#t + 1] = {} end end, function() return 'handled' end))
+         collectgarbage()
          print(collectgarbage 'count' < 1000)",
     );
     assert_eq!((f.status, f.err.as_str()), (Some(0), ""));

@@ -247,6 +247,12 @@ impl Context {
         let (messages, bytes) = (self.option_number(key::MAXMAILBOX) as usize, self.limit_bytes());
         let mut s = self.slot.lock();
         (s.inbox.max_messages, s.inbox.max_bytes) = (messages, bytes);
+        let is_past = messages > 0 && s.inbox.messages() + self.mailbox.len() > messages;
+        drop(s);
+        if is_past {
+            let reason = crate::codec::Message::string(b"mailboxlimit");
+            self.scheduler.route(self.slot.pid, Signal::Kill { reason, limit: true });
+        }
     }
 
     // Waits.

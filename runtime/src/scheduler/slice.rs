@@ -93,7 +93,7 @@ impl Scheduler {
         weight
     }
     fn slice_over(self: &Arc<Self>, slot: Arc<Slot>, mut process: Box<Process>, outcome: Outcome) {
-        let (heap_bytes, is_full) = (process.vm.heap.bytes(), process.vm.heap.is_full());
+        let (heap_bytes, is_full) = (process.vm.heap.bytes(), process.vm.heap.is_past_limit());
         let cx = context(&mut process.vm);
         let held_bytes = heap_bytes + cx.mailbox.bytes();
         if let Outcome::Over(end) = outcome {

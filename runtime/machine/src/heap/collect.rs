@@ -37,6 +37,8 @@ pub(crate) const UNITS_A_REDUCTION: usize = 4;
 const BYTES_A_UNIT: usize = 8;
 /// Work that may be left for the end of marking, which is done in one go; more goes back into pieces.
 const END: usize = 2000;
+/// Of a heap's limit, what it may be past that after an error has said so.
+const GRACE: usize = 16;
 /// How often it goes back: a program that makes garbage faster than it is found does not keep a cycle from its end.
 const ATTEMPTS: u32 = 16;
 /// Slots of a table that are traced at once.
@@ -99,7 +101,8 @@ impl Heap {
     /// many were done.
     pub(crate) fn collect_piece(&mut self, roots: &Roots, units: usize) -> usize {
         self.work = 0;
-        let budget = if self.at_once { usize::MAX } else { units };
+        // A full heap has to know what is left before the program goes on.
+        let budget = if self.at_once || self.is_full() { usize::MAX } else { units };
         let mut ended = false;
         // SAFETY: at a safepoint all pointers in the roots and in live objects are to live objects (rules 1 and 2).
         unsafe {
@@ -115,7 +118,7 @@ impl Heap {
         if ended {
             self.cycle_over();
         } else if self.stress.is_none() && !self.stopped {
-            self.threshold = self.threshold.saturating_add(self.work.saturating_mul(BYTES_A_UNIT)).min(self.limit);
+            self.threshold = self.threshold.saturating_add(self.work.saturating_mul(BYTES_A_UNIT)).min(self.bound());
         }
         self.work
     }
@@ -145,6 +148,12 @@ impl Heap {
         self.at_once = false;
         self.has_ended = true;
         self.exhausted = self.begun_full && self.is_full();
+        // Whoever handles the error needs some memory for that; once.
+        if self.exhausted && self.grace == 0 {
+            self.grace = self.limit / GRACE;
+        } else if self.bytes < self.limit {
+            self.grace = 0;
+        }
         if self.whole == Some(Whole::Begun) {
             self.whole = Some(Whole::Done);
         }
@@ -153,13 +162,13 @@ impl Heap {
     /// Bytes at which the next piece is due.
     pub(super) fn set_threshold(&mut self) {
         self.threshold = if self.stopped {
-            self.limit
+            self.bound()
         } else if self.stress.is_some() {
             0
         } else if self.is_collecting() {
-            self.bytes.min(self.limit)
+            self.bytes.min(self.bound())
         } else {
-            (self.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.limit)
+            (self.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.bound())
         };
     }
 

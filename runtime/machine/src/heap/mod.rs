@@ -136,6 +136,8 @@ pub struct Heap {
     work: usize,
     /// The cycle at hand, or the next one, is done in one piece.
     at_once: bool,
+    /// Bytes past the limit that it is let have after an error about it.
+    grace: usize,
     /// The heap was past its limit when the cycle at hand began,
     begun_full: bool,
     /// and was so still when it ended.
@@ -192,6 +194,7 @@ impl Heap {
             phase: Phase::Idle,
             work: 0,
             at_once: false,
+            grace: 0,
             begun_full: false,
             exhausted: false,
             has_ended: false,
@@ -229,13 +232,20 @@ impl Heap {
     /// So one that is due is done in one piece: that takes no longer than the thawing.
     pub fn set_until_collection(&mut self, n: usize) {
         if !self.stopped {
-            self.threshold = self.bytes.saturating_add(n).min(self.limit);
+            self.threshold = self.bytes.saturating_add(n).min(self.bound());
             self.at_once = n == 0;
         }
     }
     /// Whether it has grown past its limit.
-    pub fn is_full(&self) -> bool {
+    pub fn is_past_limit(&self) -> bool {
         self.bytes >= self.limit
+    }
+    /// Whether it has grown past what it is let have.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= self.bound()
+    }
+    fn bound(&self) -> usize {
+        self.limit.saturating_add(self.grace)
     }
     /// Bytes up to the limit.
     pub(crate) fn room(&self) -> usize {
