@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Reductions of a slice, for tests
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     slice: Option<i64>,
-    /// Test modes: collect, reload, freeze, freeze-all
+    /// Test modes: collect, collect-pieces, reload, freeze, freeze-all
     #[arg(long, hide = true, value_name = "MODE", value_delimiter = ',')]
     stress: Vec<StressMode>,
     /// Freeze and thaw at every N-th safepoint, for tests
@@ -55,8 +55,10 @@ pub struct Arguments {
 /// A test mode.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum StressMode {
-    /// A collection at every allocation.
+    /// A whole collection at every safepoint.
     Collect,
+    /// A small piece of a collection at every safepoint.
+    CollectPieces,
     /// Code is dumped, verified and loaded again before it runs.
     Reload,
     /// Freeze and thaw at safepoints, within a budget.
@@ -180,7 +182,12 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         max_memory: arguments.max_memory.unwrap_or_else(crate::memory::default_limit),
         slice: arguments.slice.unwrap_or(default_slice),
         seed: arguments.seed,
-        stress: Stress { collect: has(StressMode::Collect), reload: has(StressMode::Reload), freeze },
+        stress: Stress {
+            collect: has(StressMode::Collect),
+            collect_pieces: has(StressMode::CollectPieces),
+            reload: has(StressMode::Reload),
+            freeze,
+        },
     };
     let program = Program::new(config);
     if start.prompt {

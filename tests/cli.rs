@@ -510,6 +510,28 @@ fn huge_strings_and_tables() {
          print(pcall(function() return ('x'):byte(1, -1), table.unpack({}, 1, 1e6) end))");
     assert_eq!(out.lines().filter(|l| l.starts_with("false\t")).count(), 7, "{out}");
 }
+/// What the system refuses is an error of Lua's, as with the reference.
+#[test]
+fn no_more_memory_from_the_system() {
+    let programs = [
+        "local t = {} while true do t[#t + 1] = 1 end",
+        "local t = {} local i = 0 while true do i = i + 1.5 t[i] = 1 end",
+        "local s = ('x'):rep(1000) while true do s = s .. s end",
+        "return ('x'):rep(1 << 30)",
+        "local s = ('x'):rep(1 << 23) local t = {} for i = 1, 1 << 7 do t[i] = s end return table.concat(t)",
+        "return (('x'):rep(1 << 20):gsub('x', ('y'):rep(1 << 10)))",
+    ];
+    for program in programs {
+        let program = format!("local ok, m = pcall(function() {program} end) assert(not ok, 'it had enough') print(m)");
+        let f = finish(
+            Command::new("sh")
+                .args(["-c", "ulimit -v 700000; exec \"$0\" run --workers 1 --max-memory 100G -"])
+                .arg(env!("CARGO_BIN_EXE_rlua-actor")),
+            program.as_bytes(),
+        );
+        assert_eq!((f.status, f.out.as_str()), (Some(0), "not enough memory\n"), "{program}: {}", f.err);
+    }
+}
 #[test]
 fn small_system_stack() {
     let programs = [
@@ -732,6 +754,7 @@ fn memory_has_a_limit() {
          try(function() return (('x'):rep(1e6):gsub('.', ('y'):rep(1000))) end)
          try(coroutine.wrap(function() local t = {} while true do t = { t } end end))
          print(xpcall(function() local t = {} while true do t[#t + 1] = {} end end, function() return 'handled' end))
+         collectgarbage()
          print(collectgarbage 'count' < 1000)",
     );
     assert_eq!((f.status, f.err.as_str()), (Some(0), ""));

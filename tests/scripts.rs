@@ -5,7 +5,7 @@
 //! standard error must hold), `args=...`, `unordered` (lines of several processes: only the lines themselves count, not
 //! their order). `BLESS=1` rewrites expected outputs; `RLUA_TEST_MODES=plain,collect` selects modes.
 //!
-//! The modes are those that keep the design honest: a collection at every allocation, one reduction a slice, code
+//! The modes are those that keep the design honest: a collection at every safepoint, a piece of one at every safepoint, one reduction a slice, code
 //! dumped and verified and loaded again, every process frozen to bytes and thawed into a fresh heap at its safepoints,
 //! one worker and two. The expected output is the same in all.
 
@@ -15,10 +15,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A mode's name and the options that make it.
-const MODES: [(&str, &[&str]); 7] = [
+const MODES: [(&str, &[&str]); 8] = [
     ("plain", &["--workers", "1"]),
     ("workers2", &["--workers", "2"]),
     ("collect", &["--workers", "1", "--stress", "collect"]),
+    ("pieces", &["--workers", "1", "--stress", "collect-pieces"]),
     ("slice1", &["--workers", "1", "--slice", "1"]),
     ("slice1-workers2", &["--workers", "2", "--slice", "1"]),
     ("reload", &["--workers", "1", "--stress", "reload"]),

@@ -1,3 +1,4 @@
+-- test: processes
 -- Names of processes and classes have at most 255 bytes; a longer one is nobody's.
 local concurrent = require 'concurrent'
 local longest, longer = ('n'):rep(255), ('n'):rep(256)

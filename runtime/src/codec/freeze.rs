@@ -16,7 +16,7 @@ use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::string::Str;
 use rlua_machine::value::table::Node;
 use rlua_machine::value::userdata::{Buffer, Userdata};
-use rlua_machine::value::{Closure, Table, Value, tag};
+use rlua_machine::value::{Closure, Pid, Table, Value, tag};
 use rlua_machine::vm::load::{Literals, Module};
 use rlua_machine::vm::thread::{Thread, flags};
 use rlua_machine::vm::{Exit, Left, Vm};
@@ -63,6 +63,9 @@ struct Freezer {
     bodies: Vec<u8>,
     natives: Numbers,
     native_names: Vec<u8>,
+    pids: Numbers,
+    /// Their runtimes and serial numbers.
+    pid_list: Vec<u8>,
     modules: Vec<*const Module>,
     /// Places of modules in that list, by their addresses.
     module_places: Numbers,
@@ -79,6 +82,8 @@ impl Freezer {
             bodies: Vec::with_capacity(1024),
             natives: Numbers::default(),
             native_names: Vec::new(),
+            pids: Numbers::default(),
+            pid_list: Vec::new(),
             modules: Vec::new(),
             module_places: Numbers::default(),
             failure: None,
@@ -145,6 +150,8 @@ impl Freezer {
         }
         bytes.number(self.natives.len() as u64);
         bytes.run(&self.native_names);
+        bytes.number(self.pids.len() as u64);
+        bytes.run(&self.pid_list);
         bytes.number(self.objects.len() as u64);
         bytes.run(&self.directory);
         // Dead keys in between, where their nodes are.
@@ -194,6 +201,18 @@ impl Freezer {
                 e.insert(next);
                 let native = Vm::native_in(Value { tag: tag::NATIVE, bits }).expect("a native");
                 self.native_names.text(native.name.as_bytes());
+                next as u64
+            }
+        }
+    }
+    fn pid(&mut self, pid: Pid) -> u64 {
+        let next = self.pids.len() as u32;
+        match self.pids.entry(pid.bits()) {
+            std::collections::hash_map::Entry::Occupied(e) => *e.get() as u64,
+            std::collections::hash_map::Entry::Vacant(e) => {
+                e.insert(next);
+                self.pid_list.run(&pid.runtime().id().to_le_bytes());
+                self.pid_list.number(pid.serial());
                 next as u64
             }
         }
@@ -399,8 +418,9 @@ impl Freezer {
                 out.number(n);
             }
             tag::PID => {
+                let n = self.pid(Pid::from_bits(v.bits));
                 out.byte(code::PID);
-                out.number(v.bits);
+                out.number(n);
             }
             tag::LIGHT => {
                 out.byte(code::LIGHT);

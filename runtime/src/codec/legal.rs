@@ -11,7 +11,7 @@ use super::thaw::has_steps;
 use super::wire::Fault;
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_machine::value::{Closure, Value, tag};
-use rlua_machine::vm::call::{RAISE, RETURN};
+use rlua_machine::vm::call::{COLLECT, RAISE, RETURN};
 use rlua_machine::vm::coroutine::{MAX_RESUMES, RESUME, RESUME_CLOSE};
 use rlua_machine::vm::hook::Hook;
 use rlua_machine::vm::load::Proto;
@@ -452,9 +452,10 @@ fn check_native(f: &FrameRecord, function: Value, role: &Role, slots: usize) -> 
             ensure(f.flags == 0, "a native function that runs waits for nothing")?;
             ensure(*top >= f.base, "a native function's registers are below the top")?;
             let count = top - f.base;
-            let fits = match f.state & (RETURN | RAISE) {
+            let fits = match f.state & COLLECT {
                 0 => true,
                 _ if f.state & ERROR != 0 => false,
+                COLLECT => true,
                 RETURN => n <= count,
                 _ => count >= 1,
             };

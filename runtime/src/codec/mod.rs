@@ -26,10 +26,10 @@ mod tests;
 
 pub use freeze::{FreezeError, freeze, freeze_without_code};
 pub use message::{
-    DecodeError, Decoding, Encoding, Message, NotSendable, PortableMessage, decode_message, decode_reason,
-    encode_message, encode_message_within, register_metatable,
+    Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage, decode_message,
+    decode_reason, encode_message, encode_message_within, register_metatable,
 };
-pub use snapshot::{PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
+pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
 
 use rlua_machine::value::{Userdata, Value};
@@ -39,7 +39,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Version of the frozen form; its first byte.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The kinds of records of a frozen process.
 pub(crate) mod kind {

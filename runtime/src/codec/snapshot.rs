@@ -48,6 +48,8 @@ unsafe impl Send for Snapshot {}
 // SAFETY: as above; there is no cell in a record (`NativeState` is plain data).
 unsafe impl Sync for Snapshot {}
 
+/// Slots and nodes that are translated in one go.
+const PIECE: usize = 4096;
 /// The numbers of the first records.
 const GLOBALS: usize = 0;
 const REGISTRY: usize = 1;
@@ -100,6 +102,19 @@ impl fmt::Debug for Snapshot {
     }
 }
 
+impl Record {
+    /// What it takes, in values or so.
+    fn size(&self) -> usize {
+        match self {
+            Record::String(bytes) => 1 + bytes.len() / 64,
+            Record::Table { array, nodes, .. } => 2 + (array.len() + nodes.len()) / 4,
+            Record::Closure { upvalues, .. } => 1 + upvalues.len(),
+            Record::NativeClosure { upvalues, .. } => 1 + upvalues.len(),
+            _ => 1,
+        }
+    }
+}
+
 impl Snapshot {
     /// How many objects it has.
     pub fn objects(&self) -> usize {
@@ -113,6 +128,10 @@ struct Taker {
     modules: Vec<*const Module>,
     /// Places of modules in that list, by their addresses.
     module_places: Numbers,
+    /// The table that was taken last is large, and not translated yet.
+    large: bool,
+    /// A weak table was taken: what it alone refers to must not go before it is taken, so there are no steps any more.
+    at_once: bool,
 }
 
 impl Taker {
@@ -153,6 +172,37 @@ impl Taker {
     fn table_or_nil(&mut self, t: *mut Table) -> Value {
         if t.is_null() { Value::NIL } else { Value { tag: tag::TABLE, bits: self.number(t.cast()) as u64 } }
     }
+    /// Puts numbers for addresses; whether there are any.
+    fn translate_array(&mut self, array: &mut [Value]) -> bool {
+        let mut refers = false;
+        for v in array {
+            if v.tag & tag::KEEPS_BITS != 0 {
+                *v = self.value(*v);
+                refers = true;
+            }
+        }
+        refers
+    }
+    /// As above; a dead key's address is left, and counts.
+    fn translate_nodes(&mut self, nodes: &mut [Node]) -> bool {
+        let mut refers = false;
+        for n in nodes {
+            let (k, v) = (n.key(), n.value());
+            if v.is_nil() && k.tag & tag::KEEPS_BITS != 0 {
+                // Perhaps nobody else has the key, and then it may be gone.
+                n.key_tag = tag::DEAD_KEY as u8;
+                refers = true;
+            } else if (k.tag | v.tag) & tag::KEEPS_BITS != 0 {
+                let k = self.value(k);
+                (n.key_tag, n.key_bits) = (k.tag as u8, k.bits);
+                n.set_value(self.value(v));
+                refers = true;
+            } else if k.tag == tag::DEAD_KEY {
+                refers = true;
+            }
+        }
+        refers
+    }
     unsafe fn record(&mut self, o: *mut Header) -> Record {
         // SAFETY: the caller gives a live object, whose kind says what it is.
         unsafe {
@@ -165,23 +215,14 @@ impl Taker {
                     let mut array: Box<[Value]> = t.array_part().into();
                     let mut nodes: Box<[Node]> = t.node_part().into();
                     let mut refers = false;
-                    for v in &mut array {
-                        if v.tag & tag::KEEPS_BITS != 0 {
-                            *v = self.value(*v);
-                            refers = true;
-                        }
-                    }
-                    for n in &mut nodes {
-                        let (k, v) = (n.key(), n.value());
-                        if (k.tag | v.tag) & tag::KEEPS_BITS != 0 {
-                            // A key without a value may be an object that nobody else has.
-                            let k = self.value(k);
-                            (n.key_tag, n.key_bits) = (k.tag as u8, k.bits);
-                            n.set_value(self.value(v));
-                            refers = true;
-                        } else if k.tag == tag::DEAD_KEY {
-                            refers = true;
-                        }
+                    // SAFETY: a metatable that is set is live as long as its table.
+                    let mode = t.metatable.get().as_ref().map_or(Value::NIL, |m| m.get(name_value(Event::Mode)));
+                    self.at_once |= !mode.is_nil();
+                    if array.len() + nodes.len() > PIECE {
+                        self.large = true;
+                    } else {
+                        refers |= self.translate_array(&mut array);
+                        refers |= self.translate_nodes(&mut nodes);
                     }
                     Record::Table {
                         serial,
@@ -231,51 +272,117 @@ impl Taker {
 /// Takes what a function and its arguments reach, and the globals and the registry, for a process that will begin with
 /// them.
 pub fn snapshot(vm: &mut Vm, body: Value, arguments: &[Value]) -> Snapshot {
-    let mut t = Taker {
-        numbers: Numbers::default(),
-        objects: Vec::new(),
-        modules: Vec::new(),
-        module_places: Numbers::default(),
-    };
-    t.number(vm.globals().as_ptr().cast());
-    t.number(vm.registry().as_ptr().cast());
-    let string_metatable = t.table_or_nil(vm.string_metatable);
-    let type_metatables = vm.type_metatables.map(|m| t.table_or_nil(m));
-    let body = t.value(body);
-    let arguments = arguments.iter().map(|&v| t.value(v)).collect();
-    let mut records = Vec::with_capacity(64);
-    while records.len() < t.objects.len() {
-        let o = t.objects[records.len()];
-        // SAFETY: reached from roots of this heap without a safepoint since (heap/mod.rs, rule 1).
-        let record = unsafe { t.record(o) };
-        records.push(record);
-    }
-    // Dead keys, now that it is known what lives.
-    for r in &mut records {
-        if let Record::Table { nodes, refers: true, .. } = r {
-            for n in nodes.iter_mut().filter(|n| n.key_tag as u64 == tag::DEAD_KEY) {
-                n.key_bits = t.numbers.get(&n.key_bits).map_or(u64::MAX, |&n| n as u64);
-            }
+    let mut capture = Capture::new(vm, body, arguments);
+    loop {
+        if let Some(s) = capture.step(vm, &mut { usize::MAX }) {
+            return s;
         }
     }
-    let (listed, _) = vm.heap.finalizable_values();
-    let finalizable = listed
-        .into_iter()
-        .filter_map(|v| {
-            let bits = *t.numbers.get(&v.bits)? as u64;
-            // A standard stream is the runtime's: no process is the one to finalize it.
-            let stream = v.as_userdata().is_some_and(|u| is_standard_stream(&u));
-            let copied = !matches!(records[bits as usize], Record::Placeholder { .. });
-            (copied && !stream).then_some(Value { tag: v.tag, bits })
-        })
-        .collect();
-    let modules = t
-        .modules
-        .iter()
-        .map(|&m| vm.heap.module_at(m).expect("a heap keeps the modules of its functions").clone())
-        .collect();
-    let serials = vm.heap.serial_counter();
-    Snapshot { records, modules, body, arguments, string_metatable, type_metatables, serials, finalizable }
+}
+
+/// A snapshot that is taken in steps, in whose course nothing that it takes is changed; whoever takes them keeps the body and
+/// the arguments.
+pub struct Capture {
+    taker: Taker,
+    records: Vec<Record>,
+    /// Slots and nodes of the last record that are translated, if it is a large table.
+    translated: Option<usize>,
+    body: Value,
+    arguments: Box<[Value]>,
+    string_metatable: Value,
+    type_metatables: [Value; 6],
+}
+
+// SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
+unsafe impl Send for Capture {}
+
+impl Capture {
+    /// Begins with the roots.
+    pub fn new(vm: &mut Vm, body: Value, arguments: &[Value]) -> Capture {
+        let mut t = Taker {
+            numbers: Numbers::default(),
+            objects: Vec::new(),
+            modules: Vec::new(),
+            module_places: Numbers::default(),
+            large: false,
+            at_once: false,
+        };
+        t.number(vm.globals().as_ptr().cast());
+        t.number(vm.registry().as_ptr().cast());
+        let string_metatable = t.table_or_nil(vm.string_metatable);
+        let type_metatables = vm.type_metatables.map(|m| t.table_or_nil(m));
+        let body = t.value(body);
+        let arguments = arguments.iter().map(|&v| t.value(v)).collect();
+        let records = Vec::with_capacity(64);
+        Capture { taker: t, records, translated: None, body, arguments, string_metatable, type_metatables }
+    }
+    /// Does so many units of work, one for an object or a slot; the snapshot, if it is whole.
+    pub fn step(&mut self, vm: &mut Vm, units: &mut usize) -> Option<Snapshot> {
+        let t = &mut self.taker;
+        while self.records.len() < t.objects.len() || self.translated.is_some() {
+            if *units == 0 && !t.at_once {
+                return None;
+            }
+            if let Some(at) = self.translated {
+                let Some(Record::Table { array, nodes, refers, .. }) = self.records.last_mut() else {
+                    unreachable!("only tables are large")
+                };
+                let end = (at + PIECE).min(array.len() + nodes.len());
+                let (middle, from_node) = (end.min(array.len()), at.saturating_sub(array.len()));
+                *refers |= t.translate_array(&mut array[at.min(middle)..middle]);
+                *refers |= t.translate_nodes(&mut nodes[from_node..end.saturating_sub(middle).max(from_node)]);
+                self.translated = (end < array.len() + nodes.len()).then_some(end);
+                *units = units.saturating_sub(end - at);
+                continue;
+            }
+            let o = t.objects[self.records.len()];
+            // SAFETY: reached from roots of this heap, which still reach it: nobody has changed anything on the way, and
+            // what a weak table refers to is taken before the next safepoint (heap/mod.rs, rule 1).
+            let record = unsafe { t.record(o) };
+            *units = units.saturating_sub(record.size());
+            self.records.push(record);
+            self.translated = std::mem::take(&mut t.large).then_some(0);
+        }
+        Some(self.finish(vm))
+    }
+    fn finish(&mut self, vm: &mut Vm) -> Snapshot {
+        let t = &self.taker;
+        let mut records = std::mem::take(&mut self.records);
+        // Dead keys, now that it is known what lives.
+        for r in &mut records {
+            if let Record::Table { nodes, refers: true, .. } = r {
+                for n in nodes.iter_mut().filter(|n| n.key_tag as u64 == tag::DEAD_KEY) {
+                    n.key_bits = t.numbers.get(&n.key_bits).map_or(u64::MAX, |&n| n as u64);
+                }
+            }
+        }
+        let (listed, _) = vm.heap.finalizable_values();
+        let finalizable = listed
+            .into_iter()
+            .filter_map(|v| {
+                let bits = *t.numbers.get(&v.bits)? as u64;
+                // A standard stream is the runtime's: no process is the one to finalize it.
+                let stream = v.as_userdata().is_some_and(|u| is_standard_stream(&u));
+                let copied = !matches!(records[bits as usize], Record::Placeholder { .. });
+                (copied && !stream).then_some(Value { tag: v.tag, bits })
+            })
+            .collect();
+        let modules = t
+            .modules
+            .iter()
+            .map(|&m| vm.heap.module_at(m).expect("a heap keeps the modules of its functions").clone())
+            .collect();
+        Snapshot {
+            records,
+            modules,
+            body: self.body,
+            arguments: std::mem::take(&mut self.arguments),
+            string_metatable: self.string_metatable,
+            type_metatables: self.type_metatables,
+            serials: vm.heap.serial_counter(),
+            finalizable,
+        }
+    }
 }
 
 /// Makes a snapshot's contents in a fresh machine, whose globals and registry they become; the body and its arguments.

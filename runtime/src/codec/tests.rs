@@ -1,5 +1,7 @@
 //! Programs that are frozen and thawed at every step, damaged bytes, messages and snapshots.
 
+mod messages;
+
 use super::*;
 use rlua_machine::value::{Kind, Pid, Runtime, Value};
 use rlua_machine::vm::load::{Literals, Module};
@@ -554,7 +556,7 @@ fn deep_tables_and_long_lists_pass() {
     let mut other = machine();
     let copy = decode_message(&mut other, &message).expect("made here");
     assert!(copy.as_table().is_some());
-    let copy = received(&message.to_portable()).expect("made here");
+    let copy = messages::received(&message.to_portable()).expect("made here");
     assert!(decode_message(&mut other, &copy).is_ok());
     let s = snapshot(&mut vm, Value::NIL, &[v]);
     let mut child = Vm::new(Box::new(()), find_native);
@@ -564,303 +566,6 @@ fn deep_tables_and_long_lists_pass() {
     vm.finish_request(&[]);
     let exit = vm.run(10_000_000);
     assert!(outcome(&mut vm, exit).starts_with("50000 50000"));
-}
-
-/// A portable message as it comes in.
-fn received(m: &PortableMessage) -> std::result::Result<Message, message::DecodeError> {
-    Message::from_portable(&m.bytes, &m.modules, &Runtime::find)
-}
-
-/// Encodes the global `m` of a program's machine and decodes it in another one as its global `m`, there runs the
-/// second program.
-fn sent(sender: &str, receiver: &str) -> String {
-    let mut from = started(sender);
-    let exit = from.run(1_000_000);
-    assert_eq!(exit, Exit::Finished, "{:?}", outcome(&mut from, exit));
-    let v = from.globals().get_field(&mut from.heap, b"m");
-    let mut outcomes = Vec::new();
-    for portable in [false, true] {
-        let message = if portable {
-            match encode_message(&from, v) {
-                Ok(m) => received(&m.to_portable()).expect("made here"),
-                Err(e) => return e.to_string(),
-            }
-        } else {
-            match encode_message(&from, v) {
-                Ok(m) => m,
-                Err(e) => return e.to_string(),
-            }
-        };
-        let mut to = started(receiver);
-        to.heap.set_stress();
-        let got = match decode_message(&mut to, &message) {
-            Ok(got) => got,
-            Err(e) => return e.to_string(),
-        };
-        let g = to.globals();
-        g.set_field(&mut to.heap, b"m", got).expect("a name");
-        let exit = to.run(1_000_000);
-        outcomes.push(outcome(&mut to, exit));
-    }
-    assert_eq!(outcomes[0], outcomes[1]);
-    outcomes.swap_remove(0)
-}
-
-#[test]
-fn messages_are_values() {
-    for (sender, receiver, expected) in [
-        ("m = 'short'", "return m", "| Finished short"),
-        ("m = ('long '):rep(20)", "return #m", "| Finished 100"),
-        ("m = -7", "return m", "| Finished -7"),
-        (
-            "m = { tag = 'ping', n = 1, f = 2.5, no = false, [1] = 'a', [2] = 'b', [10] = 'c', [1.5] = 1 }",
-            "return m.tag, m.n, m.f, m.no, m[1], m[2], #m, m[10], m[1.5]",
-            "| Finished ping 1 2.5 false a b 2 c 1",
-        ),
-        ("m = { nil, nil, 3 }", "return m[1], m[2], m[3]", "| Finished nil nil 3"),
-        (
-            "m = {} m.me = m m.list = { m, m } m[m] = 'key'",
-            "return m.me == m, m.list[2] == m, m[m]",
-            "| Finished true true key",
-        ),
-        (
-            "local k = { 1 } m = { [k] = k, k = k }",
-            "for k, v in next, m do if k ~= 'k' then return k == v, k[1] end end",
-            "| Finished true 1",
-        ),
-        (
-            "local s = ('x'):rep(50) m = { s, s, [s] = s }",
-            "return m[1] == m[2], m[m[1]] == m[1]",
-            "| Finished true true",
-        ),
-        (
-            "local t = {} for i = 1, 30 do t[i] = { i } end m = { t, t, t[7], [t[8]] = t[9] }",
-            "return m[1] == m[2], m[1][7] == m[3], m[m[1][8]] == m[1][9], m[1][30][1]",
-            "| Finished true true true 30",
-        ),
-        // Functions: variables by value and shared, code, globals of the receiver.
-        (
-            "local n = 5 m = { up = function() n = n + 1 return n end, get = function() return n, emit ~= nil, where end } where = 'there'",
-            "where = 'here' m.up() m.up() return m.get()",
-            "| Finished 7 true here",
-        ),
-        (
-            "local function f(n) if n == 0 then return 'end' end return f(n - 1) end m = f",
-            "return m(3)",
-            "| Finished end",
-        ),
-        (
-            "m = { string.rep, next, string.gmatch('a b c', '%a') }",
-            "return m[1]('x', 3), m[2] == next, m[3](), m[3](), m[3](), m[3]()",
-            "| Finished xxx true a b c",
-        ),
-        ("m = { {}, {}, { {} } }", "return #m, #m[3]", "| Finished 3 1"),
-        ("m = {}", "return next(m)", "| Finished nil"),
-        ("m = { a = { b = { c = { 1, { d = 2 } } } } }", "return m.a.b.c[2].d", "| Finished 2"),
-        // What cannot be sent, and where.
-        ("m = coroutine.create(print)", "", "cannot send a coroutine (at message)"),
-        ("m = { job = { co = coroutine.create(print) } }", "", "cannot send a coroutine (at message.job.co)"),
-        (
-            "m = { 1, 2, { ['x y'] = { [true] = coroutine.create(print) } } }",
-            "",
-            "cannot send a coroutine (at message[3][\"x y\"][true])",
-        ),
-        (
-            "local co = coroutine.create(print) m = { [0] = function() return co end }",
-            "",
-            "cannot send a coroutine (at message[0]'s upvalue 'co')",
-        ),
-        ("m = { f = coroutine.wrap(print) }", "", "cannot send a coroutine (at message.f's upvalue 1)"),
-        ("m = { [coroutine.create(print)] = 1 }", "", "cannot send a coroutine (at message's key)"),
-        (
-            "m = { a = setmetatable({}, {}) }",
-            "",
-            "cannot send a table with a metatable (at message.a); register it with concurrent.metatable",
-        ),
-    ] {
-        assert_eq!(sent(sender, receiver), expected, "{sender}");
-    }
-}
-
-/// All forms of a table: small and large, as it lies and by content, in one go and in steps, here and outside.
-#[test]
-fn large_messages_are_made_in_steps() {
-    let program = "
-      m = { ints = {}, wide = {}, floats = {}, mixed = {}, names = {}, atoms = {}, holes = {}, long = {}, keys = {} }
-      for i = 1, 9000 do
-        m.ints[i] = i - 4500 m.wide[i] = i << 40 m.floats[i] = i / 2 m.mixed[i] = i % 3 == 0 and 'x' or i % 3 == 1 and i or i / 4
-        m.names['name ' .. i] = i % 2 == 0 and i or { i } m.atoms[-i] = i m.holes[i] = i
-        if i <= 300 then m.long[i] = ('long '):rep(20) .. i m.long[-i] = m.long[i] m.keys[{ i }] = i end
-      end
-      for i = 1, 9000 do if i % 50 ~= 0 then m.holes[i] = nil end end
-      m.nested = { { {}, { 1, { a = { 'b', c = m.ints } } } }, false, nil, 2.5, emit, x = m.long[7] }";
-    let check = "
-      local function sum(t) local n, s = 0, 0 for k, v in next, t do n = n + 1 if type(v) == 'table' then v = v[1] end s = s + v end return n, s end
-      local same = 0 for i = 1, 300 do if m.long[i] == m.long[-i] and #m.long[i] == 100 + #(i .. '') then same = same + 1 end end
-      local x, i, f = 0, 0, 0 for _, v in next, m.mixed do if v == 'x' then x = x + 1 elseif v % 1 == 0 then i = i + 1 else f = f + 1 end end
-      local n, keys = 0, 0 for k, v in next, m.keys do n = n + 1 keys = keys + (k[1] == v and 1 or 0) end
-      emit(sum(m.ints)) emit(sum(m.wide)) emit(sum(m.floats)) emit(sum(m.names)) emit(sum(m.atoms)) emit(sum(m.holes))
-      emit(m.ints[1], m.ints[9000], m.wide[9000], m.floats[3], m.names['name 8'], m.names['name 9'][1], m.atoms[-77], m.holes[100])
-      emit(x + i + f, x, same, n, keys, #m.nested, m.nested[1][2][2].a.c == m.ints, m.nested[2], m.nested[4], m.nested.x == m.long[7])
-      m.names.new = 1 m.atoms[9001] = 2 m.ints[9001] = 3 return m.names.new, m.atoms[9001], #m.ints";
-    let mut from = started(program);
-    assert_eq!(from.run(10_000_000), Exit::Finished);
-    let v = from.globals().get_field(&mut from.heap, b"m");
-    let whole = encode_message(&from, v).expect("it can be sent");
-    let mut encoding = Encoding::new(&from, v).expect("it can be sent");
-    let mut steps = 0;
-    let in_steps = loop {
-        steps += 1;
-        if let Some(m) = encoding.step(&from, &mut 1000).expect("it can be sent") {
-            break m;
-        }
-        from.collect_garbage();
-    };
-    assert!(steps > 50, "{steps}");
-    let portable = received(&whole.to_portable()).expect("made here");
-    assert_eq!(whole.to_portable().bytes, in_steps.to_portable().bytes);
-    assert_eq!(portable.to_portable().bytes, whole.to_portable().bytes);
-    let mut outcomes = Vec::new();
-    for message in [whole, in_steps, portable] {
-        for units in [usize::MAX, 1000] {
-            let mut to = started(check);
-            let g = to.globals();
-            let mut decoding = Decoding::new(&message).expect("it is large");
-            let got = loop {
-                if let Some(v) = decoding.step(&mut to, &mut { units }).expect("it is whole") {
-                    break v;
-                }
-                g.set_field(&mut to.heap, b"m", decoding.root()).expect("a name");
-                to.collect_garbage();
-            };
-            g.set_field(&mut to.heap, b"m", got).expect("a name");
-            let exit = to.run(10_000_000);
-            outcomes.push(outcome(&mut to, exit));
-        }
-    }
-    let sums = "9000 4500 9000 44525508857856000 9000 20250";
-    assert!(outcomes.iter().all(|o| *o == outcomes[0]), "{outcomes:?}");
-    assert!(outcomes[0].contains("9000 4500 "), "{} {sums}", outcomes[0]);
-    assert!(outcomes[0].ends_with("| Finished 1 2 9001"), "{}", outcomes[0]);
-}
-
-/// What a message outside is: no address, and a list of processes with their runtimes.
-#[test]
-fn portable_messages_name_what_they_mean() {
-    let mut vm = started("m = { tag = 'ping', f = string.rep, n = 7 }");
-    vm.run(1000);
-    let v = vm.globals().get_field(&mut vm.heap, b"m");
-    let runtime = Runtime::find(77 << 90).expect("there is room");
-    let pid = Pid::new(runtime, 12);
-    v.as_table().expect("a table").set_field(&mut vm.heap, b"from", Value::pid(pid)).expect("a name");
-    let bytes = encode_message(&vm, v).expect("it can be sent").to_portable().bytes;
-    for part in [&b"\x04ping"[..], b"\x05\x0astring.rep", &(77u128 << 90).to_le_bytes()] {
-        assert!(bytes.windows(part.len()).any(|w| w == part), "{bytes:?}");
-    }
-    for (message, expected) in [
-        (Message::system(b"DOWN", pid, Message::string(b"normal")), "DOWN"),
-        (Message::system(b"EXIT", pid, encode_message(&vm, v).expect("it can be sent")), "EXIT"),
-    ] {
-        let again = received(&message.to_portable()).expect("made here");
-        assert!(again.is_system(expected.as_bytes(), pid));
-        let mut to = machine();
-        let t = decode_message(&mut to, &again).expect("it is whole").as_table().expect("a table");
-        assert!(t.get_field(&mut to.heap, b"from").as_pid() == Some(pid));
-        let reason = t.get_field(&mut to.heap, b"reason");
-        assert!(reason.as_string().is_some_and(|s| s.bytes() == b"normal") || reason.as_table().is_some());
-    }
-    for small in [Value::NIL, Value::TRUE, Value::integer(-5), Value::float(0.5), Value::pid(pid)] {
-        let m = encode_message(&vm, small).expect("it can be sent");
-        let again = received(&m.to_portable()).expect("made here");
-        assert!(decode_message(&mut vm, &again).expect("it is whole").raw_equals(small));
-    }
-    let short = received(&Message::string(b"normal").to_portable()).expect("made here");
-    assert!(short.is_string(b"normal"));
-    let mut unknown = PortableMessage { bytes, modules: Vec::new() };
-    assert!(received(&unknown).is_ok());
-    unknown.bytes.push(0);
-    assert!(received(&unknown).is_err(), "there is a byte after the end");
-}
-
-/// A key that comes twice would hide what it had before from the collector, and nil is no field.
-#[test]
-fn fields_come_once() {
-    let mut to = machine();
-    for value in [&[13, 0, 2, 3, 8, 3, 2, 3, 8, 3, 4][..], &[13, 0, 1, 3, 8, 0], &[13, 1, 1, 3, 2, 3, 2, 3, 4]] {
-        let m = received(&PortableMessage { bytes: [&[1, 0, 0][..], value].concat(), modules: Vec::new() });
-        assert!(decode_message(&mut to, &m.expect("it can be read")).is_err(), "{value:?}");
-    }
-}
-
-#[test]
-fn classes_travel_by_name() {
-    let mut a = started("mt = { name = 'sender' } m = { setmetatable({ x = 1 }, mt), 2 }");
-    a.run(1000);
-    let mut b = started("mt = { name = 'receiver' }");
-    b.run(1000);
-    let v = a.globals().get_field(&mut a.heap, b"m");
-    assert!(encode_message(&a, v).is_err());
-    for vm in [&mut a, &mut b] {
-        let mt = vm.globals().get_field(&mut vm.heap, b"mt").as_table().expect("a table");
-        let name = vm.heap.string(b"Point");
-        register_metatable(vm, name, mt);
-    }
-    let message = encode_message(&a, v).expect("the class is registered");
-    let got = decode_message(&mut b, &message).expect("the class is registered");
-    let got = got.as_table().expect("a table").get_integer(1).as_table().expect("a point");
-    let mt = b.globals().get_field(&mut b.heap, b"mt").as_table();
-    assert!(got.metatable() == mt);
-    let mut c = machine();
-    let error = decode_message(&mut c, &message).expect_err("no class is registered");
-    assert_eq!(error, message::DecodeError::UnknownClass("Point".into()));
-    let reason = decode_reason(&mut c, &message);
-    let text = reason.as_string().expect("what cannot be made is a text");
-    assert!(text.bytes().starts_with(b"a message has a table of the class 'Point'"));
-}
-
-#[test]
-fn damaged_messages_are_refused() {
-    let mut vm = started(
-        "local n = 1 m = { tag = 'ping', list = { 1, 2.5, 'three', { true } }, f = function() n = n + 1 return n, m end,
-         g = string.gmatch('a b', '%a'), ('x'):rep(60), [{}] = next, ints = { 1, 2, 3, 4, 500, -70000 },
-         floats = { 1.5, 2.5, 3.5, 4.5 } } m.me = m",
-    );
-    vm.run(10_000);
-    let v = vm.globals().get_field(&mut vm.heap, b"m");
-    let PortableMessage { bytes, modules } = encode_message(&vm, v).expect("it can be sent").to_portable();
-    let mut random = Random(3);
-    let mut to = machine();
-    let (mut good, rounds) = (0, 30_000);
-    for i in 0..rounds {
-        let mut bad = bytes.clone();
-        if i % 10 == 0 {
-            bad.truncate(random.next(bad.len()));
-        } else {
-            for _ in 0..1 + random.next(3) {
-                let i = random.next(bad.len());
-                bad[i] = if random.next(2) == 0 { random.next(256) as u8 } else { bad[i] ^ 1 << random.next(8) };
-            }
-        }
-        let bad = PortableMessage { bytes: bad, modules: modules.clone() };
-        let Ok(message) = received(&bad) else { continue };
-        let whole = decode_message(&mut to, &message);
-        good += whole.is_ok() as usize;
-        let mut decoding = Decoding::new(&message).expect("it is no small one");
-        let in_steps = loop {
-            match decoding.step(&mut to, &mut 1) {
-                Ok(None) => {}
-                Ok(Some(v)) => break Ok(v),
-                Err(e) => break Err(e),
-            }
-        };
-        assert_eq!(whole.map(|v| v.tag), in_steps.map(|v| v.tag));
-        let again = received(&message.to_portable()).expect("what was let in can leave");
-        assert_eq!(again.to_portable().bytes, message.to_portable().bytes);
-        if i % 100 == 0 {
-            to.collect_garbage();
-        }
-    }
-    assert!(good > 0 && good < rounds);
 }
 
 /// A table with a hash key is frozen with it, as it lies; with another one its keys would not be where they are.
@@ -902,6 +607,34 @@ fn hash_keys_travel() {
     }
 }
 
+/// Processes are written by their identities, and a table of them lies as it lay.
+#[test]
+fn pids_travel_by_identity() {
+    let mut vm = started("t = {} ask() return t");
+    assert_eq!(vm.run(1000), Exit::Request(7));
+    let runtimes = [1, 2, 3].map(|n| Runtime::find(n << 100 | 5).expect("there is room"));
+    let t = vm.globals().get_field(&mut vm.heap, b"t").as_table().expect("a table");
+    for i in 0..60 {
+        let pid = Pid::new(runtimes[i % 3], i as u64 / 2);
+        t.set(&mut vm.heap, Value::pid(pid), Value::integer(i as i64)).expect("a key");
+    }
+    let layout = |t: &rlua_machine::value::Table| {
+        t.node_part().iter().map(|n| (n.key_bits, n.value_bits, n.next)).collect::<Vec<_>>()
+    };
+    let before = layout(&t);
+    let bytes = freeze(&mut vm).expect("a stopped process");
+    let id = (3u128 << 100 | 5).to_le_bytes();
+    assert!(bytes.windows(16).any(|w| w == id));
+    let mut thawed = thaw(&bytes, Box::new(Output(String::new())), find_native, &NoModules).expect("its own bytes");
+    let t = thawed.globals().get_field(&mut thawed.heap, b"t").as_table().expect("a table");
+    assert_eq!(layout(&t), before);
+    // Another identity lies elsewhere.
+    let mut other = bytes.clone();
+    let at = bytes.windows(16).position(|w| w == id).expect("it is there");
+    other[at] ^= 1;
+    assert!(thaw(&other, Box::new(()), find_native, &NoModules).is_err());
+}
+
 #[test]
 fn children_begin_where_their_spawner_was() {
     let mut parent = started(
@@ -930,7 +663,7 @@ fn children_begin_where_their_spawner_was() {
     drop(parent);
     for _ in 0..2 {
         let mut child = Vm::new(Box::new(Output(String::new())), find_native);
-        child.heap.set_stress();
+        child.heap.set_stress(rlua_machine::heap::Stress::Whole);
         let (body, arguments) = thaw_snapshot(&s, &mut child);
         child.start(body, &arguments);
         let mut child = moved(child, false);

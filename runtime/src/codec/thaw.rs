@@ -16,7 +16,7 @@ use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::table::Node;
 use rlua_machine::value::userdata::Userdata;
-use rlua_machine::value::{Closure, Kind, Pid, Ref, Table, Value, tag};
+use rlua_machine::value::{Closure, Kind, Pid, Ref, Runtime, Table, Value, tag};
 use rlua_machine::vm::hook::Hook;
 use rlua_machine::vm::load::{Literals, Module};
 use rlua_machine::vm::native::{Function, Native, Natives};
@@ -106,6 +106,7 @@ pub fn thaw(
         vm: Vm::new(host, natives),
         modules: Vec::new(),
         natives: Vec::new(),
+        pids: Vec::new(),
         objects: Vec::new(),
         threads: Vec::new(),
         open: Vec::new(),
@@ -128,6 +129,7 @@ struct Thawer<'b> {
     vm: Vm,
     modules: Vec<Arc<Module>>,
     natives: Vec<&'static Native>,
+    pids: Vec<Pid>,
     /// By number; the tag is the kind.
     objects: Vec<Value>,
     threads: Vec<ThreadRecord>,
@@ -167,6 +169,15 @@ impl Thawer<'_> {
                     return Err("native");
                 }
             }
+        }
+        for _ in 0..self.reader.count()? {
+            let id = u128::from_le_bytes(self.reader.run(16)?.try_into().expect("16 bytes"));
+            let serial = self.reader.number()?;
+            let pid = Pid::new(Runtime::find(id).ok_or("too many runtimes are known")?, serial);
+            if pid.serial() != serial {
+                return Err("a process has no such number");
+            }
+            self.pids.push(pid);
         }
         let count = self.reader.count()?;
         if count > u32::MAX as usize {
@@ -515,7 +526,7 @@ impl Thawer<'_> {
             code::INTEGER => Value::integer(self.reader.signed()?),
             code::FLOAT => Value::float(f64::from_bits(self.reader.word()?)),
             code::NATIVE => Value::native(self.natives[self.reader.count_below(self.natives.len())?]),
-            code::PID => Value::pid(Pid::from_bits(self.reader.number()?)),
+            code::PID => Value::pid(self.pids[self.reader.count_below(self.pids.len())?]),
             code::LIGHT => Value::light(self.reader.number()?),
             code::OBJECT => {
                 let v = self.object()?;

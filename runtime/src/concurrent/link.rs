@@ -87,9 +87,9 @@ pub(super) fn monitor(vm: &mut Vm, state: u32) -> Result<Step> {
 pub(super) fn demonitor(vm: &mut Vm, state: u32) -> Result<Step> {
     let mut looked_at = 0;
     let step = act(vm, state, |cx, pid| {
-        if !cx.act(|core, effects| core.demonitor(pid, effects)) {
-            looked_at = cx.mailbox.remove_system(b"DOWN", pid);
-        }
+        cx.act(|core, effects| core.demonitor(pid, effects));
+        // Also that of a monitor before this one.
+        looked_at = cx.mailbox.remove_system(b"DOWN", pid);
     })?;
     vm.charge(looked_at / 16);
     Ok(step)

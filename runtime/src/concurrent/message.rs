@@ -4,7 +4,7 @@
 //! without leaving the interpreter. A receive with a `match` function is a loop between the function and the native
 //! below: the number of the message that it is at is in the native's registers, so it can be suspended anywhere.
 
-use super::matching;
+use super::matching::{self, Found};
 use super::{Process, expected, may_wait, process_argument, refuse, time_argument, wait};
 use crate::codec;
 use crate::node::name::NodeName;
@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 pub(super) const BYTES_PER_REDUCTION: usize = 128;
 
 /// Units of the codec's work that count as a reduction.
-const UNITS: usize = 16;
+const UNITS: usize = 8;
 /// Units that are done at once before anything is done in steps.
 const QUICK_UNITS: usize = 16 * 1024;
 /// Bytes past which a message is decoded in steps.
@@ -160,6 +160,8 @@ const ANSWER: usize = 5;
 const DECODE: u32 = 3;
 /// Register: the number under which the decoding is kept.
 const DECODING: usize = 5;
+/// Register: the number under which the search by a table is kept.
+const SEARCH: usize = 5;
 
 /// `receive` without a match, if there is a message.
 pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
@@ -216,7 +218,30 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
     let filter = vm.arg(MATCH);
     let mut number = vm.arg(NUMBER).as_integer().unwrap_or(0) as u64;
     let mut polled = false;
+    // A message fits the table to match.
+    let mut is_found = false;
     loop {
+        if let Some(pattern) = filter.as_table().filter(|_| state != DECODE && !is_found) {
+            let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
+            let all = units;
+            let found = matching::find(vm, pattern, number, SEARCH, &mut units);
+            vm.pay(all - units, UNITS);
+            match found? {
+                Found::Message(n) => {
+                    number = n;
+                    is_found = true;
+                    continue;
+                }
+                Found::Nothing(n) => {
+                    number = n;
+                    break;
+                }
+                Found::Further(n) => {
+                    vm.set_arg(NUMBER, Value::integer(n as i64));
+                    return Ok(Step::Again(LOOK));
+                }
+            }
+        }
         let Some((n, m)) = context(vm).mailbox.at_or_after(number) else {
             if polled {
                 break;
@@ -227,7 +252,7 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
             continue;
         };
         number = n;
-        if filter.is_nil() && m.size() <= QUICK_BYTES {
+        if !filter.is_function() && m.size() <= QUICK_BYTES {
             let cx = context(vm);
             let Some(m) = cx.mailbox.take(n) else { continue };
             cx.end_wait();
@@ -236,17 +261,6 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
         }
         let m = m.clone();
         vm.set_arg(NUMBER, Value::integer(number as i64));
-        if let Some(pattern) = filter.as_table()
-            && state != DECODE
-            && !matching::matches(vm, pattern, &m)?
-        {
-            number += 1;
-            if vm.charge(1) {
-                vm.set_arg(NUMBER, Value::integer(number as i64));
-                return Ok(Step::Again(LOOK));
-            }
-            continue;
-        }
         // What a function waits for is a wait of its own.
         context(vm).end_wait();
         let is_taken = !filter.is_function();

@@ -7,7 +7,7 @@ use super::{expected, node, refuse};
 use crate::codec;
 use crate::node::signal::{Body, Bytes};
 use crate::node::translate;
-use crate::process::context::context;
+use crate::process::context::{Progress, context};
 use crate::process::signal::Answer;
 use crate::process::{Birth, Process};
 use rlua_machine::stdlib;
@@ -28,7 +28,7 @@ pub(super) enum Tie {
 
 /// State: another node was asked for a process. The register past the arguments has the number of the question, the next
 /// one that of the monitor.
-const ASKED: u32 = 1;
+const ASKED: u32 = 2;
 
 /// `spawn(node, body, ...)`.
 fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
@@ -87,6 +87,14 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     }
 }
 
+/// State of `spawn`: a snapshot is being taken, and kept under the number in the last register.
+const CAPTURE: u32 = 1;
+/// Objects and slots of a snapshot that are a reduction.
+const OBJECTS: usize = 4;
+/// Those that are taken in one go at least.
+const QUICK_OBJECTS: usize = 2048;
+
+/// Registers: body, arguments; the number of the capture.
 pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if state == ASKED {
         return spawn_elsewhere(vm, tie, state);
@@ -105,9 +113,31 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if !body.is_function() {
         return Err(expected(vm, 0, "function, or name of a global function"));
     }
-    let arguments: Vec<Value> = (1..vm.count()).map(|i| vm.arg(i)).collect();
-    let snapshot = codec::snapshot(vm, body, &arguments);
-    vm.charge(snapshot.objects() / 4);
+    let kept = match state {
+        CAPTURE => {
+            let last = vm.count().saturating_sub(1);
+            let kept = vm.arg(last);
+            vm.truncate(last);
+            context(vm).take_progress(kept)
+        }
+        _ => None,
+    };
+    let mut capture = match kept {
+        Some(Progress::Capture(capture)) => capture,
+        _ => {
+            let arguments: Vec<Value> = (1..vm.count()).map(|i| vm.arg(i)).collect();
+            Box::new(codec::Capture::new(vm, body, &arguments))
+        }
+    };
+    let mut units = vm.allowance(OBJECTS).max(QUICK_OBJECTS);
+    let all = units;
+    let done = capture.step(vm, &mut units);
+    vm.pay(all - units, OBJECTS);
+    let Some(snapshot) = done else {
+        let number = context(vm).keep_progress(Progress::Capture(capture));
+        vm.push(number);
+        return Ok(Step::Again(CAPTURE));
+    };
     let host = stdlib::host::child(vm);
     let cx = context(vm);
     let own = cx.pid();

@@ -80,6 +80,20 @@ pub enum Progress {
     Encoding(crate::codec::Encoding),
     /// A message is being read.
     Decoding(crate::codec::Decoding),
+    /// What a new process begins with is taken.
+    Capture(Box<crate::codec::Capture>),
+    /// A message that fits a pattern is looked for.
+    Search(Box<Search>),
+}
+
+/// A table to match, and the comparison under way.
+pub struct Search {
+    /// The table.
+    pub pattern: crate::codec::Pattern,
+    /// Whether all of it is known.
+    pub is_ready: bool,
+    /// The message that is being compared.
+    pub matching: crate::codec::Matching,
 }
 
 impl Context {
@@ -234,6 +248,12 @@ impl Context {
         let (messages, bytes) = (self.option_number(key::MAXMAILBOX) as usize, self.limit_bytes());
         let mut s = self.slot.lock();
         (s.inbox.max_messages, s.inbox.max_bytes) = (messages, bytes);
+        let is_past = messages > 0 && s.inbox.messages() + self.mailbox.len() > messages;
+        drop(s);
+        if is_past {
+            let reason = crate::codec::Message::string(b"mailboxlimit");
+            self.scheduler.route(self.slot.pid, Signal::Kill { reason, limit: true });
+        }
     }
 
     // Waits.

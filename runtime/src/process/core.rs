@@ -290,7 +290,7 @@ impl Core {
             effects.push(Effect::Route(peer, Signal::Monitor { from: own, id }));
         }
     }
-    /// Ends a monitor. False: there is none, so that its DOWN message may be in the mailbox.
+    /// Ends a monitor. False: there is none.
     pub fn demonitor(&mut self, peer: Pid, effects: &mut Vec<Effect>) -> bool {
         let own = self.pid;
         match self.relations().watched.remove(&peer) {

@@ -119,6 +119,10 @@ impl Inbox {
     pub fn state(&self) -> RunState {
         self.state
     }
+    /// Messages among the signals that wait.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
     /// Bytes of the signals that it has not taken out yet.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -83,6 +83,22 @@ impl Mailbox {
             }
         }
     }
+    /// The place of the oldest message whose number is at least this; as long as none is taken, the next one has the next.
+    pub fn place_at_or_after(&self, number: u64) -> usize {
+        match &self.first {
+            Some((n, _)) if *n < number => 1 + self.rest.partition_point(|(n, _)| *n < number),
+            _ => 0,
+        }
+    }
+    /// The message at a place.
+    #[inline]
+    pub fn at_place(&self, place: usize) -> Option<(u64, &Message)> {
+        let entry = match place {
+            0 => self.first.as_ref(),
+            _ => self.rest.get(place - 1),
+        };
+        entry.map(|(n, m)| (*n, m))
+    }
     /// Takes the message with this number, if it is still there.
     pub fn take(&mut self, number: u64) -> Option<Message> {
         if self.first.as_ref().is_some_and(|(n, _)| *n == number) {

@@ -2,6 +2,7 @@
 //!
 //! Journey: none of its own: what an embedder or the command line chooses before a program starts.
 
+use rlua_machine::heap::Stress as CollectorStress;
 use rlua_machine::vm::Vm;
 
 /// Reductions of a slice.
@@ -34,8 +35,10 @@ pub struct Config {
 /// Test modes.
 #[derive(Clone, Debug, Default)]
 pub struct Stress {
-    /// A collection at every allocation.
+    /// A whole collection at every safepoint.
     pub collect: bool,
+    /// A small piece of a collection at every safepoint.
+    pub collect_pieces: bool,
     /// Code is dumped, verified and loaded again before it runs.
     pub reload: bool,
     /// Freeze and thaw processes at safepoints: how many are done at every one, and a budget of bytes for the rest, at
@@ -67,7 +70,9 @@ impl Config {
             vm.heap.set_seed(seed);
         }
         if self.stress.collect {
-            vm.heap.set_stress();
+            vm.heap.set_stress(CollectorStress::Whole);
+        } else if self.stress.collect_pieces {
+            vm.heap.set_stress(CollectorStress::Pieces);
         }
     }
 }

@@ -20,6 +20,8 @@ use std::sync::atomic::Ordering;
 
 /// Names and signals of a piece.
 const PIECE: usize = 500;
+/// Objects that are freed in a piece.
+const FREED: usize = 5000;
 
 /// How a process ends.
 pub(crate) struct End {
@@ -40,7 +42,7 @@ impl End {
     }
 }
 
-/// What is left to be told of an end.
+/// What is left to be told of an end, and to be freed.
 pub(crate) struct Telling {
     farewell: Farewell,
     reason: Message,
@@ -96,7 +98,7 @@ impl Scheduler {
         let telling = Telling { farewell, reason: end.reason, abnormal: end.abnormal, questions, process, status };
         self.go_on_telling(slot, Box::new(telling));
     }
-    /// Tells a piece of what is left to be told.
+    /// Tells a piece of what is left to be told, then frees a piece of the heap.
     pub(super) fn go_on_telling(self: &Arc<Self>, slot: Arc<Slot>, mut t: Box<Telling>) {
         let mut left = PIECE;
         while left > 0
@@ -111,7 +113,8 @@ impl Scheduler {
             self.route(to, signal);
             left -= 1;
         }
-        if !t.farewell.is_over() {
+        let is_over = t.farewell.is_over() && t.process.as_mut().is_none_or(|p| p.vm.release(FREED));
+        if !is_over {
             slot.lock().telling = Some(t);
             return self.enqueue(slot);
         }

@@ -95,7 +95,7 @@ impl Scheduler {
         weight
     }
     fn slice_over(self: &Arc<Self>, slot: Arc<Slot>, mut process: Box<Process>, outcome: Outcome) {
-        let heap_bytes = process.vm.heap.bytes();
+        let (heap_bytes, is_full) = (process.vm.heap.bytes(), process.vm.heap.is_past_limit());
         let cx = context(&mut process.vm);
         let held_bytes = heap_bytes + cx.mailbox.bytes();
         if let Outcome::Over(end) = outcome {
@@ -118,7 +118,8 @@ impl Scheduler {
                 Then::Again
             }
         };
-        let grown = s.inbox.account(held_bytes);
+        // A full heap is collected at once when it runs next, and then has room, or an error.
+        let grown = if is_full { 0 } else { s.inbox.account(held_bytes) };
         drop(s);
         if grown != 0 {
             self.grown(&slot, grown);
@@ -286,9 +287,9 @@ impl Scheduler {
                 }
                 Effect::Exit(reason) => {
                     if context(&mut p.vm).ending.is_none() {
-                        let value = codec::decode_reason(&mut p.vm, &reason);
-                        // Before its first slice it has nothing to unwind.
+                        // Before its first slice it has nothing to unwind, but its classes are known then.
                         p.be_born();
+                        let value = codec::decode_reason(&mut p.vm, &reason);
                         p.begin_end(reason, true, Some(value));
                     }
                 }

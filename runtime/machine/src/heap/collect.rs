@@ -1,353 +1,411 @@
-//! The collector: mark from the roots, settle weak tables and finalizers, sweep.
+//! The collector: in pieces between which Lua runs. Its phases, its pace, and the barrier.
 //!
-//! Journey: value -> freed. Stop-the-world over one process's heap; the order of the weak passes is the reference
-//! implementation's (weak values, ephemerons, resurrection by finalizers, weak keys).
+//! Journey: value -> freed. Mark and sweep over one process's heap. Objects are white (not reached), gray (reached, and
+//! what they refer to is still to be looked at: in `gray`, `large`, `rescan` or `weak`) or black. A cycle marks from the
+//! roots in pieces, ends that in one go (see [`Heap::end_marking`]), and sweeps in pieces. The passes over weak tables
+//! and finalizers are in the order of the reference implementation (weak values, ephemerons, resurrection by
+//! finalizers, weak keys). What an object refers to is in mark.rs, weak tables are in weak.rs.
 //!
-//! Always: between marking and the sweep no Lua runs; a string is never weak (it is marked when a weak table holds it).
+//! Always:
+//! * While marking goes on, no black object refers to a white one. A black object has its `guard` set, which every store
+//!   tests anyway; a guarded store marks what it stores ([`Heap::write_barrier`]). A store forward of the front, so that
+//!   nothing is traced twice, however large it is; the reference takes tables back instead, and traces them again at the end.
+//! * A coroutine is black only while it does not run: whatever makes it run puts it into `rescan`
+//!   ([`Heap::thread_runs`]). Weak tables stay gray until the end of marking.
+//! * New objects are white. While marking goes on, what they hold is found through the stack; the rest dies young. Once
+//!   the sweep has begun they are in the list `all`, which it does not visit.
+//! * No mark and no list of this outlives its cycle, so freezing knows nothing of it: a thawed heap begins a new one.
+//! * A string is never weak (it is marked when a weak table holds it).
+//!
+//! Pace: a piece is so much work, whatever the clock says, and allows the program to allocate so many bytes
+//! ([`BYTES_A_UNIT`]) before the next; what was allocated at one stroke is worked off before the program goes on, with
+//! other processes in between. The work of a cycle is at most one unit for some ten bytes of the heap, so that the heap
+//! does not double before it is over.
 
 #![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
 
-use super::{Header, Heap, ObjectKind, mark, value_of};
-use crate::value::function::{Closure, NativeClosure, Upvalue};
-use crate::value::string::Str;
-use crate::value::userdata::Userdata;
+use super::{FIRST_THRESHOLD, Header, Heap, MARKED, MIN_PAUSE, value_of};
 use crate::value::{Table, Value, tag};
-use crate::vm::load::Module;
 use crate::vm::thread::Thread;
+use std::collections::VecDeque;
+
+/// Units of work in one piece: an object reached or swept is about one, which is some 50 ns where memory is slow.
+pub(crate) const PIECE: usize = 8000;
+/// Units for which a process is charged a reduction.
+pub(crate) const UNITS_A_REDUCTION: usize = 4;
+/// Bytes that may be allocated for a unit of work done.
+const BYTES_A_UNIT: usize = 8;
+/// Work that may be left for the end of marking, which is done in one go; more goes back into pieces.
+const END: usize = 2000;
+/// Of a heap's limit, what it may be past that after an error has said so.
+const GRACE: usize = 16;
+/// How often it goes back: a program that makes garbage faster than it is found does not keep a cycle from its end.
+const ATTEMPTS: u32 = 16;
+/// Slots of a table that are traced at once.
+const PART: usize = 256;
+
+/// What the collector is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// Nothing.
+    Idle,
+    /// Marking, in pieces.
+    Mark,
+    /// The end of marking: no Lua runs until it is over.
+    End,
+    /// Sweeping, in pieces.
+    Sweep,
+}
+
+/// A whole collection that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Whole {
+    /// It waits for the end of the cycle at hand.
+    Waits,
+    /// Its cycle has begun.
+    Begun,
+    /// It is over.
+    Done,
+}
+
+/// Test modes of the collector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stress {
+    /// A whole collection at every safepoint.
+    Whole,
+    /// A small piece of one at every safepoint.
+    Pieces,
+}
+
+/// What is reached first. All are live, or null.
+pub(crate) struct Roots {
+    /// The first and the running coroutine.
+    pub threads: [*mut Thread; 2],
+    /// Globals, the registry, metatables of types.
+    pub tables: [*mut Table; 9],
+    /// The error in flight.
+    pub error: Value,
+}
 
 impl Heap {
-    /// Runs one whole collection. `roots` marks the process's roots.
-    pub(crate) fn collect(&mut self, roots: impl Fn(&mut Heap)) {
+    /// Runs one whole collection, after the cycle at hand.
+    pub(crate) fn collect(&mut self, roots: &Roots) {
+        let kept = self.whole.replace(Whole::Waits);
+        while self.whole != Some(Whole::Done) {
+            self.collect_piece(roots, usize::MAX);
+        }
+        // Who waits for another one has had it, too.
+        self.whole = kept.map(|_| Whole::Done);
+    }
+    /// Does a piece of a collection, and begins one if none is under way: so many units of work, or a little more. How
+    /// many were done.
+    pub(crate) fn collect_piece(&mut self, roots: &Roots, units: usize) -> usize {
+        self.work = 0;
+        // A full heap has to know what is left before the program goes on.
+        let budget = if self.at_once || self.is_full() { usize::MAX } else { units };
+        let mut ended = false;
         // SAFETY: at a safepoint all pointers in the roots and in live objects are to live objects (rules 1 and 2).
         unsafe {
-            self.modules.begin();
-            roots(self);
-            // The queue of finalizers is a root.
-            let mut o = self.to_finalize;
-            while !o.is_null() {
-                self.mark_object(o);
-                o = (*o).next.get();
+            while self.work < budget && !ended {
+                match self.phase {
+                    Phase::Idle => self.begin(),
+                    Phase::Mark => self.mark_some(roots, budget),
+                    Phase::Sweep => ended = self.sweep(budget),
+                    Phase::End => unreachable!("the end of marking is not left in the middle"),
+                }
             }
-            self.propagate();
-            self.converge();
-            // Values of weak tables that died go now, before objects are resurrected for their finalizers.
-            let (weak, all) = (self.weak_values.len(), self.all_weak.len());
-            self.clear_values(0, 0);
-            self.separate_finalizable();
-            let mut o = self.to_finalize;
-            while !o.is_null() {
-                self.mark_object(o);
-                o = (*o).next.get();
-            }
-            self.propagate();
-            self.converge();
-            self.clear_keys();
-            self.clear_values(weak, all);
-            self.weak_values.clear();
-            self.ephemerons.clear();
-            self.all_weak.clear();
-            self.sweep();
         }
-        self.modules.drop_unseen();
+        if ended {
+            self.cycle_over();
+        } else if self.stress.is_none() && !self.stopped {
+            self.threshold = self.threshold.saturating_add(self.work.saturating_mul(BYTES_A_UNIT)).min(self.bound());
+        }
+        self.work
+    }
+    /// Whether a cycle is under way.
+    pub(crate) fn is_collecting(&self) -> bool {
+        self.phase != Phase::Idle
+    }
+    /// Whether a whole cycle was of no use: the heap was past its limit before and is so still. Told once.
+    pub(crate) fn take_exhausted(&mut self) -> bool {
+        std::mem::take(&mut self.exhausted)
+    }
+    fn begin(&mut self) {
+        self.modules.begin();
+        self.phase = Phase::Mark;
+        self.attempts = 0;
+        self.queue_marked = 0;
+        self.threshold = self.threshold.min(self.bytes);
+        self.begun_full = self.is_full();
+        self.exhausted = false;
+        if self.whole == Some(Whole::Waits) {
+            self.whole = Some(Whole::Begun);
+        }
+        self.work += 1;
+    }
+    fn cycle_over(&mut self) {
+        self.phase = Phase::Idle;
+        self.at_once = false;
+        self.has_ended = true;
+        self.exhausted = self.begun_full && self.is_full();
+        // Whoever handles the error needs some memory for that; once.
+        if self.exhausted && self.grace == 0 {
+            self.grace = self.limit / GRACE;
+        } else if self.bytes < self.limit {
+            self.grace = 0;
+        }
+        if self.whole == Some(Whole::Begun) {
+            self.whole = Some(Whole::Done);
+        }
         self.set_threshold();
-        if self.gray.capacity() > 64 {
-            self.gray = Vec::new();
-        }
+    }
+    /// Bytes at which the next piece is due.
+    pub(super) fn set_threshold(&mut self) {
+        self.threshold = if self.stopped {
+            self.bound()
+        } else if self.stress.is_some() {
+            0
+        } else if self.is_collecting() {
+            self.bytes.min(self.bound())
+        } else {
+            (self.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.bound())
+        };
     }
 
-    /// Marks what a value keeps alive.
-    #[inline(always)]
-    pub(crate) unsafe fn mark(&mut self, v: Value) {
-        if v.tag & tag::KEEPS_BITS != 0 {
-            unsafe { self.mark_keeping(v) }
-        }
-    }
-    unsafe fn mark_keeping(&mut self, v: Value) {
+    // Marking.
+
+    unsafe fn mark_some(&mut self, roots: &Roots, budget: usize) {
         unsafe {
-            if v.tag & tag::HEAP_BIT != 0 {
-                self.mark_object(v.bits as *mut Header);
-            } else {
-                let owner = (*(v.bits as *const Str)).header.next.get() as *const Module;
-                self.mark_module(owner);
-            }
-        }
-    }
-    fn mark_module(&mut self, module: *const Module) {
-        self.modules.mark(module);
-    }
-    pub(crate) unsafe fn mark_object(&mut self, o: *mut Header) {
-        unsafe {
-            let m = (*o).mark.get();
-            if m & mark::MARKED != 0 {
+            if !self.propagate(budget) || !self.mark_queue(budget) || !self.look_into_weak_tables(budget) {
                 return;
             }
-            (*o).mark.set(m | mark::MARKED);
-            if (*o).kind != ObjectKind::String {
-                self.gray.push(o);
-            }
-        }
-    }
-    unsafe fn propagate(&mut self) {
-        while let Some(o) = self.gray.pop() {
-            // SAFETY: only live objects become gray.
-            unsafe { self.trace(o) }
-        }
-    }
-    unsafe fn trace(&mut self, o: *mut Header) {
-        unsafe {
-            match (*o).kind {
-                ObjectKind::String | ObjectKind::Buffer => {}
-                ObjectKind::Table => self.trace_table(o.cast()),
-                ObjectKind::Closure => {
-                    let c = &*o.cast::<Closure>();
-                    self.mark_module((*c.proto).module);
-                    for i in 0..c.count {
-                        let u = *c.cells().add(i);
-                        if !u.is_null() {
-                            self.mark_object(u.cast());
-                        }
-                    }
-                }
-                ObjectKind::NativeClosure => {
-                    let c = &*o.cast::<NativeClosure>();
-                    for i in 0..c.count {
-                        self.mark(*c.cells().add(i));
-                    }
-                }
-                ObjectKind::Userdata => {
-                    let u = &*o.cast::<Userdata>();
-                    if !u.metatable.get().is_null() {
-                        self.mark_object(u.metatable.get().cast());
-                    }
-                    self.mark(u.user_value.get());
-                }
-                ObjectKind::Upvalue => {
-                    let u = &*o.cast::<Upvalue>();
-                    if u.owner.get().is_null() {
-                        self.mark(u.closed.get());
-                    } else {
-                        // An open upvalue keeps its coroutine, whose stack holds the value.
-                        self.mark_object(u.owner.get().cast());
-                    }
-                }
-                ObjectKind::Thread => (*o.cast::<Thread>()).trace(self),
-            }
-        }
-    }
-    unsafe fn trace_table(&mut self, t: *mut Table) {
-        unsafe {
-            let meta = (*t).metatable.get();
-            let (mut weak_keys, mut weak_values) = (false, false);
-            if !meta.is_null() {
-                self.mark_object(meta.cast());
-                if let Some(s) = (*meta).get(self.mode_key).as_string() {
-                    weak_keys = s.bytes().contains(&b'k');
-                    weak_values = s.bytes().contains(&b'v');
-                }
-            }
-            match (weak_keys, weak_values) {
-                (false, false) => {
-                    for i in 0..(*t).asize.get() as usize {
-                        self.mark(*(*t).array.get().add(i));
-                    }
-                    for i in 0..(*t).node_count() {
-                        let n = (*t).nodes.get().add(i);
-                        if (*n).value_tag == 0 {
-                            bury(n);
-                        } else {
-                            self.mark((*n).key());
-                            self.mark((*n).value());
-                        }
-                    }
-                }
-                (false, true) => {
-                    for i in 0..(*t).node_count() {
-                        let n = (*t).nodes.get().add(i);
-                        if (*n).value_tag == 0 {
-                            bury(n);
-                        } else {
-                            self.mark((*n).key());
-                        }
-                    }
-                    self.weak_values.push(t);
-                }
-                (true, false) => {
-                    for i in 0..(*t).asize.get() as usize {
-                        self.mark(*(*t).array.get().add(i));
-                    }
-                    self.ephemerons.push(t);
-                    self.trace_ephemeron(t);
-                }
-                (true, true) => {
-                    for i in 0..(*t).node_count() {
-                        let n = (*t).nodes.get().add(i);
-                        if (*n).value_tag == 0 {
-                            bury(n);
-                        }
-                    }
-                    self.all_weak.push(t);
-                }
-            }
-        }
-    }
-    /// Marks the values whose keys are alive; true if that marked anything.
-    unsafe fn trace_ephemeron(&mut self, t: *mut Table) -> bool {
-        let mut marked = false;
-        unsafe {
-            for i in 0..(*t).node_count() {
-                let n = (*t).nodes.get().add(i);
-                if (*n).value_tag == 0 {
-                    bury(n);
-                } else if !self.is_dead_weak((*n).key()) && is_dead((*n).value()) {
-                    self.mark((*n).value());
-                    marked = true;
-                } else if !is_dead((*n).key()) {
-                    // A module's string is no heap object, but keeps its module.
-                    self.mark((*n).value());
-                }
-            }
-        }
-        marked
-    }
-    unsafe fn converge(&mut self) {
-        loop {
-            let mut changed = false;
-            let mut i = 0;
-            while i < self.ephemerons.len() {
-                let t = self.ephemerons[i];
-                unsafe {
-                    if self.trace_ephemeron(t) {
-                        changed = true;
-                        self.propagate();
-                    }
-                }
-                i += 1;
-            }
-            if !changed {
+            if !self.gray.is_empty() || !self.large.is_empty() {
                 return;
             }
-        }
-    }
-    /// Whether a key or value of a weak table is to go. Marks strings, which are values and not objects to a program.
-    unsafe fn is_dead_weak(&mut self, v: Value) -> bool {
-        if v.is_string() {
-            unsafe { self.mark(v) };
-            return false;
-        }
-        is_dead(v)
-    }
-    unsafe fn clear_values(&mut self, first_weak: usize, first_all: usize) {
-        let tables: Vec<*mut Table> =
-            self.weak_values[first_weak..].iter().chain(&self.all_weak[first_all..]).copied().collect();
-        for t in tables {
-            unsafe {
-                for i in 0..(*t).asize.get() as usize {
-                    let slot = (*t).array.get().add(i);
-                    if self.is_dead_weak(*slot) {
-                        *slot = Value::NIL;
-                    }
-                }
-                for i in 0..(*t).node_count() {
-                    let n = (*t).nodes.get().add(i);
-                    if (*n).value_tag != 0 && self.is_dead_weak((*n).value()) {
-                        (*n).set_value(Value::NIL);
-                    }
-                    if (*n).value_tag == 0 {
-                        bury(n);
-                    }
-                }
+            // Nothing is gray. What the program has done meanwhile is found from the roots; if that is little, marking ends.
+            let (end, attempts) = if self.stress == Some(Stress::Pieces) { (8, 100) } else { (END, ATTEMPTS) };
+            let end = if self.attempts >= attempts || budget == usize::MAX { usize::MAX } else { end };
+            self.attempts += 1;
+            let mut rescan = std::mem::take(&mut self.rescan);
+            let limit = self.work.saturating_add(end);
+            while self.work < limit
+                && let Some(t) = rescan.pop()
+            {
+                self.trace_thread(t);
+            }
+            let is_scanned = rescan.is_empty();
+            self.rescan.append(&mut rescan);
+            self.mark_roots(roots);
+            let limit = self.work.saturating_add(end);
+            if is_scanned && self.propagate(limit) {
+                self.end_marking();
             }
         }
     }
-    unsafe fn clear_keys(&mut self) {
-        let tables: Vec<*mut Table> = self.ephemerons.iter().chain(&self.all_weak).copied().collect();
-        for t in tables {
-            unsafe {
-                for i in 0..(*t).node_count() {
-                    let n = (*t).nodes.get().add(i);
-                    if (*n).value_tag != 0 && self.is_dead_weak((*n).key()) {
-                        (*n).set_value(Value::NIL);
-                    }
-                    if (*n).value_tag == 0 {
-                        bury(n);
-                    }
+    unsafe fn mark_roots(&mut self, roots: &Roots) {
+        unsafe {
+            for t in roots.threads {
+                self.mark_object(t.cast());
+            }
+            for t in roots.tables {
+                if !t.is_null() {
+                    self.mark_object(t.cast());
                 }
             }
+            self.mark(roots.error);
+        }
+    }
+    /// The queue of finalizers is a root, from its end on, since its beginning is taken away; true if all is marked.
+    unsafe fn mark_queue(&mut self, budget: usize) -> bool {
+        while self.queue_marked < self.to_finalize.len() {
+            if self.work >= budget {
+                return false;
+            }
+            self.queue_marked += 1;
+            self.work += 1;
+            let o = self.to_finalize[self.to_finalize.len() - self.queue_marked];
+            unsafe { self.mark_object(o) }
+        }
+        true
+    }
+    /// From here to the sweep in one go. All that is bounded by [`END`] was marked already; what is not bounded: one look
+    /// at each entry of weak tables and at each object with a finalizer, what only they keep alive (ephemerons'
+    /// values that were not found before, what dead objects with a finalizer refer to), and the stacks of the running
+    /// coroutines.
+    unsafe fn end_marking(&mut self) {
+        unsafe {
+            self.phase = Phase::End;
+            self.rescan.clear();
+            self.mark_queue(usize::MAX);
+            self.decide_weak_tables();
+            self.converge();
+            // Values of weak tables that died go now, before objects are resurrected for their finalizers.
+            let seen = self.clear_values((0, 0));
+            let first = self.to_finalize.len();
+            self.separate_finalizable();
+            for i in first..self.to_finalize.len() {
+                self.mark_object(self.to_finalize[i]);
+            }
+            self.converge();
+            self.clear_keys();
+            self.clear_values(seen);
+            self.forget_weak_tables();
+            self.modules.drop_unseen();
+            debug_assert!(self.gray.is_empty() && self.large.is_empty() && self.sweeping.is_null());
+            self.sweeping = std::mem::replace(&mut self.all, std::ptr::null_mut());
+            self.phase = Phase::Sweep;
+        }
+        const KEPT: usize = 64;
+        if self.gray.capacity() > KEPT {
+            self.gray = Vec::new();
+        }
+        if self.rescan.capacity() > KEPT {
+            self.rescan = Vec::new();
+        }
+        if self.large.capacity() > KEPT {
+            self.large = VecDeque::new();
         }
     }
     /// Moves dead objects with a finalizer to the end of the queue, latest marked first.
     unsafe fn separate_finalizable(&mut self) {
-        unsafe {
-            let mut last: *mut *mut Header = &mut self.to_finalize;
-            while !(*last).is_null() {
-                last = (**last).next.as_ptr();
-            }
-            let mut link: *mut *mut Header = &mut self.finalizable;
-            while !(*link).is_null() {
-                let o = *link;
-                if (*o).mark.get() & mark::MARKED == 0 {
-                    *link = (*o).next.get();
-                    (*o).next.set(std::ptr::null_mut());
-                    *last = o;
-                    last = (*o).next.as_ptr();
-                } else {
-                    link = (*o).next.as_ptr();
-                }
+        let mut kept = self.finalizable.len();
+        for i in (0..kept).rev() {
+            let o = self.finalizable[i];
+            if unsafe { (*o).mark.get() } & MARKED == 0 {
+                self.to_finalize.push_back(o);
+            } else {
+                kept -= 1;
+                self.finalizable[kept] = o;
             }
         }
+        self.finalizable.drain(..kept);
     }
-    unsafe fn sweep(&mut self) {
+
+    // Sweeping.
+
+    /// Frees white objects and makes the others white; true if all is done.
+    unsafe fn sweep(&mut self, budget: usize) -> bool {
         unsafe {
-            let mut link: *mut *mut Header = &mut self.all;
-            while !(*link).is_null() {
-                let o = *link;
+            while !self.sweeping.is_null() {
+                if self.work >= budget {
+                    return false;
+                }
+                let o = self.sweeping;
+                self.sweeping = (*o).next.get();
                 let m = (*o).mark.get();
-                if m & mark::MARKED != 0 {
-                    (*o).mark.set(m & !mark::MARKED);
-                    link = (*o).next.as_ptr();
+                if m & MARKED != 0 {
+                    (*o).mark.set(m & !MARKED);
+                    (*o).guard.set(0);
+                    (*o).next.set(self.all);
+                    self.all = o;
+                    self.work += 1;
                 } else {
-                    *link = (*o).next.get();
                     self.free(o);
+                    self.work += 2;
                 }
             }
-            for list in [self.finalizable, self.to_finalize] {
-                let mut o = list;
-                while !o.is_null() {
-                    (*o).mark.set((*o).mark.get() & !mark::MARKED);
-                    o = (*o).next.get();
+        }
+        true
+    }
+
+    // The barrier.
+
+    /// To be called at a store of `v` into an object, before or after it.
+    #[inline(always)]
+    pub(crate) fn write_barrier(&mut self, container: &Header, v: Value) {
+        if container.guard.get() != 0 {
+            self.barrier(container, v);
+        }
+    }
+    /// A store into an object that was black at a time.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn barrier(&mut self, container: &Header, v: Value) {
+        if self.phase == Phase::Mark {
+            // SAFETY: what is stored is live.
+            unsafe { self.mark(v) }
+        } else {
+            container.guard.set(0);
+        }
+    }
+    /// To be called before an object that was made by a native is filled further, in a later step of that: it may be black
+    /// by now, and what fills it tells nobody of its stores. It is traced again.
+    #[inline(always)]
+    pub fn goes_on_filling(&mut self, object: Value) {
+        debug_assert!(object.tag & tag::HEAP_BIT != 0);
+        let o = object.bits as *mut Header;
+        // SAFETY: the tag says that it is an object of the heap, which the native keeps.
+        let guard = unsafe { &(*o).guard };
+        if guard.get() != 0 {
+            guard.set(0);
+            if self.phase == Phase::Mark {
+                self.gray.push(o);
+            }
+        }
+    }
+    /// To be called when a coroutine becomes the running one.
+    #[inline(always)]
+    pub(crate) fn thread_runs(&mut self, t: *mut Thread) {
+        // SAFETY: it is live.
+        let guard = unsafe { &(*t).header.guard };
+        if guard.get() != 0 {
+            guard.set(0);
+            if self.phase == Phase::Mark {
+                self.rescan.push(t);
+            }
+        }
+    }
+    /// Whether a table is traced in parts and not all of them are.
+    #[inline]
+    pub(crate) fn is_in_part(&self, t: *const Table) -> bool {
+        self.cursor > 0 && self.large.front().is_some_and(|&l| std::ptr::eq(l, t))
+    }
+    /// A guarded table's entries are placed anew: those that were traced may be anywhere.
+    #[cold]
+    pub(crate) fn table_moves(&mut self, t: *const Table) {
+        if self.is_in_part(t) {
+            self.cursor = 0;
+        }
+    }
+
+    // Tracing.
+
+    /// Traces gray objects; true if none is left.
+    pub(super) unsafe fn propagate(&mut self, budget: usize) -> bool {
+        unsafe {
+            loop {
+                while let Some(o) = self.gray.pop() {
+                    self.trace(o);
+                    if self.work >= budget {
+                        return self.gray.is_empty() && self.large.is_empty();
+                    }
+                }
+                if !self.trace_large_part() {
+                    return true;
+                }
+                if self.work >= budget {
+                    return self.gray.is_empty() && self.large.is_empty();
                 }
             }
         }
     }
-    /// The object lists' members as values, for the codec.
+    /// Traces a part of a large table; false if there is none.
+    pub(super) unsafe fn trace_large_part(&mut self) -> bool {
+        let Some(&t) = self.large.front() else { return false };
+        let end = self.cursor + PART;
+        if unsafe { self.trace_entries(t, self.cursor, end) } {
+            self.large.pop_front();
+            self.cursor = 0;
+        } else {
+            self.cursor = end;
+        }
+        true
+    }
+
+    /// The objects with a finalizer, latest marked first, and those that wait for theirs, for the codec.
     pub fn finalizable_values(&self) -> (Vec<Value>, Vec<Value>) {
-        let walk = |mut o: *mut Header| {
-            let mut all = Vec::new();
-            while !o.is_null() {
-                // SAFETY: list walk over live objects.
-                unsafe {
-                    all.push(value_of(o));
-                    o = (*o).next.get();
-                }
-            }
-            all
-        };
-        (walk(self.finalizable), walk(self.to_finalize))
-    }
-}
-
-/// Whether a heap object was not reached.
-#[inline(always)]
-fn is_dead(v: Value) -> bool {
-    // SAFETY: heap tags are objects that were not freed yet.
-    v.tag & tag::HEAP_BIT != 0 && unsafe { (*(v.bits as *const Header)).mark.get() & mark::MARKED == 0 }
-}
-
-/// Marks the key of a node without a value as dead, if it is an object that may go.
-unsafe fn bury(n: *mut crate::value::table::Node) {
-    unsafe {
-        if (*n).key_tag as u64 & tag::HEAP_BIT != 0 || (*n).key_tag as u64 == tag::MODULE_STRING {
-            (*n).key_tag = tag::DEAD_KEY as u8;
-        }
+        // SAFETY: objects of both lists are live.
+        let value = |&o: &*mut Header| unsafe { value_of(o) };
+        (self.finalizable.iter().rev().map(value).collect(), self.to_finalize.iter().map(value).collect())
     }
 }

@@ -1,8 +1,8 @@
 //! The heap of one process: objects, their bytes, and the collector.
 //!
-//! Journey: value. Every object begins with a [`Header`] and hangs in one of three lists (all, with finalizer, to be
-//! finalized). Collection is mark and sweep, of one process alone, at a safepoint (a call or a backward jump that the
-//! interpreter suspends at), never inside a native function or an instruction.
+//! Journey: value. Every object begins with a [`Header`] and hangs in the list of all, or in that of those still to be
+//! swept. Collection is mark and sweep in pieces (collect.rs), of one process alone, at a safepoint (a call or a backward
+//! jump that the interpreter suspends at), never inside a native function or an instruction.
 //!
 //! Our own, and not gc-arena as first planned: see ARCHITECTURE.md for the figures (20 to 40 ns per small object there
 //! against half of it here, 232 bytes per empty heap, no byte count, an order of calls that is unsound with weak
@@ -13,10 +13,14 @@
 //! 2. Roots are: the running coroutine (which reaches its resumers), the main one, globals, the registry, the string
 //!    metatable, the error in flight, the finalizer queue. A coroutine's stack is live up to its top; the rest of it is
 //!    set to nil in each collection, so that no stale pointer is ever found there.
+//!    Whatever stores a reference into an object that a collection may have seen tells it (`Heap::write_barrier`,
+//!    `Heap::thread_runs`); objects that were made since the last safepoint need none.
 //! 3. A heap belongs to one process, and one thread at a time touches it.
 
 mod collect;
+mod mark;
 mod modules;
+mod weak;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
 use crate::value::hash::{HashKey, hash_word, known_hash};
@@ -26,11 +30,16 @@ use crate::value::{Ref, Table, Value, tag};
 use crate::vm::load::{Module, Proto};
 use crate::vm::native::Native;
 use crate::vm::thread::Thread;
+use collect::Phase;
+pub use collect::Stress;
+pub(crate) use collect::{PIECE, Roots, UNITS_A_REDUCTION, Whole};
 use modules::Modules;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use weak::WeakTables;
 
 /// What an object is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,23 +70,22 @@ pub struct Header {
     pub next: Cell<*mut Header>,
     /// What it is.
     pub kind: ObjectKind,
-    /// [`mark`] bits.
+    /// [`MARKED`], [`FINALIZER`].
     pub(crate) mark: Cell<u8>,
     /// Of the kind's own use.
     pub(crate) flags: Cell<u8>,
-    /// Not 0: a store must take the slow way (table.rs, `guard`).
+    /// Not 0: a store must take the slow way, which tells the collector: the object is black (collect.rs).
     pub(crate) guard: Cell<u8>,
     /// Serial number for hashing and `%p`, 0 until it is needed; a string's hash.
     pub serial: Cell<u32>,
 }
 
-/// Bits of [`Header::mark`].
-pub(crate) mod mark {
-    /// Reached in this collection.
-    pub const MARKED: u8 = 1;
-    /// In the list of objects with a finalizer.
-    pub const FINALIZER: u8 = 2;
-}
+// Bits of [`Header::mark`].
+
+/// Reached in this collection.
+pub(crate) const MARKED: u8 = 1;
+/// In the list of objects with a finalizer, or in the queue.
+pub(crate) const FINALIZER: u8 = 2;
 
 impl Header {
     pub(crate) fn new(kind: ObjectKind) -> Header {
@@ -94,24 +102,26 @@ impl Header {
 
 /// Bytes a fresh heap may take before its first collection.
 const FIRST_THRESHOLD: usize = 64 * 1024;
-/// The least pause that has an effect: a collection is done in one go, so the next must not follow at once.
+/// The least pause that has an effect: the next collection must not follow at once.
 const MIN_PAUSE: u32 = 120;
 
 /// The heap of one process.
 pub struct Heap {
     all: *mut Header,
-    /// Objects whose metatable has `__gc`, latest marked first.
-    finalizable: *mut Header,
+    /// Objects that this cycle's sweep has still to look at.
+    sweeping: *mut Header,
+    /// Objects whose metatable has `__gc`, first marked first.
+    finalizable: Vec<*mut Header>,
     /// Dead objects whose `__gc` is still to run, first in line first.
-    to_finalize: *mut Header,
+    to_finalize: VecDeque<*mut Header>,
     /// Bytes of all objects and their parts.
     bytes: usize,
-    /// Bytes at which a collection is due.
+    /// Bytes at which a collection, or the next piece of one, is due.
     threshold: usize,
     /// Bytes past which allocations fail (checked at safepoints, and before large ones).
     limit: usize,
-    /// Collect at every allocation.
-    stress: bool,
+    /// Collect at every safepoint.
+    stress: Option<Stress>,
     /// `collectgarbage("stop")`.
     stopped: bool,
     /// Size at which the next collection starts, in per cent of what the last one left.
@@ -121,10 +131,33 @@ pub struct Heap {
     seed: Option<u64>,
     /// The hash key that tables take, and under which long strings keep their hashes.
     hash_key: Option<HashKey>,
+    phase: Phase,
+    /// Units of work of the piece at hand.
+    work: usize,
+    /// The cycle at hand, or the next one, is done in one piece.
+    at_once: bool,
+    /// Bytes past the limit that it is let have after an error about it.
+    grace: usize,
+    /// The heap was past its limit when the cycle at hand began,
+    begun_full: bool,
+    /// and was so still when it ended.
+    exhausted: bool,
+    /// A cycle has ended since somebody asked.
+    pub(crate) has_ended: bool,
+    /// A whole collection was asked for.
+    pub(crate) whole: Option<Whole>,
+    /// Times that the end of marking was tried in this cycle.
+    attempts: u32,
+    /// Objects of the queue that are marked, from its end on.
+    queue_marked: usize,
+    /// Objects to be traced.
     gray: Vec<*mut Header>,
-    weak_values: Vec<*mut Table>,
-    ephemerons: Vec<*mut Table>,
-    all_weak: Vec<*mut Table>,
+    /// Large tables to be traced in parts; of the first one, the entries up to `cursor` were.
+    large: VecDeque<*mut Table>,
+    cursor: usize,
+    /// Coroutines to be traced again, since they have run.
+    rescan: Vec<*mut Thread>,
+    weak: WeakTables,
     /// Modules whose code or constants this heap may hold.
     modules: Modules,
     /// Key `__mode`, `__gc`.
@@ -146,21 +179,33 @@ impl Heap {
     pub fn new() -> Heap {
         Heap {
             all: std::ptr::null_mut(),
-            finalizable: std::ptr::null_mut(),
-            to_finalize: std::ptr::null_mut(),
+            sweeping: std::ptr::null_mut(),
+            finalizable: Vec::new(),
+            to_finalize: VecDeque::new(),
             bytes: 0,
             threshold: FIRST_THRESHOLD,
             limit: usize::MAX,
-            stress: false,
+            stress: None,
             stopped: false,
             pause: 200,
             serial: 0,
             seed: None,
             hash_key: None,
+            phase: Phase::Idle,
+            work: 0,
+            at_once: false,
+            grace: 0,
+            begun_full: false,
+            exhausted: false,
+            has_ended: false,
+            whole: None,
+            attempts: 0,
+            queue_marked: 0,
             gray: Vec::new(),
-            weak_values: Vec::new(),
-            ephemerons: Vec::new(),
-            all_weak: Vec::new(),
+            large: VecDeque::new(),
+            cursor: 0,
+            rescan: Vec::new(),
+            weak: WeakTables::default(),
             modules: Modules::new(),
             mode_key: crate::vm::metamethod::name_value(crate::vm::metamethod::Event::Mode),
         }
@@ -179,19 +224,28 @@ impl Heap {
         self.limit = bytes;
         self.threshold = self.threshold.min(bytes);
     }
-    /// Bytes that may be allocated before the next collection.
+    /// Bytes that may be allocated before the next collection; 0 in the middle of one.
     pub fn until_collection(&self) -> usize {
-        self.threshold.saturating_sub(self.bytes)
+        if self.is_collecting() { 0 } else { self.threshold.saturating_sub(self.bytes) }
     }
     /// As `until_collection`, for a heap that was just thawed: one that is frozen often must come to its collections.
+    /// So one that is due is done in one piece: that takes no longer than the thawing.
     pub fn set_until_collection(&mut self, n: usize) {
         if !self.stopped {
-            self.threshold = self.bytes.saturating_add(n).min(self.limit);
+            self.threshold = self.bytes.saturating_add(n).min(self.bound());
+            self.at_once = n == 0;
         }
     }
     /// Whether it has grown past its limit.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_past_limit(&self) -> bool {
         self.bytes >= self.limit
+    }
+    /// Whether it has grown past what it is let have.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= self.bound()
+    }
+    fn bound(&self) -> usize {
+        self.limit.saturating_add(self.grace)
     }
     /// Bytes up to the limit.
     pub(crate) fn room(&self) -> usize {
@@ -201,10 +255,14 @@ impl Heap {
     pub(crate) fn has_room(&self, n: usize) -> bool {
         n < self.limit.saturating_sub(self.bytes)
     }
-    /// Collects at every allocation from now on, for tests.
-    pub fn set_stress(&mut self) {
-        self.stress = true;
+    /// Collects at every safepoint from now on, for tests.
+    pub fn set_stress(&mut self, stress: Stress) {
+        self.stress = Some(stress);
         self.threshold = 0;
+    }
+    /// The test mode.
+    pub(crate) fn stress(&self) -> Option<Stress> {
+        self.stress
     }
     /// Stops or restarts collections that nobody asked for.
     pub fn set_stopped(&mut self, stopped: bool) {
@@ -214,15 +272,6 @@ impl Heap {
     /// Whether collections are stopped.
     pub fn is_stopped(&self) -> bool {
         self.stopped
-    }
-    fn set_threshold(&mut self) {
-        self.threshold = if self.stopped {
-            self.limit
-        } else if self.stress {
-            0
-        } else {
-            (self.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.limit)
-        };
     }
     pub(crate) fn add_bytes(&mut self, n: usize) {
         self.bytes += n;
@@ -520,93 +569,49 @@ impl Heap {
     pub fn modules(&self) -> &[Arc<Module>] {
         self.modules.list()
     }
-    /// Moves an object whose metatable has just got `__gc` to the list of finalizable ones.
+    /// Notes an object whose metatable has just got `__gc`.
     pub(crate) fn set_finalizable(&mut self, object: *mut Header) {
-        // SAFETY: `object` is live and in the list of all objects, or already moved.
-        unsafe {
-            if (*object).mark.get() & mark::FINALIZER != 0 {
-                return;
-            }
-            let mut link: *mut *mut Header = &mut self.all;
-            while *link != object {
-                if (*link).is_null() {
-                    return;
-                }
-                link = (**link).next.as_ptr();
-            }
-            *link = (*object).next.get();
-            (*object).next.set(self.finalizable);
-            self.finalizable = object;
-            (*object).mark.set((*object).mark.get() | mark::FINALIZER);
+        // SAFETY: `object` is live.
+        let mark = unsafe { &(*object).mark };
+        if mark.get() & FINALIZER == 0 {
+            mark.set(mark.get() | FINALIZER);
+            self.finalizable.push(object);
         }
     }
-    /// Puts objects with finalizers into their two lists, in this order; false if one comes twice.
+    /// Fills the list of objects with finalizers, latest marked first, and the queue; false if an object comes twice.
     pub fn set_finalizer_lists(&mut self, finalizable: &[Value], queue: &[Value]) -> bool {
         for v in finalizable.iter().chain(queue) {
             debug_assert!(matches!(v.tag, tag::TABLE | tag::USERDATA));
             // SAFETY: the tag says that it is a live object.
             let mark = unsafe { &(*(v.bits as *const Header)).mark };
-            if mark.get() & mark::FINALIZER != 0 {
+            if mark.get() & FINALIZER != 0 {
                 return false;
             }
-            mark.set(mark.get() | mark::FINALIZER);
+            mark.set(mark.get() | FINALIZER);
         }
-        // SAFETY: list surgery over live objects; those marked leave the list of all and enter one of the two.
-        unsafe {
-            let mut link: *mut *mut Header = &mut self.all;
-            while !(*link).is_null() {
-                let o = *link;
-                if (*o).mark.get() & mark::FINALIZER != 0 {
-                    *link = (*o).next.get();
-                } else {
-                    link = (*o).next.as_ptr();
-                }
-            }
-            for (list, objects) in [(&mut self.finalizable, finalizable), (&mut self.to_finalize, queue)] {
-                let mut last: *mut *mut Header = list;
-                while !(*last).is_null() {
-                    last = (**last).next.as_ptr();
-                }
-                for v in objects {
-                    let o = v.bits as *mut Header;
-                    (*o).next.set(std::ptr::null_mut());
-                    *last = o;
-                    last = (*o).next.as_ptr();
-                }
-            }
-        }
+        self.finalizable.extend(finalizable.iter().rev().map(|v| v.bits as *mut Header));
+        self.to_finalize.extend(queue.iter().map(|v| v.bits as *mut Header));
         true
     }
     /// Takes the next object whose finalizer is to run; it becomes an ordinary one.
     pub(crate) fn take_finalizable(&mut self) -> Option<Value> {
-        let object = self.to_finalize;
-        if object.is_null() {
-            return None;
-        }
+        let object = self.to_finalize.pop_front()?;
         // SAFETY: objects of the queue are live.
         unsafe {
-            self.to_finalize = (*object).next.get();
-            (*object).next.set(self.all);
-            self.all = object;
-            (*object).mark.set((*object).mark.get() & !mark::FINALIZER);
+            (*object).mark.set((*object).mark.get() & !FINALIZER);
             Some(value_of(object))
         }
     }
     /// Whether finalizers wait.
+    #[inline]
     pub(crate) fn has_finalizers_waiting(&self) -> bool {
-        !self.to_finalize.is_null()
+        !self.to_finalize.is_empty()
     }
     /// Queues every object with a finalizer, at the end of a process (manual 2.5.3: in reverse order of marking).
     pub(crate) fn finalize_all(&mut self) {
-        let mut link: *mut *mut Header = &mut self.to_finalize;
-        // SAFETY: list walk over live objects.
-        unsafe {
-            while !(*link).is_null() {
-                link = (**link).next.as_ptr();
-            }
-            *link = self.finalizable;
-        }
-        self.finalizable = std::ptr::null_mut();
+        self.to_finalize.extend(self.finalizable.drain(..).rev());
+        // None of them is marked yet, if a collection goes on.
+        self.queue_marked = 0;
     }
     /// Frees one object.
     ///
@@ -647,19 +652,31 @@ impl Heap {
     }
 }
 
-impl Drop for Heap {
-    fn drop(&mut self) {
-        for list in [self.all, self.finalizable, self.to_finalize] {
-            let mut object = list;
-            while !object.is_null() {
-                // SAFETY: each object is in exactly one list, and nobody refers to a heap's objects after it.
-                unsafe {
-                    let next = (*object).next.get();
-                    self.free(object);
-                    object = next;
-                }
+impl Heap {
+    /// Frees so many objects of a heap that is not used any more; true if none is left.
+    pub(crate) fn release(&mut self, mut most: usize) -> bool {
+        loop {
+            let list = if self.all.is_null() { &mut self.sweeping } else { &mut self.all };
+            let object = *list;
+            if object.is_null() {
+                return true;
+            }
+            if most == 0 {
+                return false;
+            }
+            most -= 1;
+            // SAFETY: each object is in exactly one list, and nobody refers to those of a heap that is not used any more.
+            unsafe {
+                *list = (*object).next.get();
+                self.free(object);
             }
         }
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        self.release(usize::MAX);
     }
 }
 
@@ -668,6 +685,28 @@ fn closure_layout(count: usize) -> Layout {
 }
 fn native_closure_layout(count: usize) -> Layout {
     Layout::from_size_align(size_of::<NativeClosure>() + count * size_of::<Value>(), 8).expect("few upvalues")
+}
+
+/// Whether the system has so many bytes in one piece now, and some more. Asked before large blocks are taken where no
+/// error can be returned; nothing is touched, so it costs about two calls of the system. Blocks that are not large are
+/// taken on trust.
+pub(crate) fn can_allocate(n: usize) -> bool {
+    const LARGE: usize = 1 << 20;
+    /// What an allocator may want beside the block itself.
+    const MORE: usize = 16 << 20;
+    if n < LARGE {
+        return true;
+    }
+    let Ok(layout) = Layout::array::<u8>(n.saturating_add(MORE)) else { return false };
+    // SAFETY: the size is not 0; the block is given back at once, with its layout.
+    unsafe {
+        let p = std::hint::black_box(alloc(layout));
+        if p.is_null() {
+            return false;
+        }
+        dealloc(p, layout);
+    }
+    true
 }
 
 /// The value that names an object.
@@ -708,3 +747,6 @@ fn single(bytes: &[u8]) -> Value {
     let index = bytes.first().map_or(256, |&b| b as usize);
     Value::object(tag::ATOM, all.0[index])
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,7 @@ pub fn new_index(vm: &mut Vm, mut object: Value, key: Value, value: Value) -> Re
                 if mm.is_nil() || !t.get(key).is_nil() {
                     return match vm.raw_set_table(t, key, value) {
                         Ok(()) => Ok(Access::Done(Value::NIL)),
-                        Err(e) => Err(vm.error(e.message())),
+                        Err(e) => Err(vm.table_error(e, |vm, text| vm.error(text))),
                     };
                 }
                 mm

@@ -205,7 +205,7 @@ fn rawset(vm: &mut Vm) -> Result<Value> {
     vm.pay_for_key(k);
     match vm.raw_set_table(t, k, v) {
         Ok(()) => Ok(Value::table(t)),
-        Err(e) => Err(vm.error_plain(e.message())),
+        Err(e) => Err(vm.table_error(e, |vm, text| vm.error_plain(text))),
     }
 }
 fn getmetatable(vm: &mut Vm) -> Result<Value> {
@@ -482,12 +482,30 @@ fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
 
 // Collection.
 
+/// State of `collectgarbage("step")`.
+const STEP: u32 = 2;
+/// Units of work of a step of no size, and of one piece.
+const STEP_UNITS: usize = 2000;
+
 fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == STEP {
+        // Registers of a step: units of work left; whether a cycle has ended.
+        let left = vm.arg(0).as_integer().unwrap_or(0);
+        let ended = !vm.arg(1).is_false();
+        if !ended && left > 0 {
+            if vm.fuel_left() <= 0 {
+                return Ok(Step::Again(STEP));
+            }
+            vm.truncate(1);
+            vm.set_arg(0, Value::integer(left.saturating_sub(STEP_UNITS as i64)));
+            return Ok(Step::CollectPiece { units: (left as usize).min(STEP_UNITS), next: STEP });
+        }
+        vm.set_arg(0, Value::boolean(ended));
+    }
     if state != 0 {
-        // A full collection was run; then the finalizers, then 0.
+        // A collection or a step was run; then the finalizers, then 0 or what is in register 0.
         return match run_finalizers(vm, state)? {
-            // Register 0 says that it was a step.
-            Step::Return(_) if matches!(vm.arg(0).kind(), Kind::Boolean(false)) => vm.return_one(Value::TRUE),
+            Step::Return(_) if matches!(vm.arg(0).kind(), Kind::Boolean(_)) => vm.return_one(vm.arg(0)),
             Step::Return(_) => vm.return_one(Value::integer(0)),
             Step::Call { function, results, catch, .. } => Ok(Step::Call { function, results, next: 1, catch }),
             other => Ok(other),
@@ -520,9 +538,11 @@ fn collectgarbage(vm: &mut Vm, state: u32) -> Result<Step> {
     let result = match option {
         b"collect" => return Ok(Step::Collect(1)),
         b"step" => {
-            // A step is a whole collection here, so it always ends a cycle.
-            vm.set_arg(0, Value::FALSE);
-            return Ok(Step::Collect(1));
+            // As if so many KiB had been allocated.
+            let units = (n[0].max(0) as i64 * 1024 / 8).max(STEP_UNITS as i64);
+            vm.truncate(0);
+            vm.push(Value::integer(units));
+            return Ok(Step::Again(STEP));
         }
         b"count" => Value::float(vm.heap.bytes() as f64 / 1024.0),
         b"isrunning" => Value::boolean(!vm.heap.is_stopped()),

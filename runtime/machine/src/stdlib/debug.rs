@@ -311,6 +311,8 @@ fn setlocal(vm: &mut Vm, _: u32) -> Result<Step> {
     let v = vm.check_any(first + 2)?;
     let Some(view) = level(vm, t, at) else { return Err(vm.arg_error(first, "level out of range")) };
     vm.pay(view.locals(), COPIED / 16);
+    let thread = t.unwrap_or_else(|| vm.running().0);
+    vm.heap.write_barrier(&thread.header, v);
     let name = match vm.set_local(view, n, v) {
         Some(name) => vm.heap.string(&name),
         None => Value::NIL,
@@ -374,6 +376,7 @@ fn setupvalue(vm: &mut Vm, _: u32) -> Result<Step> {
         Kind::Closure(c) if n >= 1 && n as u64 <= c.upvalue_count() as u64 => {
             let i = n as usize - 1;
             c.upvalue(i).set(v);
+            vm.heap.write_barrier(&c.upvalue(i).header, v);
             let name = vm.heap.string(&upvalue_name(c, i));
             vm.return_one(name)
         }
@@ -424,7 +427,9 @@ fn upvaluejoin(vm: &mut Vm, _: u32) -> Result<Step> {
         return Err(vm.arg_error(i, "Lua function expected"));
     };
     let (n1, n2) = (vm.check_int(1)?, vm.check_int(3)?);
-    f1.set_upvalue(n1 as usize - 1, f2.upvalue(n2 as usize - 1));
+    let u = f2.upvalue(n2 as usize - 1);
+    f1.set_upvalue(n1 as usize - 1, u);
+    vm.heap.write_barrier(&f1.header, Value::object(crate::value::tag::UPVALUE, u.as_ptr()));
     Ok(Step::Return(0))
 }
 fn getuservalue(vm: &mut Vm, _: u32) -> Result<Step> {

@@ -35,7 +35,7 @@ impl Upvalue {
         // SAFETY: `location` is this object's own cell or a slot of a live stack (stack growth re-points it).
         unsafe { self.location.get().read() }
     }
-    /// Sets its value.
+    /// Sets its value. Who does this to one that is not new tells the collector (`Heap::write_barrier`).
     pub fn set(&self, v: Value) {
         // SAFETY: as in `get`.
         unsafe { self.location.get().write(v) }
@@ -75,7 +75,7 @@ impl Closure {
         // SAFETY: in range, and every cell is set when the closure is made.
         unsafe { Ref::new(*self.cells().add(i)) }
     }
-    /// Replaces the `i`-th upvalue.
+    /// Replaces the `i`-th upvalue. Who does this to a closure that is not new tells the collector.
     pub fn set_upvalue(&self, i: usize, u: Ref<Upvalue>) {
         assert!(i < self.count);
         // SAFETY: in range.
@@ -103,7 +103,7 @@ impl NativeClosure {
         // SAFETY: `count` values follow every native closure.
         unsafe { (self as *const NativeClosure).add(1) as *mut Value }
     }
-    /// The upvalues.
+    /// The upvalues. Who sets one of a function that is not new tells the collector.
     pub fn upvalues(&self) -> &[Cell<Value>] {
         // SAFETY: `count` initialised values follow, and Cell<Value> has Value's layout.
         unsafe { std::slice::from_raw_parts(self.cells().cast(), self.count) }

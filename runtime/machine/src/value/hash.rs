@@ -84,7 +84,8 @@ impl HashKey {
     fn hash_word(self, x: u64) -> u32 {
         mix(mix(x ^ self.word, self.factor) ^ self.factor, K1) as u32
     }
-    fn hash_bytes(self, bytes: &[u8]) -> u32 {
+    /// Hash of bytes under this key.
+    pub(crate) fn hash_bytes(self, bytes: &[u8]) -> u32 {
         // Not `word ^ length`: the word would cancel itself, and who knows nothing could make a product 0.
         let start = mix(self.word ^ bytes.len() as u64, self.factor);
         mix(mix_bytes(bytes, start, self.word, self.factor) ^ self.factor, K1) as u32

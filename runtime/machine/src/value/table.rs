@@ -16,8 +16,11 @@
 //! * bytes of both parts are counted by whoever allocates them, through [`Table::bytes`].
 
 mod layout;
+mod traversal;
 
-use super::hash::{HashKey, hash_word, known_hash, normalize};
+pub(crate) use traversal::Entry;
+
+use super::hash::{HashKey, hash_bytes, hash_word, known_hash, normalize};
 use super::{Ref, Str, Value, tag};
 use crate::heap::{Header, Heap};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error, realloc};
@@ -68,8 +71,8 @@ static EMPTY_NODE: Node = Node::EMPTY;
 /// A table.
 #[repr(C)]
 pub struct Table {
-    /// `flags`: bit n set says that metamethod n is absent (when this is a metatable). `guard`: not 0 when something
-    /// must be told before the first write; every store tests it.
+    /// `flags`: bit n set says that metamethod n is absent (when this is a metatable). `guard`: not 0 when the collector
+    /// must be told of stores; every store tests it.
     pub header: Header,
     pub(crate) array: Cell<*mut Value>,
     pub(crate) nodes: Cell<*mut Node>,
@@ -125,6 +128,8 @@ pub enum TableError {
     NanKey,
     /// It would pass the largest size.
     Overflow,
+    /// The system has no memory for it.
+    Memory,
 }
 
 impl TableError {
@@ -134,6 +139,7 @@ impl TableError {
             TableError::NilKey => "table index is nil",
             TableError::NanKey => "table index is NaN",
             TableError::Overflow => "table overflow",
+            TableError::Memory => "not enough memory",
         }
     }
 }
@@ -297,6 +303,18 @@ impl Table {
         }
         if self.is_keyed() { self.find_keyed_str(key) } else { std::ptr::null_mut() }
     }
+    /// The value at a string key of these bytes, nil if absent.
+    pub fn get_bytes(&self, key: &[u8]) -> Value {
+        let hash = self.hash_key().map_or_else(|| hash_bytes(key), |own| own.hash_bytes(key));
+        let n = self.find_from(Some(hash), |n| {
+            n.key_tag as u64 & 0xf == tag::STRING_TYPE
+                && n.hash16 == (hash >> 16) as u16
+                // SAFETY: a string-tagged key is a live string.
+                && unsafe { &*(n.key_bits as *const Str) }.bytes() == key
+        });
+        // SAFETY: a found node is inside the node array.
+        if n.is_null() { Value::NIL } else { unsafe { (*n).value() } }
+    }
     /// As [`Table::find_str_node`], in a table with a hash key.
     #[cold]
     #[inline(never)]
@@ -373,6 +391,10 @@ impl Table {
     pub fn set(&self, heap: &mut Heap, key: Value, value: Value) -> Result<(), TableError> {
         let key = normalize(key);
         self.header.flags.set(0);
+        if self.header.guard.get() != 0 {
+            heap.barrier(&self.header, key);
+            heap.barrier(&self.header, value);
+        }
         if key.tag == tag::INT {
             let i = (key.bits).wrapping_sub(1);
             if i < self.asize.get() as u64 {
@@ -401,6 +423,7 @@ impl Table {
     pub fn set_integer(&self, heap: &mut Heap, key: i64, value: Value) -> Result<(), TableError> {
         let i = (key as u64).wrapping_sub(1);
         if i < self.asize.get() as u64 {
+            heap.write_barrier(&self.header, value);
             // SAFETY: in range.
             unsafe { *self.array.get().add(i as usize) = value };
             return Ok(());
@@ -408,14 +431,19 @@ impl Table {
         self.set(heap, Value::integer(key), value)
     }
     /// Copies `n` elements with the keys from `from` on to the keys of a table from `to` on, as if all were read before any is
-    /// written. False, and nothing is done, unless all of them are in the array parts and nothing guards the writes.
-    pub(crate) fn copy_slots(&self, from: i64, into: &Table, to: i64, n: usize) -> bool {
+    /// written. False, and nothing is done, unless all of them are in the array parts.
+    pub(crate) fn copy_slots(&self, heap: &mut Heap, from: i64, into: &Table, to: i64, n: usize) -> bool {
         let inside = |t: &Table, first: i64| {
             let first = (first as u64).wrapping_sub(1);
             first < t.asize.get() as u64 && n as u64 <= t.asize.get() as u64 - first
         };
-        if into.header.guard.get() != 0 || !inside(self, from) || !inside(into, to) {
+        if !inside(self, from) || !inside(into, to) {
             return false;
+        }
+        if into.header.guard.get() != 0 {
+            for v in &self.array_part()[from as usize - 1..][..n] {
+                heap.write_barrier(&into.header, *v);
+            }
         }
         // SAFETY: both ranges are in range; those of one table may overlap.
         unsafe {
@@ -424,10 +452,11 @@ impl Table {
         }
         true
     }
-    /// Sets an array slot that is there, without any check of the guard.
+    /// Sets an array slot that is there.
     #[inline(always)]
-    pub(crate) fn set_slot(&self, i: u32, v: Value) {
+    pub(crate) fn set_slot(&self, heap: &mut Heap, i: u32, v: Value) {
         assert!(i >= 1 && i <= self.asize.get());
+        heap.write_barrier(&self.header, v);
         // SAFETY: in range.
         unsafe { *self.array.get().add(i as usize - 1) = v }
     }
@@ -476,14 +505,34 @@ impl Table {
             key_tag: key.tag as u8,
             hash16: if key.is_string() { (fixed >> 16) as u16 } else { 0 },
         };
-        if self.is_keyed() { self.place_keyed(fixed, entry) } else { self.place_at(fixed, entry, known_hash) }
+        if self.is_keyed() {
+            return self.place_keyed(heap, fixed, entry);
+        }
+        if self.header.guard.get() != 0 {
+            self.tell_of_move(heap, fixed);
+        }
+        self.place_at(fixed, entry, known_hash)
+    }
+    /// Tells the collector that the entry in the main position of a hash may move: from where it would have been traced to
+    /// where it will not.
+    #[cold]
+    fn tell_of_move(&self, heap: &mut Heap, hash: u32) {
+        if heap.is_in_part(self) {
+            // SAFETY: a node of this table.
+            let n = unsafe { *self.node_at(hash) };
+            if n.value_tag as u64 != tag::NIL {
+                heap.barrier(&self.header, n.key());
+                heap.barrier(&self.header, n.value());
+            }
+        }
     }
     /// As [`Table::place`], in a table with a hash key.
     #[cold]
     #[inline(never)]
-    fn place_keyed(&self, fixed: u32, mut entry: Node) -> Option<Chain> {
+    fn place_keyed(&self, heap: &mut Heap, fixed: u32, mut entry: Node) -> Option<Chain> {
         let own = self.hash_key()?;
         let hash = own.hash(entry.key()).unwrap_or(fixed);
+        self.tell_of_move(heap, hash);
         if entry.key().is_string() {
             entry.hash16 = (hash >> 16) as u16;
         }
@@ -639,23 +688,35 @@ impl Table {
         let (old_nodes, old_count, old_allocated) = (self.nodes.get(), self.node_count(), self.allocated_nodes());
         let old_asize = self.asize.get();
         let mut longest = Chain::Fair;
+        if self.header.guard.get() != 0 {
+            heap.table_moves(self);
+        }
         // SAFETY: new parts are fully initialised before they are installed; old nodes are freed once, after the
-        // last read.
+        // last read. Until both parts are allocated nothing is changed but that the array has more slots.
         unsafe {
+            let count = 1usize << bits;
+            let allocated = count + own.is_some() as usize;
+            // Of the system's memory, zeros cost nothing until they are touched.
+            let large = count > LARGE;
+            let mut fresh = std::ptr::null_mut();
+            if hsize > 0 {
+                let layout = node_layout(allocated);
+                fresh = if large { alloc_zeroed(layout) } else { alloc(layout) }.cast::<Node>();
+                if fresh.is_null() {
+                    return Err(TableError::Memory);
+                }
+            }
+            if asize > old_asize && self.resize_array(heap, asize).is_err() {
+                if hsize > 0 {
+                    dealloc(fresh.cast(), node_layout(allocated));
+                }
+                return Err(TableError::Memory);
+            }
             if hsize == 0 {
                 self.nodes.set(&raw const EMPTY_NODE as *mut Node);
                 self.mask.set(0);
                 self.free.set(0);
             } else {
-                let count = 1usize << bits;
-                let allocated = count + own.is_some() as usize;
-                let layout = node_layout(allocated);
-                // Of the system's memory, zeros cost nothing until they are touched.
-                let large = count > LARGE;
-                let fresh = if large { alloc_zeroed(layout) } else { alloc(layout) }.cast::<Node>();
-                if fresh.is_null() {
-                    handle_alloc_error(layout);
-                }
                 for i in 0..if large { 0 } else { count } {
                     fresh.add(i).write(Node::EMPTY);
                 }
@@ -678,9 +739,9 @@ impl Table {
                     }
                 }
                 self.asize.set(old_asize);
-            }
-            if asize != old_asize {
-                self.resize_array(heap, asize);
+                if self.resize_array(heap, asize).is_err() {
+                    handle_alloc_error(array_layout(asize));
+                }
             }
             if old_count > 0 {
                 for i in (0..old_count).rev() {
@@ -707,7 +768,7 @@ impl Table {
         self.place(heap, key, value).expect("new sizes have room for all entries")
     }
     /// Changes the array part alone, without moving entries between the parts.
-    unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) {
+    unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) -> Result<(), TableError> {
         let old = self.asize.get();
         // SAFETY: `asize`, as it was, says with what layout the array was allocated. The caller has moved out what lies
         // past a smaller size; what a larger one adds is set to nil before anyone sees it.
@@ -725,7 +786,8 @@ impl Table {
                     realloc(self.array.get().cast(), array_layout(old), layout.size())
                 };
                 if p.is_null() {
-                    handle_alloc_error(layout);
+                    // The old one is as it was.
+                    return Err(TableError::Memory);
                 }
                 p.cast::<Value>()
             };
@@ -739,6 +801,7 @@ impl Table {
         }
         heap.add_bytes(asize as usize * size_of::<Value>());
         heap.sub_bytes(old as usize * size_of::<Value>());
+        Ok(())
     }
     /// Makes sure that the keys from 1 to `n` are in the array part.
     pub(crate) fn reserve_array(&self, heap: &mut Heap, n: u32) -> Result<(), TableError> {
@@ -751,173 +814,6 @@ impl Table {
             .count();
         self.resize(heap, n, used as u32)
     }
-
-    // Length and traversal.
-
-    /// A border (manual 3.4.7); no metamethods.
-    ///
-    /// Where a list has holes there are several; the one found is the reference's (`luaH_getn`), which looks around the
-    /// last one found first.
-    pub fn length(&self) -> i64 {
-        let asize = self.asize.get();
-        // SAFETY: all reads are below asize.
-        let is_nil = |i: u32| unsafe { (*self.array.get().add(i as usize)).is_nil() };
-        // A border in low..high, where `low` is none that is nil, and `high` is nil.
-        let search = |mut low: u32, mut high: u32| {
-            while high - low > 1 {
-                let middle = low + (high - low) / 2;
-                if is_nil(middle - 1) {
-                    high = middle;
-                } else {
-                    low = middle;
-                }
-            }
-            low
-        };
-        let limit = self.border_hint.get().min(asize);
-        if limit > 0 && is_nil(limit - 1) {
-            if limit >= 2 && !is_nil(limit - 2) {
-                if asize.is_power_of_two() && !(limit - 1).is_power_of_two() {
-                    self.border_hint.set(limit - 1);
-                }
-                return limit as i64 - 1;
-            }
-            let border = search(0, limit);
-            if asize.is_power_of_two() && border > asize / 2 {
-                self.border_hint.set(border);
-            }
-            return border as i64;
-        }
-        if limit < asize {
-            if is_nil(limit) {
-                return limit as i64;
-            }
-            if limit + 1 < asize && is_nil(limit + 1) {
-                // One was appended.
-                self.border_hint.set(limit + 1);
-                return limit as i64 + 1;
-            }
-            if is_nil(asize - 1) {
-                let border = search(limit, asize);
-                self.border_hint.set(border);
-                return border as i64;
-            }
-        }
-        let first = asize as i64 + 1;
-        if !self.has_nodes() || self.get_integer_hashed(first).is_nil() {
-            return asize as i64;
-        }
-        // Unbound search in the hash part.
-        let mut high = (asize as i64).max(1);
-        let mut low;
-        loop {
-            low = high;
-            if high > i64::MAX / 2 {
-                high = i64::MAX;
-                if self.get_integer(high).is_nil() {
-                    break;
-                }
-                return high;
-            }
-            high *= 2;
-            if self.get_integer(high).is_nil() {
-                break;
-            }
-        }
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if self.get_integer(middle).is_nil() {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        low
-    }
-    /// Position after `key` in the order of traversal, for [`Table::entry_from`]; none if the key is not in the table.
-    pub(crate) fn position_after(&self, key: Value) -> Option<usize> {
-        if key.is_nil() {
-            return Some(0);
-        }
-        // A float stands for no integer here: it is never what the traversal gave.
-        if let Some(i) = key.as_integer()
-            && i >= 1
-            && i as u64 <= self.asize.get() as u64
-        {
-            return Some(i as usize);
-        }
-        let mut n = self.find_node(key);
-        if n.is_null() && key.tag > 0xf && self.has_nodes() {
-            // It may have been marked dead while the traversal still holds it. It stays in its chain.
-            let is_dead = |n: &Node| n.key_tag as u64 == tag::DEAD_KEY && n.key_bits == key.bits;
-            n = self.find_from(self.known_hash(key), is_dead);
-        }
-        if n.is_null() {
-            return None;
-        }
-        // SAFETY: a found node is inside the node array.
-        let index = unsafe { n.offset_from(self.nodes.get()) } as usize;
-        Some(self.asize.get() as usize + index + 1)
-    }
-    /// Positions of a traversal: those of the array part, and the nodes.
-    pub(crate) fn places(&self) -> usize {
-        self.asize.get() as usize + self.node_count()
-    }
-    /// The first entry at or after a position, if it is among the next `most` places.
-    #[inline]
-    pub(crate) fn entry_within(&self, position: usize, most: usize) -> Entry {
-        let asize = self.asize.get() as usize;
-        let all = self.places();
-        let end = position.saturating_add(most).min(all);
-        for i in position..end.min(asize) {
-            // SAFETY: in range.
-            let v = unsafe { *self.array.get().add(i) };
-            if !v.is_nil() {
-                return Entry::At { next: i + 1, key: Value::integer(i as i64 + 1), value: v };
-            }
-        }
-        for i in position.max(asize)..end {
-            // SAFETY: in range.
-            let n = unsafe { &*self.nodes.get().add(i - asize) };
-            if n.value_tag as u64 != tag::NIL {
-                return Entry::At { next: i + 1, key: n.key(), value: n.value() };
-            }
-        }
-        if end == all { Entry::End } else { Entry::Further(end) }
-    }
-    /// The first entry at or after a position, with the position after it.
-    #[inline]
-    pub(crate) fn entry_from(&self, position: usize) -> Option<(usize, Value, Value)> {
-        match self.entry_within(position, usize::MAX) {
-            Entry::At { next, key, value } => Some((next, key, value)),
-            _ => None,
-        }
-    }
-    /// The entry after `key` (manual 6.1, `next`): `Ok(None)` at the end, `Err` if the key is not in the table.
-    #[allow(clippy::result_unit_err)]
-    pub fn next(&self, key: Value) -> Result<Option<(Value, Value)>, ()> {
-        let position = self.position_after(key).ok_or(())?;
-        Ok(self.entry_from(position).map(|(_, k, v)| (k, v)))
-    }
-    /// All entries, in the order of traversal.
-    pub fn entries(&self) -> impl Iterator<Item = (Value, Value)> + '_ {
-        let mut position = 0;
-        std::iter::from_fn(move || {
-            let (next, k, v) = self.entry_from(position)?;
-            position = next;
-            Some((k, v))
-        })
-    }
-}
-
-/// What a look for the next entry of a traversal comes to.
-pub(crate) enum Entry {
-    /// It is there; the position after it.
-    At { next: usize, key: Value, value: Value },
-    /// There is none.
-    End,
-    /// None was found up to this position.
-    Further(usize),
 }
 
 fn count_integer(key: Value, counts: &mut [u32; 32]) -> u32 {

@@ -36,6 +36,8 @@ const MAX_CATCHERS: u32 = 12_000;
 pub const RETURN: u32 = 1 << 30;
 /// State of a native frame whose next step is to raise its last register.
 pub const RAISE: u32 = 1 << 29;
+/// Added to the state at which a native goes on after a whole collection.
+pub const COLLECT: u32 = RETURN | RAISE;
 
 /// What is to be done next.
 #[derive(Clone, Copy)]
@@ -508,7 +510,15 @@ impl Vm {
                 self.left = Left::Safepoint;
                 return Act::Leave;
             }
-            if state & (RETURN | RAISE) != 0 && state & ERROR == 0 {
+            if state & COLLECT != 0 && state & ERROR == 0 {
+                if state & COLLECT == COLLECT {
+                    if !self.collect_whole() {
+                        self.left = Left::Safepoint;
+                        return Act::Leave;
+                    }
+                    f.state = state & !COLLECT;
+                    return Act::Native;
+                }
                 if state & RAISE != 0 {
                     self.error = *self.top.sub(1);
                     return Act::Raise;
@@ -575,8 +585,15 @@ impl Vm {
                     Act::Leave
                 }
                 Step::Collect(next) => {
+                    f.state = next | COLLECT;
+                    self.begin_whole();
+                    Act::Native
+                }
+                Step::CollectPiece { units, next } => {
                     f.state = next;
-                    self.collect_garbage();
+                    // No frame moves meanwhile.
+                    let ended = self.collect_step(units);
+                    self.push(Value::boolean(ended));
                     Act::Native
                 }
                 Step::Yield => self.do_yield(),

@@ -84,6 +84,8 @@ impl Vm {
                 }
             };
         }
+        let function = hook.map_or(Value::NIL, |(function, ..)| function);
+        self.heap.write_barrier(&thread.header, function);
         self.refresh_hook();
     }
     /// The hook of a coroutine.

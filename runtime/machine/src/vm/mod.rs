@@ -31,7 +31,8 @@ pub mod raise;
 pub mod thread;
 pub mod work;
 
-use crate::heap::Heap;
+use crate::heap::{Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole};
+use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
 pub use attached::Attached;
 use load::{Literals, Module};
@@ -350,7 +351,15 @@ impl Vm {
         self.saved_fuel = 0;
         self.stop = false;
         if self.heap.wants_collection() {
-            self.interrupt();
+            if self.heap.stress().is_some() || self.raising {
+                self.interrupt();
+            } else {
+                // What was allocated at one stroke is worked off first.
+                self.collect_due();
+                if self.fuel <= 0 {
+                    return Exit::Preempted;
+                }
+            }
         }
         loop {
             match self.execute() {
@@ -362,15 +371,12 @@ impl Vm {
                     self.fuel += self.saved_fuel;
                     self.saved_fuel = 0;
                     if self.heap.wants_collection() {
-                        self.collect_garbage();
-                        if self.heap.is_full() && self.frame_count() > 0 {
-                            self.out_of_memory();
-                            self.raising = true;
-                        }
-                        if self.heap.has_finalizers_waiting() && !self.in_finalizer && !self.raising {
-                            self.push_finalizer();
-                        }
-                    } else if self.heap.has_finalizers_waiting() && !self.in_finalizer {
+                        self.collect_due();
+                    } else if self.fuel <= 0 && self.heap.is_collecting() && !self.heap.is_stopped() {
+                        // A cycle ends even if nothing is allocated: what it has seen is slower to write to.
+                        self.collect_piece(PIECE / 4);
+                    }
+                    if self.heap.has_finalizers_waiting() && !self.in_finalizer && !self.raising {
                         self.push_finalizer();
                     }
                     if self.fuel <= 0 || self.stop {
@@ -414,13 +420,31 @@ impl Vm {
         self.error = self.heap.atom(b"not enough memory");
         self.unhandled = true;
     }
-    /// An error if so many bytes more are past the heap's limit; for what a program can make large at one stroke.
+    /// An error if so many bytes more are past the heap's limit, or more than the system has; for what a program can make
+    /// large at one stroke.
     pub(crate) fn check_room(&mut self, n: usize) -> native::Result<()> {
-        if n < 1 << 16 || self.heap.has_room(n) {
+        if n < 1 << 16 || self.heap.has_room(n) && crate::heap::can_allocate(n) {
             return Ok(());
         }
         self.out_of_memory();
         Err(native::Raise)
+    }
+    /// Frees so many objects of a machine that is to do nothing any more; true if none is left. So the end of a large heap
+    /// can be in pieces, too.
+    pub fn release(&mut self, most: usize) -> bool {
+        self.heap.release(most)
+    }
+    /// Raises what a table says that cannot take an entry.
+    pub(crate) fn table_error(
+        &mut self,
+        e: TableError,
+        raise: impl FnOnce(&mut Vm, &str) -> native::Raise,
+    ) -> native::Raise {
+        if e == TableError::Memory {
+            self.out_of_memory();
+            return native::Raise;
+        }
+        raise(self, e.message())
     }
     /// Runs a whole collection between two runs.
     pub fn collect_now(&mut self) {
@@ -444,7 +468,7 @@ impl Vm {
             (*main).to_close.clear();
             (*main).no_yield = 0;
             (*main).catchers = 0;
-            (*main).close_upvalues((*main).stack);
+            (*main).close_upvalues(&mut self.heap, (*main).stack);
             (*main).status = Status::Running;
             self.load_thread(main);
         }
@@ -505,25 +529,71 @@ impl Vm {
     }
     /// Runs a whole collection now. Only between instructions, when no native holds a value.
     pub fn collect_garbage(&mut self) {
-        self.save_thread();
-        let roots = [self.main, self.thread];
-        let tables = [self.globals, self.registry, self.string_metatable];
-        let types = self.type_metatables;
-        let error = self.error;
-        self.heap.collect(|heap| {
-            // SAFETY: the roots are live.
-            unsafe {
-                for t in roots {
-                    heap.mark_object(t.cast());
-                }
-                for t in tables.into_iter().chain(types) {
-                    if !t.is_null() {
-                        heap.mark_object(t.cast());
+        let roots = self.roots();
+        self.heap.collect(&roots);
+    }
+    /// Runs the pieces of a collection that are due, as many as the reductions left pay for, and the error if the heap is
+    /// full in spite of it. At a safepoint.
+    fn collect_due(&mut self) {
+        match self.heap.stress() {
+            Some(Stress::Whole) => {
+                self.collect_garbage();
+            }
+            Some(Stress::Pieces) => {
+                self.collect_piece(16);
+            }
+            None => {
+                while self.heap.wants_collection() && self.fuel > 0 {
+                    self.collect_piece(PIECE);
+                    if self.heap.take_exhausted() && self.frame_count() > 0 {
+                        self.out_of_memory();
+                        self.raising = true;
+                        return;
                     }
                 }
-                heap.mark(error);
             }
-        });
+        }
+    }
+    /// Runs a piece of a collection, of so many units of work, and charges for it.
+    fn collect_piece(&mut self, units: usize) {
+        let roots = self.roots();
+        let done = self.heap.collect_piece(&roots, units);
+        self.charge(done / UNITS_A_REDUCTION);
+    }
+    /// As a program asks for it: true if a cycle has ended since the last time, here or at a safepoint.
+    pub(crate) fn collect_step(&mut self, units: usize) -> bool {
+        self.collect_piece(units);
+        std::mem::take(&mut self.heap.has_ended)
+    }
+    /// Asks for a whole collection, for [`Vm::collect_whole`].
+    pub(crate) fn begin_whole(&mut self) {
+        self.heap.whole = Some(Whole::Waits);
+    }
+    /// Goes on with a whole collection; true when it is over, false if others should get their turn.
+    pub(crate) fn collect_whole(&mut self) -> bool {
+        if self.heap.whole.is_none() {
+            // The process was frozen and thawed in the middle of it. At once: the thawing took as long.
+            self.collect_garbage();
+            return true;
+        }
+        while self.heap.whole != Some(Whole::Done) {
+            self.collect_piece(PIECE);
+            if self.fuel <= 0 && self.heap.whole != Some(Whole::Done) {
+                return false;
+            }
+        }
+        self.heap.whole = None;
+        self.heap.has_ended = false;
+        true
+    }
+    fn roots(&mut self) -> Roots {
+        self.save_thread();
+        let [a, b, c, d, e, f] = self.type_metatables;
+        Roots {
+            threads: [self.main, self.thread],
+            tables: [self.globals, self.registry, self.string_metatable, a, b, c, d, e, f],
+            error: self.error,
+        }
     }
 
     // The running coroutine's cached registers.
@@ -543,6 +613,7 @@ impl Vm {
     pub unsafe fn load_thread(&mut self, t: *mut Thread) {
         // SAFETY: `t` is a live coroutine of this heap (the caller's promise).
         unsafe {
+            self.heap.thread_runs(t);
             self.thread = t;
             self.frame = (*t).frame;
             self.top = (*t).top;

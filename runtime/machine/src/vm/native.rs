@@ -143,8 +143,16 @@ pub enum Step {
     },
     /// Enter again at this state: a long native lets others run. Costs the reductions already charged.
     Again(u32),
-    /// Run a collection, then go on at this state.
+    /// Run a whole collection, in pieces, then go on at this state.
     Collect(u32),
+    /// Run a piece of a collection, of so many units of work, then go on at `next` with a boolean appended: whether a
+    /// cycle has ended since the last one that was asked for.
+    CollectPiece {
+        /// Most units of work.
+        units: usize,
+        /// State to go on with.
+        next: u32,
+    },
     /// Suspend this coroutine; the registers are the values for its resumer. Resumed, the native returns what it is
     /// given.
     Yield,
@@ -249,7 +257,8 @@ impl Vm {
         if let Kind::NativeClosure(c) = unsafe { *self.base.sub(1) }.kind()
             && let Some(u) = c.upvalues().get(i)
         {
-            u.set(v)
+            u.set(v);
+            self.heap.write_barrier(&c.header, v);
         }
     }
     /// Returns one value from a state machine.
@@ -270,7 +279,6 @@ impl Vm {
         key: Value,
         v: Value,
     ) -> std::result::Result<(), crate::value::table::TableError> {
-        t.header.guard.set(0);
         t.set(&mut self.heap, key, v)
     }
     /// Raises a message as the machine does while a native runs: without a position.

@@ -124,7 +124,7 @@ impl Vm {
                 Act::Run
             }
             Err(e) => {
-                let raise = self.runtime_error(e.message());
+                let raise = self.table_error(e, |vm, text| vm.runtime_error(text));
                 self.raised(raise)
             }
         }
@@ -425,7 +425,7 @@ impl Vm {
                 Some(&index) if index >= limit => {
                     (*t).to_close.pop();
                     let slot = (*t).stack.add(index as usize);
-                    (*t).close_upvalues(slot);
+                    (*t).close_upvalues(&mut self.heap, slot);
                     let object = *slot;
                     let mm = self.metamethod(object, Event::Close);
                     (*self.frame).state = keep as u32;
@@ -443,7 +443,7 @@ impl Vm {
                     Some(Act::Call { function, results: 0, then: Continue::CloseAgain })
                 }
                 _ => {
-                    (*t).close_upvalues(level);
+                    (*t).close_upvalues(&mut self.heap, level);
                     None
                 }
             }
@@ -452,6 +452,7 @@ impl Vm {
     /// Sets a table's metatable, and queues the table for its finalizer if it has one.
     pub fn set_metatable(&mut self, t: Ref<Table>, meta: Option<Ref<Table>>) {
         t.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
+        self.heap.write_barrier(&t.header, meta.map_or(Value::NIL, Value::table));
         if let Some(m) = meta
             && !fast(m.as_ptr(), Event::Gc).is_nil()
         {
@@ -461,6 +462,7 @@ impl Vm {
     /// Sets a userdata's metatable; as [`Vm::set_metatable`].
     pub fn set_userdata_metatable(&mut self, u: Ref<crate::value::Userdata>, meta: Option<Ref<Table>>) {
         u.metatable.set(meta.map_or(std::ptr::null_mut(), Ref::as_ptr));
+        self.heap.write_barrier(&u.header, meta.map_or(Value::NIL, Value::table));
         if let Some(m) = meta
             && !fast(m.as_ptr(), Event::Gc).is_nil()
         {

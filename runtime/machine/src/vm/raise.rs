@@ -151,7 +151,7 @@ impl Vm {
                 }
                 (*t).to_close.pop();
                 let slot = (*t).stack.add(index as usize);
-                (*t).close_upvalues(slot);
+                (*t).close_upvalues(&mut self.heap, slot);
                 let object = *slot;
                 let mm = self.metamethod(object, Event::Close);
                 let error = self.error;
@@ -167,7 +167,7 @@ impl Vm {
                 self.top = at.add(4);
                 return Act::Call { function: at.add(1), results: 0, then: Continue::CloseUnwind };
             }
-            (*t).close_upvalues(level);
+            (*t).close_upvalues(&mut self.heap, level);
             if whole {
                 return self.coroutine_closed();
             }

@@ -368,8 +368,8 @@ impl Thread {
             if self.top > f.base.add(p.registers as usize) { end } else { last.min(end) }
         }
     }
-    /// Marks what the stack holds and clears the rest of it.
-    pub(crate) unsafe fn trace(&mut self, heap: &mut Heap) {
+    /// Marks what the stack holds and clears the rest of it; how many slots were looked at.
+    pub(crate) unsafe fn trace(&mut self, heap: &mut Heap) -> usize {
         // SAFETY: all slots up to the stack's length are initialised; those below the extent hold live values
         // (heap/mod.rs, rule 2), and the others are set to nil. The resumer and the open upvalues are live as long as
         // this.
@@ -396,6 +396,7 @@ impl Thread {
                 heap.mark_object(u.cast());
                 u = (*u).next_open.get();
             }
+            self.stack_len
         }
     }
     /// The open upvalue of a slot, made if need be.
@@ -419,13 +420,15 @@ impl Thread {
         }
     }
     /// Closes the upvalues of all slots from `level` up.
-    pub(crate) unsafe fn close_upvalues(&mut self, level: *mut Value) {
+    pub(crate) unsafe fn close_upvalues(&mut self, heap: &mut Heap, level: *mut Value) {
         // SAFETY: the list links live upvalues, whose locations are slots of this stack.
         unsafe {
             while !self.open.is_null() && (*self.open).location.get() >= level {
                 let u = &*self.open;
                 self.open = u.next_open.get();
-                u.closed.set(*u.location.get());
+                let v = *u.location.get();
+                u.closed.set(v);
+                heap.write_barrier(&u.header, v);
                 u.location.set(u.closed.as_ptr());
                 u.owner.set(std::ptr::null_mut());
                 u.next_open.set(std::ptr::null_mut());

@@ -211,6 +211,13 @@ impl Work<'_, '_> {
                 return Ok(false);
             }
             *units = units.saturating_sub(VALUE);
+            vm.heap.goes_on_filling(match top {
+                Fill::Items { t, .. } | Fill::Fields { t, .. } | Fill::Nodes { t, .. } | Fill::Objects { t, .. } => {
+                    Value::table(*t)
+                }
+                Fill::Native { c, .. } => Value::native_closure(*c),
+                Fill::Closure { c, .. } => Value::closure(*c),
+            });
             match top {
                 Fill::Items { t, at, items, then } => {
                     let (t, i, left) = (*t, *at, *items - *at);

@@ -14,6 +14,7 @@ use rlua_machine::value::table::Node;
 use rlua_machine::value::{Closure, Kind, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::load::Module;
+use rlua_machine::vm::metamethod::{Event, name_value};
 use rlua_machine::vm::native::Native;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -75,6 +76,8 @@ struct Encoder {
     more_numbers: Vec<Numbers>,
     stack: Vec<Open>,
     modules: Vec<Arc<Module>>,
+    /// A weak table is being written: what it alone refers to must not go before it is, so there are no steps any more.
+    at_once: bool,
 }
 
 thread_local! {
@@ -115,6 +118,7 @@ pub fn encode_message_within(vm: &Vm, v: Value, units: usize) -> Result<Option<M
     e.seen.clear();
     e.stack.clear();
     e.modules.clear();
+    e.at_once = false;
     if !e.numbers.is_empty() {
         e.numbers = Numbers::default();
         e.more_numbers = Vec::new();
@@ -209,7 +213,7 @@ impl Encoder {
     /// Goes on as long as there are units left; whether all is written.
     fn run(&mut self, vm: &Vm, units: &mut usize) -> Result<bool, NotSendable> {
         while let Some(top) = self.stack.last_mut() {
-            if *units == 0 {
+            if *units == 0 && !self.at_once {
                 return Ok(false);
             }
             *units = units.saturating_sub(VALUE);
@@ -480,6 +484,7 @@ impl Encoder {
                     self.out.byte(more::CLASS);
                     self.out.text(name.bytes());
                     survey.by_value = false;
+                    self.at_once |= !m.get(name_value(Event::Mode)).is_nil();
                 }
                 None => {
                     return Err(self.refuse(b"a table with a metatable", b"; register it with concurrent.metatable"));
@@ -518,6 +523,8 @@ impl Encoder {
                 self.stack.push(Open::Items { survey, at: 0 });
             }
         } else {
+            // In one piece, so that what is written does not have to be copied when there is more.
+            self.out.reserve(size_of_val(t.node_part()) + survey.items);
             self.stack.push(Open::Nodes { survey, at: 0 });
         }
     }

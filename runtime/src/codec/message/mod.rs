@@ -19,11 +19,13 @@
 
 mod decode;
 mod encode;
+mod pattern;
 mod portable;
 mod run;
 
 pub use decode::{Decoding, decode_message, decode_reason};
 pub use encode::{Encoding, encode_message, encode_message_within};
+pub use pattern::{Cyclic, Matching, Pattern};
 pub use portable::PortableMessage;
 
 use super::wire::{Reader, Write};
@@ -198,6 +200,20 @@ impl Message {
                 if is_text { r.text().ok().map(<[u8]>::to_vec) } else { None }
             }
             _ => None,
+        }
+    }
+    /// Says that its bytes are looked at soon, so that memory can bring them.
+    #[inline]
+    pub fn look_ahead(&self) {
+        #[cfg(target_arch = "x86_64")]
+        if let Form::Bytes(bytes) = &self.0 {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let at = bytes.as_ptr().cast::<i8>();
+            // SAFETY: a prefetch reads nothing, whatever the address.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(at);
+                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64));
+            }
         }
     }
     /// Bytes it takes besides itself.

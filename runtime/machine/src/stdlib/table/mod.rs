@@ -86,7 +86,7 @@ fn check_like_table(vm: &mut Vm, i: usize, events: &[Event]) -> Result<()> {
 fn set(vm: &mut Vm, t: Ref<Table>, i: i64, v: Value) -> Result<()> {
     match vm.raw_set_table(t, Value::integer(i), v) {
         Ok(()) => Ok(()),
-        Err(e) => Err(vm.error(e.message())),
+        Err(e) => Err(vm.table_error(e, |vm, text| vm.error(text))),
     }
 }
 /// Does an access, or has it called: evaluates to the value; `$next` is the state in which the result is on top.
@@ -341,7 +341,7 @@ fn insert_shift(vm: &mut Vm, mut e: i64) -> Result<Step> {
 fn shift_up(vm: &mut Vm, t: Ref<Table>, position: i64, e: &mut i64, budget: &mut Budget) -> Result<()> {
     while *e > position && !budget.is_spent() {
         let n = e.saturating_sub(position).min(budget.elements() as i64);
-        if t.copy_slots(*e - n, &t, *e - n + 1, n as usize) {
+        if t.copy_slots(&mut vm.heap, *e - n, &t, *e - n + 1, n as usize) {
             budget.take_elements(n as usize);
             *e -= n;
         } else {
@@ -359,7 +359,7 @@ fn shift_down(vm: &mut Vm, t: Ref<Table>, p: &mut i64, size: i64, budget: &mut B
         // As many as lie in the array part.
         let there = (t.asize.get() as i64).saturating_sub(*p).max(1);
         let n = size.saturating_sub(*p).min(there).min(budget.elements() as i64);
-        if t.copy_slots(*p + 1, &t, *p, n as usize) {
+        if t.copy_slots(&mut vm.heap, *p + 1, &t, *p, n as usize) {
             budget.take_elements(n as usize);
             *p += n;
         } else {
@@ -572,7 +572,7 @@ fn move_raw(
             many = many.min(there(&from, f)).min(there(&into, t));
         }
         let i = if backwards { n - *done - many } else { *done };
-        if from.copy_slots(f.wrapping_add(i), &into, t.wrapping_add(i), many as usize) {
+        if from.copy_slots(&mut vm.heap, f.wrapping_add(i), &into, t.wrapping_add(i), many as usize) {
             budget.take_elements(many as usize);
             *done += many;
         } else {

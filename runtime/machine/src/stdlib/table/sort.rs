@@ -210,8 +210,8 @@ fn less(vm: &mut Vm, x: Value, y: Value) -> Result<Less> {
 /// Stores an element of a table without a metatable.
 #[inline]
 fn put(vm: &mut Vm, t: Ref<Table>, i: u32, v: Value) -> Result<()> {
-    if (i.wrapping_sub(1) as u64) < t.asize.get() as u64 && t.header.guard.get() == 0 {
-        t.set_slot(i, v);
+    if (i.wrapping_sub(1) as u64) < t.asize.get() as u64 {
+        t.set_slot(&mut vm.heap, i, v);
         return Ok(());
     }
     set(vm, t, i as i64, v)

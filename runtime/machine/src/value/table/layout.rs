@@ -25,15 +25,18 @@ impl Table {
         // SAFETY: `node_count` initialised nodes; with none the pointer is to the static one.
         unsafe { std::slice::from_raw_parts(self.nodes.get(), self.node_count()) }
     }
-    /// Sets an array slot; nobody may hold `array_part` meanwhile.
+    /// Sets an array slot; nobody may hold `array_part` meanwhile. Here and in the next two the table is new: no collection
+    /// has seen it.
     pub fn put_slot(&self, i: usize, v: Value) {
         assert!(i < self.asize.get() as usize);
+        debug_assert!(self.header.guard.get() == 0);
         // SAFETY: in range.
         unsafe { *self.array.get().add(i) = v }
     }
     /// Sets a node; nobody may hold `node_part` meanwhile. Whoever does this answers for the chains.
     pub fn put_node(&self, i: usize, n: Node) {
         assert!(i < self.node_count());
+        debug_assert!(self.header.guard.get() == 0);
         // SAFETY: in range, and `node_count` is 0 for the static node.
         unsafe { *self.nodes.get().add(i) = n }
     }
@@ -56,7 +59,7 @@ impl Table {
         assert!(self.asize.get() == 0);
         if asize > 0 {
             // SAFETY: no entry has to move between the parts.
-            unsafe { self.resize_array(heap, asize) };
+            unsafe { self.resize_array(heap, asize)? };
         }
         Ok(())
     }
@@ -127,6 +130,7 @@ impl Table {
     /// Copies both parts from where they lay in another table of the same sizes.
     pub fn fill(&self, array: &[Value], nodes: &[Node]) {
         assert!(array.len() == self.asize.get() as usize && nodes.len() == self.node_count());
+        debug_assert!(self.header.guard.get() == 0);
         // SAFETY: the sizes are the same, and nothing is written to the static node.
         unsafe {
             if !array.is_empty() {

@@ -192,7 +192,7 @@ outline! { op_tailcall(i, pc, base, vm, k, t) {
         (*vm).top = a.byte_add(b);
     }
     if (i >> 8) as u8 != 0 {
-        (*(*vm).thread).close_upvalues(base);
+        (*(*vm).thread).close_upvalues(&mut (*vm).heap, base);
     }
     if tag_of(a) != tag::CLOSURE {
         // An ordinary call whose results the RETURN that follows gives back.

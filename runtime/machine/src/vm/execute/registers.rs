@@ -74,12 +74,12 @@ op! { op_setupval(i, pc, base, vm, k, t) {
     copy((*u).location.get(), ra!(i, base));
     go!(pc, base, vm, k, t)
 } }
-slow! { slow_setupval(i, pc, base, vm, k, t) {
-    // A snapshot holds this variable's value: it is not the same any more.
+outline! { slow_setupval(i, pc, base, vm, k, t) {
     let u = upvalue_at(base, (i >> 32) as u16);
-    (*u).header.guard.set(0);
-    *(*u).location.get() = *ra!(i, base);
-    Act::Run
+    let v = *ra!(i, base);
+    (*vm).heap.barrier(&(*u).header, v);
+    *(*u).location.get() = v;
+    go!(pc, base, vm, k, t)
 } }
 
 // Closures.

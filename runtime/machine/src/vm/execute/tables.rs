@@ -245,6 +245,13 @@ macro_rules! set_field {
         go!($pc, $base, $vm, $k, $t)
     }};
 }
+/// Whether a store into a guarded table is slow for no other reason than that the collector is to be told of it.
+#[cold]
+#[inline(never)]
+unsafe fn is_guarded_store(table: *const Table, key: Value) -> bool {
+    // SAFETY: the caller has found a live table.
+    unsafe { !(*table).get(key).is_nil() }
+}
 /// Inserts into a table without `__newindex`, the usual way to a new key.
 macro_rules! slow_set {
     ($name:ident, $slower:ident ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident) $object:expr, $key:expr, $value:expr, $operand:expr) => {
@@ -252,7 +259,9 @@ macro_rules! slow_set {
             let object = $object;
             if object.tag == tag::TABLE {
                 let table = object.bits as *const Table;
-                if (*table).metatable.get().is_null() && (*table).header.guard.get() == 0 {
+                if (*table).metatable.get().is_null()
+                    || (*table).header.guard.get() != 0 && is_guarded_store(table, $key)
+                {
                     (*$vm).pay_for_key($key);
                     let set = (*table).set(&mut (*$vm).heap, $key, $value);
                     if set.is_ok() {
@@ -266,11 +275,7 @@ macro_rules! slow_set {
             $slower($i, $pc, $base, $vm, $k, $t)
         } }
         slow! { $slower($i, $pc, $base, $vm, $k, $t) {
-            let object = $object;
-            if object.tag == tag::TABLE {
-                (*(object.bits as *const Table)).header.guard.set(0);
-            }
-            (*$vm).new_index(object, $key, $value, $operand)
+            (*$vm).new_index($object, $key, $value, $operand)
         } }
     };
 }
@@ -391,6 +396,7 @@ outline! { op_setlist(i, pc, base, vm, k, t) {
             let slots = table.array.get().add(first as usize);
             for j in 0..n {
                 copy(slots.add(j), a.add(1 + j));
+                (*vm).heap.write_barrier(&table.header, *a.add(1 + j));
             }
             (*vm).pay_for_values(n);
             after_allocation!(i, pc, base, vm, k, t)
