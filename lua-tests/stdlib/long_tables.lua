@@ -119,7 +119,7 @@ for key in pairs(objects) do
   if seen % 100 == 0 then collectgarbage() end
 end
 assert(seen == 1000)
-ok, message = pcall(next, objects, {})
+ok, message = pcall(next, { x = 1 }, {})
 assert(not ok and message:find("invalid key to 'next'", 1, true), message)
 -- many values
 local function count_of(...) return select('#', ...) end

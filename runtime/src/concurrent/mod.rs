@@ -22,6 +22,7 @@ use crate::process::context::{Context, context};
 use rlua_machine::value::{Kind, Pid, Ref, Str, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Native, Result, Step};
+use rlua_machine::vm::work::COPIED;
 
 // Natives of a process. A machine may be without one: one that was thawed and that nobody has taken in.
 macro_rules! leaf {
@@ -160,10 +161,13 @@ fn process_argument(vm: &mut Vm, i: usize) -> Result<Process> {
     };
     match first.kind() {
         Kind::Pid(pid) => Ok(Process::Pid(pid)),
-        Kind::String(name) => Ok(match context(vm).scheduler.names.find(name.bytes()) {
-            Some(pid) => Process::Pid(pid),
-            None => Process::Absent(name.bytes().to_vec()),
-        }),
+        Kind::String(name) => {
+            let name = name.bytes();
+            vm.pay(name.len(), COPIED);
+            // A longer one is nobody's, and not worth a hash.
+            let found = (name.len() <= MAX_NAME).then(|| context(vm).scheduler.names.find(name)).flatten();
+            Ok(found.map_or_else(|| Process::Absent(name.to_vec()), Process::Pid))
+        }
         Kind::Table(_) | Kind::Nil if matches!(v.kind(), Kind::Table(_)) => {
             Err(vm.arg_error(i, "process expected, got a table that does not begin with a pid or a name"))
         }
@@ -195,9 +199,14 @@ fn shown(vm: &mut Vm, v: Value) -> Vec<u8> {
         _ => type_name,
     }
 }
+/// Bytes of the longest name of a process or a class: names are compared, hashed and sent as a whole.
+const MAX_NAME: usize = 255;
 /// A name: a string, and no number.
 fn name_argument(vm: &mut Vm, i: usize) -> Result<Ref<Str>> {
     match vm.arg(i).as_string() {
+        Some(s) if s.bytes().len() > MAX_NAME => {
+            Err(vm.arg_error(i, format!("name of {} bytes; {MAX_NAME} are the most", s.bytes().len())))
+        }
         Some(s) => Ok(s),
         None => Err(expected(vm, i, "name (a string)")),
     }

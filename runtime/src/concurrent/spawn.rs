@@ -76,10 +76,3 @@ pub(crate) fn new_process(
     scheduler.config.set_up(&mut vm);
     Box::new(Process { vm, waiting: None, birth })
 }
-
-/// Thaws what a new process starts from.
-pub(crate) fn be_born(p: &mut Process) {
-    let Some(birth) = p.birth.take() else { return };
-    let (body, arguments) = codec::thaw_snapshot(&birth.snapshot, &mut p.vm);
-    p.vm.start(body, &arguments);
-}

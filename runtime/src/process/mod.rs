@@ -33,6 +33,15 @@ pub struct Process {
     pub birth: Option<Box<Birth>>,
 }
 
+impl Process {
+    /// Thaws what a process starts from, before its first slice.
+    pub fn be_born(&mut self) {
+        let Some(birth) = self.birth.take() else { return };
+        let (body, arguments) = crate::codec::thaw_snapshot(&birth.snapshot, &mut self.vm);
+        self.vm.start(body, &arguments);
+    }
+}
+
 /// What a process starts from; it is thawed by whoever runs it first.
 pub struct Birth {
     /// Body and arguments.

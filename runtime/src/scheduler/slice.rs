@@ -165,9 +165,7 @@ impl Scheduler {
             return Outcome::Held;
         }
         cx.resume = false;
-        if p.birth.is_some() {
-            crate::concurrent::spawn::be_born(p);
-        }
+        p.be_born();
         if let Some(state) = p.waiting.take() {
             p.vm.continue_request(state);
         }
@@ -287,7 +285,8 @@ impl Scheduler {
                 Effect::Exit(reason) => {
                     if context(&mut p.vm).ending.is_none() {
                         let value = codec::decode_message(&mut p.vm, &reason);
-                        self.be_born_first(p);
+                        // Before its first slice it has nothing to unwind.
+                        p.be_born();
                         p.begin_end(reason, true, Some(value));
                     }
                 }
@@ -319,12 +318,6 @@ impl Scheduler {
             }
         }
         None
-    }
-    /// A process that is ended before its first slice has nothing to unwind.
-    fn be_born_first(&self, p: &mut Process) {
-        if p.birth.is_some() {
-            crate::concurrent::spawn::be_born(p);
-        }
     }
     /// Heap and mailbox against the option `maxheap`; a collection may help.
     fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {

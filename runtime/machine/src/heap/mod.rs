@@ -371,6 +371,7 @@ impl Heap {
             let layout = Str::layout(bytes.len());
             let s = self.allocate::<Str>(layout);
             s.write(Str { header: Header::new(ObjectKind::String), len: bytes.len() });
+            Str::init_kept_hash(s);
             s.add(1).cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
             self.link(s.cast(), layout.size());
             Value::object(tag::STRING, s)

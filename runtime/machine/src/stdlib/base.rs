@@ -82,6 +82,7 @@ fn error(vm: &mut Vm, _: u32) -> Result<Step> {
     let level = vm.opt_int(1, 1)?;
     let v = vm.arg(0);
     if let (Some(s), true) = (v.as_string(), level > 0) {
+        vm.pay(s.bytes().len(), COPIED);
         let mut text = vm.position(level as usize);
         text.extend_from_slice(s.bytes());
         let v = vm.heap.string(&text);
@@ -688,6 +689,7 @@ fn load(vm: &mut Vm, state: u32) -> Result<Step> {
     Ok(Step::Call { function: 6, results: 1, next: 1, catch: true })
 }
 fn finish_load(vm: &mut Vm, text: &[u8], name: &[u8]) -> Result<Step> {
+    vm.pay(name.len(), COPIED);
     let env = if vm.count() > 3 { vm.arg(3) } else { Value::table(vm.globals()) };
     // A chunk's name is a C string in the reference.
     let name = &name[..memchr::memchr(0, name).unwrap_or(name.len())];

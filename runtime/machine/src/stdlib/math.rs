@@ -190,6 +190,7 @@ fn modf(vm: &mut Vm, _: u32) -> Result<Step> {
 }
 fn tointeger(vm: &mut Vm) -> Result<Value> {
     let v = vm.check_any(0)?;
+    vm.pay_for_numeral(v);
     let n = if v.is_string() { vm.to_integer(v) } else { v.number_as_integer() };
     Ok(n.map_or(Value::NIL, Value::integer))
 }

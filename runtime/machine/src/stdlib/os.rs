@@ -49,6 +49,7 @@ fn difftime(vm: &mut Vm) -> Result<Value> {
 fn getenv(vm: &mut Vm) -> Result<Value> {
     let name = vm.check_string(0)?;
     let name = name.bytes();
+    vm.pay(name.len(), COPIED);
     if name.is_empty() || memchr::memchr2(b'=', 0, name).is_some() {
         return Ok(Value::NIL);
     }

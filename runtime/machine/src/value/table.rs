@@ -851,11 +851,15 @@ impl Table {
         let index = unsafe { n.offset_from(self.nodes.get()) } as usize;
         Some(self.asize.get() as usize + index + 1)
     }
+    /// Positions of a traversal: those of the array part, and the nodes.
+    pub(crate) fn places(&self) -> usize {
+        self.asize.get() as usize + self.node_count()
+    }
     /// The first entry at or after a position, if it is among the next `most` places.
     #[inline]
     pub(crate) fn entry_within(&self, position: usize, most: usize) -> Entry {
         let asize = self.asize.get() as usize;
-        let all = asize + self.node_count();
+        let all = self.places();
         let end = position.saturating_add(most).min(all);
         for i in position..end.min(asize) {
             // SAFETY: in range.

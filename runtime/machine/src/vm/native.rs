@@ -101,7 +101,10 @@ fn next(vm: &mut Vm, state: u32) -> Result<Step> {
             vm.push(value);
             Ok(Step::Return(2))
         }
-        Entry::End => vm.return_one(Value::NIL),
+        Entry::End => {
+            vm.pay(t.places().saturating_sub(position), PLACES);
+            vm.return_one(Value::NIL)
+        }
         Entry::Further(position) => {
             vm.pay(most, PLACES);
             vm.set_arg(2, Value::integer(position as i64));

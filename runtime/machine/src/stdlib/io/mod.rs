@@ -126,6 +126,7 @@ pub fn reason(e: &std::io::Error) -> String {
 pub(super) fn path_argument(vm: &mut Vm, i: usize) -> Result<OsString> {
     let s = vm.check_string(i)?;
     let bytes = s.bytes();
+    vm.pay(bytes.len(), COPIED);
     let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
     Ok(OsString::from_vec(bytes[..end].to_vec()))
 }
