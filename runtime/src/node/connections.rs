@@ -1,12 +1,12 @@
 //! With whom a node is connected, and what becomes of each attempt.
 //!
-//! Journey: remote signal: name -> **which session**. Each outgoing attempt, connection from outside and session that comes of
-//! either has one number for its life. The machine decides whom to dial, what an asking peer is answered, which session
-//! ends; sockets and handshakes tell it what has come of that.
+//! Journey: remote signal: name -> **which session**. Each outgoing attempt, connection from outside and session that
+//! comes of either has one number for its life. The machine decides whom to dial, what an asking peer is answered,
+//! which session ends; sockets and handshakes tell it what has come of that.
 //!
-//! Always: one session at most with a runtime and with a name; the session before has ended before the next stands. Of two
-//! nodes that dial each other at the same time the attempt of the greater name goes on, if it can. A runtime whose name
-//! another has taken since is not let in again.
+//! Always: one session at most with a runtime and with a name; the session before has ended before the next stands. Of
+//! two nodes that dial each other at the same time the attempt of the greater name goes on, if it can. A runtime whose
+//! name another has taken since is not let in again.
 
 use super::handshake::{Failure, Verdict};
 use super::hello::{Hello, Opening, Refusal, features};

@@ -1,7 +1,7 @@
 //! Cookies: the secret that nodes share, and the key that comes of it.
 //!
-//! Journey: remote signal: before the handshake. A cookie that this program made is `rlua-` and 64 hexadecimal digits: 256
-//! random bits, from which the key is one HMAC. Any other was thought of by somebody, and whoever took part in one
+//! Journey: remote signal: before the handshake. A cookie that this program made is `rlua-` and 64 hexadecimal digits:
+//! 256 random bits, from which the key is one HMAC. Any other was thought of by somebody, and whoever took part in one
 //! handshake could try all likely ones at leisure; so it goes through argon2id first (19 MiB, two passes), which takes
 //! milliseconds once and makes each try as slow.
 //!
@@ -125,7 +125,7 @@ mod tests {
     fn keys_are_the_same_for_ever() {
         let hex = |k: Key| k.0.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let generated = generate(std::array::from_fn(|i| i as u8));
-        // The first from Python: hmac.new(cookie, label, "sha256"). The second as it was first: nodes depend on it.
+        // From Python: hmac.new(cookie, label, "sha256"), and Argon2id of its package cryptography before that.
         assert_eq!(hex(key(generated.as_bytes()).expect("it is a cookie")), GENERATED);
         assert_eq!(hex(key(b"secret").expect("it is a cookie")), THOUGHT_OF);
     }

@@ -1,12 +1,13 @@
 //! Frames: what two nodes write into their connection, and the items inside.
 //!
-//! Journey: remote signal: outgoing -> **frame** -> connection -> **frame** -> session. A frame is its length (16 bits, big-endian)
-//! and a Noise transport message; its plain text is a row of items in postcard, at most 65,000 bytes. A signal whose
-//! contents are long is an item with its head and items with parts of its contents, so that parts of several can
-//! interleave. (One frame for one signal, which the reader might expect, would let a long message hold up a ping.)
+//! Journey: remote signal: outgoing -> **frame** -> connection -> **frame** -> session. A frame is its length (16 bits,
+//! big-endian) and a Noise transport message; its plain text is a row of items in postcard, at most 65,000 bytes. A
+//! signal whose contents are long is an item with its head and items with parts of its contents, so that parts of
+//! several can interleave. (One frame for one signal, which the reader might expect, would let a long message hold up a
+//! ping.)
 //!
-//! Always: a length is compared with a limit before anything is kept for it; memory for a long signal grows with what has
-//! arrived, not with what was promised.
+//! Always: a length is compared with a limit before anything is kept for it; memory for a long signal grows with what
+//! has arrived, not with what was promised.
 
 use super::name::NodeName;
 use super::signal::{Bytes, Signal, WirePid};
@@ -263,7 +264,8 @@ impl Reassembler {
         if total > self.limits.signal {
             return Err(Fault::Long(total));
         }
-        // No overflow: both are at most their limits, which are far from 2^64 on every sane node; saturating for others.
+        // No overflow: both are at most their limits, which are far from 2^64 on every sane node; saturating for
+        // others.
         let promised = self.promised.saturating_add(total);
         if promised > self.limits.partial {
             return Err(Fault::Partial(promised));

@@ -1,8 +1,8 @@
 //! Hellos: what two nodes tell each other of themselves before the first signal.
 //!
-//! Journey: remote signal: handshake -> **hello** -> session. The initiator's hello is the first encrypted frame, short enough for the limit
-//! on what a stranger may send; the responder's answer says ok, wait or why not. What may be long, the connected nodes
-//! and the names, follows as signals.
+//! Journey: remote signal: handshake -> **hello** -> session. The initiator's hello is the first encrypted frame, short
+//! enough for the limit on what a stranger may send; the responder's answer says ok, wait or why not. What may be long,
+//! the connected nodes and the names, follows as signals.
 
 use super::frame::Limits;
 use super::name::NodeName;

@@ -1,9 +1,9 @@
 //! The port mapper: which port the nodes of this host listen on.
 //!
-//! Journey: remote signal: name -> **port** -> connection. One program of a host answers on port 9634, as `pmd` or inside a
-//! node; a node registers over a connection and has its name while that is open, so that a crash frees it. What is
-//! asked and answered is postcard behind a length, after a greeting that tells this protocol from another program's.
-//! The mapper is trusted for being there only: who a node is, its session proves.
+//! Journey: remote signal: name -> **port** -> connection. One program of a host answers on port 9634, as `pmd` or
+//! inside a node; a node registers over a connection and has its name while that is open, so that a crash frees it.
+//! What is asked and answered is postcard behind a length, after a greeting that tells this protocol from another
+//! program's. The mapper is trusted for being there only: who a node is, its session proves.
 //!
 //! Always: a client sends at most a request of 512 bytes at a time, and has to register, or ask, within 5 s; names and
 //! connections are bounded. After a take-over a name is given only once its port was dialled, as old holders come back

@@ -2,13 +2,13 @@
 //!
 //! Journey: remote signal: signal -> **queue -> items of a frame** -> connection. Short signals lie encoded, one after
 //! the other, as plain texts of frames: all that is there when the connection can take a frame leaves together, and one
-//! alone leaves at once. A process with a long signal has a queue of its own, and those queues take turns; of two frames
-//! one at least is for short signals, if there are any.
+//! alone leaves at once. A process with a long signal has a queue of its own, and those queues take turns; of two
+//! frames one at least is for short signals, if there are any.
 //!
-//! Always: signals of one stream (a process, or the node itself) leave in their order: a stream with a queue of its own puts
-//! everything there until that is empty, and the queue begins once all short signals before it have left. A runtime is
-//! announced before the first signal that speaks of it. More than the high-water mark waits only by one signal of each
-//! sender, and by signals of the node up to a bound.
+//! Always: signals of one stream (a process, or the node itself) leave in their order: a stream with a queue of its own
+//! puts everything there until that is empty, and the queue begins once all short signals before it have left. A
+//! runtime is announced before the first signal that speaks of it. More than the high-water mark waits only by one
+//! signal of each sender, and by signals of the node up to a bound.
 
 use super::frame::{Item, Limits, PAYLOAD_MAX, Slice, write_item};
 use super::name::NodeName;

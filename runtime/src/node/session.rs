@@ -4,8 +4,8 @@
 //! joins what waits for the peer (outgoing.rs), what arrives (frame.rs), and the times of both. Its two directions can
 //! be driven alone: only `receive` tells the other one something, that a ping wants its answer.
 //!
-//! Always: after its end it gives out no signal and no byte; nothing of it survives. Whatever a peer sends is a signal, or
-//! ends the session with a reason for people.
+//! Always: after its end it gives out no signal and no byte; nothing of it survives. Whatever a peer sends is a signal,
+//! or ends the session with a reason for people.
 
 use super::Time;
 use super::frame::{

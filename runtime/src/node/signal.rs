@@ -1,13 +1,15 @@
 //! All that one node tells another once their session stands: the wire form of signals.
 //!
-//! Journey: remote signal: signal -> **wire form** -> frame -> session -> **wire form** -> signal. One enum, in postcard: the variant's
-//! number, then its fields. It is generic over what names a process: [`Pid`] here, [`WirePid`] in bytes, where the
-//! 128 bits of a runtime were sent once and are an index from then on. What may be long is *contents*: bytes that this
-//! file does not look into (messages, reasons, arguments, code). A signal has at most one, which travels apart from the
-//! rest when it is long, so that it is copied neither into a queue nor out of the reassembled bytes.
+//! Journey: remote signal: signal -> **wire form** -> frame -> session -> **wire form** -> signal. One enum, in
+//! postcard: the variant's number, then its fields. It is generic over what names a process: [`Pid`] here, [`WirePid`]
+//! in bytes, where the 128 bits of a runtime were sent once and are an index from then on. What may be long is
+//! *contents*: bytes that this file does not look into (messages, reasons, arguments, code). A signal has at most one,
+//! which travels apart from the rest when it is long, so that it is copied neither into a queue nor out of the
+//! reassembled bytes.
 //!
-//! Always: the number of a variant never changes; new ones are added at the end under a new protocol version or a feature
-//! of the hello. A number that a node does not know ends the session. Migration's signals come after the last one here.
+//! Always: the number of a variant never changes; new ones are added at the end under a new protocol version or a
+//! feature of the hello. A number that a node does not know ends the session. Migration's signals come after the last
+//! one here.
 
 use super::name::NodeName;
 use rlua_machine::value::Pid;
