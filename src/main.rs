@@ -6,7 +6,9 @@ mod check;
 mod compile;
 mod disasm;
 mod memory;
+mod node;
 mod output;
+mod pmd;
 mod program;
 mod repl;
 mod run;
@@ -65,6 +67,15 @@ enum Command {
                             rlua-actor run program.luac          runs it\n  \
                             rlua-actor compile -s -o small.luac program.lua")]
     Compile(compile::Arguments),
+    /// Be a node without a program, for those that others spawn here
+    #[command(
+        after_help = "Examples:\n  rlua-actor node worker@gaia\n  rlua-actor node worker@gaia:4000   needs no port mapper"
+    )]
+    Node(node::Arguments),
+    /// Run the port mapper of this host, or ask it for the nodes that run here
+    ///
+    /// A node starts one inside itself if none runs; so this is for hosts that want one of its own.
+    Pmd(pmd::Arguments),
     /// Print the bytecode of a Lua program
     Disasm(disasm::Arguments),
 }
@@ -81,6 +92,8 @@ fn main() -> std::process::ExitCode {
         Some(Command::Run(arguments)) => run::run(arguments, matches.subcommand_matches("run")),
         Some(Command::Check(arguments)) => check::run(arguments),
         Some(Command::Compile(arguments)) => compile::run(arguments),
+        Some(Command::Node(arguments)) => node::run(arguments),
+        Some(Command::Pmd(arguments)) => pmd::run(arguments),
         Some(Command::Disasm(arguments)) => disasm::run(arguments),
         None => run::run(cli.run, Some(&matches)),
     };
@@ -90,7 +103,7 @@ fn main() -> std::process::ExitCode {
 /// The command line. What does not begin with a command is `run`'s, so that this program can stand where `lua` stood.
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
-    let own = ["run", "check", "compile", "disasm", "help", "-h", "--help", "-V", "--version"];
+    let own = ["run", "check", "compile", "node", "pmd", "disasm", "help", "-h", "--help", "-V", "--version"];
     if let Some(first) = all.get(1)
         && !own.iter().any(|word| first == word)
     {

@@ -47,6 +47,11 @@ pub struct Arguments {
     /// Freeze and thaw at every N-th safepoint, for tests
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     freeze_every: Option<u64>,
+    #[command(flatten)]
+    node: crate::node::Options,
+    /// Become this node first: NAME@HOST, or NAME@HOST:PORT, which needs no port mapper
+    #[arg(long = "node", value_name = "NAME@HOST")]
+    node_name: Option<String>,
     /// The program (source text or bytecode), or - for standard input; then its arguments
     #[arg(trailing_var_arg = true, value_name = "FILE [ARGUMENTS]")]
     file: Vec<OsString>,
@@ -88,6 +93,7 @@ fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, V
     if !arguments.ignore_environment {
         actions.extend(initial_action()?);
     }
+    actions.extend(arguments.node_name.as_deref().map(crate::node::becoming));
     // Options and their places on the command line.
     let indices = |name: &str| matches.and_then(|m| m.indices_of(name)).into_iter().flatten();
     let texts = arguments
@@ -190,6 +196,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         },
     };
     let program = Program::new(config);
+    program.set_node(arguments.node.settings());
     if start.prompt {
         repl::greet();
         repl::interrupt_by_keyboard(program.interrupter());

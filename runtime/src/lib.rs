@@ -42,6 +42,7 @@ mod sync;
 
 #[doc(hidden)]
 pub use concurrent::find_native;
+pub use node::transport::{Settings as NodeSettings, list_port_mapper, run_port_mapper};
 pub use program::{Interrupter, Program, Start};
 pub use rlua_machine::stdlib::io::reason;
 pub use rlua_machine::stdlib::source;

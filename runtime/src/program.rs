@@ -4,6 +4,7 @@
 //! give it a chunk, get the exit status.
 
 use crate::concurrent;
+use crate::node::transport::Settings as NodeSettings;
 use crate::process::Process;
 use crate::scheduler::{Config, Handle, Scheduler};
 use rlua_compiler::prototype::Chunk;
@@ -106,6 +107,10 @@ impl Program {
     /// A program under a configuration.
     pub fn new(config: Config) -> Program {
         Program { scheduler: Scheduler::new(config, concurrent::find_native) }
+    }
+    /// How it is to be a node, should it become one (`concurrent.init`).
+    pub fn set_node(&self, settings: NodeSettings) {
+        *self.scheduler.node.settings() = settings;
     }
     /// What another thread can interrupt it with.
     pub fn interrupter(&self) -> Interrupter {

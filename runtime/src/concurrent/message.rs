@@ -85,7 +85,7 @@ fn send_elsewhere(
     let Some(online) = cx.scheduler.node.online() else { return refuse(vm, Value::FALSE, super::node::NO_NODE) };
     let out = translate::message(cx.pid(), to, message);
     let mut sending = Sending::Sent;
-    let id = cx.ask_node(|_, asker| sending = online.send(node, pid, out, asker));
+    let id = cx.ask_node(|_, _, asker| sending = online.send(node, pid, out, asker));
     match sending {
         // Nothing waits at an end.
         Sending::Wait if !cx.core.ending => {

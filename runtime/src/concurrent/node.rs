@@ -7,6 +7,7 @@ use super::{DONE, Process, array, expected, may_wait, process_argument, refuse, 
 use crate::node::name::NodeName;
 use crate::node::transport::Online;
 use crate::process::context::{Context, context};
+use crate::process::core::Core;
 use crate::process::signal::Answer;
 use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
@@ -28,7 +29,7 @@ pub(super) fn ask(
     register: usize,
     asked: bool,
     state: u32,
-    question: impl FnOnce(&Arc<Online>, (Pid, u64)),
+    question: impl FnOnce(&mut Core, &Arc<Online>, (Pid, u64)),
 ) -> std::result::Result<Answer, Step> {
     let kept = if asked { vm.arg(register).as_integer().unwrap_or(0) as u64 } else { 0 };
     let cx = context(vm);
@@ -38,7 +39,7 @@ pub(super) fn ask(
         Err(Some(id)) => id,
         Err(None) => {
             let Some(online) = cx.scheduler.node.online() else { return Ok(Answer::Lost) };
-            cx.ask_node(|_, asker| question(&online, asker))
+            cx.ask_node(|core, _, asker| question(core, &online, asker))
         }
     };
     vm.set_arg(register, Value::integer(id as i64));
@@ -59,7 +60,7 @@ pub(super) fn resolve(vm: &mut Vm, i: usize, state: u32, register: usize) -> Res
     if state == 0 {
         may_wait(vm)?;
     }
-    let answer = ask(vm, register, state == RESOLVING, RESOLVING, |online, asker| {
+    let answer = ask(vm, register, state == RESOLVING, RESOLVING, |_, online, asker| {
         online.ask(node.clone(), Some(&name), asker);
     });
     Ok(match answer {
@@ -104,7 +105,7 @@ pub(super) fn init(vm: &mut Vm, state: u32) -> Result<Step> {
         Ok(Answer::Done(Err(why))) => return refuse(vm, Value::FALSE, why),
         Ok(_) => return vm.return_one(Value::TRUE),
         Err(Some(id)) => id,
-        Err(None) => cx.ask_node(|scheduler, asker| refused = scheduler.node.init(scheduler, name, asker).err()),
+        Err(None) => cx.ask_node(|_, scheduler, asker| refused = scheduler.node.init(scheduler, name, asker).err()),
     };
     if let Some(why) = refused {
         cx.end_wait();
@@ -158,7 +159,7 @@ pub(super) fn is_node_alive(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == 0 {
         may_wait(vm)?;
     }
-    let answer = ask(vm, 1, state == ASKED, ASKED, |online, asker| online.ask(node.clone(), None, asker));
+    let answer = ask(vm, 1, state == ASKED, ASKED, |_, online, asker| online.ask(node.clone(), None, asker));
     match answer {
         Ok(answer) => vm.return_one(Value::boolean(matches!(answer, Answer::Done(Ok(()))))),
         Err(step) => Ok(step),

@@ -26,8 +26,7 @@ pub(super) enum Tie {
     Monitor,
 }
 
-/// State: another node was asked for a process. The register past the arguments has the number of the question, the next
-/// one that of the monitor.
+/// State: another node was asked for a process. Register 1 has the number of the question.
 const ASKED: u32 = 2;
 
 /// `spawn(node, body, ...)`.
@@ -57,8 +56,8 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         let monitor = (tie == Tie::Monitor).then(|| cx.core.next_id());
         let body = named.map_or(Body::Function, Body::Named);
         vm.truncate(1);
-        vm.set_arg(2, Value::integer(monitor.unwrap_or(0) as i64));
-        let asked = node::ask(vm, 1, false, ASKED, |online, (parent, id)| {
+        let asked = node::ask(vm, 1, false, ASKED, |core, online, (parent, id)| {
+            core.spawns(id, tie == Tie::Link, monitor);
             let out = translate::spawn(parent, id, body, tie == Tie::Link, monitor, &arguments);
             online.spawn(node, out, (parent, id));
         });
@@ -68,17 +67,9 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         };
     }
     let id = vm.arg(1).as_integer().unwrap_or(0) as u64;
-    let monitor = vm.arg(2).as_integer().unwrap_or(0) as u64;
     let cx = context(vm);
     match cx.node_answer(id) {
-        Ok(Answer::Spawned(child)) => {
-            match tie {
-                Tie::None => {}
-                Tie::Link => cx.core.linked_child(child),
-                Tie::Monitor => cx.core.monitors(child, monitor),
-            }
-            vm.return_one(Value::pid(child))
-        }
+        Ok(Answer::Spawned(child)) => vm.return_one(Value::pid(child)),
         Ok(Answer::NotSpawned(why)) => refuse(vm, Value::NIL, why),
         Ok(Answer::Done(Err(why))) => refuse(vm, Value::NIL, why),
         Err(Some(_)) => Ok(super::wait(cx, ASKED)),

@@ -20,6 +20,10 @@ const PINNED_MAX: usize = 65_536;
 /// A sender and its receiver.
 type Pair = (Option<Pid>, Option<Target<Pid>>);
 
+/// More signals wait for code than may.
+#[derive(Debug)]
+pub struct TooMany;
+
 /// See the module's header.
 #[derive(Default)]
 pub struct Held {
@@ -73,14 +77,14 @@ impl Held {
     pub fn unpin(&mut self, hash: &Hash) {
         self.pinned.remove(hash);
     }
-    /// Whether a signal has to wait behind another of its sender to its receiver; it is taken then. `Err`: too many wait.
-    pub fn follows(&mut self, signal: Signal<Pid>) -> Result<Option<Signal<Pid>>, ()> {
+    /// Whether a signal has to wait behind another of its sender to its receiver; it is taken then.
+    pub fn follows(&mut self, signal: Signal<Pid>) -> Result<Option<Signal<Pid>>, TooMany> {
         if self.waiting.is_empty() {
             return Ok(Some(signal));
         }
         match self.waiting.get_mut(&key(&signal)) {
             None => Ok(Some(signal)),
-            Some(_) if self.count >= HELD_MAX => Err(()),
+            Some(_) if self.count >= HELD_MAX => Err(TooMany),
             Some(queue) => {
                 queue.push_back(signal);
                 self.count += 1;

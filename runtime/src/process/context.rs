@@ -327,12 +327,12 @@ impl Context {
         Err(id)
     }
     /// Asks the node something, by `ask`, which is given who asks and the number of the question.
-    pub fn ask_node(&mut self, ask: impl FnOnce(&Arc<Scheduler>, (Pid, u64))) -> u64 {
+    pub fn ask_node(&mut self, ask: impl FnOnce(&mut Core, &Arc<Scheduler>, (Pid, u64))) -> u64 {
         let (id, own) = (self.core.next_id(), self.slot.pid);
         self.asked = Some((id, own));
         self.wait = Wait::Signal;
         self.core.begin_wait();
-        ask(&self.scheduler, (own, id));
+        ask(&mut self.core, &self.scheduler, (own, id));
         id
     }
     /// The answer to what the node was asked; `Err`: it has not come yet, or, with no number, nobody knows of the question

@@ -98,6 +98,16 @@ struct Waiting {
     timed_out: bool,
 }
 
+/// A process that another node was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Spawning {
+    /// Number of the question.
+    id: u64,
+    link: bool,
+    /// Number of the monitor.
+    monitor: Option<u64>,
+}
+
 /// The core of a process.
 #[derive(Debug)]
 pub struct Core {
@@ -110,6 +120,7 @@ pub struct Core {
     last_id: u64,
     waiting: Option<Waiting>,
     reply: Option<(u64, Answer)>,
+    spawning: Option<Spawning>,
     /// What the root was woken by.
     wake: Option<Wake>,
 }
@@ -138,6 +149,7 @@ impl Core {
             last_id: 0,
             waiting: None,
             reply: None,
+            spawning: None,
             wake: None,
         }
     }
@@ -210,6 +222,17 @@ impl Core {
                 Question::Info => Effect::Describe { to: from, id },
             }),
             Signal::Reply { id, answer } => {
+                // Before anything else that the child may have sent is handled.
+                if let Some(spawning) = self.spawning.take_if(|s| s.id == id)
+                    && let Answer::Spawned(child) = answer
+                {
+                    if spawning.link {
+                        self.linked_child(child);
+                    }
+                    if let Some(id) = spawning.monitor {
+                        self.relations().watched.insert(child, id);
+                    }
+                }
                 self.reply = Some((id, answer));
                 effects.push(Effect::Resume);
             }
@@ -311,9 +334,9 @@ impl Core {
         self.relations().watched.insert(child, id);
         id
     }
-    /// It monitors a process that was made for it, under a number that it has chosen before.
-    pub fn monitors(&mut self, child: Pid, id: u64) {
-        self.relations().watched.insert(child, id);
+    /// It asks another node for a process, to which it is tied as soon as the answer to this question comes.
+    pub fn spawns(&mut self, id: u64, link: bool, monitor: Option<u64>) {
+        self.spawning = Some(Spawning { id, link, monitor });
     }
     /// The same, at the child: it is linked with its parent.
     pub fn linked_parent(&mut self, parent: Pid) {

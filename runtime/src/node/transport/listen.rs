@@ -17,7 +17,7 @@ use crate::sync::Mutex;
 use async_net::{TcpListener, TcpStream};
 use futures_lite::AsyncReadExt;
 use rlua_machine::value::Pid;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
@@ -97,7 +97,7 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
         control: Mutex::new(Connections::new(hello.clone())),
         hello,
         table: Mutex::new(Table::default()),
-        code: Mutex::new((HashMap::new(), VecDeque::new())),
+        code: Mutex::default(),
         over: AtomicBool::new(false),
         wakers: Mutex::new(Vec::new()),
     });

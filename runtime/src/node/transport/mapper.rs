@@ -21,7 +21,7 @@ use std::time::Instant;
 pub struct Server {
     start: Instant,
     inner: Mutex<Inner>,
-    spawn: Box<dyn Fn(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>,
+    spawn: Spawner,
 }
 struct Inner {
     mapper: Mapper,
@@ -38,7 +38,9 @@ struct Client {
 }
 
 /// Starts tasks.
-pub type Spawner = Box<dyn Fn(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
+pub type Spawner = Box<dyn Fn(Task) + Send + Sync>;
+/// A task.
+pub type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The socket of this host's port mapper, unless one has it already.
 pub async fn bind() -> std::io::Result<TcpListener> {

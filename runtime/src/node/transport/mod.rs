@@ -15,10 +15,14 @@ mod dial;
 mod link;
 mod listen;
 pub mod mapper;
+mod standalone;
+
+pub use standalone::{list_port_mapper, run_port_mapper};
 
 use super::connections::{Action, Connection, Connections};
 use super::cookie::Key;
 use super::handshake::{Event as Shaken, Failure, Verdict};
+use super::held::TooMany;
 use super::hello::Hello;
 use super::name::NodeName;
 use super::peer::Event;
@@ -62,8 +66,8 @@ pub struct Node {
     settings: Mutex<Settings>,
 }
 
-/// What is set before `init`.
-#[derive(Default, Clone)]
+/// What is set before a program becomes a node.
+#[derive(Default, Clone, Debug)]
 pub struct Settings {
     /// The cookie, if it was given.
     pub cookie: Option<Vec<u8>>,
@@ -87,10 +91,17 @@ pub struct Online {
     control: Mutex<Connections>,
     table: Mutex<Table>,
     /// Code that has come from others, by hash, oldest first.
-    code: Mutex<(HashMap<Hash, Arc<Module>>, VecDeque<Hash>)>,
+    code: Mutex<Code>,
     over: AtomicBool,
     /// Wakes the tasks that the node has besides its connections.
     wakers: Mutex<Vec<Waker>>,
+}
+
+/// Modules by hash, and the hashes by age.
+#[derive(Default)]
+struct Code {
+    modules: HashMap<Hash, Arc<Module>>,
+    ages: VecDeque<Hash>,
 }
 
 #[derive(Default)]
@@ -466,7 +477,7 @@ impl Online {
         match follows {
             Ok(Some(signal)) => self.handle(link, signal),
             Ok(None) => {}
-            Err(()) => self.fault(link, "too many signals wait for code"),
+            Err(TooMany) => self.fault(link, "too many signals wait for code"),
         }
     }
     fn fault(&self, link: &Link, why: &str) {
@@ -565,12 +576,12 @@ impl Online {
     fn keep(&self, module: Arc<Module>) {
         let mut code = self.code.lock().unwrap_or_else(|e| e.into_inner());
         let hash = *module.hash();
-        if code.0.insert(hash, module).is_none() {
-            code.1.push_back(hash);
+        if code.modules.insert(hash, module).is_none() {
+            code.ages.push_back(hash);
         }
-        while code.1.len() > CODE_MAX {
-            let oldest = code.1.pop_front();
-            oldest.and_then(|h| code.0.remove(&h));
+        while code.ages.len() > CODE_MAX {
+            let oldest = code.ages.pop_front();
+            oldest.and_then(|h| code.modules.remove(&h));
         }
     }
 
@@ -620,6 +631,6 @@ fn lost(to: Pid, signal: Signal) -> Option<(Pid, Signal)> {
 
 impl ModuleSource for Arc<Online> {
     fn find(&self, hash: &[u8; 32]) -> Option<Arc<Module>> {
-        self.code.lock().unwrap_or_else(|e| e.into_inner()).0.get(hash).cloned()
+        self.code.lock().unwrap_or_else(|e| e.into_inner()).modules.get(hash).cloned()
     }
 }

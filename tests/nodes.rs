@@ -1,0 +1,167 @@
+//! Nodes as their users have them: programs that find each other by a port mapper, on this host alone.
+//!
+//! Journey: remote signal, end to end. Each test has a home folder and a port mapper of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// A user with a home folder.
+struct User {
+    home: PathBuf,
+    port: u16,
+}
+
+impl User {
+    fn new(name: &str) -> User {
+        let home = std::env::temp_dir().join(format!("rlua-nodes-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&home).expect("a folder can be made");
+        // Free at this moment, and not given to others soon.
+        let socket = TcpListener::bind(("127.0.0.1", 0)).expect("there are ports");
+        let port = socket.local_addr().expect("it has an address").port();
+        User { home, port }
+    }
+    fn command(&self, arguments: &[&str]) -> Command {
+        // What hangs is ended, and fails its test.
+        let mut command = Command::new("timeout");
+        command.args(["-k", "5", "100", env!("CARGO_BIN_EXE_rlua-actor")]);
+        command.args(arguments).env("HOME", &self.home).env("RLUA_PMD_PORT", self.port.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+    /// A program that goes on.
+    fn start(&self, arguments: &[&str]) -> Started {
+        let mut child = self.command(arguments).spawn().expect("it starts");
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        Started { child, out }
+    }
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("it runs")
+    }
+    /// Waits until a node has its name.
+    fn wait_for(&self, node: &str) {
+        loop {
+            let listed = self.run(&["pmd", "--list"]);
+            if String::from_utf8_lossy(&listed.stdout).lines().any(|l| l.split('\t').next() == Some(node)) {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+impl Drop for User {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+struct Started {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+impl Started {
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).expect("it can be read");
+        line.trim_end().to_string()
+    }
+    /// What is left of its output, and its status.
+    fn rest(mut self) -> (String, Option<i32>) {
+        let mut all = String::new();
+        while self.out.read_line(&mut all).expect("it can be read") > 0 {}
+        (all, self.child.wait().expect("it ends").code())
+    }
+}
+impl Drop for Started {
+    fn drop(&mut self) {
+        // `timeout` hands this on to the program; if both have ended already, to nobody.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn path(file: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file).to_string_lossy().into_owned()
+}
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The thesis, section 5.1.4.
+#[test]
+fn ping_and_pong() {
+    let user = User::new("ping");
+    let hosts = ["run", "--host", "gaia=127.0.0.1", "--host", "selene=127.0.0.1"];
+    let with = |file: &str| -> Vec<String> { hosts.iter().map(|h| h.to_string()).chain([path(file)]).collect() };
+    let (pong, ping) = (with("examples/nodes/pong.lua"), with("examples/nodes/ping.lua"));
+    let pong = user.start(&pong.iter().map(String::as_str).collect::<Vec<_>>());
+    user.wait_for("pong");
+    let ping = user.run(&ping.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(text(&ping.stdout), "ping received pong\n".repeat(3) + "ping finished\n", "{}", text(&ping.stderr));
+    let all = pong.rest().0;
+    assert_eq!(all, "pong received ping\n".repeat(3) + "pong finished\n");
+}
+
+#[test]
+fn all_that_works_between_processes_works_between_nodes() {
+    let user = User::new("all");
+    for workers in ["1", "2"] {
+        let mut server = user.start(&["run", "--workers", workers, &path("tests/nodes/server.lua")]);
+        assert_eq!(server.line(), "ready");
+        let client = user.run(&["run", "--workers", workers, &path("tests/nodes/client.lua")]);
+        assert_eq!(text(&client.stderr), "");
+        assert_eq!(text(&client.stdout), "all is well\n");
+    }
+}
+
+#[test]
+fn a_node_without_a_program_takes_spawns() {
+    let user = User::new("empty");
+    let _node = user.start(&["node", "worker@localhost"]);
+    user.wait_for("worker");
+    let program = "local c = require 'concurrent'
+        local p = c.spawnmonitor('worker@localhost', function() require('concurrent').exit(6 * 7) end)
+        print(c.receive().reason)";
+    let run = user.run(&["run", "--node", "asker@localhost", "-e", program]);
+    assert_eq!((text(&run.stdout), text(&run.stderr)), ("42\n".to_string(), String::new()));
+}
+
+#[test]
+fn another_cookie_is_refused_and_said_so() {
+    let (user, stranger) = (User::new("cookie"), User::new("stranger"));
+    let mut server = user.start(&["run", &path("tests/nodes/server.lua")]);
+    assert_eq!(server.line(), "ready");
+    let stranger = User { home: stranger.home.clone(), port: user.port };
+    let program = "local c = require 'concurrent'
+        print(c.isnodealive 'server@localhost')
+        local ok, why = c.send({ 'echo', 'server@localhost' }, 1)
+        print(ok, why)";
+    let run = stranger.run(&["run", "--node", "asker@localhost", "-e", program]);
+    assert!(text(&run.stdout).starts_with("false\nfalse\tno connection to server@localhost: cookie?"), "{run:?}");
+}
+
+#[test]
+fn a_cookie_that_others_can_read_is_refused() {
+    let user = User::new("mode");
+    let file = user.home.join("cookie");
+    std::fs::write(&file, "a secret of some length").expect("it can be written");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+    let file = file.to_string_lossy().into_owned();
+    let run = user.run(&["run", "--cookie-file", &file, "--node", "a@localhost", "-e", "print(1)"]);
+    assert_eq!((run.status.code(), text(&run.stdout)), (Some(1), String::new()));
+    assert!(text(&run.stderr).contains(&format!("run chmod 600 {file}")), "{}", text(&run.stderr));
+}
+
+#[test]
+fn a_name_is_given_once() {
+    let user = User::new("names");
+    let mut server = user.start(&["run", &path("tests/nodes/server.lua")]);
+    assert_eq!(server.line(), "ready");
+    let run = user.run(&["run", "--node", "server@localhost", "-e", "print(1)"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).contains("the name 'server' is taken on this host"), "{}", text(&run.stderr));
+    let run = user.run(&["run", "--node", "x@no-such-host.invalid", "-e", "print(1)"]);
+    assert!(text(&run.stderr).contains("unknown host 'no-such-host.invalid'"), "{}", text(&run.stderr));
+}
