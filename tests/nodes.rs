@@ -165,3 +165,31 @@ fn a_name_is_given_once() {
     let run = user.run(&["run", "--node", "x@no-such-host.invalid", "-e", "print(1)"]);
     assert!(text(&run.stderr).contains("unknown host 'no-such-host.invalid'"), "{}", text(&run.stderr));
 }
+
+/// Who connects and says nothing, or nonsense, is dropped; the node serves others meanwhile.
+#[test]
+fn strangers_hold_up_nobody() {
+    use std::io::{Read, Write};
+    let user = User::new("silent");
+    let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("there are ports");
+    let name = format!("server@127.0.0.1:{}", address.port());
+    let wait = "print 'ready' require('concurrent').receive()";
+    let mut server = user.start(&["run", "--node", &name, "-e", wait]);
+    assert_eq!(server.line(), "ready");
+    let connect = || std::net::TcpStream::connect(address).expect("it listens");
+    let silent: Vec<_> = (0..200).map(|_| connect()).collect();
+    let mut noisy = connect();
+    noisy.write_all(&[0xff; 5000]).expect("it can be written");
+    let mut answer = Vec::new();
+    // It is closed, with or without a reset.
+    let _ = noisy.read_to_end(&mut answer);
+    assert!(answer.len() < 100);
+    let program = format!("print(require('concurrent').isnodealive '{name}')");
+    let run = user.run(&["run", "--node", "asker@localhost", "-e", &program]);
+    assert_eq!(text(&run.stdout), "true\n", "{run:?}");
+    // The last of those that say nothing have 5 seconds.
+    for mut s in silent {
+        let _ = s.read_to_end(&mut answer);
+    }
+    assert!(answer.len() < 100);
+}

@@ -259,6 +259,10 @@ impl Handshake {
     pub fn limits(&self) -> Limits {
         self.own.limits
     }
+    /// Whether it has failed: its last output is to be written.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed)
+    }
     /// At the responder: the peer has not shown the cookie.
     pub fn is_stranger(&self) -> bool {
         matches!(self.state, State::KeyAwaited(_) | State::HelloAwaited)

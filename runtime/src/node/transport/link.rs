@@ -282,7 +282,7 @@ fn watch(
         inner.take_handshake_output();
         let mut bytes = Vec::new();
         let over = match &mut inner.stage {
-            Stage::Handshake(_) => false,
+            Stage::Handshake(h) => h.has_failed(),
             Stage::Session(p) => p.session().has_ended(),
             Stage::Over => true,
         };

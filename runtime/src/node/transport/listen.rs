@@ -130,7 +130,9 @@ impl Online {
             if self.over.load(Ordering::SeqCst) {
                 return Poll::Ready(());
             }
-            wakers.push(cx.waker().clone());
+            if !wakers.iter().any(|w| w.will_wake(cx.waker())) {
+                wakers.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;

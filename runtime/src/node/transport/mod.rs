@@ -296,7 +296,10 @@ impl Online {
             }
             Action::Answer(c, verdict) => {
                 let Some(link) = self.table().links.get(&c).cloned() else { return };
-                let ok = verdict == Verdict::Ok;
+                let (ok, refusal) = (
+                    verdict == Verdict::Ok,
+                    if let Verdict::Refuse(why) = &verdict { Some(why.clone()) } else { None },
+                );
                 let mut inner = link.lock();
                 inner.with_handshake(|h| {
                     h.answer(verdict);
@@ -305,6 +308,11 @@ impl Online {
                 });
                 if ok {
                     inner.become_session(self.keepalive(), self.now());
+                }
+                drop(inner);
+                if let Some(why) = refusal {
+                    report!("rlua-actor: refused a connection from {}: {why}", link.address);
+                    self.forget(c);
                 }
             }
             Action::End(c, why) => {
