@@ -115,6 +115,8 @@ pub struct Vm {
     pub(crate) overflowed_again: bool,
     /// The error being raised has no message handler.
     pub(crate) unhandled: bool,
+    /// Bytes that the system has said to have, in this slice.
+    asked_for: usize,
     /// `error` is to be raised before anything else.
     pub(crate) raising: bool,
     /// An unwinding that no catcher stops: the process is being ended.
@@ -173,6 +175,7 @@ impl Vm {
             warnings: false,
             overflowed_again: false,
             unhandled: false,
+            asked_for: 0,
             raising: false,
             exiting: false,
             host,
@@ -350,6 +353,7 @@ impl Vm {
         self.fuel = reductions;
         self.saved_fuel = 0;
         self.stop = false;
+        self.asked_for = 0;
         if self.heap.wants_collection() {
             if self.heap.stress().is_some() || self.raising {
                 self.interrupt();
@@ -423,11 +427,21 @@ impl Vm {
     /// An error if so many bytes more are past the heap's limit, or more than the system has; for what a program can make
     /// large at one stroke.
     pub(crate) fn check_room(&mut self, n: usize) -> native::Result<()> {
-        if n < 1 << 16 || self.heap.has_room(n) && crate::heap::can_allocate(n) {
+        if n < 1 << 16 || self.heap.has_room(n) && self.can_allocate(n) {
             return Ok(());
         }
         self.out_of_memory();
         Err(native::Raise)
+    }
+    /// Whether the system has so much. What grows bit by bit asks once in a slice for each doubling, since that takes time.
+    fn can_allocate(&mut self, n: usize) -> bool {
+        if n <= self.asked_for {
+            return true;
+        }
+        let double = n.checked_next_power_of_two().unwrap_or(n);
+        let most = [double, n].into_iter().find(|&n| crate::heap::can_allocate(n));
+        self.asked_for = most.unwrap_or(0);
+        most.is_some()
     }
     /// Frees so many objects of a machine that is to do nothing any more; true if none is left. So the end of a large heap
     /// can be in pieces, too.
