@@ -4,7 +4,7 @@
 //! asks, and holds back all signals of that sender to that receiver until it has come, so that their order stays; those of
 //! others go on.
 //!
-//! Always: a signal waits in one queue at most; what waits is bounded in bytes, past which the session ends.
+//! Always: a signal waits in one queue at most; how many wait is bounded ([`HELD_MAX`]); past that the session ends.
 
 use super::signal::{Hash, Signal, Target, sender};
 use rlua_machine::value::Pid;
@@ -16,9 +16,6 @@ use std::sync::Arc;
 const HELD_MAX: usize = 100_000;
 /// Modules that are kept for the peer to ask for.
 const PINNED_MAX: usize = 65_536;
-
-/// A sender and its receiver.
-type Pair = (Option<Pid>, Option<Target<Pid>>);
 
 /// More signals wait for code than may.
 #[derive(Debug)]
@@ -33,11 +30,10 @@ pub struct Held {
     count: usize,
 }
 
-/// [`Pair`] as a key.
-#[derive(PartialEq, Eq, Hash, Clone, Debug)]
-struct Key(Option<Pid>, Option<Pid>, Option<Vec<u8>>);
+/// A sender and its receiver: a process, or who has a name. None: the node.
+type Key = (Option<Pid>, Option<Target<Pid>>);
 
-fn pair(signal: &Signal<Pid>) -> Pair {
+fn key(signal: &Signal<Pid>) -> Key {
     let to = match signal {
         Signal::Send { to, .. }
         | Signal::Link { to, .. }
@@ -50,14 +46,6 @@ fn pair(signal: &Signal<Pid>) -> Pair {
         _ => None,
     };
     (sender(signal), to)
-}
-fn key(signal: &Signal<Pid>) -> Key {
-    let (from, to) = pair(signal);
-    match to {
-        None => Key(from, None, None),
-        Some(Target::Pid(to)) => Key(from, Some(to), None),
-        Some(Target::Name(name)) => Key(from, None, Some(name.0)),
-    }
 }
 
 impl Held {

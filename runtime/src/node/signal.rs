@@ -44,7 +44,7 @@ pub struct Contents<P> {
 }
 
 /// To whom.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Target<P> {
     /// A process.
     Pid(P),

@@ -18,7 +18,7 @@ use super::Online;
 use crate::sync::{Mutex, MutexGuard};
 use async_net::TcpStream;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use rlua_machine::value::{Pid, Runtime};
+use rlua_machine::value::Pid;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::net::Shutdown;
@@ -72,23 +72,20 @@ impl Inner {
         }
     }
     /// The handshake has succeeded.
-    pub fn become_session(&mut self, keepalive: Option<Time>, now: Time) -> Option<Runtime> {
-        let Stage::Handshake(mut h) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
-        self.out.extend(h.take_output());
+    pub fn become_session(&mut self, keepalive: Option<Time>, now: Time) {
+        self.take_handshake_output();
+        let Stage::Handshake(h) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         let limits = h.limits();
-        let session = Session::new(h.finish()?, limits, keepalive, now);
-        let runtime = session.peer().runtime();
-        self.stage = Stage::Session(Box::new(Peer::new(session)));
+        let Some(established) = h.finish() else { return };
+        self.stage = Stage::Session(Box::new(Peer::new(Session::new(established, limits, keepalive, now))));
         self.wake();
-        runtime
     }
     /// It is over.
     pub fn end(&mut self) {
-        match &mut self.stage {
-            Stage::Handshake(h) => self.out.extend(h.take_output()),
+        self.take_handshake_output();
+        if let Stage::Session(p) = &mut self.stage {
             // Its last words.
-            Stage::Session(p) => p.transmit(&mut self.out, WRITE),
-            Stage::Over => {}
+            p.transmit(&mut self.out, WRITE);
         }
         self.stage = Stage::Over;
         self.wake();

@@ -296,23 +296,20 @@ impl Online {
             }
             Action::Answer(c, verdict) => {
                 let Some(link) = self.table().links.get(&c).cloned() else { return };
-                let (ok, refusal) = (
-                    verdict == Verdict::Ok,
-                    if let Verdict::Refuse(why) = &verdict { Some(why.clone()) } else { None },
-                );
                 let mut inner = link.lock();
                 inner.with_handshake(|h| {
-                    h.answer(verdict);
+                    h.answer(verdict.clone());
                     // What it says to that is known here.
                     while h.poll().is_some() {}
                 });
-                if ok {
-                    inner.become_session(self.keepalive(), self.now());
-                }
-                drop(inner);
-                if let Some(why) = refusal {
-                    report!("rlua-actor: refused a connection from {}: {why}", link.address);
-                    self.forget(c);
+                match verdict {
+                    Verdict::Ok => inner.become_session(self.keepalive(), self.now()),
+                    Verdict::Wait => {}
+                    Verdict::Refuse(why) => {
+                        drop(inner);
+                        report!("rlua-actor: refused a connection from {}: {why}", link.address);
+                        self.forget(c);
+                    }
                 }
             }
             Action::End(c, why) => {
