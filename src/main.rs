@@ -11,6 +11,7 @@ mod output;
 mod pmd;
 mod program;
 mod repl;
+mod resume;
 mod run;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -76,6 +77,11 @@ enum Command {
     ///
     /// A node starts one inside itself if none runs; so this is for hosts that want one of its own.
     Pmd(pmd::Arguments),
+    /// Go on with a process that was written down in a file (`concurrent.checkpoint`)
+    #[command(after_help = "Example:\n  rlua-actor resume work.checkpoint")]
+    Resume(resume::Arguments),
+    /// Show what is in a checkpoint: the process, where it stands, what takes how much
+    Inspect(resume::InspectArguments),
     /// Print the bytecode of a Lua program
     Disasm(disasm::Arguments),
 }
@@ -94,6 +100,8 @@ fn main() -> std::process::ExitCode {
         Some(Command::Compile(arguments)) => compile::run(arguments),
         Some(Command::Node(arguments)) => node::run(arguments),
         Some(Command::Pmd(arguments)) => pmd::run(arguments),
+        Some(Command::Resume(arguments)) => resume::run(arguments),
+        Some(Command::Inspect(arguments)) => resume::inspect(arguments),
         Some(Command::Disasm(arguments)) => disasm::run(arguments),
         None => run::run(cli.run, Some(&matches)),
     };
@@ -103,7 +111,21 @@ fn main() -> std::process::ExitCode {
 /// The command line. What does not begin with a command is `run`'s, so that this program can stand where `lua` stood.
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
-    let own = ["run", "check", "compile", "node", "pmd", "disasm", "help", "-h", "--help", "-V", "--version"];
+    let own = [
+        "run",
+        "check",
+        "compile",
+        "node",
+        "pmd",
+        "resume",
+        "inspect",
+        "disasm",
+        "help",
+        "-h",
+        "--help",
+        "-V",
+        "--version",
+    ];
     if let Some(first) = all.get(1)
         && !own.iter().any(|word| first == word)
     {

@@ -32,6 +32,8 @@ macro_rules! report {
 #[doc(hidden)]
 pub mod codec;
 mod concurrent;
+#[doc(hidden)]
+pub mod migration;
 // For the fuzz targets, too.
 #[doc(hidden)]
 pub mod node;
@@ -42,6 +44,7 @@ mod sync;
 
 #[doc(hidden)]
 pub use concurrent::find_native;
+pub use migration::inspect::inspect;
 pub use node::transport::{Settings as NodeSettings, list_port_mapper, run_port_mapper};
 pub use program::{Interrupter, Program, Start};
 pub use rlua_machine::stdlib::io::reason;

@@ -130,6 +130,28 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Goes on with the process of a checkpoint (`concurrent.checkpoint`), as the root of this program; the exit status, or
+    /// why the file is refused. Blocks as [`Program::run`] does.
+    pub fn resume(self, file: &[u8], when_output_closed: Option<fn()>) -> Result<i32, String> {
+        let files = Files::new(when_output_closed);
+        let streams = files.child();
+        let scheduler = self.scheduler.clone();
+        let mut host = stdlib::host::with(files);
+        host.outside = Some(Arc::new(Handle(scheduler.clone())));
+        let thawed = scheduler.resumed(file, host)?;
+        let status = self.scheduler.run(move || {
+            if thawed.gate_is_open {
+                scheduler.open_gate();
+            }
+            scheduler.enter(thawed.slot, thawed.process);
+        });
+        self.scheduler.close();
+        streams.flush_at_end();
+        Ok(status)
+    }
+}
+
 /// Makes the root process and enters it.
 fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
     let mut host = stdlib::host::with(files);

@@ -17,6 +17,7 @@
 mod freeze;
 mod legal;
 mod message;
+mod outside;
 mod snapshot;
 mod thaw;
 pub(crate) mod wire;
@@ -29,8 +30,9 @@ pub use message::{
     Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage, decode_message,
     decode_reason, encode_message, encode_message_within, register_metatable,
 };
+pub use outside::held_outside;
 pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
-pub use thaw::{ModuleSource, NoModules, ThawError, thaw};
+pub use thaw::{ModuleSource, NoModules, ThawError, thaw, thaw_renamed};
 
 use rlua_machine::value::{Userdata, Value};
 use rlua_machine::vm::metamethod::{Event, name_value};

@@ -100,6 +100,19 @@ pub fn thaw(
     natives: Natives,
     modules: &dyn ModuleSource,
 ) -> Result<Vm, ThawError> {
+    thaw_renamed(bytes, host, natives, modules, None)
+}
+
+/// The same, with the second process named wherever the frozen one names the first. In a table with that as a key the
+/// entry is found under the new one, at another place: a traversal that is in the middle of such a table may pass over
+/// entries or come to some twice.
+pub fn thaw_renamed(
+    bytes: &[u8],
+    host: Box<dyn Surroundings>,
+    natives: Natives,
+    modules: &dyn ModuleSource,
+    renamed: Option<(Pid, Pid)>,
+) -> Result<Vm, ThawError> {
     let mut thawer = Thawer {
         reader: Reader::new(bytes),
         budget: bytes.len(),
@@ -111,6 +124,8 @@ pub fn thaw(
         threads: Vec::new(),
         open: Vec::new(),
         until_collection: 0,
+        renamed,
+        rekeyed: Vec::new(),
         error: None,
     };
     match thawer.process(modules) {
@@ -137,6 +152,10 @@ struct Thawer<'b> {
     open: Vec<(u32, u32, *mut Upvalue)>,
     /// Bytes until the next collection.
     until_collection: usize,
+    /// The process that is named otherwise.
+    renamed: Option<(Pid, Pid)>,
+    /// Tables that have it as a key.
+    rekeyed: Vec<Ref<Table>>,
     /// What is to be reported instead of a fault.
     error: Option<ThawError>,
 }
@@ -203,9 +222,23 @@ impl Thawer<'_> {
                 t.check_layout()?;
             }
         }
+        self.rename_keys();
         self.install_threads()?;
         self.vm.heap.set_stopped(self.vm.heap.is_stopped());
         Ok(())
+    }
+    /// After the tables were found to be whole.
+    fn rename_keys(&mut self) {
+        let Some((old, new)) = self.renamed else { return };
+        let (old, new) = (Value::pid(old), Value::pid(new));
+        for t in std::mem::take(&mut self.rekeyed) {
+            let v = t.get(old);
+            let mut set = |k, v| t.set(&mut self.vm.heap, k, v).expect("a pid is a key");
+            set(old, Value::NIL);
+            // Also where the value is nil: a traversal may stand there.
+            set(new, Value::TRUE);
+            set(new, v);
+        }
     }
     fn read_modules(&mut self, modules: &dyn ModuleSource) -> Check<()> {
         for _ in 0..self.reader.count()? {
@@ -414,6 +447,13 @@ impl Thawer<'_> {
                 code::NIL => return Err("nil cannot be a key"),
                 code::DEAD => Value { tag: tag::DEAD_KEY, bits: 0 },
                 code::DEAD_OBJECT => Value { tag: tag::DEAD_KEY, bits: self.object()?.bits },
+                code::PID => {
+                    let pid = self.pids[self.reader.count_below(self.pids.len())?];
+                    if self.renamed.is_some_and(|(old, _)| old == pid) {
+                        self.rekeyed.push(t);
+                    }
+                    Value::pid(pid)
+                }
                 code => self.value_of(code, Place::Value)?,
             };
             (node.key_bits, node.key_tag) = (key.bits, key.tag as u8);
@@ -526,7 +566,10 @@ impl Thawer<'_> {
             code::INTEGER => Value::integer(self.reader.signed()?),
             code::FLOAT => Value::float(f64::from_bits(self.reader.word()?)),
             code::NATIVE => Value::native(self.natives[self.reader.count_below(self.natives.len())?]),
-            code::PID => Value::pid(self.pids[self.reader.count_below(self.pids.len())?]),
+            code::PID => {
+                let pid = self.pids[self.reader.count_below(self.pids.len())?];
+                Value::pid(self.renamed.filter(|(old, _)| *old == pid).map_or(pid, |(_, new)| new))
+            }
             code::LIGHT => Value::light(self.reader.number()?),
             code::OBJECT => {
                 let v = self.object()?;

@@ -150,7 +150,7 @@ const TIMEOUT: usize = 0;
 const MATCH: usize = 1;
 /// Register: number of the message with which the search goes on, or that the function was asked about.
 const NUMBER: usize = 2;
-/// Register: when the timeout is over, by the runtime's clock; false: never.
+/// Register: when the timeout is over, by the process's clock; false: never.
 const DEADLINE: usize = 3;
 /// Register: the message that the function was asked about.
 const MESSAGE: usize = 4;

@@ -13,11 +13,14 @@ mod information;
 mod link;
 mod matching;
 mod message;
+mod migration;
 mod names;
 mod node;
 mod options;
 mod schedule;
 pub(crate) mod spawn;
+
+pub(crate) use migration::CHECKPOINT_WRITTEN;
 
 use crate::node::name::NodeName;
 use crate::process::context::{Context, context};
@@ -57,6 +60,7 @@ fn in_process(vm: &mut Vm) -> Result<()> {
 
 /// All functions of the module.
 pub(crate) static NATIVES: &[Native] = &[
+    steps!("concurrent.checkpoint", migration::checkpoint),
     steps!("concurrent.demonitor", link::demonitor),
     steps!("concurrent.demonitornode", node::demonitor_node),
     steps!("concurrent.exit", link::exit),

@@ -16,12 +16,12 @@ use std::sync::atomic::Ordering;
 pub(super) fn now_ms(cx: &Context) -> f64 {
     cx.scheduler.clock.since_1970().as_secs_f64() * 1000.0
 }
-/// A deadline as a native keeps it in a register: nanoseconds of the runtime's clock, or false for none.
+/// A deadline as a native keeps it in a register: nanoseconds of the process's clock, or false for none.
 pub(super) fn deadline_value(cx: &Context, timeout_ms: Option<f64>) -> Value {
     match timeout_ms {
         Some(0.0) => Value::integer(0),
         // Beyond a century is for ever, but no reason to report a deadlock.
-        Some(ms) => Value::integer(cx.scheduler.clock.now().saturating_add((ms.min(3.2e12) * 1e6) as u64) as i64),
+        Some(ms) => Value::integer(cx.now().saturating_add((ms.min(3.2e12) * 1e6) as u64) as i64),
         None => Value::FALSE,
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn is_over(cx: &Context, deadline: Value) -> bool {
         Some(0) => true,
         Some(at) => match cx.core.wait_state() {
             Some(timed_out) => timed_out,
-            None => cx.scheduler.clock.now() >= at as u64,
+            None => cx.now() >= at as u64,
         },
     }
 }
@@ -51,7 +51,7 @@ fn pause(vm: &mut Vm, state: u32, ms: impl FnOnce(&mut Vm) -> Result<f64>) -> Re
         let cx = context(vm);
         cx.begin_native();
         // A time of 0 is a wait, too: others run.
-        let at = cx.scheduler.clock.now().saturating_add((ms.min(3.2e12) * 1e6) as u64).max(1);
+        let at = cx.now().saturating_add((ms.min(3.2e12) * 1e6) as u64).max(1);
         vm.truncate(DEADLINE);
         vm.set_arg(DEADLINE, Value::integer(at as i64));
     }

@@ -27,6 +27,12 @@ const ARGON2: (u32, u32, u32) = (19_456, 2, 1);
 #[derive(Clone)]
 pub struct Key(pub(super) [u8; 32]);
 
+impl Key {
+    /// Its bytes, to derive other keys from.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("Key")

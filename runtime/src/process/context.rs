@@ -46,8 +46,11 @@ pub struct Context {
     pub ending: Option<Ending>,
     /// What the wait under way is for.
     pub wait: Wait,
-    /// Timer of the wait under way.
-    timer: Option<TimerKey>,
+    /// Timer of the wait under way, and its time by the runtime's clock.
+    timer: Option<(TimerKey, Time)>,
+    /// What its own clock is ahead of the runtime's, modulo 2^64: deadlines in its natives' registers go by its own, which
+    /// moves with it.
+    clock_ahead: u64,
     /// The question under way, and whom it was asked.
     asked: Option<(u64, Pid)>,
     /// What the runner has to see to before the process goes on.
@@ -56,8 +59,10 @@ pub struct Context {
     pub unhandled: Vec<Signal>,
     /// What it waits for may have come.
     pub resume: bool,
-    /// It ends itself, or the program, because a native asked for it.
+    /// It ends itself, or is to be written down, because a native asked for it.
     pub leaving: Option<Leaving>,
+    /// What has come of a checkpoint: why it could not be written.
+    pub refused: Option<Vec<u8>>,
     /// Its uncaught error was reported.
     pub reported: bool,
     /// What a native is in the middle of, and its number. It is of this machine's heap and of no other.
@@ -68,10 +73,12 @@ pub struct Context {
     effects: Vec<Effect>,
 }
 
-/// The wish of a process to end.
+/// What a process wants of its runner.
 pub enum Leaving {
     /// `concurrent.exit`: the reason, encoded; as a value it is on top of the native's registers.
     Exit(crate::codec::Message),
+    /// `concurrent.checkpoint`: the path.
+    Checkpoint(Vec<u8>),
 }
 
 /// What a native has begun and will go on with when it is entered again. It can be begun anew.
@@ -109,11 +116,13 @@ impl Context {
             ending: None,
             wait: Wait::Signal,
             timer: None,
+            clock_ahead: 0,
             asked: None,
             urgent: Vec::new(),
             unhandled: Vec::new(),
             resume: false,
             leaving: None,
+            refused: None,
             reported: false,
             progress: None,
             progress_number: 0,
@@ -271,17 +280,26 @@ impl Context {
             None => {
                 let number = self.core.begin_wait();
                 if let Some(at) = deadline {
-                    let due = Due { pid: self.slot.pid, wait: number };
-                    self.timer = Some(self.scheduler.set_timer(at, due));
+                    let at = at.wrapping_sub(self.clock_ahead);
+                    // A time that has passed may be before the runtime's beginning.
+                    self.set_timer(number, if at > Time::MAX / 2 { 0 } else { at });
                 }
                 false
             }
         }
     }
+    fn set_timer(&mut self, wait: u64, at: Time) {
+        let due = Due { pid: self.slot.pid, wait };
+        self.timer = Some((self.scheduler.set_timer(at, due), at));
+    }
+    /// The time by the process's own clock.
+    pub fn now(&self) -> Time {
+        self.scheduler.clock.now().wrapping_add(self.clock_ahead)
+    }
     /// Ends the wait under way.
     pub fn end_wait(&mut self) {
         if self.core.wait_state().is_some() {
-            if let Some(key) = self.timer.take() {
+            if let Some((key, _)) = self.timer.take() {
                 self.scheduler.cancel_timer(key);
             }
             self.core.end_wait();
@@ -301,6 +319,32 @@ impl Context {
     /// The process goes on in another machine: what was begun in this one is no more.
     pub fn leave_machine(&mut self) {
         self.progress = None;
+    }
+    // Frozen.
+
+    /// When the wait under way is over, by the runtime's clock.
+    pub fn timer_at(&self) -> Option<Time> {
+        self.timer.map(|(_, at)| at)
+    }
+    /// The question under way.
+    pub fn asked(&self) -> Option<(u64, Pid)> {
+        self.asked
+    }
+    /// Numbers that were given to what natives have begun.
+    pub fn progress_number(&self) -> i64 {
+        self.progress_number
+    }
+    /// The process was thawed: its clock goes on from a time, and its wait for what remained of it.
+    pub fn go_on(&mut self, now: Time, asked: Option<(u64, Pid)>, progress: i64, remaining: Option<Time>) {
+        let runtime_now = self.scheduler.clock.now();
+        self.clock_ahead = now.wrapping_sub(runtime_now);
+        self.asked = asked;
+        self.progress_number = progress;
+        if let (Some(number), Some(remaining)) = (self.core.wait_number(), remaining) {
+            self.set_timer(number, runtime_now.saturating_add(remaining));
+        }
+        // What it waits for may have come meanwhile.
+        self.resume = true;
     }
     /// Asks another process; the number of the question.
     pub fn ask(&mut self, whom: Pid, question: Question) -> u64 {

@@ -12,6 +12,7 @@
 
 use super::signal::{Answer, Name, Question, Signal, Wake};
 use crate::codec::Message;
+use crate::migration::frozen::Record;
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
 use std::collections::HashMap;
@@ -377,6 +378,52 @@ impl Core {
         all
     }
 
+    // Frozen.
+
+    /// Writes down what it has.
+    pub fn freeze(&self, into: &mut Record<Pid>, waits_for_messages: bool) {
+        if let Some(r) = &self.relations {
+            into.links = r.links.iter().map(|(p, l)| (*p, l.active, l.unlinking)).collect();
+            into.watchers = r.watchers.iter().map(|(p, id)| (*p, *id)).collect();
+            into.watched = r.watched.iter().map(|(p, id)| (*p, *id)).collect();
+            // The same bytes for the same process.
+            into.links.sort_unstable();
+            into.watchers.sort_unstable();
+            into.watched.sort_unstable();
+        }
+        into.names = self.names().iter().map(|n| n[..].into()).collect();
+        into.last_id = self.last_id;
+        into.waiting = self.waiting.map(|w| (w.number, w.timed_out, waits_for_messages));
+        into.spawning = self.spawning.map(|s| (s.id, s.link, s.monitor));
+    }
+    /// The core that a record describes, but for its names.
+    pub fn thaw(from: &Record<Pid>) -> Core {
+        let mut core = Core::new(from.pid);
+        core.last_id = from.last_id;
+        core.ending = from.ending.is_some();
+        core.waiting = from.waiting.map(|(number, timed_out, _)| Waiting { number, timed_out });
+        core.spawning = from.spawning.map(|(id, link, monitor)| Spawning { id, link, monitor });
+        if !(from.links.is_empty() && from.watchers.is_empty() && from.watched.is_empty()) {
+            let r = core.relations();
+            r.links = from.links.iter().map(|&(p, active, unlinking)| (p, Link { active, unlinking })).collect();
+            r.watchers = from.watchers.iter().copied().collect();
+            r.watched = from.watched.iter().copied().collect();
+        }
+        core
+    }
+    /// Nobody whom it was tied to can be reached, as after a checkpoint: what it is to be told.
+    pub fn loses_all(&mut self) -> Vec<Signal> {
+        let Some(r) = self.relations.as_mut() else { return Vec::new() };
+        let noconnection = || Message::string(b"noconnection");
+        r.watchers.clear();
+        r.names.clear();
+        r.links.retain(|_, l| l.active);
+        r.links.values_mut().for_each(|l| l.unlinking = 0);
+        let exits = r.links.keys().map(|p| Signal::Exit { from: *p, reason: noconnection(), normal: false });
+        let downs = r.watched.iter().map(|(p, id)| Signal::Down { from: *p, id: *id, reason: noconnection() });
+        exits.chain(downs).collect()
+    }
+
     // Waits.
 
     /// Begins a wait; its number, by which a timer ends it.
@@ -384,6 +431,10 @@ impl Core {
         let number = self.next_id();
         self.waiting = Some(Waiting { number, timed_out: false });
         number
+    }
+    /// The number of the wait under way.
+    pub fn wait_number(&self) -> Option<u64> {
+        self.waiting.map(|w| w.number)
     }
     /// Ends the wait under way, if there is one.
     pub fn end_wait(&mut self) {

@@ -99,6 +99,24 @@ impl Mailbox {
         };
         entry.map(|(n, m)| (*n, m))
     }
+    /// All messages, with their numbers.
+    pub fn all(&self) -> impl Iterator<Item = &(u64, Message)> {
+        self.first.iter().chain(&self.rest)
+    }
+    /// The mailbox of these messages, whose numbers grow, and the number of the next.
+    pub fn from_all(messages: Vec<(u64, Message)>, next_number: u64) -> Mailbox {
+        let mut mailbox = Mailbox::default();
+        for (number, m) in messages {
+            mailbox.next_number = number;
+            mailbox.push(m);
+        }
+        mailbox.next_number = next_number;
+        mailbox
+    }
+    /// The number of the next message.
+    pub fn next_number(&self) -> u64 {
+        self.next_number
+    }
     /// Takes the message with this number, if it is still there.
     pub fn take(&mut self, number: u64) -> Option<Message> {
         if self.first.as_ref().is_some_and(|(n, _)| *n == number) {

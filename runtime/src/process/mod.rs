@@ -13,6 +13,7 @@
 pub mod context;
 pub mod core;
 pub mod exit;
+pub mod frozen;
 pub mod inbox;
 pub mod mailbox;
 pub mod options;

@@ -90,6 +90,10 @@ impl OwnOptions {
     pub fn get(&self, key: usize) -> Option<Setting> {
         self.0.iter().find(|(k, _)| *k as usize == key).map(|(_, s)| *s)
     }
+    /// All of them.
+    pub fn all(&self) -> &[(u8, Setting)] {
+        &self.0
+    }
     /// Sets one.
     pub fn set(&mut self, key: usize, setting: Setting) {
         match self.0.iter_mut().find(|(k, _)| *k as usize == key) {

@@ -12,6 +12,7 @@
 //!
 //! Always: one order of locks (sync.rs). All that reaches a process goes through [`Scheduler::route`].
 
+mod checkpoint;
 mod clock;
 mod config;
 mod end;
@@ -35,7 +36,7 @@ pub(crate) use worker::Handle;
 use crate::node::transport::Node;
 use crate::process::core::Time;
 use crate::process::inbox::Delivered;
-use crate::process::options::Options;
+use crate::process::options::{KEYS, Options, Setting};
 use crate::process::registry::Registry;
 use crate::process::signal::Signal;
 use crate::process::slot::Slot;
@@ -224,6 +225,13 @@ impl Scheduler {
         } else {
             self.hold(slot);
         }
+    }
+
+    /// Options that are not what they are without being set.
+    pub(crate) fn chosen_options(&self) -> Vec<(u8, Setting)> {
+        let (options, defaults) = (self.options.read().unwrap_or_else(|e| e.into_inner()), Options::default());
+        let all = (0..KEYS.len()).map(|key| (key as u8, options.get(key)));
+        all.filter(|(key, setting)| *setting != defaults.get(*key as usize)).collect()
     }
 
     // Timers.

@@ -238,12 +238,22 @@ impl Scheduler {
                 }
                 Exit::Request(state) => {
                     p.waiting = Some(state);
+                    if matches!(context(&mut p.vm).leaving, Some(Leaving::Checkpoint(_))) {
+                        // What has come belongs to it.
+                        let heap_bytes = p.vm.heap.bytes();
+                        context(&mut p.vm).poll(heap_bytes);
+                    }
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
                     }
                     // A signal may have ended it, or raised an error: then the request is gone, and what it wanted with it.
                     let leaving = context(&mut p.vm).leaving.take().filter(|_| p.waiting.is_some());
-                    if let Some(Leaving::Exit(reason)) = leaving {
+                    if let Some(Leaving::Checkpoint(path)) = leaving {
+                        let refused = self.checkpoint(p, &path).err();
+                        context(&mut p.vm).refused = refused;
+                        p.waiting = None;
+                        p.vm.continue_request(crate::concurrent::CHECKPOINT_WRITTEN);
+                    } else if let Some(Leaving::Exit(reason)) = leaving {
                         let normal = reason.is_string(b"normal");
                         p.vm.enter_request();
                         let last = p.vm.count().saturating_sub(1);

@@ -618,41 +618,41 @@ impl Heap {
     /// # Safety
     /// It is out of every list and nothing refers to it.
     unsafe fn free(&mut self, object: *mut Header) {
-        // SAFETY: nothing refers to the object (the caller's promise), so its parts and then its block go; the kind,
-        // which is written once, says with what layout it was allocated.
+        // SAFETY: nothing refers to the object (the caller's promise), so its parts and then its block go.
         unsafe {
-            let layout = match (*object).kind {
-                ObjectKind::String => Str::layout((*object.cast::<Str>()).len),
-                ObjectKind::Table => {
-                    let t = object.cast::<Table>();
-                    self.bytes -= (*t).bytes();
-                    (*t).free_parts();
-                    Layout::new::<Table>()
-                }
-                ObjectKind::Closure => closure_layout((*object.cast::<Closure>()).count),
-                ObjectKind::NativeClosure => native_closure_layout((*object.cast::<NativeClosure>()).count),
-                ObjectKind::Userdata => Layout::new::<Userdata>(),
-                ObjectKind::Upvalue => Layout::new::<Upvalue>(),
-                ObjectKind::Thread => {
-                    let t = object.cast::<Thread>();
-                    self.bytes -= (*t).bytes();
-                    std::ptr::drop_in_place(t);
-                    Layout::new::<Thread>()
-                }
-                ObjectKind::Buffer => {
-                    let buffer = object.cast::<Buffer>();
-                    self.bytes -= size_of_val(&**(*buffer).state.get_mut());
-                    std::ptr::drop_in_place(buffer);
-                    Layout::new::<Buffer>()
-                }
-            };
-            self.bytes -= layout.size();
+            let (layout, parts) = extent(object);
+            match (*object).kind {
+                ObjectKind::Table => (*object.cast::<Table>()).free_parts(),
+                ObjectKind::Thread => std::ptr::drop_in_place(object.cast::<Thread>()),
+                ObjectKind::Buffer => std::ptr::drop_in_place(object.cast::<Buffer>()),
+                _ => {}
+            }
+            self.bytes -= layout.size() + parts;
             dealloc(object.cast(), layout);
         }
     }
 }
 
 impl Heap {
+    /// Objects by what they are: their number, and bytes with their parts.
+    pub fn census(&self) -> Vec<(ObjectKind, usize, usize)> {
+        let mut kinds: Vec<(ObjectKind, usize, usize)> = Vec::new();
+        for mut object in [self.all, self.sweeping] {
+            while !object.is_null() {
+                // SAFETY: an object in a list of the heap was not freed.
+                let (kind, bytes, next) = unsafe {
+                    let (layout, parts) = extent(object);
+                    ((*object).kind, layout.size() + parts, (*object).next.get())
+                };
+                match kinds.iter_mut().find(|k| k.0 == kind) {
+                    Some(k) => (k.1, k.2) = (k.1 + 1, k.2 + bytes),
+                    None => kinds.push((kind, 1, bytes)),
+                }
+                object = next;
+            }
+        }
+        kinds
+    }
     /// Frees so many objects of a heap that is not used any more; true if none is left.
     pub(crate) fn release(&mut self, mut most: usize) -> bool {
         loop {
@@ -680,6 +680,26 @@ impl Drop for Heap {
     }
 }
 
+/// The layout with which an object was allocated, and the bytes of its parts.
+///
+/// # Safety
+/// It is live, or nothing of it was freed yet.
+#[inline(always)]
+unsafe fn extent(object: *mut Header) -> (Layout, usize) {
+    // SAFETY: the kind, which is written once, says what the object is.
+    unsafe {
+        match (*object).kind {
+            ObjectKind::String => (Str::layout((*object.cast::<Str>()).len), 0),
+            ObjectKind::Table => (Layout::new::<Table>(), (*object.cast::<Table>()).bytes()),
+            ObjectKind::Closure => (closure_layout((*object.cast::<Closure>()).count), 0),
+            ObjectKind::NativeClosure => (native_closure_layout((*object.cast::<NativeClosure>()).count), 0),
+            ObjectKind::Userdata => (Layout::new::<Userdata>(), 0),
+            ObjectKind::Upvalue => (Layout::new::<Upvalue>(), 0),
+            ObjectKind::Thread => (Layout::new::<Thread>(), (*object.cast::<Thread>()).bytes()),
+            ObjectKind::Buffer => (Layout::new::<Buffer>(), size_of_val(&**(*object.cast::<Buffer>()).state.as_ptr())),
+        }
+    }
+}
 fn closure_layout(count: usize) -> Layout {
     Layout::from_size_align(size_of::<Closure>() + count * size_of::<*mut Upvalue>(), 8).expect("at most 255 upvalues")
 }

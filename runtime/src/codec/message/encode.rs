@@ -623,7 +623,7 @@ fn write_node(to: &mut [u8], n: &Node) {
 }
 
 /// `.name`, `[n]` or `["x y"]`.
-fn write_key(path: &mut Vec<u8>, key: Value) {
+pub(in crate::codec) fn write_key(path: &mut Vec<u8>, key: Value) {
     match key.as_string() {
         Some(s) => {
             let name = s.bytes();

@@ -24,6 +24,7 @@ mod portable;
 mod run;
 
 pub use decode::{Decoding, decode_message, decode_reason};
+pub(in crate::codec) use encode::write_key;
 pub use encode::{Encoding, encode_message, encode_message_within};
 pub use pattern::{Cyclic, Matching, Pattern};
 pub use portable::PortableMessage;

@@ -83,8 +83,17 @@ impl Message {
         modules: &dyn ModuleSource,
         runtime: &dyn Fn(u128) -> Option<Runtime>,
     ) -> Result<Message, DecodeError> {
+        Message::from_portable_renamed(bytes, modules, runtime, None)
+    }
+    /// The same, with the second process named where the bytes name the first.
+    pub fn from_portable_renamed(
+        bytes: &[u8],
+        modules: &dyn ModuleSource,
+        runtime: &dyn Fn(u128) -> Option<Runtime>,
+        renamed: Option<(Pid, Pid)>,
+    ) -> Result<Message, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let mut head = Head { modules: Vec::new(), pids: Vec::new(), error: None };
+        let mut head = Head { modules: Vec::new(), pids: Vec::new(), renamed, error: None };
         let done = head.read(&mut reader, modules, runtime).and_then(|()| head.message(&mut reader));
         done.map_err(|what| head.error.take().unwrap_or(DecodeError::Damaged(what)))
     }
@@ -94,6 +103,7 @@ impl Message {
 struct Head {
     modules: Vec<Arc<Module>>,
     pids: Vec<Pid>,
+    renamed: Option<(Pid, Pid)>,
     error: Option<DecodeError>,
 }
 
@@ -123,7 +133,7 @@ impl Head {
             if pid.serial() != serial {
                 return Err("a process has no such number");
             }
-            self.pids.push(pid);
+            self.pids.push(self.renamed.filter(|(old, _)| *old == pid).map_or(pid, |(_, new)| new));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::super::handshake::Handshake;
 use super::super::hello::{Hello, VERSIONS, features};
 use super::super::mapper::{Access, Client, Reply, Request};
 use super::super::name::NodeName;
-use super::super::{connections::Connections, cookie, frame::Limits};
+use super::super::{connections::Connections, frame::Limits};
 use super::link::{self, Link};
 use super::mapper::Server;
 use super::{Node, Online, Table, dial};
@@ -62,14 +62,7 @@ impl Node {
 }
 
 async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super::Settings) -> Result<(), String> {
-    let secret = match &settings.cookie {
-        Some(cookie) => cookie.clone(),
-        None => super::cookie::read(settings.cookie_file.as_deref())?,
-    };
-    if cookie::is_short(&secret) {
-        report!("rlua-actor: the cookie has fewer than 16 bytes: it can be guessed");
-    }
-    let key = cookie::key(&secret).map_err(|e| e.to_string())?;
+    let key = settings.key()?;
     let address = match settings.listen {
         Some(address) => address,
         None => dial::addresses(&settings, name.host()).await?[0],

@@ -79,6 +79,20 @@ pub struct Settings {
     pub listen: Option<std::net::IpAddr>,
 }
 
+impl Settings {
+    /// The key of the cookie. Blocks for as long as its file takes, and longer for one that somebody has thought of.
+    pub fn key(&self) -> Result<Key, String> {
+        let secret = match &self.cookie {
+            Some(cookie) => cookie.clone(),
+            None => cookie::read(self.cookie_file.as_deref())?,
+        };
+        if super::cookie::is_short(&secret) {
+            report!("rlua-actor: the cookie has fewer than 16 bytes: it can be guessed");
+        }
+        super::cookie::key(&secret).map_err(|e| e.to_string())
+    }
+}
+
 /// A node.
 pub struct Online {
     pub(crate) scheduler: Arc<Scheduler>,

@@ -222,6 +222,14 @@ impl Files {
             }
         }
     }
+    /// Whether files besides the standard streams are open.
+    pub fn has_open(&self) -> bool {
+        self.open.iter().skip(3).any(Option::is_some)
+    }
+    /// Whether this one is, and no standard stream.
+    pub fn is_open(&self, index: u64) -> bool {
+        index >= 3 && self.open.get(index as usize).is_some_and(Option::is_some)
+    }
     /// Takes a file from the list.
     pub(super) fn take(&mut self, index: u64) -> Option<Stream> {
         self.open.get_mut(index as usize).and_then(Option::take)

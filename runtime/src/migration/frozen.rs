@@ -1,0 +1,282 @@
+//! A whole process as bytes: its machine, and what it has besides (spec/format.md, "A whole process").
+//!
+//! Journey: a stopped process -> **record** -> bytes -> **record** -> a process that goes on. Pure: process/frozen.rs takes
+//! the record from a process and makes one of it.
+//!
+//! The bytes are hostile until [`Record::read`] has looked at all of them but the machine, which thawing looks at; every
+//! number that another number depends on is compared with it there.
+
+use crate::codec::{Message, ModuleSource};
+use crate::node::signal::{Bytes, NAME_MAX};
+use crate::process::options::{KEYS, Options, Setting};
+use rlua_machine::value::{Pid, Runtime};
+use rlua_machine::vm::load::{Literals, Module};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Version of the form; its first byte.
+pub const VERSION: u8 = 1;
+
+/// A process, but for its machine. `P` is how a process is named in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record<P> {
+    /// Which it is.
+    pub pid: P,
+    /// Who spawned it.
+    pub parent: P,
+    /// Whether it was a program's main script.
+    pub is_root: bool,
+    /// Whether the processes of its program ran, as they do once the root has entered the scheduler.
+    pub gate_was_open: bool,
+    /// Nanoseconds of its own clock, by which deadlines in its natives' registers go.
+    pub now: u64,
+    /// Reductions used.
+    pub reductions: u64,
+    /// What it set for itself: index of the key, true or false or a number.
+    pub options: Vec<(u8, Choice)>,
+    /// Links: with whom, whether signals over it count, the last unlink that was not acknowledged (0: none).
+    pub links: Vec<(P, bool, u64)>,
+    /// Who monitors it, under which number.
+    pub watchers: Vec<(P, u64)>,
+    /// Whom it monitors, under which number.
+    pub watched: Vec<(P, u64)>,
+    /// Its names, the oldest first.
+    pub names: Vec<Bytes>,
+    /// The greatest number that it has made.
+    pub last_id: u64,
+    /// The wait under way: its number, whether its time is over, whether a message ends it.
+    pub waiting: Option<(u64, bool, bool)>,
+    /// Nanoseconds until its time is over.
+    pub remaining: Option<u64>,
+    /// The question under way: its number, and whom it was asked.
+    pub asked: Option<(u64, P)>,
+    /// The process that another node was asked for: number of the question, linked, number of the monitor.
+    pub spawning: Option<(u64, bool, Option<u64>)>,
+    /// Numbers that were given to what natives have begun.
+    pub progress: i64,
+    /// An end under way.
+    pub ending: Option<EndingRecord>,
+    /// Its uncaught error was reported.
+    pub reported: bool,
+    /// Messages in portable form, with the numbers that they got on arrival.
+    pub messages: Vec<(u64, Bytes)>,
+    /// The number that the next message gets.
+    pub next_message: u64,
+}
+
+/// A setting of an option.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Choice {
+    /// True or false.
+    Flag(bool),
+    /// A number.
+    Number(f64),
+}
+
+/// An end under way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndingRecord {
+    /// The reason, a message in portable form.
+    pub reason: Bytes,
+    /// Whether links are signalled.
+    pub abnormal: bool,
+    /// 0 returns, 1 closes, 2 finalizes.
+    pub stage: u8,
+    /// Reductions left.
+    pub budget: u64,
+    /// Nanoseconds left.
+    pub remaining: u64,
+}
+
+/// A process by its place in the list of runtimes, and its serial number there.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Place(u32, u64);
+
+/// What goes before the record.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    /// Identities of runtimes, and the names of their nodes if they are known.
+    runtimes: Vec<(u128, Option<Bytes>)>,
+    /// Binary chunks of the functions in messages.
+    code: Vec<Bytes>,
+    record: Record<Place>,
+}
+
+/// Why bytes are no process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// They are of another version of the form.
+    Version(u8),
+    /// They are damaged, or made to harm.
+    Damaged(&'static str),
+    /// A message among them.
+    Message(String),
+    /// Code of a message.
+    Code(String),
+    /// The machine.
+    Machine(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Fault::Version(n) => write!(f, "made by another version: expected {VERSION}, found {n}"),
+            Fault::Damaged(what) => write!(f, "damaged: {what}"),
+            Fault::Message(what) => write!(f, "damaged message: {what}"),
+            Fault::Code(what) => write!(f, "damaged code: {what}"),
+            Fault::Machine(what) => f.write_str(what),
+        }
+    }
+}
+impl std::error::Error for Fault {}
+
+/// A process that was read: the record, and the messages and modules that it speaks of.
+pub struct Read<'b> {
+    /// The record.
+    pub record: Record<Pid>,
+    /// The pid that the bytes give it.
+    pub old: Pid,
+    /// Its messages, in order.
+    pub messages: Vec<(u64, Message)>,
+    /// The reason of the end under way.
+    pub reason: Option<Message>,
+    /// Modules that came along.
+    pub modules: Vec<Arc<Module>>,
+    /// The machine, as codec/freeze.rs wrote it.
+    pub machine: &'b [u8],
+}
+
+impl Record<Pid> {
+    /// The whole form; `modules` are those of the messages.
+    pub fn write(self, modules: &[Arc<Module>], machine: &[u8]) -> Vec<u8> {
+        let mut runtimes: Vec<(u128, Option<Bytes>)> = Vec::new();
+        let mut places: HashMap<Runtime, u32> = HashMap::new();
+        let record = self.map(&mut |pid| {
+            let runtime = pid.runtime();
+            let place = *places.entry(runtime).or_insert_with(|| {
+                runtimes.push((runtime.id(), runtime.name().map(|n| n.as_bytes().into())));
+                runtimes.len() as u32 - 1
+            });
+            Ok::<_, ()>(Place(place, pid.serial()))
+        });
+        let record = record.expect("every process has a place");
+        let code = modules.iter().map(|m| Bytes(rlua_compiler::dump(m.chunk(), false))).collect();
+        let mut bytes = Vec::with_capacity(machine.len() + 1024);
+        bytes.push(VERSION);
+        bytes = postcard::to_extend(&Head { runtimes, code, record }, bytes).expect("it has lengths");
+        bytes.extend_from_slice(machine);
+        bytes
+    }
+}
+
+impl<'b> Read<'b> {
+    /// Reads the form. With `renamed` the process gets another pid, here and in its messages. Modules are looked for among
+    /// `known` too.
+    pub fn new(bytes: &'b [u8], known: &dyn ModuleSource, renamed: Option<Pid>) -> Result<Read<'b>, Fault> {
+        let (&version, rest) = bytes.split_first().ok_or(Fault::Damaged("nothing is there"))?;
+        if version != VERSION {
+            return Err(Fault::Version(version));
+        }
+        let (head, machine): (Head, _) =
+            postcard::take_from_bytes(rest).map_err(|_| Fault::Damaged("what comes before the machine"))?;
+        let mut runtimes = Vec::new();
+        for (id, name) in head.runtimes {
+            let runtime = Runtime::find(id).ok_or(Fault::Damaged("too many runtimes are known"))?;
+            if let Some(name) = name.filter(|_| runtime.name().is_none()) {
+                let name = crate::node::name::NodeName::parse_bytes(&name.0);
+                runtime.set_name(Some(name.map_err(|_| Fault::Damaged("no name of a node"))?.as_str().into()));
+            }
+            runtimes.push(runtime);
+        }
+        let Place(old_runtime, old_serial) = head.record.pid;
+        let mut record = head.record.map(&mut |Place(runtime, serial)| {
+            let runtime = *runtimes.get(runtime as usize).ok_or(Fault::Damaged("no such runtime"))?;
+            let pid = Pid::new(runtime, serial);
+            if pid.serial() == serial { Ok(pid) } else { Err(Fault::Damaged("a process has no such number")) }
+        })?;
+        let old = Pid::new(runtimes[old_runtime as usize], old_serial);
+        record.check()?;
+        let mut modules = Vec::new();
+        for chunk in &head.code {
+            let chunk = rlua_compiler::undump(&chunk.0).map_err(|e| Fault::Code(e.to_string()))?;
+            modules.push(Module::new(chunk, Literals::Owned));
+        }
+        let both = Both(&modules, known);
+        let message = |bytes: &Bytes| {
+            let m = Message::from_portable_renamed(&bytes.0, &both, &Runtime::find, renamed.map(|new| (old, new)));
+            m.map_err(|e| Fault::Message(e.to_string()))
+        };
+        let listed = std::mem::take(&mut record.messages);
+        let messages = listed.iter().map(|(n, m)| Ok((*n, message(m)?))).collect::<Result<_, Fault>>()?;
+        let reason = record.ending.as_ref().map(|e| message(&e.reason)).transpose()?;
+        if let Some(new) = renamed {
+            let all = [&mut record.pid, &mut record.parent];
+            all.into_iter().filter(|p| **p == old).for_each(|p| *p = new);
+        }
+        Ok(Read { record, old, messages, reason, modules, machine })
+    }
+}
+
+/// Modules that came along, and those that are known.
+struct Both<'a>(&'a [Arc<Module>], &'a dyn ModuleSource);
+impl ModuleSource for Both<'_> {
+    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Module>> {
+        self.0.find(hash).or_else(|| self.1.find(hash))
+    }
+}
+
+impl<P> Record<P> {
+    fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Record<Q>, E> {
+        Ok(Record {
+            pid: f(self.pid)?,
+            parent: f(self.parent)?,
+            is_root: self.is_root,
+            gate_was_open: self.gate_was_open,
+            now: self.now,
+            reductions: self.reductions,
+            options: self.options,
+            links: self.links.into_iter().map(|(p, a, u)| Ok((f(p)?, a, u))).collect::<Result<_, E>>()?,
+            watchers: self.watchers.into_iter().map(|(p, id)| Ok((f(p)?, id))).collect::<Result<_, E>>()?,
+            watched: self.watched.into_iter().map(|(p, id)| Ok((f(p)?, id))).collect::<Result<_, E>>()?,
+            names: self.names,
+            last_id: self.last_id,
+            waiting: self.waiting,
+            remaining: self.remaining,
+            asked: self.asked.map(|(id, p)| Ok((id, f(p)?))).transpose()?,
+            spawning: self.spawning,
+            progress: self.progress,
+            ending: self.ending,
+            reported: self.reported,
+            messages: self.messages,
+            next_message: self.next_message,
+        })
+    }
+    /// The rules that a process keeps and bytes may break.
+    fn check(&self) -> Result<(), Fault> {
+        let rule = |holds: bool, what| if holds { Ok(()) } else { Err(Fault::Damaged(what)) };
+        let far = 1 << 62;
+        rule(self.now < far && self.remaining.is_none_or(|t| t < far), "a time is out of bounds")?;
+        rule(self.ending.as_ref().is_none_or(|e| e.remaining < far && e.stage <= 2), "an end that there is not")?;
+        rule(self.last_id < far && self.reductions < far && self.next_message < far, "a number is out of bounds")?;
+        rule((0..i64::MAX / 2).contains(&self.progress), "a number is out of bounds")?;
+        let defaults = Options::default();
+        for (key, choice) in &self.options {
+            let same = match (KEYS.get(*key as usize).map(|_| defaults.get(*key as usize)), choice) {
+                (Some(Setting::Flag(_)), Choice::Flag(_)) => true,
+                (Some(Setting::Number(_)), Choice::Number(n)) => *n >= 0.0,
+                _ => false,
+            };
+            rule(same, "an option that there is not")?;
+        }
+        rule(self.names.iter().all(|n| n.0.len() <= NAME_MAX), "a name is too long")?;
+        let numbers = self.watched.iter().map(|w| w.1).chain(self.links.iter().map(|l| l.2));
+        let more = self.waiting.map(|w| w.0).into_iter().chain(self.asked.iter().map(|a| a.0));
+        let more = more.chain(self.spawning.iter().flat_map(|s| [s.0, s.2.unwrap_or(0)]));
+        rule(numbers.chain(more).all(|n| n <= self.last_id), "a number that was not given yet")?;
+        let grows = self.messages.windows(2).all(|w| w[0].0 < w[1].0);
+        let last = self.messages.last().is_none_or(|m| m.0 < self.next_message);
+        rule(grows && last, "messages are not in order")
+    }
+}
