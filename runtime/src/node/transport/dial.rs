@@ -3,11 +3,11 @@
 //! Journey: remote signal: name -> **address -> socket** -> handshake.
 
 use super::super::connections::Connection;
-use super::super::handshake::{Failure, Handshake};
+use super::super::handshake::Failure;
 use super::super::mapper::{Client, Reply, Request};
 use super::super::name::NodeName;
-use super::link::{self, Link};
-use super::{Online, Settings};
+use super::{Online, Settings, link};
+use crate::scheduler::Scheduler;
 use async_net::TcpStream;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -111,15 +111,13 @@ async fn reach(online: &Online, node: &NodeName) -> Result<TcpStream, String> {
 }
 
 /// One attempt to reach a node, until its connection is over.
-pub async fn dial(online: Arc<Online>, c: Connection, node: NodeName) {
+pub async fn dial(scheduler: Arc<Scheduler>, online: Arc<Online>, c: Connection, node: NodeName) {
     let random = super::listen::random();
     let stream = match (reach(&online, &node).await, random) {
         (Ok(stream), Ok(random)) => (stream, random),
         (Err(why), _) | (_, Err(why)) => return online.attempt_failed(c, Failure::Unreachable(why)),
     };
     let (stream, random) = stream;
-    let handshake = Handshake::initiate(&online.key, online.hello.clone(), node.clone(), random, online.now());
-    let link = Link::new(c, node.to_string(), handshake);
-    online.enter(&link);
-    link::run(online, link, stream).await;
+    let link = online.connected(c, &node, random);
+    link::run(scheduler, online, link, stream).await;
 }

@@ -15,6 +15,7 @@ use super::super::session::{Sent, Session};
 use super::super::translate::Outgoing;
 use super::super::{Time, handshake};
 use super::Online;
+use crate::scheduler::Scheduler;
 use crate::sync::{Mutex, MutexGuard};
 use async_net::TcpStream;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
@@ -53,6 +54,16 @@ pub struct Inner {
     suspended: HashMap<Pid, u64>,
     /// Signals that wait for code, and code that the peer may want.
     pub held: Held,
+}
+
+/// What a connection wants of its socket.
+pub struct Turn {
+    /// To be written.
+    pub bytes: Vec<u8>,
+    /// Nothing follows.
+    pub over: bool,
+    /// When to look again, though nothing has happened.
+    pub next: Option<Time>,
 }
 
 /// How far a connection is.
@@ -109,6 +120,36 @@ impl Inner {
             self.wake();
         }
     }
+    /// Sees to its times, and takes what is to be written next, if that is wanted.
+    pub fn turn(&mut self, now: Time, writes: bool) -> Turn {
+        let next = match &mut self.stage {
+            Stage::Handshake(h) => {
+                h.timeout(now);
+                h.next_timeout()
+            }
+            Stage::Session(p) => {
+                p.timeout(now);
+                p.next_timeout()
+            }
+            Stage::Over => None,
+        };
+        self.take_handshake_output();
+        let over = match &mut self.stage {
+            Stage::Handshake(h) => h.has_failed(),
+            Stage::Session(p) => p.session().has_ended(),
+            Stage::Over => true,
+        };
+        let mut bytes = Vec::new();
+        if writes {
+            bytes = std::mem::take(&mut self.out);
+            if let Stage::Session(p) = &mut self.stage
+                && bytes.len() < WRITE
+            {
+                p.transmit(&mut bytes, WRITE);
+            }
+        }
+        Turn { bytes, over, next }
+    }
     /// Who waits under which number.
     pub fn resumed(&mut self, pid: Pid) -> Option<u64> {
         self.suspended.remove(&pid)
@@ -152,6 +193,29 @@ impl Link {
         inner.wake();
         Some(sent)
     }
+    /// Bytes have come.
+    pub fn receive(&self, bytes: &[u8], now: Time) {
+        let mut inner = self.lock();
+        match &mut inner.stage {
+            Stage::Handshake(h) => h.receive(bytes, now),
+            Stage::Session(p) => p.receive(bytes, now),
+            Stage::Over => {}
+        }
+        inner.with_handshake(|_| ());
+        if matches!(&inner.stage, Stage::Session(p) if p.session().wants_to_write()) {
+            inner.wake();
+        }
+    }
+    /// It was closed by the other side, or has failed.
+    pub fn closed(&self, why: &str) {
+        let mut inner = self.lock();
+        match &mut inner.stage {
+            Stage::Handshake(h) => h.closed(),
+            Stage::Session(p) => p.lost(why),
+            Stage::Over => {}
+        }
+        inner.with_handshake(|_| ());
+    }
     /// The next thing that has happened.
     pub fn poll(&self) -> Option<Happened> {
         let mut inner = self.lock();
@@ -179,32 +243,21 @@ pub enum Happened {
 }
 
 /// Drives a connection until it is over.
-pub async fn run(online: Arc<Online>, link: Arc<Link>, stream: TcpStream) {
+pub async fn run(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, stream: TcpStream) {
     // Small frames leave at once; what waits, waits here, where it can still be overtaken.
     let _ = stream.set_nodelay(true);
-    online.scheduler.start_task(write(online.clone(), link.clone(), stream.clone()));
+    scheduler.start_task(write(scheduler.clone(), online.clone(), link.clone(), stream.clone()));
     read(online, link, stream).await;
 }
 
 async fn read(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
     let mut buffer = vec![0; READ];
     loop {
-        let read = stream.read(&mut buffer).await;
-        let now = online.now();
-        let mut inner = link.lock();
-        match (&mut inner.stage, read) {
-            (Stage::Over, _) => break,
-            (Stage::Handshake(h), Ok(0) | Err(_)) => h.closed(),
-            (Stage::Session(p), Ok(0)) => p.lost("closed by the other side"),
-            (Stage::Session(p), Err(e)) => p.lost(&rlua_machine::stdlib::io::reason(&e)),
-            (Stage::Handshake(h), Ok(n)) => h.receive(&buffer[..n], now),
-            (Stage::Session(p), Ok(n)) => p.receive(&buffer[..n], now),
+        match stream.read(&mut buffer).await {
+            Ok(0) => link.closed("closed by the other side"),
+            Ok(n) => link.receive(&buffer[..n], online.now()),
+            Err(e) => link.closed(&rlua_machine::stdlib::io::reason(&e)),
         }
-        inner.with_handshake(|_| ());
-        if matches!(&inner.stage, Stage::Session(p) if p.session().wants_to_write()) {
-            inner.wake();
-        }
-        drop(inner);
         online.drain(&link);
         if link.is_over() {
             break;
@@ -213,10 +266,10 @@ async fn read(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
     link.lock().wake();
 }
 
-async fn write(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
+async fn write(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
     let mut timer = None;
     loop {
-        let (bytes, over) = poll_fn(|cx| watch(&online, &link, &mut timer, true, cx)).await;
+        let (bytes, over) = poll_fn(|cx| watch(&scheduler, &link, &mut timer, true, cx)).await;
         online.drain(&link);
         if !bytes.is_empty() {
             let mut sent = std::pin::pin!(stream.write_all(&bytes));
@@ -225,19 +278,14 @@ async fn write(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
                 if let Poll::Ready(done) = sent.as_mut().poll(cx) {
                     return Poll::Ready(Some(done));
                 }
-                match watch(&online, &link, &mut timer, false, cx) {
+                match watch(&scheduler, &link, &mut timer, false, cx) {
                     Poll::Ready(_) => Poll::Ready(None),
                     Poll::Pending => Poll::Pending,
                 }
             })
             .await;
             if let Some(Err(e)) = &done {
-                let mut inner = link.lock();
-                match &mut inner.stage {
-                    Stage::Session(p) => p.lost(&rlua_machine::stdlib::io::reason(e)),
-                    Stage::Handshake(h) => h.closed(),
-                    Stage::Over => {}
-                }
+                link.closed(&rlua_machine::stdlib::io::reason(e));
             }
             online.drain(&link);
             if !matches!(done, Some(Ok(()))) {
@@ -256,49 +304,24 @@ async fn write(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
 
 /// Waits until there is something to write (if that is wanted) or the connection is over; sees to its times.
 fn watch(
-    online: &Online,
+    scheduler: &Scheduler,
     link: &Link,
     timer: &mut Option<(Time, async_io::Timer)>,
     writes: bool,
     cx: &mut Context,
 ) -> Poll<(Vec<u8>, bool)> {
     loop {
-        let now = online.now();
+        let now = scheduler.clock.now();
         let mut inner = link.lock();
-        let next = match &mut inner.stage {
-            Stage::Handshake(h) => {
-                h.timeout(now);
-                h.next_timeout()
-            }
-            Stage::Session(p) => {
-                p.timeout(now);
-                p.next_timeout()
-            }
-            Stage::Over => None,
-        };
-        inner.take_handshake_output();
-        let mut bytes = Vec::new();
-        let over = match &mut inner.stage {
-            Stage::Handshake(h) => h.has_failed(),
-            Stage::Session(p) => p.session().has_ended(),
-            Stage::Over => true,
-        };
-        if writes {
-            bytes = std::mem::take(&mut inner.out);
-            if let Stage::Session(p) = &mut inner.stage
-                && bytes.len() < WRITE
-            {
-                p.transmit(&mut bytes, WRITE);
-            }
-        }
-        if !bytes.is_empty() || over {
-            return Poll::Ready((bytes, over));
+        let turn = inner.turn(now, writes);
+        if !turn.bytes.is_empty() || turn.over {
+            return Poll::Ready((turn.bytes, turn.over));
         }
         inner.writer = Some(cx.waker().clone());
         drop(inner);
-        let Some(next) = next else { return Poll::Pending };
+        let Some(next) = turn.next else { return Poll::Pending };
         if timer.as_ref().is_none_or(|(at, _)| *at != next) {
-            let Some(at) = online.scheduler.clock.instant(next) else { return Poll::Pending };
+            let Some(at) = scheduler.clock.instant(next) else { return Poll::Pending };
             *timer = Some((next, async_io::Timer::at(at)));
         }
         if let Some((_, t)) = timer

@@ -3,31 +3,25 @@
 //! Journey: `init` -> **socket -> port mapper** -> connections. A node that loses the port mapper goes on, and takes its
 //! place or registers again.
 
-use super::super::handshake::Handshake;
+use super::super::frame::Limits;
 use super::super::hello::{Hello, VERSIONS, features};
 use super::super::mapper::{Access, Client, Reply, Request};
 use super::super::name::NodeName;
-use super::super::{connections::Connections, frame::Limits};
-use super::link::{self, Link};
 use super::mapper::Server;
-use super::{Node, Online, Table, dial};
+use super::{Node, Online, Surroundings, dial, link};
 use crate::process::signal::{Answer, Signal};
 use crate::scheduler::Scheduler;
-use crate::sync::Mutex;
 use async_net::{TcpListener, TcpStream};
 use futures_lite::AsyncReadExt;
 use rlua_machine::value::Pid;
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Connections at a time that have not shown the cookie.
-const STRANGERS_MAX: usize = 64;
 /// Pause before the port mapper is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -73,7 +67,7 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
         format!("cannot listen on {at}: {}", rlua_machine::stdlib::io::reason(&e))
     })?;
     let port = listener.local_addr().map_err(|e| rlua_machine::stdlib::io::reason(&e))?.port();
-    let connects_all = Online::connects_all(scheduler);
+    let connects_all = scheduler.connects_all();
     let hello = Hello {
         versions: VERSIONS,
         features: features::ALL | if connects_all { features::CONNECT_ALL } else { 0 },
@@ -82,26 +76,15 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
         creation: scheduler.clock.since_1970().as_millis() as u64,
         limits: Limits::default(),
     };
-    let online = Arc::new(Online {
-        scheduler: scheduler.clone(),
-        name: name.clone(),
-        key,
-        settings,
-        control: Mutex::new(Connections::new(hello.clone())),
-        hello,
-        table: Mutex::new(Table::default()),
-        code: Mutex::default(),
-        over: AtomicBool::new(false),
-        wakers: Mutex::new(Vec::new()),
-    });
+    let online = Online::new(Box::new(scheduler.clone()), hello, key, settings);
     if name.port().is_none() {
-        let registration = online.register(port).await?;
-        scheduler.start_task(online.clone().stay_registered(port, registration));
+        let registration = online.register(scheduler, port).await?;
+        scheduler.start_task(online.clone().stay_registered(scheduler.clone(), port, registration));
     }
     scheduler.runtime.set_name(Some(name.as_str().into()));
     *scheduler.node.online.write().unwrap_or_else(|e| e.into_inner()) = Some(online.clone());
-    scheduler.start_task(online.clone().accept(listener));
-    scheduler.start_task(online.look_after());
+    scheduler.start_task(online.clone().accept(scheduler.clone(), listener));
+    scheduler.start_task(online.look_after(scheduler.clone()));
     Ok(())
 }
 
@@ -112,10 +95,6 @@ struct Registration {
 }
 
 impl Online {
-    /// Enters a connection whose handshake begins.
-    pub(super) fn enter(&self, link: &Arc<Link>) {
-        self.table().links.insert(link.number, link.clone());
-    }
     /// Ends when the node does.
     async fn ended(&self) {
         poll_fn(|cx| {
@@ -131,16 +110,16 @@ impl Online {
         .await;
     }
     /// Gets the name at the port mapper of this host, which is started if there is none.
-    async fn register(self: &Arc<Self>, port: u16) -> Result<Registration, String> {
+    async fn register(&self, scheduler: &Arc<Scheduler>, port: u16) -> Result<Registration, String> {
         let local = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
         let mut server = None;
         for _ in 0..3 {
             if server.is_none()
                 && let Ok(listener) = super::mapper::bind().await
             {
-                let scheduler = self.scheduler.clone();
-                let started = Server::new(Box::new(move |task| scheduler.start_task(task)));
-                self.scheduler.start_task(started.clone().serve(listener, Access::Full));
+                let starter = scheduler.clone();
+                let started = Server::new(Box::new(move |task| starter.start_task(task)));
+                scheduler.start_task(started.clone().serve(listener, Access::Full));
                 server = Some(started);
             }
             let Ok(mut stream) = dial::connect(&local, dial::mapper_port()).await else { continue };
@@ -160,7 +139,7 @@ impl Online {
         Err(format!("no port mapper can be reached or started on port {}", dial::mapper_port()))
     }
     /// Keeps the name, or gets it back.
-    async fn stay_registered(self: Arc<Self>, port: u16, mut registration: Registration) {
+    async fn stay_registered(self: Arc<Self>, scheduler: Arc<Scheduler>, port: u16, mut registration: Registration) {
         let mut told = false;
         loop {
             let lost = async {
@@ -175,7 +154,7 @@ impl Online {
                 if self.over.load(Ordering::SeqCst) {
                     return;
                 }
-                match self.register(port).await {
+                match self.register(&scheduler, port).await {
                     Ok(again) => {
                         registration = again;
                         told = false;
@@ -194,7 +173,7 @@ impl Online {
         }
     }
     /// Takes connections from outside.
-    async fn accept(self: Arc<Self>, listener: TcpListener) {
+    async fn accept(self: Arc<Self>, scheduler: Arc<Scheduler>, listener: TcpListener) {
         loop {
             let ended = async {
                 self.ended().await;
@@ -206,68 +185,32 @@ impl Online {
                 async_io::Timer::after(Duration::from_millis(100)).await;
                 continue;
             };
-            let strangers: Vec<Arc<Link>> = self.table().links.values().filter(|l| l.is_stranger()).cloned().collect();
-            if strangers.len() >= STRANGERS_MAX {
-                // One of the address that has most of them makes room.
-                let host = |l: &Link| l.address.rsplit_once(':').map_or(String::new(), |(host, _)| host.to_string());
-                let mut hosts: HashMap<String, Vec<&Arc<Link>>> = HashMap::new();
-                for l in &strangers {
-                    hosts.entry(host(l)).or_default().push(l);
-                }
-                let most = hosts.into_values().max_by_key(Vec::len).unwrap_or_default();
-                let victim = most[self.scheduler.clock.random() as usize % most.len()];
-                victim.lock().end();
-                self.forget(victim.number);
-            }
-            let c = self.control.lock().unwrap_or_else(|e| e.into_inner()).number();
-            let handshake = Handshake::accept(&self.key, self.hello.clone(), random, self.now());
-            let link = Link::new(c, address.to_string(), handshake);
-            self.enter(&link);
-            self.scheduler.start_task(link::run(self.clone(), link, stream));
+            let link = self.accepted(address.to_string(), random);
+            scheduler.start_task(link::run(scheduler.clone(), self.clone(), link, stream));
         }
     }
     /// Sees to what is wanted of connections, and to their pauses.
-    async fn look_after(self: Arc<Self>) {
+    async fn look_after(self: Arc<Self>, scheduler: Arc<Scheduler>) {
         let mut timer: Option<async_io::Timer> = None;
         loop {
             let mut looked = false;
             poll_fn(|cx| {
-                if self.over.load(Ordering::SeqCst)
-                    || std::mem::replace(&mut looked, true) && {
-                        let table = self.table();
-                        !table.wanted.is_empty() || !table.listed.is_empty()
-                    }
-                {
+                if self.over.load(Ordering::SeqCst) || std::mem::replace(&mut looked, true) && self.is_wanted() {
                     return Poll::Ready(());
                 }
                 self.wakers.lock().unwrap_or_else(|e| e.into_inner()).push(cx.waker().clone());
-                let table = self.table();
-                if !table.wanted.is_empty() || !table.listed.is_empty() {
+                if self.is_wanted() {
                     return Poll::Ready(());
                 }
-                drop(table);
-                let next = self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
-                let Some(at) = next.and_then(|t| self.scheduler.clock.instant(t)) else { return Poll::Pending };
+                let next = self.next_timeout();
+                let Some(at) = next.and_then(|t| scheduler.clock.instant(t)) else { return Poll::Pending };
                 Pin::new(timer.insert(async_io::Timer::at(at))).poll(cx).map(|_| ())
             })
             .await;
             if self.over.load(Ordering::SeqCst) {
                 return;
             }
-            let (wanted, listed) = {
-                let mut table = self.table();
-                (std::mem::take(&mut table.wanted), std::mem::take(&mut table.listed))
-            };
-            let now = self.now();
-            self.decide(|connections, actions| {
-                for node in &wanted {
-                    if connections.session(node).is_none() {
-                        connections.connect(node, actions);
-                    }
-                }
-                connections.listed(&listed, actions);
-                connections.timeout(now, actions);
-            });
+            self.see_to_wanted();
         }
     }
 }

@@ -5,7 +5,7 @@
 //! decided in connections.rs, handshake.rs and session.rs.
 //!
 //! The parts: link (one connection), dial (from a name to a connection), listen (becoming a node), mapper (the port
-//! mapper's sockets), cookie (the cookie's file).
+//! mapper's sockets), cookie (the cookie's file), surroundings (what it takes of its program).
 //!
 //! Always: one order of locks: control, delivery of one connection, then either its inner lock, or the node's table and
 //! then an inner lock; slots after the delivery lock. A connection that is down holds up nobody who does not use it.
@@ -16,12 +16,15 @@ mod link;
 mod listen;
 pub mod mapper;
 mod standalone;
+mod surroundings;
 
 pub use standalone::{list_port_mapper, run_port_mapper};
+pub use surroundings::Surroundings;
 
+use super::Time;
 use super::connections::{Action, Connection, Connections};
 use super::cookie::Key;
-use super::handshake::{Event as Shaken, Failure, Verdict};
+use super::handshake::{Event as Shaken, Failure, Handshake, Verdict};
 use super::held::TooMany;
 use super::hello::Hello;
 use super::name::NodeName;
@@ -29,11 +32,8 @@ use super::peer::Event;
 use super::session::Sent;
 use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
 use super::translate::{self, Incoming, Outgoing};
-use super::{MILLISECOND, Time};
 use crate::codec::{DecodeError, Message, ModuleSource};
-use crate::process::options::{Setting, key};
 use crate::process::signal::{Answer, Signal};
-use crate::scheduler::Scheduler;
 use crate::sync::Mutex;
 use link::{Happened, Link, Stage};
 use rlua_machine::value::{Pid, Runtime};
@@ -43,6 +43,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::task::Waker;
 
+/// Connections at a time that have not shown the cookie.
+const STRANGERS_MAX: usize = 64;
 /// Modules that came from others and are kept.
 const CODE_MAX: usize = 4096;
 
@@ -95,7 +97,7 @@ impl Settings {
 
 /// A node.
 pub struct Online {
-    pub(crate) scheduler: Arc<Scheduler>,
+    program: Box<dyn Surroundings>,
     /// Its name.
     pub name: NodeName,
     hello: Hello,
@@ -164,24 +166,34 @@ impl Node {
 }
 
 impl Online {
+    /// A node that is connected with nobody.
+    fn new(program: Box<dyn Surroundings>, hello: Hello, key: Key, settings: Settings) -> Arc<Online> {
+        Arc::new(Online {
+            program,
+            name: hello.name.clone(),
+            key,
+            settings,
+            control: Mutex::new(Connections::new(hello.clone())),
+            hello,
+            table: Mutex::default(),
+            code: Mutex::default(),
+            over: AtomicBool::new(false),
+            wakers: Mutex::default(),
+        })
+    }
     fn now(&self) -> Time {
-        self.scheduler.clock.now()
+        self.program.now()
     }
     fn table(&self) -> crate::sync::MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(|e| e.into_inner())
     }
     /// The node of a runtime, if it is known.
     fn home(&self, runtime: Runtime) -> Option<NodeName> {
-        if runtime == self.scheduler.runtime {
+        if runtime == self.program.runtime() {
             return Some(self.name.clone());
         }
         // The lock of a connection is held: the table's comes before it.
-        runtime.name().and_then(|n| NodeName::parse(&n).ok())
-    }
-    fn keepalive(&self) -> Option<Time> {
-        let options = self.scheduler.options.read().unwrap_or_else(|e| e.into_inner());
-        let ms = options.keepalivetimeout;
-        (options.keepalive && ms > 0.0).then_some((ms * MILLISECOND as f64) as Time)
+        self.program.node_of(runtime)
     }
     /// Nodes with which it is connected, sorted.
     pub fn nodes(&self) -> Vec<NodeName> {
@@ -192,7 +204,7 @@ impl Online {
 
     /// Gives a process elsewhere a signal; `Err`: it cannot be reached.
     fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
-        let Some(out) = translate::outgoing(self.scheduler.runtime, to, &signal) else { return Err(signal) };
+        let Some(out) = translate::outgoing(self.program.runtime(), to, &signal) else { return Err(signal) };
         let link = {
             let mut table = self.table();
             match table.by_runtime.get(&to.runtime()) {
@@ -269,7 +281,7 @@ impl Online {
                 _ => Answer::Lost,
             },
         };
-        self.scheduler.route(from, Signal::Reply { id, answer });
+        self.program.route(from, Signal::Reply { id, answer });
     }
     /// Makes a process at a node; the answer is that of the question.
     pub fn spawn(&self, node: NodeName, out: Outgoing, asker: (Pid, u64)) {
@@ -291,6 +303,60 @@ impl Online {
 
     // Connections.
 
+    /// What was dialled has answered: a handshake begins.
+    fn connected(&self, c: Connection, node: &NodeName, random: [u8; 32]) -> Arc<Link> {
+        let handshake = Handshake::initiate(&self.key, self.hello.clone(), node.clone(), random, self.now());
+        self.enter(Link::new(c, node.to_string(), handshake))
+    }
+    /// Somebody has connected from outside: a handshake begins. One of many who have not shown the cookie makes room.
+    fn accepted(&self, address: String, random: [u8; 32]) -> Arc<Link> {
+        let strangers: Vec<Arc<Link>> = self.table().links.values().filter(|l| l.is_stranger()).cloned().collect();
+        if strangers.len() >= STRANGERS_MAX {
+            // Of the address that has most of them.
+            let host = |l: &Link| l.address.rsplit_once(':').map_or(String::new(), |(host, _)| host.to_string());
+            let mut hosts: HashMap<String, Vec<&Arc<Link>>> = HashMap::new();
+            for l in &strangers {
+                hosts.entry(host(l)).or_default().push(l);
+            }
+            let most = hosts.into_values().max_by_key(Vec::len).unwrap_or_default();
+            let victim = most[self.program.random() as usize % most.len()];
+            victim.lock().end();
+            self.forget(victim.number);
+        }
+        let c = self.control.lock().unwrap_or_else(|e| e.into_inner()).number();
+        let handshake = Handshake::accept(&self.key, self.hello.clone(), random, self.now());
+        self.enter(Link::new(c, address, handshake))
+    }
+    fn enter(&self, link: Arc<Link>) -> Arc<Link> {
+        self.table().links.insert(link.number, link.clone());
+        link
+    }
+    /// Whether somebody wants something of connections.
+    fn is_wanted(&self) -> bool {
+        let table = self.table();
+        !table.wanted.is_empty() || !table.listed.is_empty()
+    }
+    /// Sees to what is wanted of connections, and to their pauses.
+    fn see_to_wanted(self: &Arc<Self>) {
+        let (wanted, listed) = {
+            let mut table = self.table();
+            (std::mem::take(&mut table.wanted), std::mem::take(&mut table.listed))
+        };
+        let now = self.now();
+        self.decide(|connections, actions| {
+            for node in &wanted {
+                if connections.session(node).is_none() {
+                    connections.connect(node, actions);
+                }
+            }
+            connections.listed(&listed, actions);
+            connections.timeout(now, actions);
+        });
+    }
+    /// When that is to be looked at, though nobody wants anything.
+    fn next_timeout(&self) -> Option<Time> {
+        self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout()
+    }
     /// Decides something about connections, and carries it out.
     fn decide(self: &Arc<Self>, f: impl FnOnce(&mut Connections, &mut Vec<Action>)) {
         let mut actions = Vec::new();
@@ -302,7 +368,7 @@ impl Online {
     }
     fn carry_out(self: &Arc<Self>, action: Action) {
         match action {
-            Action::Dial(c, node) => self.scheduler.start_task(dial::dial(self.clone(), c, node)),
+            Action::Dial(c, node) => self.program.dial(self.clone(), c, node),
             Action::Abandon(c) => {
                 if let Some(link) = self.forget(c) {
                     link.lock().end();
@@ -317,7 +383,7 @@ impl Online {
                     while h.poll().is_some() {}
                 });
                 match verdict {
-                    Verdict::Ok => inner.become_session(self.keepalive(), self.now()),
+                    Verdict::Ok => inner.become_session(self.program.keepalive(), self.now()),
                     Verdict::Wait => {}
                     Verdict::Refuse(why) => {
                         drop(inner);
@@ -346,7 +412,7 @@ impl Online {
                 for _ in 0..times {
                     let (node, reason) = (node.as_str().as_bytes(), why.as_bytes());
                     let m = Message::record(&[(b"signal", b"NODEDOWN"), (b"from", node), (b"reason", reason)]);
-                    self.scheduler.route(pid, Signal::Message(m));
+                    self.program.route(pid, Signal::Message(m));
                 }
             }
         }
@@ -359,7 +425,7 @@ impl Online {
             _ => None,
         };
         let Some(runtime) = runtime else { return };
-        runtime.set_name(Some(node.as_str().into()));
+        self.program.met(runtime, &node);
         table.homes.insert(runtime, node.clone());
         table.by_name.insert(node.clone(), link.clone());
         table.by_runtime.insert(runtime, link.clone());
@@ -393,7 +459,7 @@ impl Online {
             link.send((Wire::Nodes { names, last: true }, Vec::new()), None, self);
         }
         for (to, signal) in answers {
-            self.scheduler.route(to, signal);
+            self.program.route(to, signal);
         }
     }
     fn unreachable(&self, node: NodeName, why: &str) {
@@ -408,7 +474,7 @@ impl Online {
                 None => to.zip(local).and_then(|(to, s)| lost(to, s)),
             };
             if let Some((to, signal)) = told {
-                self.scheduler.route(to, signal);
+                self.program.route(to, signal);
             }
         }
     }
@@ -422,7 +488,7 @@ impl Online {
     }
     fn tell(&self, told: Vec<(Pid, Signal)>) {
         for (to, signal) in told {
-            self.scheduler.route(to, signal);
+            self.program.route(to, signal);
         }
     }
     /// Hands on all that a connection has to say.
@@ -438,7 +504,7 @@ impl Online {
                 }
                 Happened::Handshake(Shaken::Waiting) => {}
                 Happened::Handshake(Shaken::Established) => {
-                    link.lock().become_session(self.keepalive(), self.now());
+                    link.lock().become_session(self.program.keepalive(), self.now());
                     let peer = match &link.lock().stage {
                         Stage::Session(p) => Some(p.session().peer().clone()),
                         _ => None,
@@ -458,15 +524,15 @@ impl Online {
                 }
                 Happened::Session(Event::Signal(signal)) => self.arrived(link, signal),
                 Happened::Session(Event::Met(runtime, node)) => {
-                    if runtime != self.scheduler.runtime {
-                        runtime.set_name(Some(node.as_str().into()));
+                    if runtime != self.program.runtime() {
+                        self.program.met(runtime, &node);
                         self.table().homes.insert(runtime, node);
                     }
                 }
                 Happened::Session(Event::Resume(pid)) => {
                     let id = link.lock().resumed(pid);
                     if let Some(id) = id {
-                        self.scheduler.route(pid, Signal::Reply { id, answer: Answer::Done(Ok(())) });
+                        self.program.route(pid, Signal::Reply { id, answer: Answer::Done(Ok(())) });
                     }
                 }
                 Happened::Session(Event::Lost(end, told)) => {
@@ -483,7 +549,7 @@ impl Online {
     /// An attempt, or a connection from outside, has come to nothing.
     fn attempt_failed(self: &Arc<Self>, c: Connection, failure: Failure) {
         self.forget(c);
-        let (now, random) = (self.now(), self.scheduler.clock.random());
+        let (now, random) = (self.now(), self.program.random());
         self.decide(|connections, actions| connections.failed(c, &failure, now, random, actions));
         // There may be a pause to be timed.
         self.wake();
@@ -508,12 +574,12 @@ impl Online {
         match translate::incoming(signal.clone(), self) {
             Ok(Incoming::For(to, local)) => self.deliver(to, local),
             Ok(Incoming::ForName(name, m)) => {
-                if let Some(pid) = self.scheduler.names.find(&name) {
-                    self.scheduler.route(pid, Signal::Message(m));
+                if let Some(pid) = self.program.find(&name) {
+                    self.program.route(pid, Signal::Message(m));
                 }
             }
             Ok(Incoming::Where { from, id, name }) => {
-                let answer = match self.scheduler.names.find(&name) {
+                let answer = match self.program.find(&name) {
                     Some(pid) => WireAnswer::Alive(pid),
                     None => WireAnswer::Dead,
                 };
@@ -521,10 +587,10 @@ impl Online {
             }
             Ok(Incoming::Spawn(request)) => {
                 let (parent, id) = (request.parent, request.id);
-                let root = self.scheduler.root();
-                if !root.is_some_and(|root| self.scheduler.route(root, Signal::Spawn(request))) {
+                let root = self.program.root();
+                if !root.is_some_and(|root| self.program.route(root, Signal::Spawn(request))) {
                     let answer = Answer::NotSpawned(b"the node is ending".to_vec());
-                    self.scheduler.route(parent, Signal::Reply { id, answer });
+                    self.program.route(parent, Signal::Reply { id, answer });
                 }
             }
             Ok(Incoming::Node(signal)) => self.for_node(link, signal),
@@ -538,10 +604,10 @@ impl Online {
     }
     /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one.
     fn deliver(&self, to: Pid, signal: Signal) {
-        if to.runtime() == self.scheduler.runtime {
-            self.scheduler.route(to, signal);
+        if to.runtime() == self.program.runtime() {
+            self.program.route(to, signal);
         } else if let Some((to, answer)) = signal.bounce(to) {
-            self.scheduler.route(to, answer);
+            self.program.route(to, answer);
         }
     }
     fn for_node(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
@@ -624,11 +690,6 @@ impl Online {
             link.lock().end();
         }
         self.wake();
-    }
-    /// Whether the option says that the network is to be fully connected.
-    fn connects_all(scheduler: &Scheduler) -> bool {
-        let options = scheduler.options.read().unwrap_or_else(|e| e.into_inner());
-        options.get(key::CONNECTALL) == Setting::Flag(true)
     }
 }
 

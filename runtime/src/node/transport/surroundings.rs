@@ -1,0 +1,80 @@
+//! What a node takes of the program that it belongs to: its processes, its clock and chance, its connections.
+//!
+//! Journey: remote signal: route -> **node** -> session, and session -> **node** -> route. All that a node decides it
+//! decides through this, so that a simulated network (simulation/) can be the program: there, time is a number, a
+//! connection two queues of bytes, and a seed decides everything.
+
+use super::super::connections::Connection;
+use super::super::name::NodeName;
+use super::super::{MILLISECOND, Time};
+use super::{Online, dial};
+use crate::process::options::{Setting, key};
+use crate::process::signal::Signal;
+use crate::scheduler::Scheduler;
+use rlua_machine::value::{Pid, Runtime};
+use std::sync::Arc;
+
+/// The program of a node.
+pub trait Surroundings: Send + Sync {
+    /// Its runtime.
+    fn runtime(&self) -> Runtime;
+    /// The time, by its clock.
+    fn now(&self) -> Time;
+    /// Random bits.
+    fn random(&self) -> u64;
+    /// Gives a process a signal, wherever it is. False: there is no such process.
+    fn route(&self, to: Pid, signal: Signal) -> bool;
+    /// The process for which processes are made that others want.
+    fn root(&self) -> Option<Pid>;
+    /// Who has a name.
+    fn find(&self, name: &[u8]) -> Option<Pid>;
+    /// The node of another runtime, if it was met.
+    fn node_of(&self, runtime: Runtime) -> Option<NodeName>;
+    /// Another runtime is that of a node.
+    fn met(&self, runtime: Runtime, node: &NodeName);
+    /// How long a peer may be silent.
+    fn keepalive(&self) -> Option<Time>;
+    /// Whether the network is to be fully connected.
+    fn connects_all(&self) -> bool;
+    /// Begins to connect: [`Online::connected`] or [`Online::attempt_failed`] follows.
+    fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName);
+}
+
+impl Surroundings for Arc<Scheduler> {
+    fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+    fn random(&self) -> u64 {
+        self.clock.random()
+    }
+    fn route(&self, to: Pid, signal: Signal) -> bool {
+        Scheduler::route(self, to, signal)
+    }
+    fn root(&self) -> Option<Pid> {
+        Scheduler::root(self)
+    }
+    fn find(&self, name: &[u8]) -> Option<Pid> {
+        self.names.find(name)
+    }
+    fn node_of(&self, runtime: Runtime) -> Option<NodeName> {
+        runtime.name().and_then(|n| NodeName::parse(&n).ok())
+    }
+    fn met(&self, runtime: Runtime, node: &NodeName) {
+        runtime.set_name(Some(node.as_str().into()));
+    }
+    fn keepalive(&self) -> Option<Time> {
+        let options = self.options.read().unwrap_or_else(|e| e.into_inner());
+        let ms = options.keepalivetimeout;
+        (options.keepalive && ms > 0.0).then_some((ms * MILLISECOND as f64) as Time)
+    }
+    fn connects_all(&self) -> bool {
+        let options = self.options.read().unwrap_or_else(|e| e.into_inner());
+        options.get(key::CONNECTALL) == Setting::Flag(true)
+    }
+    fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName) {
+        self.start_task(dial::dial(self.clone(), online, c, node));
+    }
+}
