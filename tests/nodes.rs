@@ -117,6 +117,18 @@ fn all_that_works_between_processes_works_between_nodes() {
 }
 
 #[test]
+fn names_are_those_of_all_nodes() {
+    let user = User::new("global");
+    for workers in ["1", "2"] {
+        let mut a = user.start(&["run", "--workers", workers, &path("tests/nodes/named.lua")]);
+        assert_eq!(a.line(), "ready");
+        let b = user.run(&["run", "--workers", workers, &path("tests/nodes/names.lua")]);
+        assert_eq!((text(&b.stdout), text(&b.stderr)), ("all is well\n".to_string(), String::new()));
+        assert_eq!(a.line(), "NAMECONFLICT\tclash\ttrue");
+    }
+}
+
+#[test]
 fn a_node_without_a_program_takes_spawns() {
     let user = User::new("empty");
     let _node = user.start(&["node", "worker@localhost"]);

@@ -184,7 +184,7 @@ fn process_argument(vm: &mut Vm, i: usize) -> Result<Process> {
             }
             vm.pay(name.len(), COPIED);
             // A longer one is nobody's, and not worth a hash.
-            let found = (name.len() <= MAX_NAME).then(|| context(vm).scheduler.names.find(name)).flatten();
+            let found = (name.len() <= MAX_NAME).then(|| context(vm).scheduler.find_name(name)).flatten();
             Ok(found.map_or_else(|| Process::Absent(name.to_vec()), Process::Pid))
         }
         Kind::Table(_) | Kind::Nil if matches!(v.kind(), Kind::Table(_)) => {

@@ -320,6 +320,10 @@ impl Names {
 
     // Sessions.
 
+    /// Whether a session was said to stand.
+    pub fn is_joined(&self, session: Session) -> bool {
+        self.sessions.contains_key(&session)
+    }
     /// A session with a node of the same network stands.
     pub fn joined(&mut self, session: Session, node: NodeName, actions: &mut Vec<Action>) {
         self.sessions.insert(session, (node, 0));

@@ -7,7 +7,7 @@
 //!
 //! Always: what a peer can make this keep is bounded by what it sends; an entry goes with the signal that ends it.
 
-use super::signal::{Signal, Target};
+use super::signal::{NameSignal, Signal, Target};
 use crate::codec::Message;
 use crate::process::signal::{self as local, Signal as Local};
 use rlua_machine::value::Pid;
@@ -54,7 +54,7 @@ impl Ties {
             Signal::Down { to, id, .. } => {
                 self.watched.remove(&(*to, *id));
             }
-            Signal::Ask { from, id, .. } => {
+            Signal::Ask { from, id, .. } | Signal::Name(NameSignal::Request { from, id, .. }) => {
                 self.asked.insert((*from, *id));
             }
             Signal::Spawn { parent, id, link, monitor, .. } => {
@@ -92,7 +92,9 @@ impl Ties {
                 self.watched.remove(&(*from, *id));
             }
             Signal::Down { to, id, .. } => return self.watching.remove(&(*to, *id)).is_some(),
-            Signal::Answer { to, id, .. } => return self.asked.remove(&(*to, *id)),
+            Signal::Answer { to, id, .. } | Signal::Name(NameSignal::Done { to, id, .. }) => {
+                return self.asked.remove(&(*to, *id));
+            }
             Signal::Spawn { parent, id, link, monitor, .. } => {
                 self.requested.insert((*parent, *id), (*link, *monitor));
             }

@@ -35,12 +35,14 @@ impl Registry {
     pub fn remove(&self, name: &[u8]) -> Option<Pid> {
         self.lock().remove(name)
     }
-    /// Takes a name away if this process has it.
-    pub fn remove_of(&self, name: &[u8], pid: Pid) {
+    /// Takes a name away if this process has it; false: it has not.
+    pub fn remove_of(&self, name: &[u8], pid: Pid) -> bool {
         let mut all = self.lock();
-        if all.get(name) == Some(&pid) {
-            all.remove(name);
-        }
+        all.get(name) == Some(&pid) && all.remove(name).is_some()
+    }
+    /// All names, and who has them.
+    pub fn all(&self) -> Vec<(Arc<[u8]>, Pid)> {
+        self.lock().iter().map(|(name, pid)| (name.clone(), *pid)).collect()
     }
     /// All names, sorted.
     pub fn names(&self) -> Vec<Arc<[u8]>> {

@@ -104,7 +104,7 @@ impl Scheduler {
         while left > 0
             && let Some(name) = t.farewell.next_name()
         {
-            self.names.remove_of(&name, slot.pid);
+            self.free_name(&name, slot.pid);
             left -= 1;
         }
         while left > 0

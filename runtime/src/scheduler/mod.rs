@@ -227,6 +227,18 @@ impl Scheduler {
         }
     }
 
+    /// Who has a name, here or at another node of the network.
+    pub(crate) fn find_name(&self, name: &[u8]) -> Option<Pid> {
+        self.names.find(name).or_else(|| self.node.online()?.find_name(name))
+    }
+    /// A process gives a name back.
+    pub(crate) fn free_name(&self, name: &[u8], pid: Pid) {
+        if self.names.remove_of(name, pid)
+            && let Some(online) = self.node.online()
+        {
+            online.name_is_free(name);
+        }
+    }
     /// Options that are not what they are without being set.
     pub(crate) fn chosen_options(&self) -> Vec<(u8, Setting)> {
         let (options, defaults) = (self.options.read().unwrap_or_else(|e| e.into_inner()), Options::default());

@@ -76,6 +76,19 @@ impl Message {
         }
         Message::from_portable(&bytes, &NoModules, &|_| None).expect("it is well formed")
     }
+    /// `{ signal = 'NAMECONFLICT', name = name, winner = winner }`.
+    pub fn name_conflict(name: &[u8], winner: Pid) -> Message {
+        let mut bytes = vec![VERSION, 0, 1];
+        bytes.run(&winner.runtime().id().to_le_bytes());
+        bytes.number(winner.serial());
+        bytes.run(&[more::TABLE, 0, 3]);
+        for text in [&b"signal"[..], b"NAMECONFLICT", b"name", name, b"winner"] {
+            bytes.byte(more::STRING);
+            bytes.text(text);
+        }
+        bytes.run(&[code::PID, 0]);
+        Message::from_portable(&bytes, &NoModules, &Runtime::find).expect("it is well formed")
+    }
     /// The message that came as bytes, of which nothing is believed. Modules are found among `modules`, and `runtime` says
     /// what the runtime of an identity is here ([`Runtime::find`], or what a node thinks of runtimes that it does not know).
     pub fn from_portable(

@@ -83,6 +83,8 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
     }
     scheduler.runtime.set_name(Some(name.as_str().into()));
     *scheduler.node.online.write().unwrap_or_else(|e| e.into_inner()) = Some(online.clone());
+    // After whoever registers now finds the node.
+    online.adopt_names(scheduler.names.all().into_iter());
     scheduler.start_task(online.clone().accept(scheduler.clone(), listener));
     scheduler.start_task(online.look_after(scheduler.clone()));
     Ok(())

@@ -7,14 +7,15 @@
 //! The parts: link (one connection), dial (from a name to a connection), listen (becoming a node), mapper (the port
 //! mapper's sockets), cookie (the cookie's file), surroundings (what it takes of its program).
 //!
-//! Always: one order of locks: control, delivery of one connection, then either its inner lock, or the node's table and
-//! then an inner lock; slots after the delivery lock. A connection that is down holds up nobody who does not use it.
+//! Always: one order of locks: control, delivery of one connection, names, then either its inner lock, or the node's table
+//! and then an inner lock; slots after the delivery lock and that of names. A connection that is down holds up nobody who does not use it.
 
 mod cookie;
 mod dial;
 mod link;
 mod listen;
 pub mod mapper;
+mod names;
 mod standalone;
 mod surroundings;
 
@@ -105,6 +106,8 @@ pub struct Online {
     settings: Settings,
     /// Held while a decision about connections is made and carried out.
     control: Mutex<Connections>,
+    /// Names, if they are those of all connected nodes.
+    global: Mutex<Option<names::Global>>,
     table: Mutex<Table>,
     /// Code that has come from others, by hash, oldest first.
     code: Mutex<Code>,
@@ -174,6 +177,7 @@ impl Online {
             key,
             settings,
             control: Mutex::new(Connections::new(hello.clone())),
+            global: Mutex::new(hello.connects_all().then(|| names::Global::new(hello.name.clone()))),
             hello,
             table: Mutex::default(),
             code: Mutex::default(),
@@ -352,10 +356,12 @@ impl Online {
             connections.listed(&listed, actions);
             connections.timeout(now, actions);
         });
+        self.timeout_of_names();
     }
     /// When that is to be looked at, though nobody wants anything.
     fn next_timeout(&self) -> Option<Time> {
-        self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout()
+        let next = self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
+        next.into_iter().chain(self.next_timeout_of_names()).min()
     }
     /// Decides something about connections, and carries it out.
     fn decide(self: &Arc<Self>, f: impl FnOnce(&mut Connections, &mut Vec<Action>)) {
@@ -404,6 +410,7 @@ impl Online {
                         link.lock().end();
                     }
                 }
+                self.leave_names(c);
                 drop(delivery);
             }
             Action::Up(c, node) => self.up(c, node),
@@ -458,6 +465,7 @@ impl Online {
         if connects_all {
             link.send((Wire::Nodes { names, last: true }, Vec::new()), None, self);
         }
+        self.join_names(&link);
         for (to, signal) in answers {
             self.program.route(to, signal);
         }
@@ -539,6 +547,7 @@ impl Online {
                     self.forget(link.number);
                     link.lock().end();
                     self.tell(told);
+                    self.leave_names(link.number);
                     drop(delivery);
                     let why = end.to_string();
                     self.decide(|connections, actions| connections.ended(link.number, &why, actions));
@@ -646,6 +655,11 @@ impl Online {
                 self.table().listed.extend(names);
                 self.wake();
             }
+            Wire::Name(signal) => {
+                if !self.name_signal(link, signal) {
+                    self.fault(link, "names, though they are not global here");
+                }
+            }
             _ => self.fault(link, "a signal that this node does not handle"),
         }
     }
@@ -680,6 +694,7 @@ impl Online {
     /// It is a node no more.
     fn close(self: &Arc<Self>) {
         self.over.store(true, Ordering::SeqCst);
+        self.close_names();
         // What was sent before still leaves.
         for link in self.table().links.values() {
             link.lock().flush();

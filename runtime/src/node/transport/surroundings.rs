@@ -4,12 +4,13 @@
 //! decides through this, so that a simulated network (simulation/) can be the program: there, time is a number, a
 //! connection two queues of bytes, and a seed decides everything.
 
+use super::super::Time;
 use super::super::connections::Connection;
 use super::super::name::NodeName;
-use super::super::{MILLISECOND, Time};
+use super::names::time_of;
 use super::{Online, dial};
 use crate::process::options::{Setting, key};
-use crate::process::signal::Signal;
+use crate::process::signal::{Name, Signal};
 use crate::scheduler::Scheduler;
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
@@ -26,8 +27,14 @@ pub trait Surroundings: Send + Sync {
     fn route(&self, to: Pid, signal: Signal) -> bool;
     /// The process for which processes are made that others want.
     fn root(&self) -> Option<Pid>;
-    /// Who has a name.
+    /// Who here has a name.
     fn find(&self, name: &[u8]) -> Option<Pid>;
+    /// Gives a process a name that nobody has. False: there is no such process.
+    fn give_name(&self, name: Name, pid: Pid) -> bool;
+    /// Takes a name from the process here that has it. False: none has.
+    fn take_name(&self, name: &[u8]) -> bool;
+    /// How long nodes may take to agree on a name.
+    fn register_timeout(&self) -> Time;
     /// The node of another runtime, if it was met.
     fn node_of(&self, runtime: Runtime) -> Option<NodeName>;
     /// Another runtime is that of a node.
@@ -59,6 +66,17 @@ impl Surroundings for Arc<Scheduler> {
     fn find(&self, name: &[u8]) -> Option<Pid> {
         self.names.find(name)
     }
+    fn give_name(&self, name: Name, pid: Pid) -> bool {
+        self.names.insert(name.clone(), pid) && Scheduler::route(self, pid, Signal::Named(name))
+    }
+    fn take_name(&self, name: &[u8]) -> bool {
+        let had = self.names.remove(name);
+        had.inspect(|pid| _ = Scheduler::route(self, *pid, Signal::Unnamed(name.into())));
+        had.is_some()
+    }
+    fn register_timeout(&self) -> Time {
+        time_of(self.options.read().unwrap_or_else(|e| e.into_inner()).registertimeout)
+    }
     fn node_of(&self, runtime: Runtime) -> Option<NodeName> {
         runtime.name().and_then(|n| NodeName::parse(&n).ok())
     }
@@ -68,7 +86,7 @@ impl Surroundings for Arc<Scheduler> {
     fn keepalive(&self) -> Option<Time> {
         let options = self.options.read().unwrap_or_else(|e| e.into_inner());
         let ms = options.keepalivetimeout;
-        (options.keepalive && ms > 0.0).then_some((ms * MILLISECOND as f64) as Time)
+        (options.keepalive && ms > 0.0).then_some(time_of(ms))
     }
     fn connects_all(&self) -> bool {
         let options = self.options.read().unwrap_or_else(|e| e.into_inner());
