@@ -123,6 +123,7 @@ impl Program {
         let files = Files::new(start.when_output_closed);
         let streams = files.child();
         let scheduler = self.scheduler.clone();
+        scheduler.set_files(files.child());
         let status = self.scheduler.run(move || enter_root(&scheduler, start, files));
         self.scheduler.close();
         streams.flush_at_end();
@@ -137,6 +138,7 @@ impl Program {
         let files = Files::new(when_output_closed);
         let streams = files.child();
         let scheduler = self.scheduler.clone();
+        scheduler.set_files(files.child());
         let mut host = stdlib::host::with(files);
         host.outside = Some(Arc::new(Handle(scheduler.clone())));
         let thawed = scheduler.resumed(file, host)?;

@@ -91,14 +91,15 @@ pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
         context(vm).answer(id, pid, Question::Info)
     } else {
         let cx = context(vm);
-        let asked_when = cx.scheduler.table.with(pid, |slot| slot.lock().inbox.state());
+        let asked_when = cx.scheduler.slot(pid).map(|slot| slot.lock().inbox.state());
         let status = match asked_when {
             // What it does at another node is not known here.
-            None if pid.runtime() != cx.scheduler.runtime => "",
+            None | Some(RunState::Dead) if cx.scheduler.may_be_elsewhere(pid) => "",
             None | Some(RunState::Dead) => return vm.return_one(Value::NIL),
             Some(RunState::Waiting { .. }) => "waiting",
             Some(RunState::Blocked | RunState::BlockedQueued) => "blocked",
             Some(RunState::Running) => "running",
+            Some(RunState::Moving) => "moving",
             Some(RunState::Queued | RunState::Held | RunState::Telling) => "ready",
         };
         let id = cx.ask(pid, Question::Info);
@@ -170,8 +171,13 @@ pub(super) fn processes(vm: &mut Vm, state: u32) -> Result<Step> {
     loop {
         let (all, from) = (vm.arg(0), vm.arg(1).as_integer().unwrap_or(0));
         let Some(t) = all.as_table() else { return Err(vm.error("the state of a native function is damaged")) };
-        let Some((pids, next)) = context(vm).scheduler.table.next_block(from as u64) else {
-            return vm.return_one(all);
+        let table = &context(vm).scheduler.table;
+        let block = if from < 0 { None } else { table.next_block(from as u64) };
+        let (pids, next) = match block {
+            Some((pids, next)) => (pids, next as i64),
+            // Those that were born elsewhere, last.
+            None if from >= 0 => (table.guests(), -1),
+            None => return vm.return_one(all),
         };
         let n = t.length();
         for (i, &pid) in pids.iter().enumerate() {
@@ -179,7 +185,7 @@ pub(super) fn processes(vm: &mut Vm, state: u32) -> Result<Step> {
                 return Err(vm.error("not enough memory"));
             }
         }
-        vm.set_arg(1, Value::integer(next as i64));
+        vm.set_arg(1, Value::integer(next));
         if vm.charge(pids.len()) {
             return Ok(Step::Again(1));
         }

@@ -83,6 +83,10 @@ fn send_elsewhere(
 ) -> Result<Step> {
     let cx = context(vm);
     let Some(online) = cx.scheduler.node.online() else { return refuse(vm, Value::FALSE, super::node::NO_NODE) };
+    if let Some(to) = pid.filter(|to| online.has_moved(*to)) {
+        let sent = cx.scheduler.route(to, Signal::Message(message.clone()));
+        return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, "noconnection") };
+    }
     let out = translate::message(cx.pid(), to, message);
     let mut sending = Sending::Sent;
     let id = cx.ask_node(|_, _, asker| sending = online.send(node, pid, out, asker));

@@ -6,7 +6,7 @@
 //! The bytes are hostile until [`Record::read`] has looked at all of them but the machine, which thawing looks at; every
 //! number that another number depends on is compared with it there.
 
-use crate::codec::{Message, ModuleSource};
+use crate::codec::{DecodeError, Message, ModuleSource, ThawError};
 use crate::node::signal::{Bytes, NAME_MAX};
 use crate::process::options::{KEYS, Options, Setting};
 use rlua_machine::value::{Pid, Runtime};
@@ -30,6 +30,8 @@ pub struct Record<P> {
     pub is_root: bool,
     /// Whether the processes of its program ran, as they do once the root has entered the scheduler.
     pub gate_was_open: bool,
+    /// How often it has moved.
+    pub epoch: u64,
     /// Nanoseconds of its own clock, by which deadlines in its natives' registers go.
     pub now: u64,
     /// Reductions used.
@@ -117,6 +119,8 @@ pub enum Fault {
     Code(String),
     /// The machine.
     Machine(String),
+    /// A module that neither came along nor is known here.
+    UnknownModule([u8; 32]),
 }
 
 impl fmt::Display for Fault {
@@ -127,6 +131,7 @@ impl fmt::Display for Fault {
             Fault::Message(what) => write!(f, "damaged message: {what}"),
             Fault::Code(what) => write!(f, "damaged code: {what}"),
             Fault::Machine(what) => f.write_str(what),
+            Fault::UnknownModule(hash) => f.write_str(&ThawError::UnknownModule(*hash).to_string()),
         }
     }
 }
@@ -206,7 +211,10 @@ impl<'b> Read<'b> {
         let both = Both(&modules, known);
         let message = |bytes: &Bytes| {
             let m = Message::from_portable_renamed(&bytes.0, &both, &Runtime::find, renamed.map(|new| (old, new)));
-            m.map_err(|e| Fault::Message(e.to_string()))
+            m.map_err(|e| match e {
+                DecodeError::UnknownModule(hash) => Fault::UnknownModule(hash),
+                e => Fault::Message(e.to_string()),
+            })
         };
         let listed = std::mem::take(&mut record.messages);
         let messages = listed.iter().map(|(n, m)| Ok((*n, message(m)?))).collect::<Result<_, Fault>>()?;
@@ -234,6 +242,7 @@ impl<P> Record<P> {
             parent: f(self.parent)?,
             is_root: self.is_root,
             gate_was_open: self.gate_was_open,
+            epoch: self.epoch,
             now: self.now,
             reductions: self.reductions,
             options: self.options,
@@ -259,7 +268,10 @@ impl<P> Record<P> {
         let far = 1 << 62;
         rule(self.now < far && self.remaining.is_none_or(|t| t < far), "a time is out of bounds")?;
         rule(self.ending.as_ref().is_none_or(|e| e.remaining < far && e.stage <= 2), "an end that there is not")?;
-        rule(self.last_id < far && self.reductions < far && self.next_message < far, "a number is out of bounds")?;
+        rule(
+            self.epoch < far && self.last_id < far && self.reductions < far && self.next_message < far,
+            "a number is out of bounds",
+        )?;
         rule((0..i64::MAX / 2).contains(&self.progress), "a number is out of bounds")?;
         let defaults = Options::default();
         for (key, choice) in &self.options {

@@ -9,4 +9,6 @@
 
 pub mod checkpoint;
 pub mod frozen;
+pub mod handover;
 pub mod inspect;
+pub mod routes;

@@ -106,6 +106,10 @@ impl Names {
     pub fn find(&self, name: &[u8]) -> Option<Pid> {
         self.entries.get(name)?.values().min().map(|(_, pid)| *pid)
     }
+    /// Since when a process of this node has a name.
+    pub fn stamp_of(&self, name: &[u8]) -> Option<Stamp> {
+        self.entries.get(name)?.get(&None).map(|(stamp, _)| stamp.clone())
+    }
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.entries.keys().map(Vec::as_slice)

@@ -70,6 +70,11 @@ struct Waiting {
     /// Contents of a long signal; empty: the item is whole.
     body: Vec<u8>,
     of_node: bool,
+    /// The how manieth signal it is of those in queues.
+    number: u64,
+    /// It waits until all that was queued before it, in whatever stream, has left: frames of short signals that have to
+    /// have left before it.
+    behind_all: Option<u64>,
 }
 /// A long signal that has begun.
 struct Open {
@@ -101,6 +106,8 @@ pub struct Outgoing {
     left: u64,
     streams: HashMap<Option<Pid>, Stream>,
     turns: VecDeque<Option<Pid>>,
+    /// Signals that were given a queue so far.
+    queued: u64,
     free_slots: BTreeSet<u32>,
     /// Bytes of the contents of long signals under way.
     under_way: u64,
@@ -123,6 +130,7 @@ impl Outgoing {
             left: 0,
             streams: HashMap::new(),
             turns: VecDeque::new(),
+            queued: 0,
             free_slots: (0..peer_limits.slots.min(64)).collect(),
             under_way: 0,
             short_was_last: false,
@@ -157,6 +165,7 @@ impl Outgoing {
                 return Err(Refused::TooLong);
             }
         }
+        let is_last = signal.is_mark();
         let signal = signal.map(&mut |p| self.wire(p, node_of))?;
         let mut head = Vec::with_capacity(64);
         if body.is_empty() {
@@ -174,7 +183,7 @@ impl Outgoing {
         }
         self.bytes += size;
         self.node_bytes += if of_node { size } else { 0 };
-        if body.is_empty() && !self.streams.contains_key(&stream) {
+        if body.is_empty() && !is_last && !self.streams.contains_key(&stream) {
             self.push_short(&head, of_node);
         } else {
             let after = self.left + self.short.len() as u64;
@@ -182,7 +191,9 @@ impl Outgoing {
                 self.turns.push_back(stream);
                 Stream { signals: VecDeque::new(), open: None, after }
             });
-            queue.signals.push_back(Waiting { head, body, of_node });
+            self.queued += 1;
+            let behind_all = is_last.then_some(after);
+            queue.signals.push_back(Waiting { head, body, of_node, number: self.queued, behind_all });
         }
         Ok(match payer {
             Payer::Process(pid) if self.bytes > HIGH_WATER => {
@@ -279,6 +290,12 @@ impl Outgoing {
     }
     fn fill_from(&mut self, stream: &mut Stream, plain: &mut Vec<u8>) -> bool {
         let Some(signal) = stream.signals.front() else { return false };
+        if let Some(after) = signal.behind_all {
+            let before = |s: &Stream| s.signals.front().is_some_and(|f| f.number < signal.number);
+            if self.left < after || self.streams.values().any(before) {
+                return false;
+            }
+        }
         let room = PAYLOAD_MAX - plain.len();
         if signal.body.is_empty() {
             if signal.head.len() > room {

@@ -25,6 +25,8 @@ pub struct Peer {
 pub enum Event {
     /// A signal has arrived.
     Signal(Signal<Pid>),
+    /// A signal that answers nothing of this session: it may be of one who has moved, and hang on another session.
+    Unasked(Signal<Pid>),
     /// The node of a runtime.
     Met(Runtime, NodeName),
     /// A process that was suspended goes on.
@@ -41,6 +43,10 @@ impl Peer {
     /// The session.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+    /// What hangs on the session.
+    pub fn ties(&mut self) -> &mut Ties {
+        &mut self.ties
     }
     /// Sends a signal; one that a process pays for may suspend it.
     pub fn send(
@@ -80,18 +86,12 @@ impl Peer {
     }
     /// What has happened and was not asked for yet.
     pub fn poll(&mut self) -> Option<Event> {
-        loop {
-            return Some(match self.session.poll()? {
-                session::Event::Signal(s) => {
-                    if !self.ties.comes(&s) {
-                        continue;
-                    }
-                    Event::Signal(s)
-                }
-                session::Event::Met(runtime, node) => Event::Met(runtime, node),
-                session::Event::Resume(pid) => Event::Resume(pid),
-                session::Event::Ended(why) => Event::Lost(why, std::mem::take(&mut self.ties).lost()),
-            });
-        }
+        Some(match self.session.poll()? {
+            session::Event::Signal(s) if self.ties.comes(&s) => Event::Signal(s),
+            session::Event::Signal(s) => Event::Unasked(s),
+            session::Event::Met(runtime, node) => Event::Met(runtime, node),
+            session::Event::Resume(pid) => Event::Resume(pid),
+            session::Event::Ended(why) => Event::Lost(why, std::mem::take(&mut self.ties).lost()),
+        })
     }
 }

@@ -224,6 +224,8 @@ pub enum Signal<P> {
     },
     /// 20: about global names.
     Name(NameSignal<P>),
+    /// 21: about a process that moves.
+    Move(MoveSignal<P>),
 }
 
 /// SHA-256 of what it names.
@@ -345,6 +347,150 @@ pub enum NameSignal<P> {
     },
 }
 
+/// About a process that moves, or has (../migration/handover.rs, routes.rs).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum MoveSignal<P> {
+    /// 0: a process that wants to move to the receiver.
+    Offer {
+        /// Made by the sender, greater each time: names the try in all that follows.
+        number: u64,
+        /// Which process.
+        pid: P,
+        /// How often it will have moved then.
+        epoch: u64,
+        /// The frozen process (spec/format.md, "A whole process"); no pids. Its code is asked for as that of messages.
+        contents: Contents<P>,
+    },
+    /// 1: it was made, and waits for the commit.
+    Ready {
+        /// The offer's.
+        number: u64,
+    },
+    /// 2: it was not.
+    Refused {
+        /// The offer's.
+        number: u64,
+        /// Why.
+        why: Bytes,
+    },
+    /// 3: it is the receiver's.
+    Commit {
+        /// The offer's.
+        number: u64,
+        /// The process.
+        pid: P,
+        /// Its names, and since when, if they are global.
+        names: Vec<(Bytes, Option<Stamp>)>,
+        /// Nodes to which it may have sent from here: they say [`MoveSignal::Settled`].
+        nodes: Vec<NodeName>,
+    },
+    /// 4: it stays at the sender.
+    Abort {
+        /// The offer's.
+        number: u64,
+        /// The process.
+        pid: P,
+    },
+    /// 5: it runs at the sender.
+    Running {
+        /// The offer's.
+        number: u64,
+    },
+    /// 6: a process has moved; all that it has sent from the sender has come.
+    Moved {
+        /// Which.
+        pid: P,
+        /// How often it has moved.
+        epoch: u64,
+        /// Identity of the runtime where it is, big-endian.
+        runtime: [u8; 16],
+        /// The node of that.
+        node: NodeName,
+    },
+    /// 7: [`MoveSignal::Moved`] has come from where the process was before.
+    Settled {
+        /// Which.
+        pid: P,
+        /// How often it has moved.
+        epoch: u64,
+    },
+    /// 8: all that the sender, or who is named, has sent to a process by this path has been sent.
+    Mark {
+        /// To which process.
+        pid: P,
+        /// Identity of the runtime of who asks, big-endian.
+        asker: [u8; 16],
+        /// Made by that.
+        id: u64,
+    },
+    /// 9: that mark has come to where the process is, or can come nowhere.
+    Marked {
+        /// The process.
+        pid: P,
+        /// The mark's.
+        id: u64,
+    },
+    /// 10: a process that has moved has ended, or was lost on its way.
+    Ended {
+        /// Which.
+        pid: P,
+        /// How often it had moved.
+        epoch: u64,
+        /// It was lost: links and monitors with it are `noconnection`.
+        lost: bool,
+    },
+    /// 11: a signal for a process that was at the sender.
+    Forward {
+        /// The process.
+        to: P,
+        /// The signal.
+        carried: Carried<P>,
+    },
+}
+
+/// A signal on its way to a process that has moved.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Carried<P> {
+    /// 0: a message.
+    Message(Contents<P>),
+    /// 1: as [`Signal::Exit`].
+    Exit {
+        /// Which has ended.
+        from: P,
+        /// It only drops the link.
+        normal: bool,
+        /// The reason.
+        contents: Contents<P>,
+    },
+    /// 2: as [`Signal::Link`].
+    Link(P),
+    /// 3: as [`Signal::Unlink`].
+    Unlink(P, u64),
+    /// 4: as [`Signal::UnlinkAck`].
+    UnlinkAck(P, u64),
+    /// 5: as [`Signal::Monitor`].
+    Monitor(P, u64),
+    /// 6: as [`Signal::Demonitor`].
+    Demonitor(P, u64),
+    /// 7: as [`Signal::Down`].
+    Down {
+        /// Which has ended.
+        from: P,
+        /// The monitor's id.
+        id: u64,
+        /// The reason.
+        contents: Contents<P>,
+    },
+    /// 8: as [`Signal::Kill`].
+    Kill(Contents<P>),
+    /// 9: as [`Signal::Ask`].
+    Ask(P, u64, Question),
+    /// 10: as [`Signal::Answer`].
+    Answer(u64, Answer<P>),
+    /// 11: as [`Signal::Spawned`].
+    Spawned(u64, Result<P, Bytes>),
+}
+
 impl<P> Contents<P> {
     /// Of bytes that speak of no process.
     pub fn new(bytes: Vec<u8>) -> Contents<P> {
@@ -386,6 +532,54 @@ impl<P> NameSignal<P> {
     }
 }
 
+impl<P> MoveSignal<P> {
+    fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<MoveSignal<Q>, E> {
+        use MoveSignal::*;
+        Ok(match self {
+            Offer { number, pid, epoch, contents } => Offer { number, pid: f(pid)?, epoch, contents: contents.map(f)? },
+            Ready { number } => Ready { number },
+            Refused { number, why } => Refused { number, why },
+            Commit { number, pid, names, nodes } => Commit { number, pid: f(pid)?, names, nodes },
+            Abort { number, pid } => Abort { number, pid: f(pid)? },
+            Running { number } => Running { number },
+            Moved { pid, epoch, runtime, node } => Moved { pid: f(pid)?, epoch, runtime, node },
+            Settled { pid, epoch } => Settled { pid: f(pid)?, epoch },
+            Mark { pid, asker, id } => Mark { pid: f(pid)?, asker, id },
+            Marked { pid, id } => Marked { pid: f(pid)?, id },
+            Ended { pid, epoch, lost } => Ended { pid: f(pid)?, epoch, lost },
+            Forward { to, carried } => Forward { to: f(to)?, carried: carried.map(f)? },
+        })
+    }
+}
+impl<P> Carried<P> {
+    fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Carried<Q>, E> {
+        use Carried::*;
+        Ok(match self {
+            Message(c) => Message(c.map(f)?),
+            Exit { from, normal, contents } => Exit { from: f(from)?, normal, contents: contents.map(f)? },
+            Link(from) => Link(f(from)?),
+            Unlink(from, id) => Unlink(f(from)?, id),
+            UnlinkAck(from, id) => UnlinkAck(f(from)?, id),
+            Monitor(from, id) => Monitor(f(from)?, id),
+            Demonitor(from, id) => Demonitor(f(from)?, id),
+            Down { from, id, contents } => Down { from: f(from)?, id, contents: contents.map(f)? },
+            Kill(c) => Kill(c.map(f)?),
+            Ask(from, id, question) => Ask(f(from)?, id, question),
+            Answer(id, answer) => Answer(id, answer.map(f)?),
+            Spawned(id, Ok(child)) => Spawned(id, Ok(f(child)?)),
+            Spawned(id, Err(why)) => Spawned(id, Err(why)),
+        })
+    }
+    fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
+        match self {
+            Carried::Message(c) | Carried::Exit { contents: c, .. } | Carried::Down { contents: c, .. } => {
+                Some(&mut c.bytes.0)
+            }
+            Carried::Kill(c) | Carried::Answer(_, self::Answer::Info(c)) => Some(&mut c.bytes.0),
+            _ => None,
+        }
+    }
+}
 impl<P> Signal<P> {
     /// The same signal with its processes named otherwise.
     pub fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Signal<Q>, E> {
@@ -423,7 +617,12 @@ impl<P> Signal<P> {
             CodeKept(hash) => CodeKept(hash),
             Nodes { names, last } => Nodes { names, last },
             Name(s) => Name(s.map(f)?),
+            Move(s) => Move(s.map(f)?),
         })
+    }
+    /// Whether it is a mark, which leaves behind all that was sent before.
+    pub fn is_mark(&self) -> bool {
+        matches!(self, Signal::Move(MoveSignal::Mark { .. }))
     }
     /// What of it may be long.
     pub fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
@@ -434,7 +633,9 @@ impl<P> Signal<P> {
             | Signal::Kill { contents, .. }
             | Signal::Spawn { contents, .. }
             | Signal::Code { contents, .. }
+            | Signal::Move(MoveSignal::Offer { contents, .. })
             | Signal::Answer { answer: Answer::Info(contents), .. } => Some(&mut contents.bytes.0),
+            Signal::Move(MoveSignal::Forward { carried, .. }) => carried.contents_mut(),
             _ => None,
         }
     }
@@ -466,6 +667,15 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
         | Signal::Break { from, .. }
         | Signal::Spawn { parent: from, .. } => Some(*from),
         Signal::Spawned { result: Ok(child), .. } => Some(*child),
+        // In the order of what the process has sent, and was sent.
+        Signal::Move(
+            MoveSignal::Offer { pid, .. }
+            | MoveSignal::Commit { pid, .. }
+            | MoveSignal::Abort { pid, .. }
+            | MoveSignal::Moved { pid, .. }
+            | MoveSignal::Mark { pid, .. }
+            | MoveSignal::Forward { to: pid, .. },
+        ) => Some(*pid),
         _ => None,
     }
 }

@@ -13,6 +13,21 @@ use crate::process::signal::{self as local, Signal as Local};
 use rlua_machine::value::Pid;
 use std::collections::{HashMap, HashSet};
 
+/// How a process is tied to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tie {
+    /// Linked.
+    Link,
+    /// It has taken a link away, under this id, and waits for the acknowledgement.
+    Unlink(u64),
+    /// It monitors the other, under this id.
+    Watches(u64),
+    /// The other monitors it, under this id.
+    WatchedUnder(u64),
+    /// It has asked the other something.
+    Asked(u64),
+}
+
 /// What hangs on one session. In each pair the process that is here comes first.
 #[derive(Default, Debug)]
 pub struct Ties {
@@ -23,8 +38,8 @@ pub struct Ties {
     watching: HashMap<(Pid, u64), Pid>,
     /// Monitors of processes there: who is watched here, by watcher and id.
     watched: HashMap<(Pid, u64), Pid>,
-    /// Questions asked here that are not answered.
-    asked: HashSet<(Pid, u64)>,
+    /// Questions asked here that are not answered, and of whom if it is known.
+    asked: HashMap<(Pid, u64), Option<Pid>>,
     /// Spawns that are not answered, by parent and number: linked, monitored under which number.
     spawns: HashMap<(Pid, u64), (bool, Option<u64>)>,
     /// The same, of parents there.
@@ -54,8 +69,11 @@ impl Ties {
             Signal::Down { to, id, .. } => {
                 self.watched.remove(&(*to, *id));
             }
+            Signal::Ask { from, id, to: Target::Pid(to), .. } => {
+                self.asked.insert((*from, *id), Some(*to));
+            }
             Signal::Ask { from, id, .. } | Signal::Name(NameSignal::Request { from, id, .. }) => {
-                self.asked.insert((*from, *id));
+                self.asked.insert((*from, *id), None);
             }
             Signal::Spawn { parent, id, link, monitor, .. } => {
                 self.spawns.insert((*parent, *id), (*link, *monitor));
@@ -93,7 +111,7 @@ impl Ties {
             }
             Signal::Down { to, id, .. } => return self.watching.remove(&(*to, *id)).is_some(),
             Signal::Answer { to, id, .. } | Signal::Name(NameSignal::Done { to, id, .. }) => {
-                return self.asked.remove(&(*to, *id));
+                return self.asked.remove(&(*to, *id)).is_some();
             }
             Signal::Spawn { parent, id, link, monitor, .. } => {
                 self.requested.insert((*parent, *id), (*link, *monitor));
@@ -112,6 +130,59 @@ impl Ties {
         }
         true
     }
+    // Of processes that move.
+
+    /// Takes what hangs here with a process there that is there no more.
+    pub fn take_there(&mut self, there: Pid) -> Ties {
+        let mut taken = Ties::default();
+        taken.links.extend(self.links.extract_if(|l| l.1 == there));
+        taken.unlinks.extend(self.unlinks.extract_if(|_, t| *t == there));
+        taken.watching.extend(self.watching.extract_if(|_, t| *t == there));
+        taken.watched.extend(self.watched.extract_if(|k, _| k.0 == there));
+        taken.asked.extend(self.asked.extract_if(|_, t| *t == Some(there)));
+        taken
+    }
+    /// Forgets what hangs here of a process that is here no more.
+    pub fn forget_here(&mut self, here: Pid) {
+        self.links.retain(|l| l.0 != here);
+        self.unlinks.retain(|k, _| k.0 != here);
+        self.watching.retain(|k, _| k.0 != here);
+        self.watched.retain(|_, h| *h != here);
+        self.asked.retain(|k, _| k.0 != here);
+    }
+    /// What was taken hangs here from now on.
+    pub fn add(&mut self, taken: Ties) {
+        self.links.extend(taken.links);
+        self.unlinks.extend(taken.unlinks);
+        self.watching.extend(taken.watching);
+        self.watched.extend(taken.watched);
+        self.asked.extend(taken.asked);
+    }
+    /// The ties of a process that has come here with another, by what it brings along (process/core.rs).
+    pub fn of_arrived(here: Pid, there: Pid, tie: Tie) -> Ties {
+        let mut ties = Ties::default();
+        match tie {
+            Tie::Link => _ = ties.links.insert((here, there)),
+            Tie::Unlink(id) => _ = ties.unlinks.insert((here, id), there),
+            Tie::Watches(id) => _ = ties.watching.insert((here, id), there),
+            Tie::WatchedUnder(id) => _ = ties.watched.insert((there, id), here),
+            Tie::Asked(id) => _ = ties.asked.insert((here, id), Some(there)),
+        }
+        ties
+    }
+    /// The same, seen from the other end.
+    pub fn of_departed(there: Pid, here: Pid, tie: Tie) -> Ties {
+        let mut ties = Ties::default();
+        match tie {
+            Tie::Link => _ = ties.links.insert((here, there)),
+            Tie::Watches(id) => _ = ties.watched.insert((there, id), here),
+            Tie::WatchedUnder(id) => _ = ties.watching.insert((here, id), there),
+            // What is waited for there alone.
+            Tie::Unlink(_) | Tie::Asked(_) => {}
+        }
+        ties
+    }
+
     /// The session is lost: what those concerned here are to be told, in no order between different processes.
     pub fn lost(self) -> Vec<(Pid, Local)> {
         let reason = || Message::string(b"noconnection");
@@ -128,7 +199,7 @@ impl Ties {
         for ((there, id), here) in self.watched {
             told.push((here, Local::Demonitor { from: there, id }));
         }
-        for (here, id) in self.asked {
+        for (here, id) in self.asked.into_keys() {
             told.push((here, Local::Reply { id, answer: local::Answer::Lost }));
         }
         for (here, id) in self.spawns.into_keys() {

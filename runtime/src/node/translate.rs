@@ -6,7 +6,7 @@
 //!
 //! Always: what comes from outside becomes a signal of a kind that one process may send another, or an error.
 
-use super::signal::{self as wire, Body, Contents, Signal, Target};
+use super::signal::{self as wire, Body, Carried, Contents, Signal, Target};
 use crate::codec::{DecodeError, Message, ModuleSource, PortableMessage};
 use crate::process::signal::{Answer, Info, Question, Signal as Local};
 use rlua_machine::value::{Pid, Runtime};
@@ -39,7 +39,7 @@ pub fn spawn(parent: Pid, id: u64, body: Body, link: bool, monitor: Option<u64>,
 }
 
 /// A signal of a process here for one there. None: it is of a kind that stays in its runtime.
-pub fn outgoing(own: Runtime, to: Pid, signal: &Local) -> Option<Outgoing> {
+pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
     let plain = |s| Some((s, Vec::new()));
     match signal {
         Local::Exit { from, reason, normal } => {
@@ -56,22 +56,12 @@ pub fn outgoing(own: Runtime, to: Pid, signal: &Local) -> Option<Outgoing> {
         Local::Monitor { from, id } => plain(Signal::Monitor { from: *from, to: Target::Pid(to), id: *id }),
         Local::Demonitor { from, id } => plain(Signal::Demonitor { from: *from, to: Target::Pid(to), id: *id }),
         Local::Ask { from, id, question } => {
-            let question = match question {
-                Question::Alive => wire::Question::Alive,
-                Question::Info => wire::Question::Info,
-            };
-            plain(Signal::Ask { from: *from, to: Target::Pid(to), id: *id, question })
+            plain(Signal::Ask { from: *from, to: Target::Pid(to), id: *id, question: question_of(*question) })
         }
         Local::Reply { id, answer } => match answer {
-            Answer::Alive(pid) => plain(Signal::Answer { to, id: *id, answer: wire::Answer::Alive(*pid) }),
-            Answer::Dead => plain(Signal::Answer { to, id: *id, answer: wire::Answer::Dead }),
-            Answer::Info(info) => {
-                let bytes = postcard::to_stdvec(&PortableInfo::new(info)).expect("it has lengths");
-                plain(Signal::Answer { to, id: *id, answer: wire::Answer::Info(Contents::new(bytes)) })
-            }
             Answer::Spawned(child) => plain(Signal::Spawned { to, id: *id, result: Ok(*child) }),
             Answer::NotSpawned(why) => plain(Signal::Spawned { to, id: *id, result: Err(why[..].into()) }),
-            Answer::Done(_) | Answer::Lost => None,
+            other => plain(Signal::Answer { to, id: *id, answer: answer_of(other)? }),
         },
         Local::Message(_)
         | Local::Kill { .. }
@@ -81,11 +71,97 @@ pub fn outgoing(own: Runtime, to: Pid, signal: &Local) -> Option<Outgoing> {
         | Local::Interrupt
         | Local::Timeout { .. }
         | Local::Wake(_)
-        | Local::OverLimit => {
-            debug_assert!(to.runtime() != own, "it is for a process here");
-            None
-        }
+        | Local::OverLimit => None,
     }
+}
+
+/// A signal for a process that is elsewhere now, as it goes on there. None: it is of a kind that stays in its runtime.
+pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
+    let with = |m: &Message, f: &dyn Fn(Contents<Pid>) -> Carried<Pid>| {
+        let (contents, modules) = contents(m);
+        Some((f(contents), modules))
+    };
+    let plain = |c| Some((c, Vec::new()));
+    match signal {
+        Local::Message(m) => with(m, &Carried::Message),
+        Local::Exit { from, reason, normal } => {
+            with(reason, &|contents| Carried::Exit { from: *from, normal: *normal, contents })
+        }
+        Local::Link { from } => plain(Carried::Link(*from)),
+        Local::Unlink { from, id } => plain(Carried::Unlink(*from, *id)),
+        Local::UnlinkAck { from, id } => plain(Carried::UnlinkAck(*from, *id)),
+        Local::Monitor { from, id } => plain(Carried::Monitor(*from, *id)),
+        Local::Demonitor { from, id } => plain(Carried::Demonitor(*from, *id)),
+        Local::Down { from, id, reason } => with(reason, &|contents| Carried::Down { from: *from, id: *id, contents }),
+        Local::Kill { reason, .. } => with(reason, &Carried::Kill),
+        Local::Ask { from, id, question } => plain(Carried::Ask(*from, *id, question_of(*question))),
+        Local::Reply { id, answer } => match answer {
+            Answer::Spawned(child) => plain(Carried::Spawned(*id, Ok(*child))),
+            Answer::NotSpawned(why) => plain(Carried::Spawned(*id, Err(why[..].into()))),
+            other => plain(Carried::Answer(*id, answer_of(other)?)),
+        },
+        Local::Spawn(_)
+        | Local::Named(_)
+        | Local::Unnamed(_)
+        | Local::Interrupt
+        | Local::Timeout { .. }
+        | Local::Wake(_)
+        | Local::OverLimit => None,
+    }
+}
+/// The signal that was carried.
+pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local, DecodeError> {
+    let message = |c: &Contents<Pid>| Message::from_portable(&c.bytes.0, modules, &Runtime::find);
+    Ok(match signal {
+        Carried::Message(c) => Local::Message(message(&c)?),
+        Carried::Exit { from, normal, contents } => Local::Exit { from, reason: message(&contents)?, normal },
+        Carried::Link(from) => Local::Link { from },
+        Carried::Unlink(from, id) => Local::Unlink { from, id },
+        Carried::UnlinkAck(from, id) => Local::UnlinkAck { from, id },
+        Carried::Monitor(from, id) => Local::Monitor { from, id },
+        Carried::Demonitor(from, id) => Local::Demonitor { from, id },
+        Carried::Down { from, id, contents } => Local::Down { from, id, reason: message(&contents)? },
+        Carried::Kill(c) => Local::Kill { reason: message(&c)?, limit: false },
+        Carried::Ask(from, id, question) => Local::Ask { from, id, question: asked(question) },
+        Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer)? },
+        Carried::Spawned(id, Ok(child)) => Local::Reply { id, answer: Answer::Spawned(child) },
+        Carried::Spawned(id, Err(why)) => Local::Reply { id, answer: Answer::NotSpawned(why.0) },
+    })
+}
+fn question_of(question: Question) -> wire::Question {
+    match question {
+        Question::Alive => wire::Question::Alive,
+        Question::Info => wire::Question::Info,
+    }
+}
+fn asked(question: wire::Question) -> Question {
+    match question {
+        wire::Question::Alive => Question::Alive,
+        wire::Question::Info => Question::Info,
+    }
+}
+/// None: it is of the node, or of a spawn.
+fn answer_of(answer: &Answer) -> Option<wire::Answer<Pid>> {
+    Some(match answer {
+        Answer::Alive(pid) => wire::Answer::Alive(*pid),
+        Answer::Dead => wire::Answer::Dead,
+        Answer::Info(info) => {
+            let bytes = postcard::to_stdvec(&PortableInfo::new(info)).expect("it has lengths");
+            wire::Answer::Info(Contents::new(bytes))
+        }
+        Answer::Spawned(_) | Answer::NotSpawned(_) | Answer::Done(_) | Answer::Lost => return None,
+    })
+}
+fn answered(answer: wire::Answer<Pid>) -> Result<Answer, DecodeError> {
+    Ok(match answer {
+        wire::Answer::Alive(pid) => Answer::Alive(pid),
+        wire::Answer::Dead => Answer::Dead,
+        wire::Answer::Info(c) => {
+            let damaged = |_| DecodeError::Damaged("what is told of a process is damaged");
+            let info: PortableInfo = postcard::from_bytes(&c.bytes.0).map_err(damaged)?;
+            Answer::Info(Box::new(info.known()))
+        }
+    })
 }
 
 /// What a signal that has come is for.
@@ -152,25 +228,10 @@ pub fn incoming(signal: Signal<Pid>, modules: &dyn ModuleSource) -> Result<Incom
         Signal::Monitor { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Monitor { from, id }),
         Signal::Demonitor { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Demonitor { from, id }),
         Signal::Ask { from, to: Target::Pid(to), id, question } => {
-            let question = match question {
-                wire::Question::Alive => Question::Alive,
-                wire::Question::Info => Question::Info,
-            };
-            Incoming::For(to, Local::Ask { from, id, question })
+            Incoming::For(to, Local::Ask { from, id, question: asked(question) })
         }
         Signal::Ask { from, to: Target::Name(name), id, .. } => Incoming::Where { from, id, name: name.0 },
-        Signal::Answer { to, id, answer } => {
-            let answer = match answer {
-                wire::Answer::Alive(pid) => Answer::Alive(pid),
-                wire::Answer::Dead => Answer::Dead,
-                wire::Answer::Info(c) => {
-                    let damaged = |_| DecodeError::Damaged("what is told of a process is damaged");
-                    let info: PortableInfo = postcard::from_bytes(&c.bytes.0).map_err(damaged)?;
-                    Answer::Info(Box::new(info.known()))
-                }
-            };
-            Incoming::For(to, Local::Reply { id, answer })
-        }
+        Signal::Answer { to, id, answer } => Incoming::For(to, Local::Reply { id, answer: answered(answer)? }),
         Signal::Spawn { parent, id, body, link, monitor, contents } => {
             let arguments = message(&contents)?;
             let name = match body {

@@ -12,6 +12,7 @@ use super::mailbox::Mailbox;
 use super::options::{OwnOptions, Setting, key};
 use super::signal::{Answer, Info, Question, Signal, Wake};
 use super::slot::Slot;
+use crate::node::name::NodeName;
 use crate::scheduler::Scheduler;
 use crate::scheduler::timer::{Due, TimerKey};
 use rlua_machine::value::{Pid, Value};
@@ -40,6 +41,8 @@ pub struct Context {
     pub mailbox: Mailbox,
     /// Options it set for itself.
     pub options: OwnOptions,
+    /// How often it has moved to another node.
+    pub epoch: u64,
     /// Reductions used so far.
     pub reductions: u64,
     /// How it is ending, if it is.
@@ -61,7 +64,7 @@ pub struct Context {
     pub resume: bool,
     /// It ends itself, or is to be written down, because a native asked for it.
     pub leaving: Option<Leaving>,
-    /// What has come of a checkpoint: why it could not be written.
+    /// What has come of a checkpoint or a move: why it could not be.
     pub refused: Option<Vec<u8>>,
     /// Its uncaught error was reported.
     pub reported: bool,
@@ -79,6 +82,8 @@ pub enum Leaving {
     Exit(crate::codec::Message),
     /// `concurrent.checkpoint`: the path.
     Checkpoint(Vec<u8>),
+    /// `concurrent.migrate`: the node.
+    Migrate(NodeName),
 }
 
 /// What a native has begun and will go on with when it is entered again. It can be begun anew.
@@ -112,6 +117,7 @@ impl Context {
             slot,
             mailbox: Mailbox::default(),
             options: OwnOptions::default(),
+            epoch: 0,
             reductions: 0,
             ending: None,
             wait: Wait::Signal,
@@ -249,12 +255,16 @@ impl Context {
         self.option_number(key::MAXHEAP) as usize
     }
 
+    /// Messages and bytes that deliveries are to keep.
+    pub fn limits(&self) -> (usize, usize) {
+        (self.option_number(key::MAXMAILBOX) as usize, self.limit_bytes())
+    }
     /// Tells the inbox of the limits that deliveries are to keep.
     pub fn set_limits(&self) {
         if self.slot.is_root {
             return;
         }
-        let (messages, bytes) = (self.option_number(key::MAXMAILBOX) as usize, self.limit_bytes());
+        let (messages, bytes) = self.limits();
         let mut s = self.slot.lock();
         (s.inbox.max_messages, s.inbox.max_bytes) = (messages, bytes);
         let is_past = messages > 0 && s.inbox.messages() + self.mailbox.len() > messages;

@@ -13,6 +13,7 @@
 use super::signal::{Answer, Name, Question, Signal, Wake};
 use crate::codec::Message;
 use crate::migration::frozen::Record;
+use crate::node::ties::Tie;
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
 use std::collections::HashMap;
@@ -410,6 +411,17 @@ impl Core {
             r.watched = from.watched.iter().copied().collect();
         }
         core
+    }
+    /// How it is tied to which others.
+    pub fn ties(&self) -> Vec<(Pid, Tie)> {
+        let Some(r) = &self.relations else { return Vec::new() };
+        let links = r.links.iter().flat_map(|(p, l)| {
+            let linked = l.active.then_some((*p, Tie::Link));
+            linked.into_iter().chain((l.unlinking > 0).then_some((*p, Tie::Unlink(l.unlinking))))
+        });
+        let watched = r.watched.iter().map(|(p, id)| (*p, Tie::Watches(*id)));
+        let watchers = r.watchers.iter().map(|(p, id)| (*p, Tie::WatchedUnder(*id)));
+        links.chain(watched).chain(watchers).collect()
     }
     /// Nobody whom it was tied to can be reached, as after a checkpoint: what it is to be told.
     pub fn loses_all(&mut self) -> Vec<Signal> {

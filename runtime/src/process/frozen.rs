@@ -12,6 +12,7 @@ use super::core::Core;
 use super::exit::{Ending, Stage};
 use super::mailbox::Mailbox;
 use super::options::Setting;
+use super::signal::Name;
 use super::slot::Slot;
 use crate::codec::{self, ModuleSource};
 use crate::migration::frozen::{Choice, EndingRecord, Fault, Read, Record};
@@ -20,7 +21,7 @@ use crate::scheduler::Scheduler;
 use rlua_machine::stdlib::host::Host;
 use rlua_machine::value::Pid;
 use rlua_machine::vm::load::Module;
-use rlua_machine::vm::{Exit, Left};
+use rlua_machine::vm::{Exit, Left, Vm};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -28,14 +29,35 @@ use std::sync::Arc;
 const STAGES: [Stage; 3] = [Stage::Return, Stage::Close, Stage::Finalize];
 
 impl Process {
-    /// The whole process as bytes, code included; or why not, as in `cannot freeze <0.17>: upvalue 'log' holds an open file`.
-    /// It stays as it is. What it has not handled yet (signals, an answer) is not in them: whoever calls has seen to it.
+    /// The whole process as bytes, code included.
     pub fn freeze(&mut self) -> Result<Vec<u8>, Vec<u8>> {
+        let machine = self.freeze_machine(codec::freeze)?;
+        let (record, modules) = self.record();
+        Ok(record.write(&modules, &machine))
+    }
+    /// The same for a place where code can be asked for: it is named by its hashes. The modules are those that may be
+    /// asked for; the process will have moved so often.
+    pub fn freeze_to_move(&mut self, epoch: u64) -> Result<Frozen, Vec<u8>> {
+        let machine = self.freeze_machine(codec::freeze_without_code)?;
+        let (mut record, mut modules) = self.record();
+        record.epoch = epoch;
+        let frozen = record.write(&[], &machine);
+        modules.extend_from_slice(self.vm.heap.modules());
+        Ok(Frozen { bytes: frozen, modules })
+    }
+    /// The machine's part, or why not, as in `upvalue 'log' holds an open file`. The process stays as it is. What it has not handled yet (signals, an answer) is not in them: whoever calls has seen to it.
+    fn freeze_machine(
+        &mut self,
+        freeze: fn(&mut Vm) -> Result<Vec<u8>, codec::FreezeError>,
+    ) -> Result<Vec<u8>, Vec<u8>> {
         self.be_born();
         if let Some(what) = codec::held_outside(&mut self.vm) {
             return Err(what);
         }
-        let machine = codec::freeze(&mut self.vm).map_err(|e| e.to_string().into_bytes())?;
+        freeze(&mut self.vm).map_err(|e| e.to_string().into_bytes())
+    }
+    /// What the process has besides its machine, and the modules of that.
+    fn record(&mut self) -> (Record<Pid>, Vec<Arc<Module>>) {
         let mut modules: HashMap<[u8; 32], Arc<Module>> = HashMap::new();
         let mut portable = |m: &codec::Message| {
             let m = m.to_portable();
@@ -64,6 +86,7 @@ impl Process {
             parent: cx.slot.parent,
             is_root,
             gate_was_open: cx.scheduler.gate_is_open(),
+            epoch: cx.epoch,
             now: cx.now(),
             reductions: cx.reductions,
             options: options.into_iter().map(|(key, setting)| (key, choice(setting))).collect(),
@@ -85,7 +108,7 @@ impl Process {
         cx.core.freeze(&mut record, cx.wait == Wait::Message);
         let mut modules: Vec<Arc<Module>> = modules.into_values().collect();
         modules.sort_unstable_by_key(|m| *m.hash());
-        Ok(record.write(&modules, &machine))
+        (record, modules)
     }
     /// The process of these bytes, of which nothing is believed; with `renamed` it is one of another pid. It has no slot in
     /// any table yet.
@@ -99,7 +122,10 @@ impl Process {
     ) -> Result<Thawed, Fault> {
         let Read { record, old, messages, reason, machine, .. } = Read::new(bytes, known, renamed)?;
         let vm = codec::thaw_renamed(machine, host, scheduler.natives, known, renamed.map(|new| (old, new)));
-        let mut vm = vm.map_err(|e| Fault::Machine(e.to_string()))?;
+        let mut vm = vm.map_err(|e| match e {
+            codec::ThawError::UnknownModule(hash) => Fault::UnknownModule(hash),
+            e => Fault::Machine(e.to_string()),
+        })?;
         scheduler.config.set_up(&mut vm);
         let slot = Slot::new(record.pid, record.parent, is_root);
         let mut cx = Context::new(scheduler.clone(), slot.clone());
@@ -116,6 +142,7 @@ impl Process {
                 cx.options.set(*key as usize, setting);
             }
         }
+        cx.epoch = record.epoch;
         cx.reductions = record.reductions;
         cx.reported = record.reported;
         cx.wait = if record.waiting.is_some_and(|w| w.2) { Wait::Message } else { Wait::Signal };
@@ -134,8 +161,17 @@ impl Process {
         };
         vm.attached.set(cx);
         let process = Box::new(Process { vm, waiting, birth: None });
-        Ok(Thawed { slot, process, gate_is_open: record.gate_was_open || !record.is_root })
+        let names = record.names.iter().map(|n| n.0[..].into()).collect();
+        Ok(Thawed { slot, process, names, epoch: record.epoch, gate_is_open: record.gate_was_open || !record.is_root })
     }
+}
+
+/// A process as bytes that name its code.
+pub struct Frozen {
+    /// The whole of it.
+    pub bytes: Vec<u8>,
+    /// The code that may be asked for.
+    pub modules: Vec<Arc<Module>>,
 }
 
 /// A process that is about to go on.
@@ -144,6 +180,10 @@ pub struct Thawed {
     pub slot: Arc<Slot>,
     /// It.
     pub process: Box<Process>,
+    /// Names that the frozen one had, the oldest first.
+    pub names: Vec<Name>,
+    /// How often it has moved.
+    pub epoch: u64,
     /// Whether the processes of its program run.
     pub gate_is_open: bool,
 }

@@ -29,6 +29,8 @@ pub enum RunState {
     Blocked,
     /// As `Blocked`, and in a run queue, so that its signals are handled.
     BlockedQueued,
+    /// It moves to another node, or is about to run here after a move: what comes waits.
+    Moving,
     /// It has ended and its links and monitors are being told.
     Telling,
     /// It has ended, and all have been told.
@@ -258,6 +260,23 @@ impl Inbox {
             self.state = RunState::Running;
         }
         alive
+    }
+    /// A slice is over, and the process moves away; or it has come, and waits for the right moment.
+    pub fn begin_move(&mut self) {
+        self.survived();
+        self.state = RunState::Moving;
+    }
+    /// It goes on here, and is to be queued. False: it is not moving.
+    pub fn end_move(&mut self) -> bool {
+        let moving = self.state == RunState::Moving;
+        if moving {
+            self.state = RunState::Queued;
+        }
+        moving
+    }
+    /// Signals that have come since it stopped to move.
+    pub fn waiting_to_follow(&self) -> Option<&[Signal]> {
+        (self.state == RunState::Moving).then_some(&self.signals[..])
     }
     /// The process has ended: from here on nobody reaches it. The signals that it will not handle.
     pub fn end(&mut self) -> Vec<Signal> {

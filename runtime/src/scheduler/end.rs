@@ -122,7 +122,11 @@ impl Scheduler {
     }
     fn bury(self: &Arc<Self>, slot: Arc<Slot>, t: Telling) {
         // First: one that is known to be dead is in no list.
-        self.table.remove(slot.pid);
+        if self.table.remove_guest(slot.pid) {
+            self.guest_ended(slot.pid);
+        } else {
+            self.table.remove(slot.pid);
+        }
         let mut s = slot.lock();
         let mut left = s.inbox.bury();
         let accounted = std::mem::take(&mut s.inbox.accounted);

@@ -18,6 +18,7 @@ mod config;
 mod end;
 mod gate;
 mod memory;
+mod moving;
 mod queue;
 #[cfg(all(test, shuttle))]
 mod schedules;
@@ -31,6 +32,7 @@ mod worker;
 
 pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
+pub use moving::{Departed, Parcel};
 pub(crate) use worker::Handle;
 
 use crate::node::transport::Node;
@@ -43,6 +45,7 @@ use crate::process::slot::Slot;
 use crate::process::{Process, context};
 use crate::sync::Mutex;
 use clock::Clock;
+use rlua_machine::stdlib::io::Files;
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::native::Natives;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -87,6 +90,8 @@ pub struct Scheduler {
     pub(crate) interrupted: AtomicBool,
     /// The root was told that nothing can happen any more, and nothing has happened since.
     deadlock_told: AtomicBool,
+    /// The standard streams, for processes that no process here has spawned.
+    files: OnceLock<Files>,
     /// Exit status of the program, once it is known.
     done: Mutex<Option<i32>>,
     is_done: AtomicBool,
@@ -120,6 +125,7 @@ impl Scheduler {
             live: AtomicUsize::new(0),
             interrupted: AtomicBool::new(false),
             deadlock_told: AtomicBool::new(false),
+            files: OnceLock::new(),
             done: Mutex::new(None),
             is_done: AtomicBool::new(false),
             frozen_bytes: AtomicU64::new(0),
@@ -191,6 +197,12 @@ impl Scheduler {
             };
             reached.get_or_insert(refused.is_none());
             if let Some(signal) = refused {
+                if self.may_be_elsewhere(to) {
+                    let sent = self.node.route(to, signal);
+                    reached = Some(sent.is_ok());
+                    next = sent.err().and_then(|signal| signal.unreachable(to));
+                    continue;
+                }
                 if let Signal::Named(name) = &signal {
                     self.names.remove_of(name, to);
                 }
@@ -203,6 +215,9 @@ impl Scheduler {
     pub(crate) fn known_dead(&self, pid: Pid) -> Option<bool> {
         if pid.runtime() != self.runtime {
             return if self.node.online().is_some() { None } else { Some(true) };
+        }
+        if self.may_be_elsewhere(pid) {
+            return None;
         }
         self.table.with(pid, |slot| slot.known_dead()).unwrap_or(Some(true))
     }
@@ -238,6 +253,14 @@ impl Scheduler {
         {
             online.name_is_free(name);
         }
+    }
+    /// The standard streams of all processes.
+    pub(crate) fn set_files(&self, files: Files) {
+        // The first ones are those of the program.
+        let _ = self.files.set(files);
+    }
+    fn files(&self) -> Files {
+        self.files.get_or_init(|| Files::new(None)).child()
     }
     /// Options that are not what they are without being set.
     pub(crate) fn chosen_options(&self) -> Vec<(u8, Setting)> {

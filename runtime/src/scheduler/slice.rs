@@ -6,6 +6,7 @@
 
 use super::Scheduler;
 use super::end::End;
+use super::moving::Parcel;
 use super::worker::Abandoned;
 use crate::codec;
 use crate::node::translate::SpawnRequest;
@@ -31,6 +32,8 @@ enum Outcome {
     Held,
     /// Waits.
     Waiting(Wait),
+    /// Moves to another node.
+    Moving(Box<Parcel>),
     /// Over.
     Over(End),
 }
@@ -104,6 +107,11 @@ impl Scheduler {
         cx.publish(heap_bytes);
         let mut s = slot.lock();
         s.process = Some(process);
+        if let Outcome::Moving(parcel) = outcome {
+            s.inbox.begin_move();
+            drop(s);
+            return self.send_off(slot.pid, *parcel);
+        }
         enum Then {
             Again,
             Hold,
@@ -238,7 +246,7 @@ impl Scheduler {
                 }
                 Exit::Request(state) => {
                     p.waiting = Some(state);
-                    if matches!(context(&mut p.vm).leaving, Some(Leaving::Checkpoint(_))) {
+                    if matches!(context(&mut p.vm).leaving, Some(Leaving::Checkpoint(_) | Leaving::Migrate(_))) {
                         // What has come belongs to it.
                         let heap_bytes = p.vm.heap.bytes();
                         context(&mut p.vm).poll(heap_bytes);
@@ -253,6 +261,16 @@ impl Scheduler {
                         context(&mut p.vm).refused = refused;
                         p.waiting = None;
                         p.vm.continue_request(crate::concurrent::CHECKPOINT_WRITTEN);
+                    } else if let Some(Leaving::Migrate(node)) = leaving {
+                        rlua_machine::stdlib::io::flush_printed(&mut p.vm);
+                        match self.pack(p, &node) {
+                            Ok(parcel) => return Outcome::Moving(Box::new(parcel)),
+                            Err(why) => {
+                                context(&mut p.vm).refused = Some(why);
+                                p.waiting = None;
+                                p.vm.continue_request(crate::concurrent::MIGRATE_REFUSED);
+                            }
+                        }
                     } else if let Some(Leaving::Exit(reason)) = leaving {
                         let normal = reason.is_string(b"normal");
                         p.vm.enter_request();

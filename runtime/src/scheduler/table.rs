@@ -4,7 +4,7 @@
 //! thread keeps the slots that it has looked up last, so that a message to a process that it knows takes no lock here.
 //! What is kept may be dead: its inbox says so.
 //!
-//! Lock: a shard's, taken alone.
+//! Lock: a shard's, or that of the guests, taken alone.
 
 use crate::process::slot::Slot;
 use crate::sync::{Mutex, MutexGuard};
@@ -26,17 +26,21 @@ thread_local! {
 type Shard = BTreeMap<u64, Arc<Slot>>;
 
 /// The table.
-pub struct Table(Box<[Mutex<Shard>]>);
+pub struct Table {
+    shards: Box<[Mutex<Shard>]>,
+    /// Processes that have moved here, by pid: also those that have come back.
+    guests: Mutex<BTreeMap<Pid, Arc<Slot>>>,
+}
 
 impl Default for Table {
     fn default() -> Self {
-        Table((0..SHARDS).map(|_| Mutex::default()).collect())
+        Table { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), guests: Mutex::default() }
     }
 }
 
 impl Table {
     fn shard(&self, serial: u64) -> MutexGuard<'_, Shard> {
-        self.0[(serial / BLOCK) as usize % SHARDS].lock().unwrap_or_else(|e| e.into_inner())
+        self.shards[(serial / BLOCK) as usize % SHARDS].lock().unwrap_or_else(|e| e.into_inner())
     }
     /// Enters a process.
     pub fn insert(&self, slot: Arc<Slot>) {
@@ -49,6 +53,25 @@ impl Table {
     /// The slot of a process of this runtime, if it has not been removed.
     pub fn find(&self, pid: Pid) -> Option<Arc<Slot>> {
         self.shard(pid.serial()).get(&pid.serial()).cloned()
+    }
+    fn lock_guests(&self) -> MutexGuard<'_, BTreeMap<Pid, Arc<Slot>>> {
+        self.guests.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// Enters a process that has moved here.
+    pub fn insert_guest(&self, slot: Arc<Slot>) {
+        self.lock_guests().insert(slot.pid, slot);
+    }
+    /// Removes one; false: there is none.
+    pub fn remove_guest(&self, pid: Pid) -> bool {
+        self.lock_guests().remove(&pid).is_some()
+    }
+    /// The slot of a process that has moved here.
+    pub fn guest(&self, pid: Pid) -> Option<Arc<Slot>> {
+        self.lock_guests().get(&pid).cloned()
+    }
+    /// All of them, in order.
+    pub fn guests(&self) -> Vec<Pid> {
+        self.lock_guests().keys().copied().collect()
     }
     /// Does something with the slot of a process, which may have ended; none if there is none.
     #[inline]
@@ -79,7 +102,8 @@ impl Table {
     /// Takes all slots out.
     pub fn drain(&self) -> Vec<Arc<Slot>> {
         let mut all = Vec::new();
-        for shard in &self.0 {
+        all.extend(std::mem::take(&mut *self.lock_guests()).into_values());
+        for shard in &self.shards {
             all.extend(std::mem::take(&mut *shard.lock().unwrap_or_else(|e| e.into_inner())).into_values());
         }
         all

@@ -9,9 +9,11 @@
 use super::super::connections::Connection;
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
+use super::super::name::NodeName;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
 use super::super::session::{Sent, Session};
+use super::super::ties::Ties;
 use super::super::translate::Outgoing;
 use super::super::{Time, handshake};
 use super::Online;
@@ -19,7 +21,7 @@ use crate::scheduler::Scheduler;
 use crate::sync::{Mutex, MutexGuard};
 use async_net::TcpStream;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use rlua_machine::value::Pid;
+use rlua_machine::value::{Pid, Runtime};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::net::Shutdown;
@@ -215,6 +217,27 @@ impl Link {
             Stage::Over => {}
         }
         inner.with_handshake(|_| ());
+    }
+    /// Does something with what hangs on the session; none: there is none.
+    pub fn with_ties<T>(&self, f: impl FnOnce(&mut Ties) -> T) -> Option<T> {
+        match &mut self.lock().stage {
+            Stage::Session(p) => Some(f(p.ties())),
+            _ => None,
+        }
+    }
+    /// The runtime at the other end of the session.
+    pub fn peer_runtime(&self) -> Option<Runtime> {
+        match &self.lock().stage {
+            Stage::Session(p) => p.session().peer().runtime(),
+            _ => None,
+        }
+    }
+    /// The node at the other end of the session.
+    pub fn peer_name(&self) -> Option<NodeName> {
+        match &self.lock().stage {
+            Stage::Session(p) => Some(p.session().peer().name.clone()),
+            _ => None,
+        }
     }
     /// The next thing that has happened.
     pub fn poll(&self) -> Option<Happened> {

@@ -7,7 +7,7 @@
 //! The parts: link (one connection), dial (from a name to a connection), listen (becoming a node), mapper (the port
 //! mapper's sockets), cookie (the cookie's file), surroundings (what it takes of its program).
 //!
-//! Always: one order of locks: control, delivery of one connection, names, then either its inner lock, or the node's table
+//! Always: one order of locks: control, delivery of one connection, names, moves, then either its inner lock, or the node's table
 //! and then an inner lock; slots after the delivery lock and that of names. A connection that is down holds up nobody who does not use it.
 
 mod cookie;
@@ -15,6 +15,7 @@ mod dial;
 mod link;
 mod listen;
 pub mod mapper;
+mod moves;
 mod names;
 mod standalone;
 mod surroundings;
@@ -108,6 +109,10 @@ pub struct Online {
     control: Mutex<Connections>,
     /// Names, if they are those of all connected nodes.
     global: Mutex<Option<names::Global>>,
+    /// Processes that move or have moved.
+    moves: Mutex<moves::Moves>,
+    /// There are such.
+    any_moved: AtomicBool,
     table: Mutex<Table>,
     /// Code that has come from others, by hash, oldest first.
     code: Mutex<Code>,
@@ -179,6 +184,8 @@ impl Online {
             control: Mutex::new(Connections::new(hello.clone())),
             global: Mutex::new(hello.connects_all().then(|| names::Global::new(hello.name.clone()))),
             hello,
+            moves: Mutex::default(),
+            any_moved: AtomicBool::new(false),
             table: Mutex::default(),
             code: Mutex::default(),
             over: AtomicBool::new(false),
@@ -208,7 +215,14 @@ impl Online {
 
     /// Gives a process elsewhere a signal; `Err`: it cannot be reached.
     fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
-        let Some(out) = translate::outgoing(self.program.runtime(), to, &signal) else { return Err(signal) };
+        let signal = match self.any_moved.load(Ordering::Acquire) {
+            true => match self.send_to_moved(to, signal) {
+                Ok(_) => return Ok(()),
+                Err(signal) => signal,
+            },
+            false => signal,
+        };
+        let Some(out) = translate::outgoing(to, &signal) else { return Err(signal) };
         let link = {
             let mut table = self.table();
             match table.by_runtime.get(&to.runtime()) {
@@ -293,6 +307,9 @@ impl Online {
     }
     /// Ends a process elsewhere; false: it cannot be reached.
     pub fn kill(&self, from: Pid, to: Pid, reason: &Message) -> bool {
+        if self.has_moved(to) {
+            return self.program.route(to, Signal::Kill { reason: reason.clone(), limit: false });
+        }
         let link = self.table().by_runtime.get(&to.runtime()).cloned();
         link.is_some_and(|link| matches!(link.send(translate::kill(from, to, reason), None, self), Some(Ok(_))))
     }
@@ -357,11 +374,12 @@ impl Online {
             connections.timeout(now, actions);
         });
         self.timeout_of_names();
+        self.timeout_of_moves();
     }
     /// When that is to be looked at, though nobody wants anything.
     fn next_timeout(&self) -> Option<Time> {
         let next = self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
-        next.into_iter().chain(self.next_timeout_of_names()).min()
+        next.into_iter().chain(self.next_timeout_of_names()).chain(self.next_timeout_of_moves()).min()
     }
     /// Decides something about connections, and carries it out.
     fn decide(self: &Arc<Self>, f: impl FnOnce(&mut Connections, &mut Vec<Action>)) {
@@ -401,6 +419,7 @@ impl Online {
             Action::End(c, why) => {
                 let Some(link) = self.forget(c) else { return };
                 let delivery = link.delivery.lock().unwrap_or_else(|e| e.into_inner());
+                let peer = (link.peer_runtime(), link.peer_name());
                 if let Stage::Session(p) = &mut link.lock().stage {
                     p.close(&why);
                 }
@@ -411,6 +430,7 @@ impl Online {
                     }
                 }
                 self.leave_names(c);
+                self.leave_moves(peer.0, peer.1);
                 drop(delivery);
             }
             Action::Up(c, node) => self.up(c, node),
@@ -531,6 +551,12 @@ impl Online {
                     self.attempt_failed(link.number, failure);
                 }
                 Happened::Session(Event::Signal(signal)) => self.arrived(link, signal),
+                Happened::Session(Event::Unasked(signal)) => {
+                    let others: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+                    if others.iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
+                        self.arrived(link, signal);
+                    }
+                }
                 Happened::Session(Event::Met(runtime, node)) => {
                     if runtime != self.program.runtime() {
                         self.program.met(runtime, &node);
@@ -544,10 +570,12 @@ impl Online {
                     }
                 }
                 Happened::Session(Event::Lost(end, told)) => {
+                    let peer = (link.peer_runtime(), link.peer_name());
                     self.forget(link.number);
                     link.lock().end();
                     self.tell(told);
                     self.leave_names(link.number);
+                    self.leave_moves(peer.0, peer.1);
                     drop(delivery);
                     let why = end.to_string();
                     self.decide(|connections, actions| connections.ended(link.number, &why, actions));
@@ -580,8 +608,8 @@ impl Online {
         }
     }
     fn handle(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
-        match translate::incoming(signal.clone(), self) {
-            Ok(Incoming::For(to, local)) => self.deliver(to, local),
+        match translate::incoming(signal.clone(), &**self) {
+            Ok(Incoming::For(to, local)) => self.deliver(link, to, local),
             Ok(Incoming::ForName(name, m)) => {
                 if let Some(pid) = self.program.find(&name) {
                     self.program.route(pid, Signal::Message(m));
@@ -612,7 +640,14 @@ impl Online {
         }
     }
     /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one.
-    fn deliver(&self, to: Pid, signal: Signal) {
+    fn deliver(&self, link: &Link, to: Pid, signal: Signal) {
+        let signal = match self.any_moved.load(Ordering::Acquire) {
+            true => match self.pass_on(link, to, signal) {
+                Ok(()) => return,
+                Err(signal) => signal,
+            },
+            false => signal,
+        };
         if to.runtime() == self.program.runtime() {
             self.program.route(to, signal);
         } else if let Some((to, answer)) = signal.bounce(to) {
@@ -660,6 +695,7 @@ impl Online {
                     self.fault(link, "names, though they are not global here");
                 }
             }
+            Wire::Move(signal) => self.move_signal(link, signal),
             _ => self.fault(link, "a signal that this node does not handle"),
         }
     }
@@ -724,7 +760,7 @@ fn lost(to: Pid, signal: Signal) -> Option<(Pid, Signal)> {
     }
 }
 
-impl ModuleSource for Arc<Online> {
+impl ModuleSource for Online {
     fn find(&self, hash: &[u8; 32]) -> Option<Arc<Module>> {
         self.code.lock().unwrap_or_else(|e| e.into_inner()).modules.get(hash).cloned()
     }

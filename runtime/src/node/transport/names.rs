@@ -9,7 +9,7 @@
 
 use super::super::connections::Connection;
 use super::super::names::{Action, Denied, Names};
-use super::super::signal::{NameSignal, Signal as Wire};
+use super::super::signal::{Bytes, NameSignal, Signal as Wire, Stamp};
 use super::super::{MILLISECOND, Time};
 use super::Online;
 use super::link::{Link, Stage};
@@ -41,6 +41,10 @@ impl Global {
     pub fn new(own: super::NodeName) -> Global {
         Global { names: Names::new(own), registering: HashMap::new() }
     }
+    /// The machine.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
 }
 
 /// Why a name is not given, as `register` tells it.
@@ -53,7 +57,7 @@ pub fn denied(name: &[u8], why: Denied) -> String {
 }
 
 impl Online {
-    fn global(&self) -> MutexGuard<'_, Option<Global>> {
+    pub(super) fn global(&self) -> MutexGuard<'_, Option<Global>> {
         self.global.lock().unwrap_or_else(|e| e.into_inner())
     }
     /// Whether names are those of all connected nodes.
@@ -90,6 +94,17 @@ impl Online {
                 if global.names.find(&name).is_none() {
                     global.names.adopt(&name, pid, None, actions);
                 }
+            }
+        });
+    }
+    /// Names of processes that have moved here.
+    pub(super) fn names_have_come(&self, names: Vec<(Bytes, Pid, Option<Stamp>)>) {
+        for (name, pid, _) in &names {
+            self.program.adopt_name(name.0[..].into(), *pid);
+        }
+        self.decide_names(|global, actions| {
+            for (name, pid, stamp) in names {
+                global.names.adopt(&name.0, pid, stamp, actions);
             }
         });
     }

@@ -7,11 +7,15 @@
 use super::super::Time;
 use super::super::connections::Connection;
 use super::super::name::NodeName;
+use super::super::ties::Tie;
 use super::names::time_of;
 use super::{Online, dial};
+use crate::codec::ModuleSource;
+use crate::migration::frozen::Fault;
+use crate::process::frozen::Thawed;
 use crate::process::options::{Setting, key};
 use crate::process::signal::{Name, Signal};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Departed, Scheduler};
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
 
@@ -33,6 +37,22 @@ pub trait Surroundings: Send + Sync {
     fn give_name(&self, name: Name, pid: Pid) -> bool;
     /// Takes a name from the process here that has it. False: none has.
     fn take_name(&self, name: &[u8]) -> bool;
+    /// A process that has moved here has a name.
+    fn adopt_name(&self, name: Name, pid: Pid);
+    /// A process that has moved away has a name no more.
+    fn free_name(&self, name: &[u8], pid: Pid);
+    /// Gives a process that is here, wherever it was born, a signal. Err: it is not.
+    fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal>;
+    /// A process that was to move goes on; why.
+    fn goes_on(&self, pid: Pid, why: String);
+    /// A process leaves for good. Err: why it stays.
+    fn departs(&self, pid: Pid) -> Result<Departed, String>;
+    /// Makes a process of what was frozen elsewhere.
+    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault>;
+    /// Enters it, without running it; what it is tied to.
+    fn arrives(&self, thawed: Thawed) -> Vec<(Pid, Tie)>;
+    /// It runs.
+    fn starts(&self, pid: Pid);
     /// How long nodes may take to agree on a name.
     fn register_timeout(&self) -> Time;
     /// The node of another runtime, if it was met.
@@ -73,6 +93,31 @@ impl Surroundings for Arc<Scheduler> {
         let had = self.names.remove(name);
         had.inspect(|pid| _ = Scheduler::route(self, *pid, Signal::Unnamed(name.into())));
         had.is_some()
+    }
+    fn adopt_name(&self, name: Name, pid: Pid) {
+        // Somebody may have it already, if names are not global: it stays with that one.
+        let _ = self.names.insert(name, pid);
+    }
+    fn free_name(&self, name: &[u8], pid: Pid) {
+        Scheduler::free_name(self, name, pid);
+    }
+    fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
+        Scheduler::deliver_here(self, to, signal)
+    }
+    fn goes_on(&self, pid: Pid, why: String) {
+        Scheduler::goes_on(self, pid, why);
+    }
+    fn departs(&self, pid: Pid) -> Result<Departed, String> {
+        Scheduler::departs(self, pid)
+    }
+    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault> {
+        Scheduler::unpack(self, frozen, modules)
+    }
+    fn arrives(&self, thawed: Thawed) -> Vec<(Pid, Tie)> {
+        Scheduler::arrives(self, thawed)
+    }
+    fn starts(&self, pid: Pid) {
+        Scheduler::starts(self, pid);
     }
     fn register_timeout(&self) -> Time {
         time_of(self.options.read().unwrap_or_else(|e| e.into_inner()).registertimeout)

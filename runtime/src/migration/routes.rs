@@ -1,0 +1,193 @@
+//! Where processes are that have moved, and the order of what is sent to them.
+//!
+//! Journey: remote signal: **route** -> session. A process that never moved is where it was born, and not in here. When a
+//! node learns that one has moved, what it sends from then on could overtake what it has sent by the old path; so it holds
+//! that back, sends a mark by the old path, and lets go when the mark has come out at the new place. The place itself
+//! does the same for its own processes.
+//!
+//! Always: a place counts for more than another of the same process if its epoch is greater, and for nothing otherwise. A
+//! hold ends: by the mark, by the loss of the connection that the mark went over, or by a deadline.
+
+use crate::node::Time;
+use rlua_machine::value::{Pid, Runtime};
+use std::collections::HashMap;
+
+/// How long a mark may take.
+const HOLD_TIME: Time = 10_000_000_000;
+
+/// Where a process is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// How often it had moved when it came there.
+    pub epoch: u64,
+    /// The runtime there.
+    pub runtime: Runtime,
+}
+
+struct Hold<T> {
+    id: u64,
+    /// The mark went there first.
+    via: Runtime,
+    until: Time,
+    held: Vec<T>,
+}
+struct Route<T> {
+    place: Place,
+    hold: Option<Hold<T>>,
+}
+
+/// What is known of processes that have moved. `T`: what is sent to one.
+pub struct Routes<T> {
+    routes: HashMap<Pid, Route<T>>,
+    last_id: u64,
+}
+
+/// A mark that is to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// By the old path: to this runtime.
+    pub via: Runtime,
+    /// About which process.
+    pub pid: Pid,
+    /// By which the answer names it.
+    pub id: u64,
+}
+
+/// What becomes of something that is sent.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Sent<T> {
+    /// It is held back.
+    Held,
+    /// It goes there.
+    To(Runtime, T),
+    /// The process has not moved: it is where it was born, or nowhere.
+    Home(T),
+}
+
+impl<T> Default for Routes<T> {
+    fn default() -> Self {
+        Routes { routes: HashMap::new(), last_id: 0 }
+    }
+}
+
+impl<T> Routes<T> {
+    /// Whether any process is known to have moved.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty()
+    }
+    /// Where a process is, if it has moved.
+    pub fn place(&self, pid: Pid) -> Option<Place> {
+        self.routes.get(&pid).map(|r| r.place)
+    }
+    /// Something is sent to a process.
+    pub fn send(&mut self, pid: Pid, what: T) -> Sent<T> {
+        match self.routes.get_mut(&pid) {
+            None => Sent::Home(what),
+            Some(Route { hold: Some(hold), .. }) => {
+                hold.held.push(what);
+                Sent::Held
+            }
+            Some(r) => Sent::To(r.place.runtime, what),
+        }
+    }
+    /// The process has left here: what comes for it goes there from now on, by the only path there has been.
+    pub fn left(&mut self, pid: Pid, place: Place) {
+        self.routes.insert(pid, Route { place, hold: None });
+    }
+    /// The process is somewhere: `up` says whether a connection stands. A mark is to be sent if there was another path that
+    /// may still carry something.
+    pub fn learn(&mut self, pid: Pid, place: Place, now: Time, up: impl Fn(Runtime) -> bool) -> Option<Mark> {
+        let before = self.routes.remove(&pid);
+        if let Some(r) = &before
+            && r.place.epoch >= place.epoch
+        {
+            self.routes.extend(before.map(|r| (pid, r)));
+            return None;
+        }
+        let via = before.as_ref().map_or(pid.runtime(), |r| r.place.runtime);
+        if let Some(Route { hold: Some(hold), .. }) = before {
+            // The mark that is under way comes out behind the process, wherever it is.
+            self.routes.insert(pid, Route { place, hold: Some(hold) });
+            return None;
+        }
+        let marks = via != place.runtime && up(via);
+        let hold = marks.then(|| {
+            self.last_id += 1;
+            Hold { id: self.last_id, via, until: now + HOLD_TIME, held: Vec::new() }
+        });
+        let mark = hold.as_ref().map(|h| Mark { via, pid, id: h.id });
+        self.routes.insert(pid, Route { place, hold });
+        mark
+    }
+    /// A mark has come out; what was held back, and where it goes.
+    pub fn marked(&mut self, pid: Pid, id: u64) -> Option<(Runtime, Vec<T>)> {
+        let r = self.routes.get_mut(&pid)?;
+        let hold = r.hold.take_if(|h| h.id == id)?;
+        Some((r.place.runtime, hold.held))
+    }
+    /// The process has ended; what was held back for it.
+    pub fn ended(&mut self, pid: Pid) -> Vec<T> {
+        self.routes.remove(&pid).and_then(|r| r.hold).map_or(Vec::new(), |h| h.held)
+    }
+    /// A connection is lost: no mark comes over it any more. What was held back for which process, and where it goes.
+    pub fn lost(&mut self, runtime: Runtime) -> Vec<(Pid, Runtime, Vec<T>)> {
+        self.let_go(|hold| hold.via == runtime)
+    }
+    /// When [`Routes::timeout`] is to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.routes.values().filter_map(|r| r.hold.as_ref()).map(|h| h.until).min()
+    }
+    /// Time has passed. As [`Routes::lost`].
+    pub fn timeout(&mut self, now: Time) -> Vec<(Pid, Runtime, Vec<T>)> {
+        self.let_go(|hold| hold.until <= now)
+    }
+    fn let_go(&mut self, which: impl Fn(&Hold<T>) -> bool) -> Vec<(Pid, Runtime, Vec<T>)> {
+        let held = self.routes.iter_mut().filter_map(|(pid, r)| {
+            let hold = r.hold.take_if(|h| which(h))?;
+            Some((*pid, r.place.runtime, hold.held))
+        });
+        held.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime(n: u128) -> Runtime {
+        Runtime::find(0x7000 + n).expect("there is room")
+    }
+
+    #[test]
+    fn a_newer_place_counts_and_an_older_one_does_not() {
+        let (a, b, c) = (runtime(1), runtime(2), runtime(3));
+        let pid = Pid::new(a, 5);
+        let mut routes: Routes<u32> = Routes::default();
+        assert_eq!(routes.send(pid, 1), Sent::Home(1));
+        let mark = routes.learn(pid, Place { epoch: 1, runtime: b }, 0, |_| true).expect("the old path was home");
+        assert_eq!((mark.via, routes.send(pid, 2)), (a, Sent::Held));
+        // It has moved on before the mark came out: one mark is enough.
+        assert_eq!(routes.learn(pid, Place { epoch: 2, runtime: c }, 0, |_| true), None);
+        assert_eq!(routes.learn(pid, Place { epoch: 1, runtime: b }, 0, |_| true), None);
+        assert_eq!(routes.send(pid, 3), Sent::Held);
+        assert_eq!(routes.marked(pid, mark.id + 1), None);
+        assert_eq!(routes.marked(pid, mark.id), Some((c, vec![2, 3])));
+        assert_eq!(routes.send(pid, 4), Sent::To(c, 4));
+        assert!(routes.ended(pid).is_empty() && routes.is_empty());
+    }
+    #[test]
+    fn a_hold_ends_without_its_mark() {
+        let (a, b) = (runtime(1), runtime(2));
+        let pid = Pid::new(a, 6);
+        let mut routes: Routes<u32> = Routes::default();
+        assert!(routes.learn(pid, Place { epoch: 1, runtime: b }, 7, |_| true).is_some());
+        assert_eq!(routes.send(pid, 1), Sent::Held);
+        assert!(routes.lost(b).is_empty());
+        assert_eq!(routes.lost(a), vec![(pid, b, vec![1])]);
+        // Nothing can come by a path that is no more: no mark.
+        assert_eq!(routes.learn(pid, Place { epoch: 2, runtime: a }, 7, |r| r != b), None);
+        assert!(routes.learn(pid, Place { epoch: 3, runtime: b }, 7, |_| true).is_some());
+        assert_eq!(routes.next_timeout(), Some(7 + HOLD_TIME));
+        assert_eq!(routes.timeout(7 + HOLD_TIME), vec![(pid, b, vec![])]);
+    }
+}

@@ -1,0 +1,602 @@
+//! Processes that move between this node and others: what migration/ decides, carried out.
+//!
+//! Journey: a stopped process -> **offer, ready, commit, running** -> a process that goes on; and remote signal: route ->
+//! **where it is now** -> session. All that has to do with one process goes over each session in that process's stream, so
+//! the commit comes before what follows the process, and what it has sent before it left comes before the news that it has.
+//!
+//! Always: what is decided about moves is queued for the sessions under the lock of moves, so in its order. That lock comes
+//! after that of names, and before the node's table. A process that comes does not run before all nodes to which it may
+//! have sent from its last place have handled that, or cannot be waited for.
+
+use super::super::name::NodeName;
+use super::super::names::Names;
+use super::super::signal::{Bytes, Carried, MoveSignal, Signal as Wire, sender};
+use super::super::ties::Ties;
+use super::super::{Time, translate};
+use super::link::Link;
+use super::{Online, Waiting, lost, names};
+use crate::migration::frozen::Fault;
+use crate::migration::handover::{Handover, Origin};
+use crate::migration::routes::{Mark, Place, Routes, Sent};
+use crate::process::frozen::Thawed;
+use crate::process::signal::{Name, Signal};
+use crate::scheduler::{Departed, Parcel};
+use crate::sync::MutexGuard;
+use rlua_machine::value::{Pid, Runtime};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How long a process that has come waits for the nodes that it may have sent to.
+const SETTLE_TIME: Time = 2_000_000_000;
+
+/// What is known of processes that move or have moved.
+#[derive(Default)]
+pub struct Moves {
+    handover: Handover<Thawed>,
+    routes: Routes<Held>,
+    /// Processes that have come and do not run yet: which nodes are waited for, and until when.
+    settling: HashMap<Pid, (HashSet<NodeName>, Time)>,
+    /// Names of those that have left and may not run yet.
+    leaving: HashMap<Pid, Vec<Name>>,
+}
+
+/// What is held back for a process, or goes the way of all that is sent to it.
+pub enum Held {
+    /// A signal of a process here.
+    Own(Signal),
+    /// One that came from elsewhere.
+    Passing(Signal),
+    /// A mark.
+    Mark {
+        /// Of which runtime.
+        asker: Runtime,
+        /// Its number there.
+        id: u64,
+    },
+}
+
+/// What follows from a decision, done when the lock is given back.
+#[derive(Default)]
+struct After {
+    /// Signals for processes.
+    told: Vec<(Pid, Signal)>,
+    /// Marks of this node that have come out.
+    marks: Vec<(Pid, u64)>,
+    /// Processes that have left, and run elsewhere or are lost.
+    gone: Vec<(Pid, Vec<Name>)>,
+}
+
+impl Online {
+    fn moves(&self) -> MutexGuard<'_, Moves> {
+        self.moves.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// Whether a process is known to have moved.
+    pub fn has_moved(&self, pid: Pid) -> bool {
+        self.any_moved.load(Ordering::Acquire) && self.moves().routes.place(pid).is_some()
+    }
+    fn link_to(&self, runtime: Runtime) -> Option<Arc<Link>> {
+        self.table().by_runtime.get(&runtime).cloned()
+    }
+    /// Where the signals of a process come from and go to: the connection with the node where it is.
+    fn link_of(&self, moves: &Moves, pid: Pid) -> Option<Arc<Link>> {
+        let runtime = moves.routes.place(pid).map_or(pid.runtime(), |p| p.runtime);
+        if runtime == self.program.runtime() { None } else { self.link_to(runtime) }
+    }
+    fn send_move(&self, link: &Link, signal: MoveSignal<Pid>) -> bool {
+        matches!(link.send((Wire::Move(signal), Vec::new()), None, self), Some(Ok(_)))
+    }
+
+    // At the origin.
+
+    /// A process that was stopped is to move; Err: it cannot, and goes on.
+    pub(crate) fn begin_move(&self, pid: Pid, parcel: Parcel) -> Result<(), String> {
+        let Parcel { node, epoch, frozen, modules } = parcel;
+        let link = self.table().by_name.get(&node).cloned();
+        let link = link.ok_or_else(|| format!("no connection to {node}"))?;
+        let target = link.peer_runtime().ok_or_else(|| format!("no connection to {node}"))?;
+        let mut moves = self.moves();
+        let number = moves.handover.begin(pid, target, self.now());
+        let contents = super::super::signal::Contents::new(frozen);
+        let offer = Wire::Move(MoveSignal::Offer { number, pid, epoch, contents });
+        match link.send((offer, modules), None, self) {
+            Some(Ok(_)) => {
+                drop(moves);
+                self.wake();
+                Ok(())
+            }
+            sent => {
+                moves.handover.refused(target, number, String::new());
+                let why = sent.and_then(Result::err).map_or("the connection is lost".to_string(), |e| e.to_string());
+                Err(format!("cannot move to {node}: {why}"))
+            }
+        }
+    }
+    fn at_origin(&self, moves: &mut Moves, decided: Option<Origin>, after: &mut After) {
+        match decided {
+            Some(Origin::GoOn(pid, why, abort)) => {
+                if let Some((runtime, number)) = abort
+                    && let Some(link) = self.link_to(runtime)
+                {
+                    self.send_move(&link, MoveSignal::Abort { number, pid });
+                }
+                self.program.goes_on(pid, why);
+            }
+            Some(Origin::Over(pid)) => after.gone.extend(moves.leaving.remove(&pid).map(|names| (pid, names))),
+            Some(Origin::Commit(..)) | None => {}
+        }
+    }
+    fn commit(
+        &self,
+        moves: &mut Moves,
+        names: Option<&Names>,
+        (pid, number, target): (Pid, u64, Runtime),
+        after: &mut After,
+    ) {
+        let stay = |moves: &mut Moves, why: String| {
+            let decided = moves.handover.refused(target, number, why);
+            if let Some(link) = self.link_to(target) {
+                self.send_move(&link, MoveSignal::Abort { number, pid });
+            }
+            if let Some(Origin::GoOn(pid, why, _)) = decided {
+                self.program.goes_on(pid, why);
+            }
+        };
+        let Some(link) = self.link_to(target) else { return stay(moves, "the connection was lost".to_string()) };
+        let Some(name) = self.program.node_of(target) else { return stay(moves, "the node is unknown".to_string()) };
+        let Departed { signals, ties, names: had, epoch, wakes } = match self.program.departs(pid) {
+            Ok(departed) => departed,
+            Err(why) => return stay(moves, why),
+        };
+        // From here on it is the target's.
+        after.told.extend(wakes);
+        moves.routes.left(pid, Place { epoch, runtime: target });
+        self.any_moved.store(true, Ordering::Release);
+        let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+        for l in &links {
+            l.with_ties(|t| t.forget_here(pid));
+        }
+        let here = |p: Pid| match moves.routes.place(p) {
+            Some(place) => place.runtime == self.program.runtime(),
+            None => p.runtime() == self.program.runtime(),
+        };
+        for (other, tie) in ties.into_iter().filter(|(other, _)| here(*other)) {
+            link.with_ties(|t| t.add(Ties::of_departed(pid, other, tie)));
+        }
+        let others: Vec<&Arc<Link>> = links.iter().filter(|l| l.number != link.number).collect();
+        let nodes = others.iter().filter_map(|l| l.peer_name()).collect();
+        let stamped = had.iter().map(|n| (Bytes::from(&n[..]), names.and_then(|all| all.stamp_of(n))));
+        let names = stamped.collect();
+        moves.leaving.insert(pid, had);
+        self.send_move(&link, MoveSignal::Commit { number, pid, names, nodes });
+        for signal in signals {
+            self.forward(&link, pid, signal, after);
+        }
+        let runtime = target.id().to_be_bytes();
+        for other in others {
+            self.send_move(other, MoveSignal::Moved { pid, epoch, runtime, node: name.clone() });
+        }
+    }
+    /// Sends on what is for a process elsewhere.
+    fn forward(&self, link: &Link, to: Pid, signal: Signal, after: &mut After) {
+        let sent = translate::carry(&signal).is_some_and(|(carried, modules)| {
+            let forward = Wire::Move(MoveSignal::Forward { to, carried });
+            matches!(link.send((forward, modules), None, self), Some(Ok(_)))
+        });
+        if !sent {
+            after.told.extend(lost(to, signal));
+        }
+    }
+
+    // On the way.
+
+    /// Gives a process that has moved, or is to be found by its birthplace alone, a signal of a process here. Err: it is
+    /// where it was born.
+    pub(super) fn send_to_moved(&self, to: Pid, signal: Signal) -> Result<bool, Signal> {
+        let mut after = After::default();
+        let mut moves = self.moves();
+        let result = match moves.routes.send(to, Held::Own(signal)) {
+            Sent::Held => Ok(true),
+            Sent::Home(Held::Own(signal)) => Err(signal),
+            Sent::Home(_) => unreachable!("what was sent comes back"),
+            Sent::To(runtime, held) => {
+                self.pass(runtime, to, held, &mut after);
+                Ok(after.told.is_empty())
+            }
+        };
+        drop(moves);
+        self.see_to(after);
+        result
+    }
+    /// A signal has come for a process. Err: it is not known to have moved.
+    pub(super) fn pass_on(&self, link: &Link, to: Pid, signal: Signal) -> Result<(), Signal> {
+        let mut after = After::default();
+        let mut moves = self.moves();
+        match moves.routes.place(to) {
+            None => return Err(signal),
+            // It has come all the way: what is held back is what was sent here.
+            Some(place) if place.runtime == self.program.runtime() => {
+                if let Err(signal) = self.program.deliver_here(to, signal) {
+                    after.told.extend(signal.bounce(to));
+                }
+            }
+            Some(_) => {
+                link.with_ties(|t| t.forget_here(to));
+                if let Sent::To(runtime, held) = moves.routes.send(to, Held::Passing(signal)) {
+                    self.pass(runtime, to, held, &mut after);
+                }
+            }
+        }
+        drop(moves);
+        self.see_to(after);
+        Ok(())
+    }
+    fn pass(&self, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
+        if runtime == self.program.runtime() {
+            match held {
+                Held::Own(signal) | Held::Passing(signal) => {
+                    if let Err(signal) = self.program.deliver_here(to, signal) {
+                        after.told.extend(signal.bounce(to));
+                    }
+                }
+                Held::Mark { asker, id } => self.answer_mark(to, asker, id, after),
+            }
+            return;
+        }
+        match (self.link_to(runtime), held) {
+            (Some(link), Held::Own(signal)) => {
+                // As if it went to a process that was born there.
+                if let Some((wire, _)) = translate::outgoing(to, &signal) {
+                    link.with_ties(|t| t.leaves(&wire));
+                }
+                self.forward(&link, to, signal, after);
+            }
+            (Some(link), Held::Passing(signal)) => self.forward(&link, to, signal, after),
+            (Some(link), Held::Mark { asker, id }) => {
+                self.send_move(&link, MoveSignal::Mark { pid: to, asker: asker.id().to_be_bytes(), id });
+            }
+            (None, Held::Own(signal)) => {
+                // It waits for a connection, if the node can be found.
+                let home = self.table().homes.get(&runtime).cloned().or_else(|| self.program.node_of(runtime));
+                match (home, translate::carry(&signal)) {
+                    (Some(home), Some((carried, modules))) => {
+                        let out = (Wire::Move(MoveSignal::Forward { to, carried }), modules);
+                        let waiting = Waiting { to: Some(to), signal: Some((out, Some(signal))), asker: None };
+                        self.table().want(home, waiting);
+                        self.wake();
+                    }
+                    _ => after.told.extend(lost(to, signal)),
+                }
+            }
+            (None, Held::Passing(signal)) => after.told.extend(lost(to, signal)),
+            (None, Held::Mark { asker, id }) => self.answer_mark(to, asker, id, after),
+        }
+    }
+    fn answer_mark(&self, pid: Pid, asker: Runtime, id: u64, after: &mut After) {
+        if asker == self.program.runtime() {
+            after.marks.push((pid, id));
+        } else if let Some(link) = self.link_to(asker) {
+            self.send_move(&link, MoveSignal::Marked { pid, id });
+        }
+    }
+    /// A place was learnt: a mark goes by the old path, if there was one.
+    fn learn(&self, moves: &mut Moves, pid: Pid, place: Place) {
+        let up = |runtime| runtime != self.program.runtime() && self.link_to(runtime).is_some();
+        let mark = moves.routes.learn(pid, place, self.now(), up);
+        self.any_moved.store(true, Ordering::Release);
+        if let Some(Mark { via, pid, id }) = mark
+            && let Some(link) = self.link_to(via)
+        {
+            let asker = self.program.runtime().id().to_be_bytes();
+            self.send_move(&link, MoveSignal::Mark { pid, asker, id });
+        }
+    }
+    fn let_go(&self, pid: Pid, runtime: Runtime, held: Vec<Held>, after: &mut After) {
+        for h in held {
+            self.pass(runtime, pid, h, after);
+        }
+    }
+
+    // What has come.
+
+    pub(super) fn move_signal(self: &Arc<Self>, link: &Arc<Link>, signal: MoveSignal<Pid>) {
+        let Some(from) = link.peer_runtime() else { return };
+        let mut after = After::default();
+        let mut adopted = Vec::new();
+        // What takes long, and what has its place before the lock of moves.
+        let unpacked = match &signal {
+            MoveSignal::Offer { contents, .. } => Some(self.program.unpack(&contents.bytes.0, &**self)),
+            _ => None,
+        };
+        let global = matches!(signal, MoveSignal::Ready { .. }).then(|| self.global());
+        let names = global.as_ref().and_then(|g| g.as_ref()).map(names::Global::names);
+        let mut guard = self.moves();
+        let moves = &mut *guard;
+        match signal {
+            MoveSignal::Offer { number, pid, epoch, contents } => match unpacked {
+                Some(Ok(thawed)) if thawed.slot.pid == pid && thawed.epoch == epoch => {
+                    moves.handover.made(from, number, pid, epoch, thawed);
+                    self.send_move(link, MoveSignal::Ready { number });
+                }
+                Some(Err(Fault::UnknownModule(hash))) => {
+                    let signal = Wire::Move(MoveSignal::Offer { number, pid, epoch, contents });
+                    if link.lock().held.hold(signal, hash) {
+                        link.send((Wire::CodeWanted(hash), Vec::new()), None, self);
+                    }
+                }
+                Some(Err(why)) => {
+                    let why = why.to_string().as_str().into();
+                    self.send_move(link, MoveSignal::Refused { number, why });
+                }
+                _ => self.fault(link, "a process that is another than was offered"),
+            },
+            MoveSignal::Ready { number } => match moves.handover.is_ready(from, number) {
+                Some(Origin::Commit(pid, number, target)) => {
+                    self.commit(moves, names, (pid, number, target), &mut after);
+                }
+                decided => self.at_origin(moves, decided, &mut after),
+            },
+            MoveSignal::Refused { number, why } => {
+                let why = String::from_utf8_lossy(&why.0).into_owned();
+                let decided = moves.handover.refused(from, number, why);
+                self.at_origin(moves, decided, &mut after);
+            }
+            MoveSignal::Running { number } => {
+                let decided = moves.handover.runs(from, number);
+                self.at_origin(moves, decided, &mut after);
+            }
+            MoveSignal::Commit { number, names, nodes, .. } => {
+                if let Some((pid, epoch, thawed)) = moves.handover.committed(from, number) {
+                    self.arrive(moves, link, (pid, epoch, thawed), nodes, &mut after);
+                    adopted.extend(names.into_iter().map(|(name, stamp)| (name, pid, stamp)));
+                    self.send_move(link, MoveSignal::Running { number });
+                }
+            }
+            MoveSignal::Abort { number, .. } => {
+                moves.handover.aborted(from, number);
+            }
+            MoveSignal::Moved { pid, epoch, runtime, node } => {
+                let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
+                self.program.met(runtime, &node);
+                self.table().homes.insert(runtime, node);
+                let target = self.link_to(runtime);
+                let here = runtime == self.program.runtime();
+                let taken = if here { None } else { Some(link.with_ties(|t| t.take_there(pid))) };
+                match (&target, taken.flatten()) {
+                    (Some(target), Some(ties)) => _ = target.with_ties(|t| t.add(ties)),
+                    (None, Some(ties)) => after.told.extend(ties.lost()),
+                    (_, None) => {}
+                }
+                if !here {
+                    self.learn(moves, pid, Place { epoch, runtime });
+                }
+                if let Some(target) = target {
+                    self.send_move(&target, MoveSignal::Settled { pid, epoch });
+                }
+            }
+            MoveSignal::Settled { pid, .. } => {
+                if let (Some(node), Some((nodes, _))) = (link.peer_name(), moves.settling.get_mut(&pid)) {
+                    nodes.remove(&node);
+                }
+                self.start_settled(moves);
+            }
+            MoveSignal::Mark { pid, asker, id } => {
+                let Some(asker) = Runtime::find(u128::from_be_bytes(asker)) else { return };
+                match moves.routes.place(pid) {
+                    None => self.answer_mark(pid, asker, id, &mut after),
+                    Some(place) if place.runtime == self.program.runtime() => {
+                        self.answer_mark(pid, asker, id, &mut after);
+                    }
+                    Some(_) => {
+                        if let Sent::To(runtime, held) = moves.routes.send(pid, Held::Mark { asker, id }) {
+                            self.pass(runtime, pid, held, &mut after);
+                        }
+                    }
+                }
+            }
+            MoveSignal::Marked { pid, id } => {
+                if let Some((runtime, held)) = moves.routes.marked(pid, id) {
+                    self.let_go(pid, runtime, held, &mut after);
+                }
+            }
+            MoveSignal::Ended { pid, epoch, lost } => {
+                if moves.routes.place(pid).is_some_and(|p| p.epoch <= epoch) {
+                    for h in moves.routes.ended(pid) {
+                        match h {
+                            Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
+                            Held::Mark { asker, id } => self.answer_mark(pid, asker, id, &mut after),
+                        }
+                    }
+                }
+                if lost {
+                    let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+                    for l in links {
+                        after.told.extend(l.with_ties(|t| t.take_there(pid)).into_iter().flat_map(Ties::lost));
+                    }
+                }
+            }
+            MoveSignal::Forward { to, carried } => self.forwarded(moves, link, to, carried, &mut after),
+        }
+        self.let_go_marked(moves, &mut after);
+        drop(guard);
+        drop(global);
+        self.names_have_come(adopted);
+        self.see_to(after);
+    }
+    fn see_to(&self, after: After) {
+        for (pid, names) in after.gone {
+            names.iter().for_each(|name| self.program.free_name(name, pid));
+        }
+        self.tell(after.told);
+    }
+    /// Marks of this node that have come out.
+    fn let_go_marked(&self, moves: &mut Moves, after: &mut After) {
+        while let Some((pid, id)) = after.marks.pop() {
+            if let Some((runtime, held)) = moves.routes.marked(pid, id) {
+                self.let_go(pid, runtime, held, after);
+            }
+        }
+    }
+    fn forwarded(&self, moves: &mut Moves, link: &Arc<Link>, to: Pid, carried: Carried<Pid>, after: &mut After) {
+        let signal = match translate::carried(carried.clone(), self) {
+            Ok(signal) => signal,
+            Err(crate::codec::DecodeError::UnknownModule(hash)) => {
+                if link.lock().held.hold(Wire::Move(MoveSignal::Forward { to, carried }), hash) {
+                    link.send((Wire::CodeWanted(hash), Vec::new()), None, self);
+                }
+                return;
+            }
+            Err(e) => return self.fault(link, &format!("a signal that cannot be read: {e}")),
+        };
+        let here = match moves.routes.place(to) {
+            Some(place) => place.runtime == self.program.runtime(),
+            None => to.runtime() == self.program.runtime(),
+        };
+        if here {
+            // It hangs on the connection with its sender, not on the one that it has come by.
+            let wire = translate::outgoing(to, &signal).map(|(wire, _)| wire);
+            let from = wire.as_ref().and_then(sender);
+            let between = from.and_then(|from| self.link_of(moves, from));
+            let expected = match (&wire, between) {
+                (Some(wire), Some(between)) => between.with_ties(|t| t.comes(wire)).unwrap_or(true),
+                _ => true,
+            };
+            if expected && let Err(signal) = self.program.deliver_here(to, signal) {
+                after.told.extend(signal.bounce(to));
+            }
+            return;
+        }
+        match moves.routes.send(to, Held::Passing(signal)) {
+            Sent::To(runtime, held) => self.pass(runtime, to, held, after),
+            Sent::Held => {}
+            Sent::Home(Held::Passing(signal)) => after.told.extend(signal.bounce(to)),
+            Sent::Home(_) => {}
+        }
+    }
+
+    // At the target.
+
+    fn arrive(
+        &self,
+        moves: &mut Moves,
+        link: &Arc<Link>,
+        (pid, epoch, thawed): (Pid, u64, Thawed),
+        nodes: Vec<NodeName>,
+        after: &mut After,
+    ) {
+        let own = self.program.runtime();
+        let ties = self.program.arrives(thawed);
+        // Those here were tied over the connection with its last place.
+        let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+        for l in &links {
+            l.with_ties(|t| t.take_there(pid));
+        }
+        self.learn(moves, pid, Place { epoch, runtime: own });
+        for (other, tie) in ties {
+            let at = moves.routes.place(other).map_or(other.runtime(), |p| p.runtime);
+            if at == own {
+                continue;
+            }
+            let ties = Ties::of_arrived(pid, other, tie);
+            match self.link_to(at) {
+                Some(l) => _ = l.with_ties(|t| t.add(ties)),
+                None => after.told.extend(ties.lost()),
+            }
+        }
+        // Those that are not connected with its last place hear of it from here.
+        let known: HashSet<&NodeName> = nodes.iter().collect();
+        for l in links.iter().filter(|l| l.number != link.number && l.peer_name().is_some_and(|n| !known.contains(&n)))
+        {
+            let runtime = own.id().to_be_bytes();
+            self.send_move(l, MoveSignal::Moved { pid, epoch, runtime, node: self.name.clone() });
+        }
+        let connected: HashSet<NodeName> = links.iter().filter_map(|l| l.peer_name()).collect();
+        let waited_for = nodes.into_iter().filter(|n| connected.contains(n)).collect();
+        moves.settling.insert(pid, (waited_for, self.now() + SETTLE_TIME));
+        self.start_settled(moves);
+    }
+    /// Processes for which nothing is waited for any more run.
+    fn start_settled(&self, moves: &mut Moves) {
+        let now = self.now();
+        moves.settling.retain(|pid, (nodes, until)| {
+            let waits = !nodes.is_empty() && *until > now;
+            if !waits {
+                self.program.starts(*pid);
+            }
+            waits
+        });
+    }
+    /// A process that had moved has ended here.
+    pub(crate) fn process_ended(&self, pid: Pid) {
+        let mut after = After::default();
+        let mut moves = self.moves();
+        let Some(place) = moves.routes.place(pid) else { return };
+        let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+        for l in links {
+            self.send_move(&l, MoveSignal::Ended { pid, epoch: place.epoch, lost: false });
+        }
+        for h in moves.routes.ended(pid) {
+            match h {
+                Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
+                Held::Mark { asker, id } => self.answer_mark(pid, asker, id, &mut after),
+            }
+        }
+        drop(moves);
+        self.see_to(after);
+    }
+
+    // Sessions and time.
+
+    /// A session is over.
+    pub(super) fn leave_moves(&self, runtime: Option<Runtime>, name: Option<NodeName>) {
+        let Some(runtime) = runtime else { return };
+        let mut after = After::default();
+        let mut guard = self.moves();
+        let moves = &mut *guard;
+        let (decided, never) = moves.handover.lost(runtime);
+        for origin in decided {
+            self.at_origin(moves, Some(origin), &mut after);
+        }
+        // Nobody will ever know whether they were committed.
+        for (pid, epoch, process) in never {
+            drop(process);
+            let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+            for l in links {
+                self.send_move(&l, MoveSignal::Ended { pid, epoch, lost: true });
+            }
+        }
+        for (pid, to, held) in moves.routes.lost(runtime) {
+            self.let_go(pid, to, held, &mut after);
+        }
+        if let Some(name) = name {
+            moves.settling.values_mut().for_each(|(nodes, _)| {
+                nodes.remove(&name);
+            });
+        }
+        self.start_settled(moves);
+        self.let_go_marked(moves, &mut after);
+        drop(guard);
+        self.see_to(after);
+    }
+    pub(super) fn next_timeout_of_moves(&self) -> Option<Time> {
+        let moves = self.moves();
+        let settling = moves.settling.values().map(|(_, until)| *until).min();
+        [moves.handover.next_timeout(), moves.routes.next_timeout(), settling].into_iter().flatten().min()
+    }
+    pub(super) fn timeout_of_moves(&self) {
+        let now = self.now();
+        let mut after = After::default();
+        let mut guard = self.moves();
+        let moves = &mut *guard;
+        for origin in moves.handover.timeout(now) {
+            self.at_origin(moves, Some(origin), &mut after);
+        }
+        for (pid, to, held) in moves.routes.timeout(now) {
+            self.let_go(pid, to, held, &mut after);
+        }
+        self.start_settled(moves);
+        self.let_go_marked(moves, &mut after);
+        drop(guard);
+        self.see_to(after);
+    }
+}

@@ -1,0 +1,188 @@
+//! Processes that move away, and that come: the scheduler's part.
+//!
+//! Journey: a stopped process -> **held -> gone**, and **made -> entered -> running**. When which of it happens is decided in
+//! migration/ and carried out by the node (node/transport/migration.rs).
+//!
+//! Always: of a process that moves, what comes waits in its inbox until it goes on here or what came follows it. A process
+//! that has moved is in the table of guests, also where it was born, so that all that is sent to it goes through the node.
+
+use super::{Handle, Scheduler};
+use crate::codec::ModuleSource;
+use crate::migration::frozen::Fault;
+use crate::node::name::NodeName;
+use crate::node::ties::Tie;
+use crate::process::Process;
+use crate::process::context::context;
+use crate::process::frozen::{Frozen, Thawed};
+use crate::process::inbox::Delivered;
+use crate::process::signal::{Name, Signal, Wake};
+use crate::process::slot::Slot;
+use rlua_machine::stdlib::host;
+use rlua_machine::value::Pid;
+use rlua_machine::vm::load::Module;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A process that is about to move, as bytes.
+pub struct Parcel {
+    /// Where to.
+    pub node: NodeName,
+    /// How often it will have moved then.
+    pub epoch: u64,
+    /// It, without its code.
+    pub frozen: Vec<u8>,
+    /// What the other node may ask for.
+    pub modules: Vec<Arc<Module>>,
+}
+
+/// What is left here of a process that has moved.
+pub struct Departed {
+    /// What has come for it since it stopped.
+    pub signals: Vec<Signal>,
+    /// How it is tied to which others.
+    pub ties: Vec<(Pid, Tie)>,
+    /// Its names.
+    pub names: Vec<Name>,
+    /// How often it has moved now.
+    pub epoch: u64,
+    /// Who is to be woken.
+    pub wakes: Option<(Pid, Signal)>,
+}
+
+impl Scheduler {
+    /// The slot of a process that is here.
+    pub(crate) fn slot(&self, pid: Pid) -> Option<Arc<Slot>> {
+        let own = if pid.runtime() == self.runtime { self.table.find(pid) } else { None };
+        own.or_else(|| self.table.guest(pid))
+    }
+    /// Whether a process of this runtime has moved, or one of another may be anywhere.
+    pub(crate) fn may_be_elsewhere(&self, pid: Pid) -> bool {
+        self.node.online().is_some_and(|online| online.has_moved(pid))
+            || pid.runtime() != self.runtime && self.table.guest(pid).is_none()
+    }
+    /// Makes the parcel of a process that wants to move, or says why it cannot.
+    pub(super) fn pack(&self, p: &mut Process, node: &NodeName) -> Result<Parcel, Vec<u8>> {
+        let cx = context(&mut p.vm);
+        let (who, epoch) = (cx.pid().to_string(), cx.epoch + 1);
+        let packed = p.freeze_to_move(epoch);
+        let Frozen { bytes: frozen, modules } =
+            packed.map_err(|why| [b"cannot migrate ", who.as_bytes(), b": ", &why].concat())?;
+        Ok(Parcel { node: node.clone(), epoch, frozen, modules })
+    }
+    /// Sends the parcel of a process that was stopped; it goes on if that cannot be done.
+    pub(super) fn send_off(self: &Arc<Self>, pid: Pid, parcel: Parcel) {
+        let begun = match self.node.online() {
+            Some(online) => online.begin_move(pid, parcel),
+            None => Err("this runtime is not a node".to_string()),
+        };
+        if let Err(why) = begun {
+            self.goes_on(pid, why);
+        }
+    }
+    /// A process that was to move goes on here.
+    pub(crate) fn goes_on(self: &Arc<Self>, pid: Pid, why: String) {
+        let Some(slot) = self.slot(pid) else { return };
+        let mut s = slot.lock();
+        if !s.inbox.end_move() {
+            return;
+        }
+        if let Some(p) = &mut s.process {
+            context(&mut p.vm).refused = Some(why.into_bytes());
+            p.waiting = None;
+            p.vm.continue_request(crate::concurrent::MIGRATE_REFUSED);
+        }
+        drop(s);
+        self.enqueue(slot);
+    }
+    /// A process leaves for good: it is nobody's here any more. Err: it has to stay, because of what has come for it.
+    pub(crate) fn departs(self: &Arc<Self>, pid: Pid) -> Result<Departed, String> {
+        let Some(slot) = self.slot(pid) else { return Err("it is not here".to_string()) };
+        let mut s = slot.lock();
+        let Some(signals) = s.inbox.waiting_to_follow() else { return Err("it does not move".to_string()) };
+        let follows = |s: &Signal| {
+            matches!(s, Signal::Timeout { .. } | Signal::OverLimit) || crate::node::translate::carry(s).is_some()
+        };
+        if !signals.iter().all(follows) {
+            return Err("it was given a name, or asked for something, meanwhile".to_string());
+        }
+        let signals = s.inbox.bury();
+        let accounted = std::mem::take(&mut s.inbox.accounted);
+        let process = s.process.take();
+        drop(s);
+        let Some(mut process) = process else { return Err("it is not here".to_string()) };
+        if !self.table.remove_guest(pid) {
+            self.table.remove(pid);
+        }
+        if accounted > 0 {
+            self.memory.note(&slot, -(accounted as isize), 0);
+        }
+        let cx = context(&mut process.vm);
+        cx.end_wait();
+        let mut ties = cx.core.ties();
+        ties.extend(cx.asked().map(|(id, whom)| (whom, Tie::Asked(id))));
+        let (names, epoch) = (cx.core.names(), cx.epoch + 1);
+        // Its finalizers are the other's to run.
+        drop(process);
+        let was_last = self.live.fetch_sub(1, Ordering::AcqRel) == 1;
+        let wakes = self.root().filter(|_| was_last).map(|root| (root, Signal::Wake(Wake::Loop)));
+        let signals =
+            signals.into_iter().filter(|s| !matches!(s, Signal::Timeout { .. } | Signal::OverLimit)).collect();
+        Ok(Departed { signals, ties, names, epoch, wakes })
+    }
+    /// The process of a parcel, of which nothing is believed. It does not run.
+    pub(crate) fn unpack(self: &Arc<Self>, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault> {
+        let mut host = host::with(self.files());
+        host.outside = Some(Arc::new(Handle(self.clone())));
+        Process::thaw(frozen, modules, self, host, None, false)
+    }
+    /// Enters a process that has come; it does not run yet, and what comes for it waits. What it is tied to.
+    pub(crate) fn arrives(self: &Arc<Self>, mut thawed: Thawed) -> Vec<(Pid, Tie)> {
+        let cx = context(&mut thawed.process.vm);
+        let limits = cx.limits();
+        for name in &thawed.names {
+            cx.core.add_name(name.clone());
+        }
+        let mut ties = cx.core.ties();
+        ties.extend(cx.asked().map(|(id, whom)| (whom, Tie::Asked(id))));
+        self.live.fetch_add(1, Ordering::AcqRel);
+        let mut s = thawed.slot.lock();
+        s.inbox.begin_move();
+        (s.inbox.max_messages, s.inbox.max_bytes) = limits;
+        s.process = Some(thawed.process);
+        drop(s);
+        self.table.insert_guest(thawed.slot);
+        ties
+    }
+    /// A process that has come runs from now on.
+    pub(crate) fn starts(self: &Arc<Self>, pid: Pid) {
+        let Some(slot) = self.table.guest(pid) else { return };
+        let moving = slot.lock().inbox.end_move();
+        if moving {
+            if self.gate.is_open() {
+                self.enqueue(slot);
+            } else {
+                self.hold(slot);
+            }
+        }
+    }
+    /// Gives a process here a signal, whatever the node thinks of where it is; Err: it is not here.
+    pub(crate) fn deliver_here(self: &Arc<Self>, to: Pid, signal: Signal) -> Result<(), Signal> {
+        let Some(slot) = self.slot(to) else { return Err(signal) };
+        let (delivered, grown) = slot.deliver(signal);
+        if grown != 0 {
+            self.grown(&slot, grown);
+        }
+        match delivered {
+            Delivered::Wake => self.schedule(slot),
+            Delivered::Queued => {}
+            Delivered::Refused(signal) => return Err(signal),
+        }
+        Ok(())
+    }
+    /// A process that had moved has ended here.
+    pub(super) fn guest_ended(&self, pid: Pid) {
+        if let Some(online) = self.node.online() {
+            online.process_ended(pid);
+        }
+    }
+}
