@@ -224,6 +224,13 @@ pub enum Signal<P> {
     },
     /// 20: about global names.
     Name(NameSignal<P>),
+    /// 21: an error is to be raised in a process, wherever it is.
+    Interrupt {
+        /// By whom.
+        from: P,
+        /// Whose.
+        to: Target<P>,
+    },
 }
 
 /// SHA-256 of what it names.
@@ -423,6 +430,7 @@ impl<P> Signal<P> {
             CodeKept(hash) => CodeKept(hash),
             Nodes { names, last } => Nodes { names, last },
             Name(s) => Name(s.map(f)?),
+            Interrupt { from, to } => Interrupt { from: f(from)?, to: to.map(f)? },
         })
     }
     /// What of it may be long.
@@ -458,6 +466,7 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
         | Signal::Monitor { from, .. }
         | Signal::Demonitor { from, .. }
         | Signal::Kill { from, .. }
+        | Signal::Interrupt { from, .. }
         | Signal::Ask { from, .. }
         | Signal::Exit { from, .. }
         | Signal::Down { from, .. }

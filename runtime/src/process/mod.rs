@@ -25,6 +25,7 @@ use crate::codec;
 use rlua_machine::stdlib::host::Host;
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
+use signal::{Info, Status};
 
 /// A process as its runner has it. All but the machine is in its [`context::Context`], which the machine's natives
 /// reach, too.
@@ -46,6 +47,10 @@ impl Process {
         scheduler.config.set_up(&mut vm);
         Box::new(Process { vm, waiting: None, birth })
     }
+    /// What is known of it.
+    pub fn describe(&mut self, status: Status) -> Info {
+        describe(&mut self.vm, status)
+    }
     /// Thaws what a process starts from, before its first slice.
     pub fn be_born(&mut self) {
         let Some(birth) = self.birth.take() else { return };
@@ -66,6 +71,12 @@ impl Process {
             }
         }
     }
+}
+
+/// What is known of the process whose machine this is, and where it is.
+pub fn describe(vm: &mut Vm, status: Status) -> Info {
+    let (place, function, bytes) = (vm.where_it_is(), vm.function_it_is_in(), vm.heap.bytes());
+    Info { place, function, ..context::context(vm).describe(status, bytes) }
 }
 
 /// What a process starts from; it is thawed by whoever runs it first.

@@ -307,6 +307,7 @@ impl Scheduler {
                     if context(&mut p.vm).ending.is_some() {
                         continue;
                     }
+                    p.be_born();
                     let error = p.vm.heap.string(b"interrupted!");
                     if p.waiting.take().is_some() {
                         context(&mut p.vm).end_wait();
@@ -321,9 +322,8 @@ impl Scheduler {
                         return Some(end);
                     }
                 }
-                Effect::Describe { to, id } => {
-                    let (place, bytes) = (p.vm.where_it_is(), p.vm.heap.bytes());
-                    let info = context(&mut p.vm).describe(Some(place), bytes);
+                Effect::Describe { to, id, status } => {
+                    let info = p.describe(status);
                     self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
                 }
                 Effect::Route(..) | Effect::Deliver(_) | Effect::Resume | Effect::NameLost(_) => {
@@ -395,8 +395,8 @@ impl Scheduler {
                     }
                     return;
                 }
-                Effect::Describe { to, id } => {
-                    let info = cx.describe(None, bytes);
+                Effect::Describe { to, id, status } => {
+                    let info = cx.describe(status, bytes);
                     self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
                 }
                 // Seen to when the call is over: Lua may have to run.

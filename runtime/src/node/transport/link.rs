@@ -9,6 +9,7 @@
 use super::super::connections::Connection;
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
+use super::super::hello::Hello;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
 use super::super::session::{Sent, Session};
@@ -215,6 +216,13 @@ impl Link {
             Stage::Over => {}
         }
         inner.with_handshake(|_| ());
+    }
+    /// Who is at the other end of a session.
+    pub fn peer(&self) -> Option<Hello> {
+        match &self.lock().stage {
+            Stage::Session(p) => Some(p.session().peer().clone()),
+            Stage::Handshake(_) | Stage::Over => None,
+        }
     }
     /// The next thing that has happened.
     pub fn poll(&self) -> Option<Happened> {
