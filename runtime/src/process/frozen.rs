@@ -22,6 +22,7 @@ use rlua_machine::value::Pid;
 use rlua_machine::vm::load::Module;
 use rlua_machine::vm::{Exit, Left};
 use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The stages of an end by their numbers.
@@ -133,7 +134,7 @@ impl Process {
             _ => None,
         };
         vm.attached.set(cx);
-        let process = Box::new(Process { vm, waiting, birth: None });
+        let process = Box::new(Process { vm, waiting, birth: None, spawns: VecDeque::new(), capture: None });
         Ok(Thawed { slot, process, gate_is_open: record.gate_was_open || !record.is_root })
     }
 }

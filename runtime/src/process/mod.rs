@@ -22,10 +22,12 @@ pub mod signal;
 pub mod slot;
 
 use crate::codec;
+use crate::node::translate::SpawnRequest;
 use rlua_machine::stdlib::host::Host;
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
 use signal::{Info, Status};
+use std::collections::VecDeque;
 
 /// A process as its runner has it. All but the machine is in its [`context::Context`], which the machine's natives
 /// reach, too.
@@ -36,6 +38,10 @@ pub struct Process {
     pub waiting: Option<u32>,
     /// Spawned and not yet begun: what it starts from.
     pub birth: Option<Box<Birth>>,
+    /// Processes that other nodes want; of the first, what was taken so far of what it will start from.
+    pub spawns: VecDeque<SpawnRequest>,
+    /// It is of this machine's heap, which nothing changes as long as there is one.
+    pub capture: Option<Box<codec::Capture>>,
 }
 
 impl Process {
@@ -45,7 +51,7 @@ impl Process {
         let mut vm = Vm::new(host, scheduler.natives);
         vm.attached.set(context);
         scheduler.config.set_up(&mut vm);
-        Box::new(Process { vm, waiting: None, birth })
+        Box::new(Process { vm, waiting: None, birth, spawns: VecDeque::new(), capture: None })
     }
     /// What is known of it.
     pub fn describe(&mut self, status: Status) -> Info {
