@@ -72,10 +72,14 @@ impl Process {
             other => {
                 let why = other.err().map_or("they are damaged".to_string(), |e| e.to_string());
                 let text = self.vm.heap.string(format!("cannot take the arguments of a spawn: {why}").as_bytes());
-                let error = rlua_machine::stdlib::find_native("error").expect("the library has it");
-                self.vm.start(Value::native(error), &[text, Value::integer(0)]);
+                self.begin_with_error(text);
             }
         }
+    }
+    /// In place of its body it raises an error.
+    pub fn begin_with_error(&mut self, error: Value) {
+        let raise = rlua_machine::stdlib::find_native("error").expect("the library has it");
+        self.vm.start(Value::native(raise), &[error, Value::integer(0)]);
     }
 }
 

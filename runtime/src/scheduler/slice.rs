@@ -313,9 +313,12 @@ impl Scheduler {
                     if context(&mut p.vm).ending.is_some() {
                         continue;
                     }
+                    let is_unborn = p.birth.is_some();
                     p.be_born();
                     let error = p.vm.heap.string(b"interrupted!");
-                    if p.waiting.take().is_some() {
+                    if is_unborn {
+                        p.begin_with_error(error);
+                    } else if p.waiting.take().is_some() {
                         context(&mut p.vm).end_wait();
                         p.vm.fail_request(error);
                     } else {
