@@ -67,10 +67,10 @@ assert(not c.isprocessalive(child) and not c.kill(child))
 -- An error in a process there, which it may catch.
 child = c.spawnmonitor(server, function(who)
   local c = require 'concurrent'
-  c.send(who, { pcall(c.receive) })
+  c.send(who, { pcall(function() c.send(who, 'begun') c.receive() end) })
   while true do end
 end, c.self())
-assert(c.interrupt(child))
+assert(c.receive() == 'begun' and c.interrupt(child))
 m = c.receive()
 assert(m[1] == false and m[2] == 'interrupted!')
 assert(c.interrupt(child))
