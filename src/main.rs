@@ -2,6 +2,7 @@
 //!
 //! Journey: where it begins (a file's name) and ends (an exit status).
 
+mod attach;
 mod check;
 mod compile;
 mod disasm;
@@ -10,6 +11,7 @@ mod node;
 mod output;
 mod pmd;
 mod program;
+mod ps;
 mod repl;
 mod resume;
 mod run;
@@ -73,6 +75,17 @@ enum Command {
         after_help = "Examples:\n  rlua-actor node worker@gaia\n  rlua-actor node worker@gaia:4000   needs no port mapper"
     )]
     Node(node::Arguments),
+    /// Show a prompt inside a running node
+    ///
+    /// What is typed runs in a process of the node: it lists processes, inspects one, sends, kills, and evaluates Lua. Its
+    /// globals are a copy of those of the node's main script. The node does not count the prompt as a node.
+    #[command(after_help = "Examples:\n  rlua-actor attach worker@localhost\n  \
+                            echo \"ps('heap', 5)\" | rlua-actor attach worker@localhost")]
+    Attach(attach::Arguments),
+    /// Print the processes of a running node
+    #[command(after_help = "Examples:\n  rlua-actor ps worker@localhost\n  \
+                            rlua-actor ps --sort heap -n 10 worker@localhost")]
+    Ps(ps::Arguments),
     /// Run the port mapper of this host, or ask it for the nodes that run here
     ///
     /// A node starts one inside itself if none runs; so this is for hosts that want one of its own.
@@ -99,6 +112,8 @@ fn main() -> std::process::ExitCode {
         Some(Command::Check(arguments)) => check::run(arguments),
         Some(Command::Compile(arguments)) => compile::run(arguments),
         Some(Command::Node(arguments)) => node::run(arguments),
+        Some(Command::Attach(arguments)) => attach::run(arguments),
+        Some(Command::Ps(arguments)) => ps::run(arguments),
         Some(Command::Pmd(arguments)) => pmd::run(arguments),
         Some(Command::Resume(arguments)) => resume::run(arguments),
         Some(Command::Inspect(arguments)) => resume::inspect(arguments),
@@ -111,21 +126,8 @@ fn main() -> std::process::ExitCode {
 /// The command line. What does not begin with a command is `run`'s, so that this program can stand where `lua` stood.
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
-    let own = [
-        "run",
-        "check",
-        "compile",
-        "node",
-        "pmd",
-        "resume",
-        "inspect",
-        "disasm",
-        "help",
-        "-h",
-        "--help",
-        "-V",
-        "--version",
-    ];
+    let commands = ["run", "check", "compile", "node", "attach", "ps", "pmd", "resume", "inspect", "disasm", "help"];
+    let own = [&commands[..], &["-h", "--help", "-V", "--version"]].concat();
     if let Some(first) = all.get(1)
         && !own.iter().any(|word| first == word)
     {

@@ -8,15 +8,22 @@ use rlua_runtime::{Action, Config, NodeSettings, Program, Start};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// Options of all that may be a node.
+/// How nodes are reached: options of all that may be a node, or visits one.
 #[derive(Args, Default, Clone)]
-pub struct Options {
+pub struct Reach {
     /// The file with the cookie that nodes share [default: ~/.rlua-actor.cookie, made at its first use]
     #[arg(long, value_name = "FILE")]
     cookie_file: Option<PathBuf>,
     /// The address of a host, before any other way to find it; may come more than once
     #[arg(long = "host", value_name = "HOST=ADDRESS", value_parser = host)]
     hosts: Vec<(String, IpAddr)>,
+}
+
+/// Options of all that may be a node.
+#[derive(Args, Default, Clone)]
+pub struct Options {
+    #[command(flatten)]
+    reach: Reach,
     /// The address that a node listens on [default: that of its name's host]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
@@ -28,11 +35,17 @@ fn host(text: &str) -> Result<(String, IpAddr), String> {
     Ok((host.to_string(), address))
 }
 
+impl Reach {
+    /// As the runtime takes them.
+    pub fn settings(&self) -> NodeSettings {
+        let Reach { cookie_file, hosts } = self.clone();
+        NodeSettings { cookie_file, hosts, ..NodeSettings::default() }
+    }
+}
 impl Options {
     /// As the runtime takes them.
     pub fn settings(&self) -> NodeSettings {
-        let Options { cookie_file, hosts, listen } = self.clone();
-        NodeSettings { cookie_file, hosts, listen, ..NodeSettings::default() }
+        NodeSettings { listen: self.listen, ..self.reach.settings() }
     }
 }
 

@@ -138,6 +138,7 @@ fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, V
         warnings: arguments.warnings,
         environment: !arguments.ignore_environment,
         prompt,
+        evaluator: None,
         terminal: if prompt { repl::terminal() } else { None },
         when_output_closed: Some(output::nobody_reads),
     })
@@ -188,6 +189,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         max_memory: arguments.max_memory.unwrap_or_else(crate::memory::default_limit),
         slice: arguments.slice.unwrap_or(default_slice),
         seed: arguments.seed,
+        visitor: false,
         stress: Stress {
             collect: has(StressMode::Collect),
             collect_pieces: has(StressMode::CollectPieces),

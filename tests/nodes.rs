@@ -2,92 +2,11 @@
 //!
 //! Journey: remote signal, end to end. Each test has a home folder and a port mapper of its own.
 
-use std::io::{BufRead, BufReader};
+mod user;
+
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-
-/// A user with a home folder.
-struct User {
-    home: PathBuf,
-    port: u16,
-}
-
-impl User {
-    fn new(name: &str) -> User {
-        let home = std::env::temp_dir().join(format!("rlua-nodes-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&home).expect("a folder can be made");
-        // Free at this moment, and not given to others soon.
-        let socket = TcpListener::bind(("127.0.0.1", 0)).expect("there are ports");
-        let port = socket.local_addr().expect("it has an address").port();
-        User { home, port }
-    }
-    fn command(&self, arguments: &[&str]) -> Command {
-        // What hangs is ended, and fails its test.
-        let mut command = Command::new("timeout");
-        command.args(["-k", "5", "100", env!("CARGO_BIN_EXE_rlua-actor")]);
-        command.args(arguments).env("HOME", &self.home).env("RLUA_PMD_PORT", self.port.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-    /// A program that goes on.
-    fn start(&self, arguments: &[&str]) -> Started {
-        let mut child = self.command(arguments).spawn().expect("it starts");
-        let out = BufReader::new(child.stdout.take().expect("it is piped"));
-        Started { child, out }
-    }
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("it runs")
-    }
-    /// Waits until a node has its name.
-    fn wait_for(&self, node: &str) {
-        loop {
-            let listed = self.run(&["pmd", "--list"]);
-            if String::from_utf8_lossy(&listed.stdout).lines().any(|l| l.split('\t').next() == Some(node)) {
-                return;
-            }
-            std::thread::yield_now();
-        }
-    }
-}
-impl Drop for User {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.home);
-    }
-}
-
-struct Started {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-impl Started {
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).expect("it can be read");
-        line.trim_end().to_string()
-    }
-    /// What is left of its output, and its status.
-    fn rest(mut self) -> (String, Option<i32>) {
-        let mut all = String::new();
-        while self.out.read_line(&mut all).expect("it can be read") > 0 {}
-        (all, self.child.wait().expect("it ends").code())
-    }
-}
-impl Drop for Started {
-    fn drop(&mut self) {
-        // `timeout` hands this on to the program; if both have ended already, to nobody.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
-        let _ = self.child.wait();
-    }
-}
-
-fn path(file: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(file).to_string_lossy().into_owned()
-}
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use user::{User, path, text};
 
 /// The thesis, section 5.1.4.
 #[test]

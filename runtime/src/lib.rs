@@ -42,6 +42,14 @@ mod program;
 mod scheduler;
 mod sync;
 
+/// Whether a text can be the name of a node: itself, or what is wrong with it.
+///
+/// # Errors
+/// It is none.
+pub fn check_node_name(text: &str) -> Result<String, String> {
+    node::name::NodeName::parse(text).map(|n| n.as_str().to_string()).map_err(|e| e.to_string())
+}
+
 #[doc(hidden)]
 pub use concurrent::find_native;
 pub use migration::inspect::inspect;
@@ -49,5 +57,5 @@ pub use node::transport::{Settings as NodeSettings, list_port_mapper, run_port_m
 pub use program::{Interrupter, Program, Start};
 pub use rlua_machine::stdlib::io::reason;
 pub use rlua_machine::stdlib::source;
-pub use rlua_machine::stdlib::standalone::{Action, Line, Terminal};
+pub use rlua_machine::stdlib::standalone::{Action, Line, SHOW, Terminal};
 pub use scheduler::{Config, FreezeBudget, SLICE, Stress};

@@ -61,6 +61,9 @@ pub struct Start {
     pub environment: bool,
     /// After all that, a prompt.
     pub prompt: bool,
+    /// What is done with each input of the prompt in place of running it here: a chunk that returns a function, which is
+    /// called with the input's text and may return a text to show.
+    pub evaluator: Option<Chunk>,
     /// Where the prompt reads from, if not from standard input.
     pub terminal: Option<Box<dyn Terminal>>,
     /// Called when nobody reads standard output any more, in the middle of a write. The reference's programs are ended by
@@ -165,13 +168,13 @@ fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
     vm.warnings = start.warnings;
     stdlib::open(vm, start.environment, &concurrent::MODULES);
     let globals = vm.globals();
-    let script = match start.script {
+    let [script, evaluator] = [start.script, start.evaluator].map(|chunk| match chunk {
         Some(chunk) => {
             let chunk = vm.reloaded(chunk);
             vm.load_module(&Module::new(chunk, Literals::Atoms), Value::table(globals))
         }
         None => Value::NIL,
-    };
+    });
     let t = vm.heap.table();
     let mut values = Vec::new();
     let negative = start.before.iter().rev().zip(1i64..).map(|(a, i)| (-i, a));
@@ -184,7 +187,7 @@ fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
         }
     }
     stdlib::field(vm, globals, "arg", Value::table(t));
-    let plan = standalone::plan(vm, &start.actions, script, &values, start.prompt);
+    let plan = standalone::plan(vm, &start.actions, script, &values, start.prompt, evaluator);
     vm.start(standalone::main_function(), &[Value::table(plan)]);
     scheduler.enter(slot, process);
 }

@@ -42,6 +42,7 @@ assert(ask { what = 'echo', value = text } == text)
 assert(c.isprocessalive(echo) and not c.isprocessalive { 'nobody', server })
 local info = c.processinfo(echo)
 assert(info.name == 'echo' and tostring(info.pid):find '^<server@localhost%.')
+assert(info.status == 'waiting' and info.line and info.current:find 'server.lua$' and info.func:find 'server.lua')
 assert(c.isprocessalive(info.pid) and c.processinfo { 'nobody', server } == nil)
 
 -- Spawns: by name, by function; monitored, linked.
@@ -62,6 +63,19 @@ assert(c.kill(child, 'because'))
 m = c.receive()
 assert(m.signal == 'EXIT' and m.from == child and m.reason == 'because')
 assert(not c.isprocessalive(child) and not c.kill(child))
+
+-- An error in a process there, which it may catch.
+child = c.spawnmonitor(server, function(who)
+  local c = require 'concurrent'
+  c.send(who, { pcall(function() c.send(who, 'begun') c.receive() end) })
+  while true do end
+end, c.self())
+assert(c.receive() == 'begun' and c.interrupt(child))
+m = c.receive()
+assert(m[1] == false and m[2] == 'interrupted!')
+assert(c.interrupt(child))
+m = c.receive()
+assert(m.signal == 'DOWN' and m.from == child and m.reason == 'interrupted!')
 
 -- Links and monitors, taken away and not.
 assert(c.link(info.pid) and c.unlink(info.pid) and c.link(info.pid))

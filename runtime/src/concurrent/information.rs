@@ -6,8 +6,8 @@
 
 use super::{Process, node, process_argument, wait};
 use crate::process::context::context;
-use crate::process::inbox::RunState;
-use crate::process::signal::{Answer, Info, Question};
+use crate::process::describe;
+use crate::process::signal::{Answer, Info, Question, Status};
 use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
@@ -81,39 +81,30 @@ pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
     };
     let Process::Pid(pid) = target(vm, state, 1)? else { return vm.return_one(Value::NIL) };
     if pid == context(vm).pid() {
-        let (place, bytes) = (vm.where_it_is(), vm.heap.bytes());
-        let info = context(vm).describe(Some(place), bytes);
-        let t = info_table(vm, pid, &info, "running");
+        let info = describe(vm, Status::Running);
+        let t = info_table(vm, pid, &info);
         return vm.return_one(t);
     }
     let answer = if state == ASKED {
         let id = vm.arg(1).as_integer().unwrap_or(0) as u64;
-        context(vm).answer(id, pid, Question::Info)
+        // After a thaw it is asked again, and what it was doing before is not known any more.
+        context(vm).answer(id, pid, Question::Info(Status::Unknown))
     } else {
         let cx = context(vm);
-        let asked_when = cx.scheduler.slot(pid).map(|slot| slot.lock().inbox.state());
-        let status = match asked_when {
-            // What it does at another node is not known here.
-            None | Some(RunState::Dead) if cx.scheduler.may_be_elsewhere(pid) => "",
-            None | Some(RunState::Dead) => return vm.return_one(Value::NIL),
-            Some(RunState::Waiting { .. }) => "waiting",
-            Some(RunState::Blocked | RunState::BlockedQueued) => "blocked",
-            Some(RunState::Running) => "running",
-            Some(RunState::Moving) => "moving",
-            Some(RunState::Queued | RunState::Held | RunState::Telling) => "ready",
+        let status = match cx.scheduler.status_of(pid) {
+            // Its own node sees it.
+            None if cx.scheduler.may_be_elsewhere(pid) => Status::Unknown,
+            None => return vm.return_one(Value::NIL),
+            Some(status) => status,
         };
-        let id = cx.ask(pid, Question::Info);
-        let status = vm.heap.name(status.as_bytes());
+        let id = cx.ask(pid, Question::Info(status));
         vm.truncate(1);
         vm.set_arg(2, Value::pid(pid));
-        vm.set_arg(3, status);
         Err(id)
     };
     match answer {
         Ok(Answer::Info(info)) => {
-            let status = vm.arg(3);
-            let status = status.as_string().map(|s| String::from_utf8_lossy(s.bytes()).into_owned());
-            let t = info_table(vm, pid, &info, status.as_deref().unwrap_or("ready"));
+            let t = info_table(vm, pid, &info);
             vm.return_one(t)
         }
         Ok(_) => vm.return_one(Value::NIL),
@@ -123,7 +114,7 @@ pub(super) fn process_info(vm: &mut Vm, state: u32) -> Result<Step> {
         }
     }
 }
-fn info_table(vm: &mut Vm, pid: Pid, info: &Info, status: &str) -> Value {
+fn info_table(vm: &mut Vm, pid: Pid, info: &Info) -> Value {
     let t = vm.heap.table();
     let pids = |vm: &mut Vm, all: &[Pid]| {
         vm.charge(all.len());
@@ -133,13 +124,21 @@ fn info_table(vm: &mut Vm, pid: Pid, info: &Info, status: &str) -> Value {
     let links = pids(vm, &info.links);
     let monitors = pids(vm, &info.monitors);
     let (source, line) = split_place(&info.place);
+    let status = match info.status {
+        Status::Waiting => "waiting",
+        Status::Blocked => "blocked",
+        Status::Running => "running",
+        Status::Moving => "moving",
+        Status::Ready | Status::Unknown => "ready",
+    };
     let heap = &mut vm.heap;
-    let fields: [(&str, Value); 11] = [
+    let fields: [(&str, Value); 12] = [
         ("pid", Value::pid(pid)),
         ("name", info.name.as_ref().map_or(Value::NIL, |n| heap.string(n))),
-        ("status", if status.is_empty() { Value::NIL } else { heap.name(status.as_bytes()) }),
+        ("status", heap.name(status.as_bytes())),
         ("current", if info.place.is_empty() { Value::NIL } else { heap.string(source) }),
         ("line", line.map_or(Value::NIL, Value::integer)),
+        ("func", if info.function.is_empty() { Value::NIL } else { heap.string(&info.function) }),
         ("mailbox", Value::integer(info.messages as i64)),
         ("links", links),
         ("monitors", monitors),

@@ -1,4 +1,4 @@
-//! Lives and ends: `exit`, `kill`, links, monitors.
+//! Lives and ends: `exit`, `kill`, `interrupt`, links, monitors.
 //!
 //! Journey: exit signal: process -> **links, monitors** -> others. The core decides (process/core.rs); what it asks for is
 //! routed.
@@ -54,6 +54,29 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
         return done(vm, Value::boolean(reached));
     }
     vm.return_one(Value::boolean(reached))
+}
+
+/// `interrupt()` ends the root's `loop`; `interrupt(process)` raises an error where that process is.
+pub(super) fn interrupt(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == DONE {
+        return Ok(Step::Return(1));
+    }
+    if vm.count() == 0 {
+        super::schedule::end_loop(context(vm));
+        return Ok(Step::Return(0));
+    }
+    let state = match node::resolve(vm, 0, state, 1)? {
+        Ok(state) => state,
+        Err(step) => return Ok(step),
+    };
+    let Process::Pid(target) = information::target(vm, state, 1)? else { return vm.return_one(Value::FALSE) };
+    let cx = context(vm);
+    let reached = if target.runtime() == cx.scheduler.runtime {
+        cx.scheduler.route(target, Signal::Interrupt)
+    } else {
+        cx.scheduler.node.online().is_some_and(|online| online.interrupt(cx.pid(), target))
+    };
+    done(vm, Value::boolean(reached))
 }
 
 /// A process that may be absent by name: then a pid that no process has, the same for the same name.

@@ -67,7 +67,7 @@ pub(crate) static NATIVES: &[Native] = &[
     leaf!("concurrent.getcookie", node::get_cookie),
     leaf!("concurrent.getoption", options::get),
     steps!("concurrent.init", node::init),
-    leaf!("concurrent.interrupt", schedule::interrupt),
+    steps!("concurrent.interrupt", link::interrupt),
     steps!("concurrent.isalive", information::is_alive),
     steps!("concurrent.isnodealive", node::is_node_alive),
     steps!("concurrent.isprocessalive", information::is_process_alive),

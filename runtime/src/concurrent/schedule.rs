@@ -152,13 +152,12 @@ pub(super) fn step(vm: &mut Vm, state: u32) -> Result<Step> {
     Ok(wait(cx, if begun { STEPPING } else { LOOK }))
 }
 
-pub(super) fn interrupt(vm: &mut Vm) -> Result<Value> {
-    let scheduler = &context(vm).scheduler;
-    scheduler.interrupted.store(true, Ordering::Release);
-    if let Some(root) = scheduler.root() {
-        scheduler.route(root, Signal::Wake(Wake::Loop));
+/// The root's `loop` returns.
+pub(super) fn end_loop(cx: &Context) {
+    cx.scheduler.interrupted.store(true, Ordering::Release);
+    if let Some(root) = cx.scheduler.root() {
+        cx.scheduler.route(root, Signal::Wake(Wake::Loop));
     }
-    Ok(Value::NIL)
 }
 
 /// `deadlock: N processes wait for messages that cannot come`, and where up to ten of them wait.

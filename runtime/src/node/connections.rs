@@ -9,7 +9,7 @@
 //! name another has taken since is not let in again.
 
 use super::handshake::{Failure, Verdict};
-use super::hello::{Hello, Opening, Refusal, features};
+use super::hello::{Hello, Opening, Refusal};
 use super::name::NodeName;
 use super::{MILLISECOND, SECOND, Time};
 use rlua_machine::value::Pid;
@@ -23,6 +23,8 @@ const TRIES_LISTED: u32 = 8;
 const PAUSE: (Time, Time) = (100 * MILLISECOND, 10 * SECOND);
 /// Runtimes that are remembered as outdated.
 const OUTDATED_MAX: usize = 4096;
+/// Visits at a time.
+const VISITS_MAX: usize = 64;
 /// Sessions at most, and names that are attempted on a peer's word.
 pub const SESSIONS_MAX: usize = 4096;
 
@@ -42,6 +44,8 @@ pub enum Action {
     End(Connection, String),
     /// A session stands under this number: what waits for the node goes there.
     Up(Connection, NodeName),
+    /// A session with a visitor stands: its processes are reached there, and nobody else hears of it.
+    Visit(Connection),
     /// What waits for the node fails.
     Unreachable(NodeName, String),
     /// A process that monitors the node is told, so many times.
@@ -75,6 +79,8 @@ impl Peer {
 pub struct Connections {
     own: Hello,
     peers: BTreeMap<NodeName, Peer>,
+    /// Sessions with visitors, and their runtimes.
+    visits: BTreeMap<Connection, [u8; 16]>,
     /// The runtime that had a name last, and those before.
     last_runtime: BTreeMap<NodeName, [u8; 16]>,
     outdated: VecDeque<(NodeName, [u8; 16])>,
@@ -85,8 +91,8 @@ pub struct Connections {
 impl Connections {
     /// Of a node that is connected with nobody.
     pub fn new(own: Hello) -> Connections {
-        let (peers, last_runtime, outdated) = Default::default();
-        Connections { own, peers, last_runtime, outdated, next: 1, closing: false }
+        let (peers, visits, last_runtime, outdated) = Default::default();
+        Connections { own, peers, visits, last_runtime, outdated, next: 1, closing: false }
     }
     /// A number for a connection from outside.
     pub fn number(&mut self) -> Connection {
@@ -131,12 +137,13 @@ impl Connections {
     /// A peer has shown the cookie and asks for a session.
     pub fn asked(&mut self, c: Connection, opening: &Opening, actions: &mut Vec<Action>) {
         let Hello { name, runtime, .. } = &opening.hello;
-        let visits = opening.hello.features & features::VISITOR != 0;
+        let visits = opening.hello.visits();
         if let Some(why) = self.refusal(name, runtime, visits) {
             return actions.push(Action::Answer(c, Verdict::Refuse(why)));
         }
         if visits {
-            return actions.push(Action::Answer(c, Verdict::Ok));
+            self.visits.insert(c, *runtime);
+            return actions.extend([Action::Answer(c, Verdict::Ok), Action::Visit(c)]);
         }
         self.end_runtime(*runtime, actions);
         let own_is_greater = self.own.name > *name;
@@ -160,7 +167,8 @@ impl Connections {
             return Some(Refusal::Closing);
         }
         if visits {
-            return None;
+            let is_busy = self.visits.len() >= VISITS_MAX || self.visits.values().any(|r| r == runtime);
+            return is_busy.then_some(Refusal::Busy);
         }
         if *name == self.own.name || peer.is_some_and(|p| p.session.is_some_and(|(_, r)| r != *runtime)) {
             return Some(Refusal::NameTaken);
@@ -251,6 +259,7 @@ impl Connections {
     }
     /// A session has ended by itself.
     pub fn ended(&mut self, c: Connection, why: &str, actions: &mut Vec<Action>) {
+        self.visits.remove(&c);
         let of = self.peers.iter().find(|(_, p)| p.session.is_some_and(|(s, _)| s == c)).map(|(n, _)| n.clone());
         if let Some(name) = of {
             self.down(&name, why, actions);
@@ -312,6 +321,7 @@ impl Connections {
     /// The node leaves the network.
     pub fn close(&mut self, actions: &mut Vec<Action>) {
         self.closing = true;
+        actions.extend(std::mem::take(&mut self.visits).into_keys().map(|c| Action::End(c, "shutdown".into())));
         for (name, peer) in std::mem::take(&mut self.peers) {
             if let Some(number) = peer.attempt.and_then(|a| a.number) {
                 actions.push(Action::Abandon(number));
@@ -332,7 +342,7 @@ impl Connections {
 #[cfg(test)]
 mod tests {
     use super::super::frame::Limits;
-    use super::super::hello::VERSIONS;
+    use super::super::hello::{VERSIONS, features, visitor_id};
     use super::*;
 
     fn name(text: &str) -> NodeName {
@@ -411,6 +421,41 @@ mod tests {
         after(|x| b.ended(13, "lost", x));
         assert_eq!(after(|x| b.asked(14, &opening("a@h", 1), x)), refused(14, Refusal::Outdated));
         assert_eq!(after(|x| b.asked(15, &opening("a@h", 9), x)).len(), 2);
+    }
+    #[test]
+    fn a_visitor_is_in_no_list_and_ends_with_its_session() {
+        let mut b = Connections::new(hello("b@h", 2));
+        let visitor = |number| {
+            let mut opening = opening("attach_1@localhost", 0);
+            opening.hello.features = features::VISITOR;
+            opening.hello.runtime = visitor_id(number).to_be_bytes();
+            opening
+        };
+        let refused = |c, why| [Action::Answer(c, Verdict::Refuse(why))];
+        assert_eq!(after(|x| b.asked(7, &visitor(1), x)), [Action::Answer(7, Verdict::Ok), Action::Visit(7)]);
+        assert_eq!(after(|x| b.asked(8, &visitor(1), x)), refused(8, Refusal::Busy), "its number is in use");
+        assert_eq!(after(|x| b.asked(9, &visitor(2), x)).len(), 2, "names of visitors need not differ");
+        assert!(b.nodes().is_empty() && b.session(&name("attach_1@localhost")).is_none());
+        assert!(after(|x| b.ended(7, "lost", x)).is_empty());
+        assert_eq!(after(|x| b.asked(10, &visitor(1), x)).len(), 2);
+        for i in 0..VISITS_MAX as u16 - 2 {
+            assert_eq!(after(|x| b.asked(100 + u64::from(i), &visitor(100 + i), x)).len(), 2);
+        }
+        assert_eq!(after(|x| b.asked(11, &visitor(3), x)), refused(11, Refusal::Busy));
+        let closed = after(|x| b.close(x));
+        assert_eq!(closed.len(), VISITS_MAX);
+        assert!(closed.iter().all(|a| matches!(a, Action::End(..))));
+    }
+    #[test]
+    fn identities_of_visitors_are_theirs_alone() {
+        let node = hello("b@h", 2);
+        let mut opening = opening("attach_1@localhost", 1);
+        opening.hello.features = features::VISITOR;
+        assert_eq!(node.accept(&opening), Err(Refusal::Malformed), "a node's identity cannot be taken by a visitor");
+        opening.hello.runtime = visitor_id(1).to_be_bytes();
+        assert_eq!(node.accept(&opening), Ok(VERSIONS.1));
+        opening.hello.features = 0;
+        assert_eq!(node.accept(&opening), Err(Refusal::Malformed));
     }
     #[test]
     fn attempts_are_repeated_with_growing_pauses_and_then_given_up() {

@@ -41,6 +41,7 @@ fn key(signal: &Signal<Pid>) -> Key {
         | Signal::Monitor { to, .. }
         | Signal::Demonitor { to, .. }
         | Signal::Kill { to, .. }
+        | Signal::Interrupt { to, .. }
         | Signal::Ask { to, .. } => Some(to.clone()),
         Signal::Exit { to, .. } | Signal::Down { to, .. } | Signal::UnlinkAck { to, .. } => Some(Target::Pid(*to)),
         _ => None,

@@ -17,10 +17,26 @@ pub const VERSIONS: (u16, u16) = (1, 1);
 pub mod features {
     /// Keeps the network fully connected, and names global in it.
     pub const CONNECT_ALL: u64 = 1;
-    /// A visitor (`attach`, `ps`): no node, has no name that others may dial and enters no table.
+    /// A visitor (`attach`, `ps`): no node, has no name that others may dial and enters no table for longer than its
+    /// session.
     pub const VISITOR: u64 = 2;
     /// All that this program has besides those that are a choice.
     pub const ALL: u64 = 0;
+}
+
+/// The first 14 bytes of the identity of a visitor's runtime. A number of 16 bits follows, so that no number of visits
+/// fills a node's list of runtimes.
+const VISITOR_LABEL: &[u8; 14] = b"rlua-visitor 1";
+/// Bits of the number, chosen at random, from which the serial numbers of a visitor's processes go up: so that a visitor
+/// of the same identity has others.
+pub const VISITOR_SERIAL_BITS: u32 = 40;
+
+/// The identity of a visitor's runtime.
+pub fn visitor_id(number: u16) -> u128 {
+    let mut id = [0; 16];
+    id[..14].copy_from_slice(VISITOR_LABEL);
+    id[14..].copy_from_slice(&number.to_be_bytes());
+    u128::from_be_bytes(id)
 }
 
 /// What a node tells of itself.
@@ -125,6 +141,10 @@ impl Hello {
     pub fn runtime(&self) -> Option<Runtime> {
         Runtime::find(u128::from_be_bytes(self.runtime))
     }
+    /// Whether it is a visitor.
+    pub fn visits(&self) -> bool {
+        self.features & features::VISITOR != 0
+    }
     /// Whether it keeps the network fully connected.
     pub fn connects_all(&self) -> bool {
         self.features & features::CONNECT_ALL != 0
@@ -135,7 +155,8 @@ impl Hello {
         if other.runtime == self.runtime {
             return Err(Refusal::Oneself);
         }
-        if !other.limits.are_possible() {
+        let is_visitor = other.runtime.starts_with(VISITOR_LABEL);
+        if !other.limits.are_possible() || other.visits() != is_visitor {
             return Err(Refusal::Malformed);
         }
         if opening.dialled != self.name {

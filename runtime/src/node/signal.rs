@@ -224,6 +224,13 @@ pub enum Signal<P> {
     },
     /// 20: about global names.
     Name(NameSignal<P>),
+    /// 21: an error is to be raised in a process, wherever it is.
+    Interrupt {
+        /// By whom.
+        from: P,
+        /// Whose.
+        to: Target<P>,
+    },
     /// 21: about a process that moves.
     Move(MoveSignal<P>),
 }
@@ -489,6 +496,8 @@ pub enum Carried<P> {
     Answer(u64, Answer<P>),
     /// 11: as [`Signal::Spawned`].
     Spawned(u64, Result<P, Bytes>),
+    /// 12: as [`Signal::Interrupt`].
+    Interrupt,
 }
 
 impl<P> Contents<P> {
@@ -568,6 +577,7 @@ impl<P> Carried<P> {
             Answer(id, answer) => Answer(id, answer.map(f)?),
             Spawned(id, Ok(child)) => Spawned(id, Ok(f(child)?)),
             Spawned(id, Err(why)) => Spawned(id, Err(why)),
+            Interrupt => Interrupt,
         })
     }
     fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
@@ -618,6 +628,7 @@ impl<P> Signal<P> {
             Nodes { names, last } => Nodes { names, last },
             Name(s) => Name(s.map(f)?),
             Move(s) => Move(s.map(f)?),
+            Interrupt { from, to } => Interrupt { from: f(from)?, to: to.map(f)? },
         })
     }
     /// Whether it is a mark, which leaves behind all that was sent before.
@@ -659,6 +670,7 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
         | Signal::Monitor { from, .. }
         | Signal::Demonitor { from, .. }
         | Signal::Kill { from, .. }
+        | Signal::Interrupt { from, .. }
         | Signal::Ask { from, .. }
         | Signal::Exit { from, .. }
         | Signal::Down { from, .. }

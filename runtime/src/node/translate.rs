@@ -8,7 +8,7 @@
 
 use super::signal::{self as wire, Body, Carried, Contents, Signal, Target};
 use crate::codec::{DecodeError, Message, ModuleSource, PortableMessage};
-use crate::process::signal::{Answer, Info, Question, Signal as Local};
+use crate::process::signal::{Answer, Info, Question, Signal as Local, Status};
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::load::Module;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,10 @@ pub fn message(from: Pid, to: Target<Pid>, m: &Message) -> Outgoing {
 pub fn kill(from: Pid, to: Pid, reason: &Message) -> Outgoing {
     let (contents, modules) = contents(reason);
     (Signal::Kill { from, to: Target::Pid(to), contents }, modules)
+}
+/// An error in a process there.
+pub fn interrupt(from: Pid, to: Pid) -> Outgoing {
+    (Signal::Interrupt { from, to: Target::Pid(to) }, Vec::new())
 }
 /// A process that is to be made there: what it runs, and a message of its arguments.
 pub fn spawn(parent: Pid, id: u64, body: Body, link: bool, monitor: Option<u64>, arguments: &Message) -> Outgoing {
@@ -100,10 +104,10 @@ pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
             Answer::NotSpawned(why) => plain(Carried::Spawned(*id, Err(why[..].into()))),
             other => plain(Carried::Answer(*id, answer_of(other)?)),
         },
+        Local::Interrupt => plain(Carried::Interrupt),
         Local::Spawn(_)
         | Local::Named(_)
         | Local::Unnamed(_)
-        | Local::Interrupt
         | Local::Timeout { .. }
         | Local::Wake(_)
         | Local::OverLimit => None,
@@ -121,6 +125,7 @@ pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local
         Carried::Monitor(from, id) => Local::Monitor { from, id },
         Carried::Demonitor(from, id) => Local::Demonitor { from, id },
         Carried::Down { from, id, contents } => Local::Down { from, id, reason: message(&contents)? },
+        Carried::Interrupt => Local::Interrupt,
         Carried::Kill(c) => Local::Kill { reason: message(&c)?, limit: false },
         Carried::Ask(from, id, question) => Local::Ask { from, id, question: asked(question) },
         Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer)? },
@@ -131,13 +136,14 @@ pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local
 fn question_of(question: Question) -> wire::Question {
     match question {
         Question::Alive => wire::Question::Alive,
-        Question::Info => wire::Question::Info,
+        Question::Info(_) => wire::Question::Info,
     }
 }
 fn asked(question: wire::Question) -> Question {
     match question {
         wire::Question::Alive => Question::Alive,
-        wire::Question::Info => Question::Info,
+        // Its own node sees what it does.
+        wire::Question::Info => Question::Info(Status::Unknown),
     }
 }
 /// None: it is of the node, or of a spawn.
@@ -222,6 +228,7 @@ pub fn incoming(signal: Signal<Pid>, modules: &dyn ModuleSource) -> Result<Incom
         Signal::Kill { to: Target::Pid(to), contents, .. } => {
             Incoming::For(to, Local::Kill { reason: message(&contents)?, limit: false })
         }
+        Signal::Interrupt { to: Target::Pid(to), .. } => Incoming::For(to, Local::Interrupt),
         Signal::Link { from, to: Target::Pid(to), .. } => Incoming::For(to, Local::Link { from }),
         Signal::Unlink { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Unlink { from, id }),
         Signal::UnlinkAck { from, to, id } => Incoming::For(to, Local::UnlinkAck { from, id }),
@@ -258,7 +265,9 @@ type Anywhere = (u128, u64);
 #[derive(Serialize, Deserialize)]
 struct PortableInfo {
     name: Option<Vec<u8>>,
+    status: Status,
     place: Vec<u8>,
+    function: Vec<u8>,
     messages: u64,
     links: Vec<Anywhere>,
     monitors: Vec<Anywhere>,
@@ -272,7 +281,9 @@ impl PortableInfo {
         let all = |pids: &[Pid]| pids.iter().map(|p| (p.runtime().id(), p.serial())).collect();
         PortableInfo {
             name: info.name.as_ref().map(|n| n.to_vec()),
+            status: info.status,
             place: info.place.clone(),
+            function: info.function.clone(),
             messages: info.messages as u64,
             links: all(&info.links),
             monitors: all(&info.monitors),
@@ -285,7 +296,9 @@ impl PortableInfo {
         let known = |(id, serial): Anywhere| Runtime::find(id).map(|r| Pid::new(r, serial));
         Info {
             name: self.name.map(Into::into),
+            status: self.status,
             place: self.place,
+            function: self.function,
             messages: self.messages as usize,
             links: self.links.into_iter().filter_map(known).collect(),
             monitors: self.monitors.into_iter().filter_map(known).collect(),

@@ -10,7 +10,7 @@ use super::core::{Core, Effect, Time};
 use super::exit::{Ending, Stage};
 use super::mailbox::Mailbox;
 use super::options::{OwnOptions, Setting, key};
-use super::signal::{Answer, Info, Question, Signal, Wake};
+use super::signal::{Answer, Info, Question, Signal, Status, Wake};
 use super::slot::Slot;
 use crate::node::name::NodeName;
 use crate::scheduler::Scheduler;
@@ -213,11 +213,13 @@ impl Context {
         p.bytes.store(heap_bytes + self.mailbox.bytes(), Ordering::Relaxed);
         p.reductions.store(self.reductions, Ordering::Relaxed);
     }
-    /// What is known of the process; `place`: where it is, if whoever asks knows.
-    pub fn describe(&self, place: Option<Vec<u8>>, heap_bytes: usize) -> Info {
+    /// What is known of the process besides where it is.
+    pub fn describe(&self, status: Status, heap_bytes: usize) -> Info {
         Info {
             name: self.core.first_name(),
-            place: place.unwrap_or_default(),
+            status,
+            place: Vec::new(),
+            function: Vec::new(),
             messages: self.mailbox.len(),
             links: self.core.links(),
             monitors: self.core.watched(),

@@ -10,7 +10,7 @@
 //!
 //! Not here: queues and states of running (inbox.rs), Lua's part of an end (exit.rs), the mailbox (mailbox.rs).
 
-use super::signal::{Answer, Name, Question, Signal, Wake};
+use super::signal::{Answer, Name, Question, Signal, Status, Wake};
 use crate::codec::Message;
 use crate::migration::frozen::Record;
 use crate::node::ties::Tie;
@@ -65,6 +65,8 @@ pub enum Effect {
         to: Pid,
         /// Number of the question.
         id: u64,
+        /// What it was doing when it was asked.
+        status: Status,
     },
     /// Heap and mailbox are to be compared with the limit.
     CheckLimit,
@@ -221,7 +223,7 @@ impl Core {
             }
             Signal::Ask { from, id, question } => effects.push(match question {
                 Question::Alive => Effect::Route(from, Signal::Reply { id, answer: Answer::Alive(self.pid) }),
-                Question::Info => Effect::Describe { to: from, id },
+                Question::Info(status) => Effect::Describe { to: from, id, status },
             }),
             Signal::Reply { id, answer } => {
                 // Before anything else that the child may have sent is handled.

@@ -23,6 +23,7 @@ use rlua_machine::value::Pid;
 use rlua_machine::vm::load::Module;
 use rlua_machine::vm::{Exit, Left, Vm};
 use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The stages of an end by their numbers.
@@ -160,7 +161,7 @@ impl Process {
             _ => None,
         };
         vm.attached.set(cx);
-        let process = Box::new(Process { vm, waiting, birth: None });
+        let process = Box::new(Process { vm, waiting, birth: None, spawns: VecDeque::new(), capture: None });
         let names = record.names.iter().map(|n| n.0[..].into()).collect();
         Ok(Thawed { slot, process, names, epoch: record.epoch, gate_is_open: record.gate_was_open || !record.is_root })
     }

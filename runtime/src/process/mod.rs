@@ -22,9 +22,12 @@ pub mod signal;
 pub mod slot;
 
 use crate::codec;
+use crate::node::translate::SpawnRequest;
 use rlua_machine::stdlib::host::Host;
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
+use signal::{Info, Status};
+use std::collections::VecDeque;
 
 /// A process as its runner has it. All but the machine is in its [`context::Context`], which the machine's natives
 /// reach, too.
@@ -35,6 +38,10 @@ pub struct Process {
     pub waiting: Option<u32>,
     /// Spawned and not yet begun: what it starts from.
     pub birth: Option<Box<Birth>>,
+    /// Processes that other nodes want; of the first, what was taken so far of what it will start from.
+    pub spawns: VecDeque<SpawnRequest>,
+    /// It is of this machine's heap, which nothing changes as long as there is one.
+    pub capture: Option<Box<codec::Capture>>,
 }
 
 impl Process {
@@ -44,7 +51,11 @@ impl Process {
         let mut vm = Vm::new(host, scheduler.natives);
         vm.attached.set(context);
         scheduler.config.set_up(&mut vm);
-        Box::new(Process { vm, waiting: None, birth })
+        Box::new(Process { vm, waiting: None, birth, spawns: VecDeque::new(), capture: None })
+    }
+    /// What is known of it.
+    pub fn describe(&mut self, status: Status) -> Info {
+        describe(&mut self.vm, status)
     }
     /// Thaws what a process starts from, before its first slice.
     pub fn be_born(&mut self) {
@@ -61,11 +72,21 @@ impl Process {
             other => {
                 let why = other.err().map_or("they are damaged".to_string(), |e| e.to_string());
                 let text = self.vm.heap.string(format!("cannot take the arguments of a spawn: {why}").as_bytes());
-                let error = rlua_machine::stdlib::find_native("error").expect("the library has it");
-                self.vm.start(Value::native(error), &[text, Value::integer(0)]);
+                self.begin_with_error(text);
             }
         }
     }
+    /// In place of its body it raises an error.
+    pub fn begin_with_error(&mut self, error: Value) {
+        let raise = rlua_machine::stdlib::find_native("error").expect("the library has it");
+        self.vm.start(Value::native(raise), &[error, Value::integer(0)]);
+    }
+}
+
+/// What is known of the process whose machine this is, and where it is.
+pub fn describe(vm: &mut Vm, status: Status) -> Info {
+    let (place, function, bytes) = (vm.where_it_is(), vm.function_it_is_in(), vm.heap.bytes());
+    Info { place, function, ..context::context(vm).describe(status, bytes) }
 }
 
 /// What a process starts from; it is thawed by whoever runs it first.

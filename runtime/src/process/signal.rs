@@ -10,6 +10,7 @@
 use crate::codec::Message;
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A name of a process.
@@ -82,7 +83,7 @@ pub enum Signal {
         /// Who did it is a limit, which is reported.
         limit: bool,
     },
-    /// An error is raised wherever the process is (Ctrl-C at a prompt).
+    /// An error is raised wherever the process is (Ctrl-C at a prompt, `interrupt`).
     Interrupt,
     /// Somebody asks something that is answered in the order of signals.
     Ask {
@@ -118,8 +119,26 @@ pub enum Signal {
 pub enum Question {
     /// Does it live, once it has handled all that came before?
     Alive,
-    /// What is known of it?
-    Info,
+    /// What is known of it? What it was doing before the question reached it.
+    Info(Status),
+}
+
+/// What a process is doing, as others see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Status {
+    /// Who asked could not see it.
+    #[default]
+    Unknown,
+    /// It waits for a message, a time, an answer.
+    Waiting,
+    /// It is in a call of the system.
+    Blocked,
+    /// A worker runs it.
+    Running,
+    /// It waits for a worker, or for the gate.
+    Ready,
+    /// It is on its way to another node, or from one.
+    Moving,
 }
 
 /// What it answers.
@@ -146,8 +165,12 @@ pub enum Answer {
 pub struct Info {
     /// Its first name.
     pub name: Option<Name>,
+    /// What it was doing.
+    pub status: Status,
     /// `source:line` where it is.
     pub place: Vec<u8>,
+    /// The function in which that is, as tracebacks describe it.
+    pub function: Vec<u8>,
     /// Messages that wait.
     pub messages: usize,
     /// Linked processes, by age.

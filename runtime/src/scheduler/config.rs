@@ -28,6 +28,9 @@ pub struct Config {
     pub max_memory: usize,
     /// One worker runs everything in an order that follows from this number alone, in virtual time.
     pub seed: Option<u64>,
+    /// The program is a tool that looks at nodes: `init` makes it a visitor, which no node counts as one. It listens on no
+    /// port, is in nobody's `nodes()` and has no part in global names.
+    pub visitor: bool,
     /// Test modes.
     pub stress: Stress,
 }
@@ -79,6 +82,13 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { workers: 1, slice: SLICE, max_memory: usize::MAX, seed: None, stress: Stress::default() }
+        Config {
+            workers: 1,
+            slice: SLICE,
+            max_memory: usize::MAX,
+            seed: None,
+            visitor: false,
+            stress: Stress::default(),
+        }
     }
 }

@@ -35,12 +35,13 @@ pub(crate) use end::Telling;
 pub use moving::{Departed, Parcel};
 pub(crate) use worker::Handle;
 
+use crate::node::hello::{VISITOR_SERIAL_BITS, visitor_id};
 use crate::node::transport::Node;
 use crate::process::core::Time;
-use crate::process::inbox::Delivered;
+use crate::process::inbox::{Delivered, RunState};
 use crate::process::options::{KEYS, Options, Setting};
 use crate::process::registry::Registry;
-use crate::process::signal::Signal;
+use crate::process::signal::{Signal, Status};
 use crate::process::slot::Slot;
 use crate::process::{Process, context};
 use crate::sync::Mutex;
@@ -103,7 +104,11 @@ impl Scheduler {
     /// A scheduler without processes.
     pub fn new(config: Config, natives: Natives) -> Arc<Scheduler> {
         let clock = Clock::new(config.seed);
-        let id = (clock.random() as u128) << 64 | clock.random() as u128;
+        // A visitor's identity is one of few, and told from those before it by serial numbers.
+        let (id, serial) = match config.visitor {
+            true => (visitor_id(clock.random() as u16), clock.random() >> (64 - VISITOR_SERIAL_BITS)),
+            false => ((clock.random() as u128) << 64 | clock.random() as u128, 1),
+        };
         let places = config.places();
         Arc::new(Scheduler {
             runtime: Runtime::find(id).expect("an OS process starts fewer than a million programs"),
@@ -120,7 +125,7 @@ impl Scheduler {
             timers: Mutex::new(Timers::default()),
             next_look: AtomicU64::new(Time::MAX),
             memory: memory::Memory::default(),
-            serial: AtomicU64::new(1),
+            serial: AtomicU64::new(serial),
             root: OnceLock::new(),
             live: AtomicUsize::new(0),
             interrupted: AtomicBool::new(false),
@@ -220,6 +225,17 @@ impl Scheduler {
             return None;
         }
         self.table.with(pid, |slot| slot.known_dead()).unwrap_or(Some(true))
+    }
+    /// What a process of this runtime is doing; none: it has ended.
+    pub(crate) fn status_of(&self, pid: Pid) -> Option<Status> {
+        match self.slot(pid)?.lock().inbox.state() {
+            RunState::Dead => None,
+            RunState::Waiting { .. } => Some(Status::Waiting),
+            RunState::Blocked | RunState::BlockedQueued => Some(Status::Blocked),
+            RunState::Running => Some(Status::Running),
+            RunState::Moving => Some(Status::Moving),
+            RunState::Queued | RunState::Held | RunState::Telling => Some(Status::Ready),
+        }
     }
     /// Notes that a process takes more or less; if all together take too much, the largest one is to end.
     fn grown(self: &Arc<Self>, slot: &Arc<Slot>, difference: isize) {

@@ -24,6 +24,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Objects and slots of a snapshot for another node that are taken in a slice.
+const SNAPSHOT_UNITS: usize = 32 * 1024;
+
 /// What a slice ends with.
 enum Outcome {
     /// To the end of the queue.
@@ -168,6 +171,9 @@ impl Scheduler {
         if let Some(end) = self.see_to_urgent(p) {
             return Outcome::Over(end);
         }
+        if !self.spawn_for_others(p) {
+            return Outcome::Ready;
+        }
         let cx = context(&mut p.vm);
         if p.waiting.is_some() && !cx.resume {
             return Outcome::Waiting(cx.wait);
@@ -289,7 +295,7 @@ impl Scheduler {
                         if p.waiting.is_some() {
                             let cx = context(&mut p.vm);
                             if !std::mem::take(&mut cx.resume) {
-                                return Outcome::Waiting(cx.wait);
+                                return if p.spawns.is_empty() { Outcome::Waiting(cx.wait) } else { Outcome::Ready };
                             }
                             p.waiting = None;
                             p.vm.continue_request(state);
@@ -325,23 +331,26 @@ impl Scheduler {
                     if context(&mut p.vm).ending.is_some() {
                         continue;
                     }
+                    let is_unborn = p.birth.is_some();
+                    p.be_born();
                     let error = p.vm.heap.string(b"interrupted!");
-                    if p.waiting.take().is_some() {
+                    if is_unborn {
+                        p.begin_with_error(error);
+                    } else if p.waiting.take().is_some() {
                         context(&mut p.vm).end_wait();
                         p.vm.fail_request(error);
                     } else {
                         p.vm.raise_next(error);
                     }
                 }
-                Effect::Spawn(request) => self.spawn_for(p, *request),
+                Effect::Spawn(request) => p.spawns.push_back(*request),
                 Effect::CheckLimit => {
                     if let Some(end) = self.check_limit(p) {
                         return Some(end);
                     }
                 }
-                Effect::Describe { to, id } => {
-                    let (place, bytes) = (p.vm.where_it_is(), p.vm.heap.bytes());
-                    let info = context(&mut p.vm).describe(Some(place), bytes);
+                Effect::Describe { to, id, status } => {
+                    let info = p.describe(status);
                     self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
                 }
                 Effect::Route(..) | Effect::Deliver(_) | Effect::Resume | Effect::NameLost(_) => {
@@ -351,23 +360,38 @@ impl Scheduler {
         }
         None
     }
-    /// Makes a process for another node: a child of this one, the root, but for its parent.
-    fn spawn_for(self: &Arc<Self>, p: &mut Process, request: SpawnRequest) {
-        let SpawnRequest { parent, id, name, link, monitor, arguments } = request;
+    /// Makes the processes that other nodes want, as children of this one, the root, but for their parents. False: a
+    /// snapshot of it is not whole yet, so it must not run before the next slice has gone on with it.
+    fn spawn_for_others(self: &Arc<Self>, p: &mut Process) -> bool {
+        while let Some(request) = p.spawns.pop_front() {
+            if let Some(request) = self.spawn_for(p, request) {
+                p.spawns.push_front(request);
+                return false;
+            }
+        }
+        true
+    }
+    /// Goes on with one; the request, if it takes more than a slice.
+    fn spawn_for(self: &Arc<Self>, p: &mut Process, request: SpawnRequest) -> Option<SpawnRequest> {
+        let SpawnRequest { parent, id, link, monitor, .. } = request;
         let vm = &mut p.vm;
-        let body = match &name {
+        let body = match &request.name {
             None => Value::NIL,
             Some(name) => {
                 let key = vm.heap.string(name);
                 vm.globals().get(key)
             }
         };
-        if let Some(name) = name.filter(|_| !body.is_function()) {
+        if let Some(name) = request.name.as_ref().filter(|_| !body.is_function()) {
             let why = [b"no global function '", &name[..], b"' there"].concat();
             self.route(parent, Signal::Reply { id, answer: Answer::NotSpawned(why) });
-            return;
+            return None;
         }
-        let snapshot = codec::snapshot(vm, body, &[]);
+        let mut capture = p.capture.take().unwrap_or_else(|| Box::new(codec::Capture::new(vm, body, &[])));
+        let Some(snapshot) = capture.step(vm, &mut { SNAPSHOT_UNITS }) else {
+            p.capture = Some(capture);
+            return Some(request);
+        };
         let (slot, mut child) = self.new_process(Some(parent));
         let pid = slot.pid;
         if link {
@@ -377,11 +401,12 @@ impl Scheduler {
             child.core.monitored_by_parent(parent, id);
         }
         child.set_limits();
-        let birth = Birth { snapshot, arguments: Some(arguments) };
+        let birth = Birth { snapshot, arguments: Some(request.arguments) };
         let process = Process::new(rlua_machine::stdlib::host::child(vm), child, Some(Box::new(birth)));
         // Before it can run: the parent knows of it before anything that it does.
         self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) });
         self.enter(slot, process);
+        None
     }
     /// Heap and mailbox against the option `maxheap`; a collection may help.
     fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {
@@ -413,8 +438,8 @@ impl Scheduler {
                     }
                     return;
                 }
-                Effect::Describe { to, id } => {
-                    let info = cx.describe(None, bytes);
+                Effect::Describe { to, id, status } => {
+                    let info = cx.describe(status, bytes);
                     self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
                 }
                 // Seen to when the call is over: Lua may have to run.

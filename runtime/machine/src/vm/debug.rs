@@ -68,6 +68,20 @@ fn describe(p: &Prototype, pc: u32, register: u32, moves: u32) -> Option<(&'stat
     }
 }
 
+/// What a function is, by the code that called it, or by where it is defined.
+fn function_description(view: &FrameView) -> Vec<u8> {
+    if let Some((kind, name)) = view.name() {
+        return [kind.as_bytes(), b" '", &name, b"'"].concat();
+    }
+    let Some(p) = view.frame().proto() else { return b"?".to_vec() };
+    let line = p.canonical().line_defined;
+    if p.index == 0 && line == 0 {
+        return b"main chunk".to_vec();
+    }
+    let source = rlua_compiler::short_source(&p.module().chunk().name);
+    [b"function <", &source[..], format!(":{line}>").as_bytes()].concat()
+}
+
 fn constant_name(p: &Prototype, k: u32) -> Vec<u8> {
     match p.constants.get(k as usize) {
         Some(Constant::String(s)) => s.to_vec(),
@@ -319,28 +333,12 @@ impl Vm {
                 }
                 None => text.extend_from_slice(b"[C]: in "),
             }
-            let is_main = p.is_some_and(|p| p.index == 0 && p.canonical().line_defined == 0);
-            let defined = p.map(|p| {
-                let mut at = rlua_compiler::short_source(&p.module().chunk().name);
-                at.extend_from_slice(format!(":{}>", p.canonical().line_defined).as_bytes());
-                at
-            });
             if let Some(global) = self.global_function_name(view.function()) {
                 text.extend_from_slice(b"function '");
                 text.extend_from_slice(&global);
                 text.push(b'\'');
-            } else if let Some((kind, name)) = view.name() {
-                text.extend_from_slice(kind.as_bytes());
-                text.extend_from_slice(b" '");
-                text.extend_from_slice(&name);
-                text.push(b'\'');
-            } else if is_main {
-                text.extend_from_slice(b"main chunk");
-            } else if let Some(at) = defined {
-                text.extend_from_slice(b"function <");
-                text.extend_from_slice(&at);
             } else {
-                text.push(b'?');
+                text.extend_from_slice(&function_description(&view));
             }
             if view.is_tail_call() {
                 text.extend_from_slice(b"\n\t(...tail calls...)");
@@ -417,6 +415,17 @@ impl Vm {
             if !text.is_empty() {
                 text.truncate(text.len() - 2);
                 return text;
+            }
+            level += 1;
+        }
+        Vec::new()
+    }
+    /// The function in which [`Vm::where_it_is`] is, as tracebacks describe one that is in no module's table.
+    pub fn function_it_is_in(&self) -> Vec<u8> {
+        let mut level = 0;
+        while let Some(view) = self.frame_view(None, level) {
+            if view.frame().proto().is_some() {
+                return function_description(&view);
             }
             level += 1;
         }

@@ -9,6 +9,7 @@
 use super::super::connections::Connection;
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
+use super::super::hello::Hello;
 use super::super::name::NodeName;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
@@ -237,6 +238,13 @@ impl Link {
         match &self.lock().stage {
             Stage::Session(p) => Some(p.session().peer().name.clone()),
             _ => None,
+        }
+    }
+    /// Who is at the other end of a session.
+    pub fn peer(&self) -> Option<Hello> {
+        match &self.lock().stage {
+            Stage::Session(p) => Some(p.session().peer().clone()),
+            Stage::Handshake(_) | Stage::Over => None,
         }
     }
     /// The next thing that has happened.

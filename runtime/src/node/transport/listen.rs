@@ -55,11 +55,11 @@ impl Node {
     }
 }
 
-async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super::Settings) -> Result<(), String> {
-    let key = settings.key()?;
+/// The socket of a node, and its port.
+async fn listen(name: &NodeName, settings: &super::Settings) -> Result<(TcpListener, u16), String> {
     let address = match settings.listen {
         Some(address) => address,
-        None => dial::addresses(&settings, name.host()).await?[0],
+        None => dial::addresses(settings, name.host()).await?[0],
     };
     let bound = TcpListener::bind((address, name.port().unwrap_or(0))).await;
     let listener = bound.map_err(|e| {
@@ -67,25 +67,37 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
         format!("cannot listen on {at}: {}", rlua_machine::stdlib::io::reason(&e))
     })?;
     let port = listener.local_addr().map_err(|e| rlua_machine::stdlib::io::reason(&e))?.port();
-    let connects_all = scheduler.connects_all();
+    Ok((listener, port))
+}
+
+async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super::Settings) -> Result<(), String> {
+    let key = settings.key()?;
+    let visits = scheduler.config.visitor;
+    let listener = if visits { None } else { Some(listen(&name, &settings).await?) };
+    let connects_all = !visits && scheduler.connects_all();
+    let chosen = [(features::CONNECT_ALL, connects_all), (features::VISITOR, visits)];
     let hello = Hello {
         versions: VERSIONS,
-        features: features::ALL | if connects_all { features::CONNECT_ALL } else { 0 },
+        features: chosen.iter().filter(|(_, has)| *has).fold(features::ALL, |all, (bit, _)| all | bit),
         name: name.clone(),
         runtime: scheduler.runtime.id().to_be_bytes(),
         creation: scheduler.clock.since_1970().as_millis() as u64,
         limits: Limits::default(),
     };
     let online = Online::new(Box::new(scheduler.clone()), hello, key, settings);
-    if name.port().is_none() {
-        let registration = online.register(scheduler, port).await?;
-        scheduler.start_task(online.clone().stay_registered(scheduler.clone(), port, registration));
+    if let Some((_, port)) = &listener
+        && name.port().is_none()
+    {
+        let registration = online.register(scheduler, *port).await?;
+        scheduler.start_task(online.clone().stay_registered(scheduler.clone(), *port, registration));
     }
     scheduler.runtime.set_name(Some(name.as_str().into()));
     *scheduler.node.online.write().unwrap_or_else(|e| e.into_inner()) = Some(online.clone());
     // After whoever registers now finds the node.
     online.adopt_names(scheduler.names.all().into_iter());
-    scheduler.start_task(online.clone().accept(scheduler.clone(), listener));
+    if let Some((listener, _)) = listener {
+        scheduler.start_task(online.clone().accept(scheduler.clone(), listener));
+    }
     scheduler.start_task(online.look_after(scheduler.clone()));
     Ok(())
 }

@@ -35,7 +35,7 @@ use super::session::Sent;
 use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
 use super::translate::{self, Incoming, Outgoing};
 use crate::codec::{DecodeError, Message, ModuleSource};
-use crate::process::signal::{Answer, Signal};
+use crate::process::signal::{Answer, Question, Signal};
 use crate::sync::Mutex;
 use link::{Happened, Link, Stage};
 use rlua_machine::value::{Pid, Runtime};
@@ -313,6 +313,11 @@ impl Online {
         let link = self.table().by_runtime.get(&to.runtime()).cloned();
         link.is_some_and(|link| matches!(link.send(translate::kill(from, to, reason), None, self), Some(Ok(_))))
     }
+    /// Raises an error in a process elsewhere; false: it cannot be reached.
+    pub fn interrupt(&self, from: Pid, to: Pid) -> bool {
+        let link = self.table().by_runtime.get(&to.runtime()).cloned();
+        link.is_some_and(|link| matches!(link.send(translate::interrupt(from, to), None, self), Some(Ok(_))))
+    }
     /// A process monitors a node.
     pub fn monitor_node(self: &Arc<Self>, watcher: Pid, node: &NodeName) {
         self.decide(|c, actions| c.monitor(watcher, node, actions));
@@ -434,6 +439,13 @@ impl Online {
                 drop(delivery);
             }
             Action::Up(c, node) => self.up(c, node),
+            Action::Visit(c) => {
+                let mut table = self.table();
+                let Some(link) = table.links.get(&c).cloned() else { return };
+                let Some((runtime, name)) = link.peer().and_then(|p| Some((p.runtime()?, p.name))) else { return };
+                self.program.met(runtime, &name);
+                table.by_runtime.insert(runtime, link);
+            }
             Action::Unreachable(node, why) => self.unreachable(node, &why),
             Action::NodeDown(pid, node, why, times) => {
                 for _ in 0..times {
@@ -447,11 +459,7 @@ impl Online {
     fn up(self: &Arc<Self>, c: Connection, node: NodeName) {
         let mut table = self.table();
         let Some(link) = table.links.get(&c).cloned() else { return };
-        let runtime = match &link.lock().stage {
-            Stage::Session(p) => p.session().peer().runtime(),
-            _ => None,
-        };
-        let Some(runtime) = runtime else { return };
+        let Some(runtime) = link.peer().and_then(|p| p.runtime()) else { return };
         self.program.met(runtime, &node);
         table.homes.insert(runtime, node.clone());
         table.by_name.insert(node.clone(), link.clone());
@@ -492,14 +500,14 @@ impl Online {
     }
     fn unreachable(&self, node: NodeName, why: &str) {
         let waiting = self.table().waiting.remove(&node).unwrap_or_default();
+        let answer = || Answer::Done(Err(format!("no connection to {node}: {why}")));
         for Waiting { to, signal, asker } in waiting {
             let local = signal.and_then(|(_, local)| local);
-            let told = match asker {
-                Some((pid, id)) => {
-                    let why = format!("no connection to {node}: {why}");
-                    Some((pid, Signal::Reply { id, answer: Answer::Done(Err(why)) }))
+            let told = match (asker, to.zip(local)) {
+                (Some((pid, id)), _) | (None, Some((pid, Signal::Reply { id, .. }))) => {
+                    Some((pid, Signal::Reply { id, answer: answer() }))
                 }
-                None => to.zip(local).and_then(|(to, s)| lost(to, s)),
+                (None, other) => other.and_then(|(to, s)| lost(to, s)),
             };
             if let Some((to, signal)) = told {
                 self.program.route(to, signal);
@@ -533,19 +541,17 @@ impl Online {
                 Happened::Handshake(Shaken::Waiting) => {}
                 Happened::Handshake(Shaken::Established) => {
                     link.lock().become_session(self.program.keepalive(), self.now());
-                    let peer = match &link.lock().stage {
-                        Stage::Session(p) => Some(p.session().peer().clone()),
-                        _ => None,
-                    };
                     drop(delivery);
-                    if let Some(peer) = peer {
+                    if let Some(peer) = link.peer() {
                         self.decide(|connections, actions| connections.established(link.number, &peer, actions));
                     }
                 }
                 Happened::Handshake(Shaken::Failed(failure)) => {
                     link.lock().end();
                     drop(delivery);
-                    if let Some(text) = link::complaint(link, &failure) {
+                    // A visitor has dialled, and is told by its call.
+                    let told = self.hello.visits();
+                    if let Some(text) = link::complaint(link, &failure).filter(|_| !told) {
                         report!("{text}");
                     }
                     self.attempt_failed(link.number, failure);
@@ -558,7 +564,9 @@ impl Online {
                     }
                 }
                 Happened::Session(Event::Met(runtime, node)) => {
-                    if runtime != self.program.runtime() {
+                    // Nobody finds the way to a visitor by its name.
+                    let is_visitor = link.peer().is_some_and(|p| p.visits() && p.runtime() == Some(runtime));
+                    if runtime != self.program.runtime() && !is_visitor {
                         self.program.met(runtime, &node);
                         self.table().homes.insert(runtime, node);
                     }
@@ -640,7 +648,10 @@ impl Online {
         }
     }
     /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one.
-    fn deliver(&self, link: &Link, to: Pid, signal: Signal) {
+    fn deliver(&self, link: &Link, to: Pid, mut signal: Signal) {
+        if let Signal::Ask { question: Question::Info(status), .. } = &mut signal {
+            *status = self.program.status(to);
+        }
         let signal = match self.any_moved.load(Ordering::Acquire) {
             true => match self.pass_on(link, to, signal) {
                 Ok(()) => return,

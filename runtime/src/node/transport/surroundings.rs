@@ -14,7 +14,7 @@ use crate::codec::ModuleSource;
 use crate::migration::frozen::Fault;
 use crate::process::frozen::Thawed;
 use crate::process::options::{Setting, key};
-use crate::process::signal::{Name, Signal};
+use crate::process::signal::{Name, Signal, Status};
 use crate::scheduler::{Departed, Scheduler};
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
@@ -29,6 +29,10 @@ pub trait Surroundings: Send + Sync {
     fn random(&self) -> u64;
     /// Gives a process a signal, wherever it is. False: there is no such process.
     fn route(&self, to: Pid, signal: Signal) -> bool;
+    /// What one of its processes is doing, if that can be seen.
+    fn status(&self, _: Pid) -> Status {
+        Status::Unknown
+    }
     /// The process for which processes are made that others want.
     fn root(&self) -> Option<Pid>;
     /// Who here has a name.
@@ -79,6 +83,9 @@ impl Surroundings for Arc<Scheduler> {
     }
     fn route(&self, to: Pid, signal: Signal) -> bool {
         Scheduler::route(self, to, signal)
+    }
+    fn status(&self, pid: Pid) -> Status {
+        self.status_of(pid).unwrap_or_default()
     }
     fn root(&self) -> Option<Pid> {
         Scheduler::root(self)

@@ -7,7 +7,7 @@
 //! The prompt: a line is read while others run ([`blocking`]), from a terminal or from standard input, compiled as an
 //! expression or else as statements, and asked to go on if it is incomplete; results are shown by show.lua. The end of
 //! the input (Ctrl-D) in the middle of a statement ends the statement, with the error that it is; between two it ends the
-//! prompt.
+//! prompt. An *evaluator* takes the place of running an input and showing its results: a prompt for what is elsewhere.
 
 use super::host::{blocking, host};
 use crate::value::{Ref, Table, Value};
@@ -67,13 +67,21 @@ const PROMPT: u32 = 3;
 const RAN: u32 = 4;
 /// State: its results were shown.
 const SHOWN: u32 = 5;
-/// State: show.lua was loaded.
+/// State: show.lua, or the evaluator's program, has returned its function.
 const LOADED: u32 = 6;
 /// State: an error value told its text.
 const ERROR_TOLD: u32 = 7;
 
 /// The main function's argument: everything that is to be done.
-pub fn plan(vm: &mut Vm, actions: &[Action], script: Value, arguments: &[Value], interactive: bool) -> Ref<Table> {
+/// `evaluator`: a function that returns the one to call with each input of the prompt, if inputs are not run here.
+pub fn plan(
+    vm: &mut Vm,
+    actions: &[Action],
+    script: Value,
+    arguments: &[Value],
+    interactive: bool,
+    evaluator: Value,
+) -> Ref<Table> {
     let list = vm.heap.table();
     let add = |vm: &mut Vm, i: usize, v: Value| {
         list.set_integer(&mut vm.heap, i as i64, v).expect("a small integer is a key");
@@ -94,7 +102,8 @@ pub fn plan(vm: &mut Vm, actions: &[Action], script: Value, arguments: &[Value],
         all.set_integer(&mut vm.heap, i as i64 + 1, a).expect("a small integer is a key");
     }
     let count = Value::integer(arguments.len() as i64);
-    for (name, v) in [("script", script), ("arguments", Value::table(all)), ("count", count)] {
+    let fields = [("script", script), ("arguments", Value::table(all)), ("count", count), ("evaluator", evaluator)];
+    for (name, v) in fields {
         super::field(vm, list, name, v);
     }
     super::field(vm, list, "interactive", Value::boolean(interactive));
@@ -104,6 +113,9 @@ pub fn plan(vm: &mut Vm, actions: &[Action], script: Value, arguments: &[Value],
 pub fn main_function() -> Value {
     Value::native(&NATIVES[0])
 }
+
+/// What shows the results of a prompt's input: a chunk that returns a function of them.
+pub const SHOW: &[u8] = include_bytes!("show.lua");
 
 /// A message handler: adds a traceback (`lua.c` does the same).
 fn handler(vm: &mut Vm, _: u32) -> Result<Step> {
@@ -152,8 +164,13 @@ fn main(vm: &mut Vm, state: u32) -> Result<Step> {
                 outside.open_gate();
             }
             vm.truncate(3);
+            let evaluator = plan.get_field(&mut vm.heap, b"evaluator");
+            if evaluator.is_function() {
+                vm.push(evaluator);
+                return Ok(Step::Call { function: 3, results: 1, next: LOADED, catch: false });
+            }
             let globals = Value::table(vm.globals());
-            let show = vm.load(include_bytes!("show.lua"), b"=show", LoadMode::Text, Literals::Atoms, globals);
+            let show = vm.load(SHOW, b"=show", LoadMode::Text, Literals::Atoms, globals);
             match show {
                 Ok(f) => vm.push(f),
                 Err(message) => unreachable!("show.lua: {}", String::from_utf8_lossy(&message)),
@@ -164,16 +181,19 @@ fn main(vm: &mut Vm, state: u32) -> Result<Step> {
             let show = vm.arg(3);
             vm.set_arg(2, show);
             vm.truncate(3);
-            prompt(vm)
+            prompt(vm, plan)
         }
         PROMPT => {
             vm.truncate(3);
-            prompt(vm)
+            prompt(vm, plan)
         }
         RAN => {
             // The results are shown, by a call that may fail as well.
             if vm.count() == 3 {
                 return Ok(Step::Again(PROMPT));
+            }
+            if plan.get_field(&mut vm.heap, b"evaluator").is_function() {
+                return Ok(Step::Again(SHOWN));
             }
             vm.push(Value::NIL);
             for i in (3..vm.count() - 1).rev() {
@@ -255,7 +275,7 @@ fn next_option(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
 }
 
 /// Reads until there is something to run, or no more.
-fn prompt(vm: &mut Vm) -> Result<Step> {
+fn prompt(vm: &mut Vm, plan: Ref<Table>) -> Result<Step> {
     // What was read so far, and why that is no statement yet.
     let mut input: Vec<u8> = Vec::new();
     let mut incomplete: Option<Vec<u8>> = None;
@@ -279,7 +299,8 @@ fn prompt(vm: &mut Vm) -> Result<Step> {
                 continue;
             }
             (Line::End, None) => {
-                if host(vm).terminal.is_none() {
+                let runs_here = plan.get_field(&mut vm.heap, b"evaluator").is_nil();
+                if runs_here && host(vm).terminal.is_none() {
                     let _ = super::io::write_stdout(vm, b"\n");
                 }
                 return Ok(Step::Return(0));
@@ -314,7 +335,14 @@ fn prompt(vm: &mut Vm) -> Result<Step> {
         }
         match outcome {
             Ok(f) => {
-                vm.push(f);
+                if plan.get_field(&mut vm.heap, b"evaluator").is_function() {
+                    let evaluate = vm.arg(2);
+                    vm.push(evaluate);
+                    let text = vm.heap.string(&input);
+                    vm.push(text);
+                } else {
+                    vm.push(f);
+                }
                 return Ok(Step::CallWithHandler { function: 3, next: RAN });
             }
             Err(message) => {

@@ -1,0 +1,64 @@
+//! `rlua-actor attach`: a prompt inside a running node. And what `ps` has in common with it: a program of the runtime that
+//! visits the node, and has Lua functions run there.
+//!
+//! Journey: input -> message -> **process of the node** -> message -> output. The node needs nothing for it but to take
+//! spawns: attach/node.lua has what runs there, attach/prompt.lua what runs here.
+
+use crate::{output, repl};
+use clap::Args;
+use rlua_runtime::{Action, Config, Program, Start};
+
+/// What runs in the node.
+pub const NODE: &[u8] = include_bytes!("attach/node.lua");
+
+/// Arguments of `attach`.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// The node, and how it is reached.
+#[derive(Args)]
+pub struct Target {
+    /// The node: NAME@HOST, or NAME@HOST:PORT
+    #[arg(value_name = "NAME@HOST", value_parser = rlua_runtime::check_node_name)]
+    pub node: String,
+    #[command(flatten)]
+    options: crate::node::Reach,
+}
+
+/// A program that visits nodes, and its first actions.
+pub fn visitor(target: &Target) -> (Program, Vec<Action>) {
+    let config = Config { visitor: true, max_memory: crate::memory::default_limit(), ..Config::default() };
+    let program = Program::new(config);
+    program.set_node(target.options.settings());
+    let text = include_bytes!("attach/advice.lua").to_vec();
+    (program, vec![Action::Execute { text, name: b"=advice.lua".to_vec() }])
+}
+
+/// A prompt until its input ends; the exit status.
+pub fn run(arguments: Arguments) -> u8 {
+    let (program, actions) = visitor(&arguments.target);
+    let terminal = repl::terminal();
+    if terminal.is_some() {
+        output::print(format!(
+            "rlua-actor {}: a prompt inside {}. help() tells what there is; Ctrl-D leaves, the node goes on.\n",
+            env!("CARGO_PKG_VERSION"),
+            arguments.target.node
+        ));
+    }
+    repl::interrupt_by_keyboard(program.interrupter());
+    let prompt = rlua_compiler::compile(include_bytes!("attach/prompt.lua"), b"=prompt.lua");
+    let start = Start {
+        actions,
+        evaluator: Some(prompt.expect("a part of this program compiles")),
+        name: b"attach".to_vec(),
+        arguments: vec![arguments.target.node.into_bytes(), NODE.to_vec(), rlua_runtime::SHOW.to_vec()],
+        prompt: true,
+        terminal,
+        when_output_closed: Some(output::nobody_reads),
+        ..Start::default()
+    };
+    (program.run(start) & 0xff) as u8
+}

@@ -1,0 +1,112 @@
+//! A user of nodes, for tests: a home folder, a port mapper's port, programs that go on while others run.
+//!
+//! Journey: none. Each test has a user of its own, so that its nodes meet no others.
+
+#![allow(dead_code, reason = "each file of tests uses its part of it")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+/// A user with a home folder.
+pub struct User {
+    /// Where the cookie lies.
+    pub home: PathBuf,
+    /// The port mapper's.
+    pub port: u16,
+}
+
+impl User {
+    /// One whom no other test is.
+    pub fn new(name: &str) -> User {
+        let home = std::env::temp_dir().join(format!("rlua-nodes-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&home).expect("a folder can be made");
+        // Free at this moment, and not given to others soon.
+        let socket = TcpListener::bind(("127.0.0.1", 0)).expect("there are ports");
+        let port = socket.local_addr().expect("it has an address").port();
+        User { home, port }
+    }
+    /// The program under test.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        // What hangs is ended, and fails its test.
+        let mut command = Command::new("timeout");
+        command.args(["-k", "5", "100", env!("CARGO_BIN_EXE_rlua-actor")]);
+        command.args(arguments).env("HOME", &self.home).env("RLUA_PMD_PORT", self.port.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+    /// A program that goes on.
+    pub fn start(&self, arguments: &[&str]) -> Started {
+        Started::new(self.command(arguments))
+    }
+    /// A program until its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("it runs")
+    }
+    /// A program whose input is this text.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().expect("it starts");
+        // It may end before it has read all.
+        let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
+        child.wait_with_output().expect("it runs")
+    }
+    /// Waits until a node has its name.
+    pub fn wait_for(&self, node: &str) {
+        loop {
+            let listed = self.run(&["pmd", "--list"]);
+            if String::from_utf8_lossy(&listed.stdout).lines().any(|l| l.split('\t').next() == Some(node)) {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+impl Drop for User {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.home);
+    }
+}
+
+/// A program that goes on.
+pub struct Started {
+    /// `timeout`, which has the program as its child.
+    pub child: Child,
+    out: BufReader<ChildStdout>,
+}
+impl Started {
+    /// Starts it.
+    pub fn new(mut command: Command) -> Started {
+        let mut child = command.spawn().expect("it starts");
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        Started { child, out }
+    }
+    /// Its next line.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).expect("it can be read");
+        line.trim_end().to_string()
+    }
+    /// What is left of its output, and its status.
+    pub fn rest(mut self) -> (String, Option<i32>) {
+        let mut all = String::new();
+        while self.out.read_line(&mut all).expect("it can be read") > 0 {}
+        (all, self.child.wait().expect("it ends").code())
+    }
+}
+impl Drop for Started {
+    fn drop(&mut self) {
+        // `timeout` hands this on to the program; if both have ended already, to nobody.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file of the repository.
+pub fn path(file: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file).to_string_lossy().into_owned()
+}
+/// Output as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
