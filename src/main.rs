@@ -2,6 +2,8 @@
 //!
 //! Journey: where it begins (a file's name) and ends (an exit status).
 
+#[cfg(feature = "mimalloc")]
+mod allocator;
 mod check;
 mod compile;
 mod disasm;
@@ -19,7 +21,7 @@ use std::io::Write;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// The whole command line.
 #[derive(Parser)]
