@@ -9,12 +9,14 @@ use super::end::End;
 use super::worker::Abandoned;
 use crate::codec;
 use crate::node::translate::SpawnRequest;
-use crate::process::context::{Context, Leaving, Wait, context};
+use crate::process::Process;
+use crate::process::birth::Birth;
+use crate::process::chore::{Chore, Done, MESSAGES, OBJECTS};
+use crate::process::context::{Context, Leaving, Wait, context, reason_text};
 use crate::process::core::Effect;
 use crate::process::exit::Stage;
 use crate::process::signal::{Answer, Signal};
 use crate::process::slot::Slot;
-use crate::process::{Birth, Process};
 use rlua_machine::stdlib::host::host;
 use rlua_machine::value::Value;
 use rlua_machine::vm::Exit;
@@ -22,6 +24,9 @@ use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Bytes of an exit reason past which it is decoded in steps.
+const QUICK_REASON: usize = 16 * 1024;
 
 /// What a slice ends with.
 enum Outcome {
@@ -160,6 +165,13 @@ impl Scheduler {
         if let Some(end) = self.see_to_urgent(p) {
             return Outcome::Over(end);
         }
+        let mut left = self.config.slice;
+        if p.is_busy()
+            && may_run
+            && let Some(outcome) = self.see_to_chores(p, &mut left)
+        {
+            return outcome;
+        }
         let cx = context(&mut p.vm);
         if p.waiting.is_some() && !cx.resume {
             return Outcome::Waiting(cx.wait);
@@ -168,15 +180,63 @@ impl Scheduler {
             return Outcome::Held;
         }
         cx.resume = false;
-        p.be_born();
         if let Some(state) = p.waiting.take() {
             p.vm.continue_request(state);
         }
-        self.reduce(p)
+        if left <= 0 {
+            return Outcome::Ready;
+        }
+        self.reduce(p, left)
+    }
+    /// Does what has to be done before a process goes on; none: it is done.
+    fn see_to_chores(self: &Arc<Self>, p: &mut Process, left: &mut i64) -> Option<Outcome> {
+        while p.is_busy() {
+            if *left <= 0 {
+                return Some(Outcome::Ready);
+            }
+            let (rate, least) = p.chore.as_ref().map_or(OBJECTS, |c| c.rate());
+            let all = (*left as usize * rate).max(least);
+            let mut units = all;
+            let is_born = p.be_born(&mut units);
+            match p.chore.take().map(|c| c.step(&mut p.vm, &mut units)) {
+                None => {}
+                Some(Err(chore)) => p.chore = Some(chore),
+                Some(Ok(Done::End(reason, value))) => {
+                    p.begin_end(reason, true, Some(value));
+                }
+                Some(Ok(Done::Spawn(request, snapshot))) => self.spawn_with(p, *request, snapshot),
+            }
+            let used = (all - units) / rate;
+            *left -= used as i64;
+            let cx = context(&mut p.vm);
+            cx.reductions += used as u64;
+            let limit = cx.limit_bytes();
+            if !is_born && limit > 0 && p.vm.heap.bytes() + context(&mut p.vm).mailbox.bytes() > limit {
+                return Some(Outcome::Over(End::heap_limit()));
+            }
+            // What had to wait for this.
+            if !p.is_busy()
+                && let Some(end) = self.see_to_urgent(p)
+            {
+                return Some(Outcome::Over(end));
+            }
+        }
+        self.leave(p);
+        None
+    }
+    /// Begins the end that the process has asked for, unless a signal has ended it, or its request, before.
+    fn leave(&self, p: &mut Process) {
+        let leaving = context(&mut p.vm).leaving.take().filter(|_| p.waiting.is_some());
+        if let Some(Leaving::Exit(reason)) = leaving {
+            let normal = reason.is_string(b"normal");
+            p.vm.enter_request();
+            let last = p.vm.count().saturating_sub(1);
+            let value = p.vm.arg(last);
+            p.begin_end(reason, !normal, Some(value));
+        }
     }
     /// Reductions.
-    fn reduce(self: &Arc<Self>, p: &mut Process) -> Outcome {
-        let mut left = self.config.slice;
+    fn reduce(self: &Arc<Self>, p: &mut Process, mut left: i64) -> Outcome {
         let freezing = self.config.stress.freeze.is_some();
         loop {
             let exit = p.vm.run(left);
@@ -194,6 +254,9 @@ impl Scheduler {
                 Exit::Preempted => {
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
+                    }
+                    if p.is_busy() {
+                        return Outcome::Ready;
                     }
                     if let Some(end) = self.check_limit(p) {
                         return Outcome::Over(end);
@@ -224,8 +287,19 @@ impl Scheduler {
                 Exit::Failed => {
                     let error = p.vm.error_value();
                     self.report_error(p, error);
-                    let reason = crate::process::context::encode_reason(&mut p.vm, error);
-                    p.begin_end(reason, true, Some(error));
+                    match codec::encode_message_within(&p.vm, error, MESSAGES.1) {
+                        Ok(Some(reason)) => {
+                            p.begin_end(reason, true, Some(error));
+                        }
+                        Ok(None) if let Ok(encoding) = codec::Encoding::new(&p.vm, error) => {
+                            p.chore = Some(Box::new(Chore::Failed { error, encoding }));
+                            return Outcome::Ready;
+                        }
+                        _ => {
+                            let reason = reason_text(&mut p.vm, error);
+                            p.begin_end(reason, true, Some(error));
+                        }
+                    }
                 }
                 Exit::Request(rlua_machine::stdlib::os::EXIT) => {
                     if !host(&mut p.vm).close {
@@ -241,15 +315,12 @@ impl Scheduler {
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
                     }
+                    if p.is_busy() {
+                        return Outcome::Ready;
+                    }
                     // A signal may have ended it, or raised an error: then the request is gone, and what it wanted with it.
-                    let leaving = context(&mut p.vm).leaving.take().filter(|_| p.waiting.is_some());
-                    if let Some(Leaving::Exit(reason)) = leaving {
-                        let normal = reason.is_string(b"normal");
-                        p.vm.enter_request();
-                        let last = p.vm.count().saturating_sub(1);
-                        let value = p.vm.arg(last);
-                        p.begin_end(reason, !normal, Some(value));
-                    } else if p.waiting.is_some() {
+                    self.leave(p);
+                    if p.waiting.is_some() {
                         if freezing {
                             self.freeze_and_thaw(p);
                         }
@@ -257,6 +328,9 @@ impl Scheduler {
                         rlua_machine::stdlib::io::flush_printed(&mut p.vm);
                         if let Some(end) = self.see_to_urgent(p) {
                             return Outcome::Over(end);
+                        }
+                        if p.is_busy() {
+                            return Outcome::Ready;
                         }
                         if p.waiting.is_some() {
                             let cx = context(&mut p.vm);
@@ -280,17 +354,29 @@ impl Scheduler {
             return None;
         }
         let urgent = std::mem::take(&mut context(&mut p.vm).urgent);
+        let mut kept = Vec::new();
         for effect in urgent {
             match effect {
                 Effect::Kill { reason, limit } => {
                     return Some(End::kill(reason, limit));
                 }
+                Effect::Describe { to, id } => {
+                    let (place, bytes) = (p.vm.where_it_is(), p.vm.heap.bytes());
+                    let info = context(&mut p.vm).describe(Some(place), bytes);
+                    self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
+                }
+                // Nothing changes in the machine meanwhile.
+                e if p.is_busy() => kept.push(e),
                 Effect::Exit(reason) => {
-                    if context(&mut p.vm).ending.is_none() {
-                        // Before its first slice it has nothing to unwind, but its classes are known then.
-                        p.be_born();
-                        let value = codec::decode_reason(&mut p.vm, &reason);
-                        p.begin_end(reason, true, Some(value));
+                    if context(&mut p.vm).ending.is_some() {
+                        continue;
+                    }
+                    match codec::Decoding::new(&reason).filter(|_| reason.size() > QUICK_REASON) {
+                        Some(decoding) => p.chore = Some(Box::new(Chore::Exit { reason, decoding })),
+                        None => {
+                            let value = codec::decode_reason(&mut p.vm, &reason);
+                            p.begin_end(reason, true, Some(value));
+                        }
                     }
                 }
                 Effect::Interrupt => {
@@ -305,41 +391,44 @@ impl Scheduler {
                         p.vm.raise_next(error);
                     }
                 }
-                Effect::Spawn(request) => self.spawn_for(p, *request),
+                Effect::Spawn(request) => self.begin_spawn(p, request),
                 Effect::CheckLimit => {
                     if let Some(end) = self.check_limit(p) {
                         return Some(end);
                     }
-                }
-                Effect::Describe { to, id } => {
-                    let (place, bytes) = (p.vm.where_it_is(), p.vm.heap.bytes());
-                    let info = context(&mut p.vm).describe(Some(place), bytes);
-                    self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
                 }
                 Effect::Route(..) | Effect::Deliver(_) | Effect::Resume | Effect::NameLost(_) => {
                     unreachable!("the context has carried it out")
                 }
             }
         }
+        if !kept.is_empty() {
+            context(&mut p.vm).urgent.splice(..0, kept);
+        }
         None
     }
-    /// Makes a process for another node: a child of this one, the root, but for its parent.
-    fn spawn_for(self: &Arc<Self>, p: &mut Process, request: SpawnRequest) {
-        let SpawnRequest { parent, id, name, link, monitor, arguments } = request;
+    /// Begins to make a process for another node: a child of this one, the root, but for its parent.
+    fn begin_spawn(self: &Arc<Self>, p: &mut Process, request: Box<SpawnRequest>) {
         let vm = &mut p.vm;
-        let body = match &name {
+        let body = match &request.name {
             None => Value::NIL,
             Some(name) => {
                 let key = vm.heap.string(name);
                 vm.globals().get(key)
             }
         };
-        if let Some(name) = name.filter(|_| !body.is_function()) {
+        if let Some(name) = request.name.as_ref().filter(|_| !body.is_function()) {
             let why = [b"no global function '", &name[..], b"' there"].concat();
-            self.route(parent, Signal::Reply { id, answer: Answer::NotSpawned(why) });
+            let answer = Answer::NotSpawned(why);
+            self.route(request.parent, Signal::Reply { id: request.id, answer });
             return;
         }
-        let snapshot = codec::snapshot(vm, body, &[]);
+        let capture = codec::Capture::new(vm, body, &[]);
+        p.chore = Some(Box::new(Chore::Spawn { request, capture }));
+    }
+    /// Makes it, of what it begins with.
+    fn spawn_with(self: &Arc<Self>, p: &mut Process, request: SpawnRequest, snapshot: codec::Snapshot) {
+        let SpawnRequest { parent, id, link, monitor, arguments, .. } = request;
         let (slot, mut child) = self.new_process(Some(parent));
         let pid = slot.pid;
         if link {
@@ -349,8 +438,8 @@ impl Scheduler {
             child.core.monitored_by_parent(parent, id);
         }
         child.set_limits();
-        let birth = Birth { snapshot, arguments: Some(arguments) };
-        let process = Process::new(rlua_machine::stdlib::host::child(vm), child, Some(Box::new(birth)));
+        let birth = Birth::with_arguments(snapshot, arguments);
+        let process = Process::new(rlua_machine::stdlib::host::child(&mut p.vm), child, Some(birth));
         // Before it can run: the parent knows of it before anything that it does.
         self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) });
         self.enter(slot, process);
@@ -365,7 +454,7 @@ impl Scheduler {
         if held(p) > limit {
             p.vm.collect_now();
         }
-        (held(p) > limit).then(|| End::kill(codec::Message::string(b"heaplimit"), true))
+        (held(p) > limit).then(End::heap_limit)
     }
     /// Handles the signals of a process that is in a call of the system.
     fn handle_for_blocked(self: &Arc<Self>, slot: Arc<Slot>, mut cx: Box<Context>, signals: &mut Vec<Signal>) {
