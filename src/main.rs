@@ -2,6 +2,8 @@
 //!
 //! Journey: where it begins (a file's name) and ends (an exit status).
 
+#[cfg(feature = "mimalloc")]
+mod allocator;
 mod attach;
 mod check;
 mod compile;
@@ -22,7 +24,7 @@ use std::io::Write;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// The whole command line.
 #[derive(Parser)]

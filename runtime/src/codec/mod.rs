@@ -6,7 +6,7 @@
 //!   Bytes, documented in spec/format.md; hostile until proven legal (legal.rs, spec/bytecode.md).
 //! * [`encode_message`] and [`decode_message`]: one value, copied for another process. Bytes too, but of contents and
 //!   not of layouts, and smaller. A message for a process of the same runtime may hold addresses of atoms and natives.
-//! * [`snapshot`] and [`thaw_snapshot`]: what a spawned process starts with. It never leaves the runtime, so it is no
+//! * [`Capture`] and [`Thawing`]: what a spawned process starts with. It never leaves the runtime, so it is no
 //!   bytes at all but copies of the tables with object numbers instead of addresses.
 //!
 //! Always: no recursion on the depth of the data (worklists); nothing is allocated by a length that was not compared
@@ -17,6 +17,7 @@
 mod freeze;
 mod legal;
 mod message;
+mod numbers;
 mod outside;
 mod snapshot;
 mod thaw;
@@ -25,20 +26,20 @@ pub(crate) mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use numbers::{ManyNumbers, Numbers};
+
 pub use freeze::{FreezeError, freeze, freeze_without_code};
 pub use message::{
     Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage, decode_message,
     decode_reason, encode_message, encode_message_within, register_metatable,
 };
 pub use outside::held_outside;
-pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, snapshot, thaw_snapshot};
+pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, Thawing};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw, thaw_renamed};
 
 use rlua_machine::value::{Userdata, Value};
 use rlua_machine::vm::metamethod::{Event, name_value};
 use rlua_machine::vm::native::{Native, Natives};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// Version of the frozen form; its first byte.
 pub const VERSION: u8 = 2;
@@ -93,24 +94,3 @@ pub(crate) fn is_file(u: &Userdata) -> bool {
     let name = unsafe { u.metatable.get().as_ref() }.map(|m| m.get(name_value(Event::Name)));
     name.and_then(Value::as_string).is_some_and(|n| n.bytes() == b"FILE*")
 }
-
-/// Hashes addresses, which are distinct and trusted.
-#[derive(Default)]
-pub(crate) struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("addresses are hashed as words")
-    }
-    #[inline]
-    fn write_u64(&mut self, n: u64) {
-        let wide = n as u128 * 0x9e37_79b9_7f4a_7c15;
-        self.0 = wide as u64 ^ (wide >> 64) as u64;
-    }
-}
-
-/// Numbers of objects by their addresses.
-pub(crate) type Numbers = HashMap<u64, u32, BuildHasherDefault<AddressHasher>>;

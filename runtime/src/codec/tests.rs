@@ -560,7 +560,7 @@ fn deep_tables_and_long_lists_pass() {
     assert!(decode_message(&mut other, &copy).is_ok());
     let s = snapshot(&mut vm, Value::NIL, &[v]);
     let mut child = Vm::new(Box::new(()), find_native);
-    assert!(thaw_snapshot(&s, &mut child).1[0].as_table().is_some());
+    assert!(thaw_in_steps(s, &mut child, usize::MAX).1[0].as_table().is_some());
     let mut vm = moved(vm, true);
     vm.collect_garbage();
     vm.finish_request(&[]);
@@ -590,7 +590,7 @@ fn hash_keys_travel() {
     assert_eq!(outcome(&mut thawed, exit), "| Finished");
     let s = snapshot(&mut vm, Value::NIL, &[]);
     let mut child = Vm::new(Box::new(()), find_native);
-    thaw_snapshot(&s, &mut child);
+    thaw_in_steps(s, &mut child, usize::MAX);
     assert_eq!(keyed(&mut child), before);
     let word = before.expect("it has a key").0.to_le_bytes();
     let places: Vec<usize> = (0..bytes.len() - 8).filter(|&i| bytes[i..i + 8] == word).collect();
@@ -635,6 +635,64 @@ fn pids_travel_by_identity() {
     assert!(thaw(&other, Box::new(()), find_native, &NoModules).is_err());
 }
 
+/// A snapshot, taken so many units of work at a time.
+fn snapshot_in_steps(vm: &mut Vm, body: Value, arguments: &[Value], units: usize) -> Snapshot {
+    let mut capture = Capture::new(vm, body, arguments);
+    loop {
+        if let Some(s) = capture.step(vm, &mut { units }) {
+            return s;
+        }
+    }
+}
+fn snapshot(vm: &mut Vm, body: Value, arguments: &[Value]) -> Snapshot {
+    snapshot_in_steps(vm, body, arguments, usize::MAX)
+}
+/// The body and arguments of a snapshot, thawed so many units of work at a time.
+fn thaw_in_steps(s: Snapshot, vm: &mut Vm, units: usize) -> (Value, Vec<Value>) {
+    let mut thawing = Thawing::new(s);
+    loop {
+        if let Some(done) = thawing.step(vm, &mut { units }) {
+            return done;
+        }
+    }
+}
+
+/// Large tables go in pieces, with what was deleted from them, what has a finalizer, and modules; in whatever steps.
+#[test]
+fn snapshots_in_steps() {
+    let mut parent = started(
+        "local t = {} for i = 1, 20000 do t[i] = { i } t['key ' .. i] = i end
+         for i = 1, 20000, 2 do t['key ' .. i] = nil end
+         local kept = t['key 2'] gone = 0
+         local n = 0 for i = 1, 5000 do t[i] = setmetatable({ i }, { __gc = function() gone = gone + 1 end }) end
+         list = t
+         function body(t) local n, m = 0, 0 for k, v in pairs(t) do n = n + 1 if type(v) == 'table' then m = m + v[1] end end
+           local g = gone list = nil for i = 1, 5000 do t[i] = nil end collectgarbage() return n, m, t['key 1'], t['key 2'], gone - g end
+         emit('made')",
+    );
+    assert_eq!(parent.run(100_000_000), Exit::Finished);
+    let body = parent.globals().get_field(&mut parent.heap, b"body");
+    let list = parent.globals().get_field(&mut parent.heap, b"list");
+    for units in [1, 100, 5000, usize::MAX] {
+        let s = snapshot_in_steps(&mut parent, body, &[list], units);
+        let mut child = Vm::new(Box::new(Output(String::new())), find_native);
+        let (body, arguments) = thaw_in_steps(s, &mut child, units);
+        child.start(body, &arguments);
+        let exit = child.run(100_000_000);
+        assert_eq!(outcome(&mut child, exit), "| Finished 30000 200010000 nil 2 5000", "{units} units");
+    }
+    // One that is not thawed to its end.
+    let s = snapshot(&mut parent, body, &[list]);
+    let mut child = Vm::new(Box::new(()), find_native);
+    let mut thawing = Thawing::new(s);
+    assert!(thawing.step(&mut child, &mut 30_000).is_none());
+    let mut turns = 0;
+    while !thawing.release(5000) {
+        turns += 1;
+    }
+    assert!((2..20).contains(&turns), "{turns} turns");
+}
+
 #[test]
 fn children_begin_where_their_spawner_was() {
     let mut parent = started(
@@ -655,16 +713,16 @@ fn children_begin_where_their_spawner_was() {
     assert_eq!(parent.run(1_000_000), Exit::Finished);
     let body = parent.globals().get_field(&mut parent.heap, b"body");
     let arg = parent.globals().get_field(&mut parent.heap, b"arg");
-    let s = snapshot(&mut parent, body, &[arg, arg]);
-    // Later writes of the spawner stay its own; a snapshot serves any number of children.
+    let snapshots = [1, usize::MAX].map(|units| snapshot_in_steps(&mut parent, body, &[arg, arg], units));
+    // Later writes of the spawner stay its own.
     let g = parent.globals();
     g.set_field(&mut parent.heap, b"count", Value::integer(100)).expect("a name");
     parent.collect_garbage();
     drop(parent);
-    for _ in 0..2 {
+    for (s, units) in snapshots.into_iter().zip([usize::MAX, 1]) {
         let mut child = Vm::new(Box::new(Output(String::new())), find_native);
         child.heap.set_stress(rlua_machine::heap::Stress::Whole);
-        let (body, arguments) = thaw_snapshot(&s, &mut child);
+        let (body, arguments) = thaw_in_steps(s, &mut child, units);
         child.start(body, &arguments);
         let mut child = moved(child, false);
         let exit = child.run(1_000_000);
@@ -727,12 +785,12 @@ fn times() {
         drop(decode_message(&mut to, &encode_message(&vm, Value::integer(1)).expect("plain")));
     });
     let f = vm.globals().get_field(&mut vm.heap, b"f");
-    let s = snapshot(&mut vm, f, &[]);
-    println!("a snapshot: {} objects", s.objects());
+    println!("a snapshot: {} objects", snapshot(&mut vm, f, &[]).objects());
     time("snapshot", 1000, || drop(snapshot(&mut vm, f, &[])));
-    time("thaw a snapshot and drop it", 1000, || {
+    time("a snapshot, thawed, and both dropped", 1000, || {
+        let s = snapshot(&mut vm, f, &[]);
         let mut child = Vm::new(Box::new(()), find_native);
-        thaw_snapshot(&s, &mut child);
+        thaw_in_steps(s, &mut child, usize::MAX);
     });
     time("an empty machine, made and dropped", 1000, || drop(Vm::new(Box::new(()), find_native)));
 }

@@ -3,26 +3,36 @@
 //! Journey: exit signal: process -> **links, monitors** -> others. The core decides (process/core.rs); what it asks for is
 //! routed.
 
+use super::message::encode_reason_in_steps;
 use super::{DONE, Process, done, information, node, process_argument};
 use crate::codec::Message;
-use crate::process::context::{Context, Leaving, context, encode_reason};
+use crate::process::context::{Context, Leaving, context};
 use crate::process::signal::Signal;
 use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
+use std::ops::ControlFlow;
 
-pub(super) fn exit(vm: &mut Vm, _: u32) -> Result<Step> {
-    let reason = match vm.arg(0) {
-        v if v.is_nil() => vm.heap.name(b"exit"),
-        v => v,
+/// State of `exit` and `kill`: the reason is being encoded. Of `kill`, the process to kill is in register 0 then.
+const ENCODING: u32 = 3;
+/// Registers: reason; the number of the encoding; at the end, the reason once more.
+pub(super) fn exit(vm: &mut Vm, state: u32) -> Result<Step> {
+    if vm.arg(0).is_nil() {
+        let reason = vm.heap.name(b"exit");
+        vm.set_arg(0, reason);
+    }
+    let reason = vm.arg(0);
+    let encoded = match encode_reason_in_steps(vm, reason, 1, state, ENCODING) {
+        ControlFlow::Continue(m) => m,
+        ControlFlow::Break(step) => return Ok(step),
     };
-    let encoded = encode_reason(vm, reason);
     vm.push(reason);
     let cx = context(vm);
     cx.leaving = Some(Leaving::Exit(encoded));
     Ok(Step::Request(DONE))
 }
 
+/// Registers: process, reason; 2 and 3: a question, or the number of the encoding.
 pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == DONE {
         return Ok(Step::Return(1));
@@ -33,16 +43,22 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
     };
     let Process::Pid(target) = information::target(vm, state, 2)? else { return vm.return_one(Value::FALSE) };
     let own = context(vm).pid();
-    let lives = match information::lives(vm, target, state, 2) {
-        Ok(lives) => lives,
-        Err(step) => return Ok(step),
-    };
-    if !lives {
-        return vm.return_one(Value::FALSE);
+    if state != ENCODING {
+        match information::lives(vm, target, state, 2) {
+            Ok(true) => {}
+            Ok(false) => return vm.return_one(Value::FALSE),
+            Err(step) => return Ok(step),
+        }
     }
     let reason = match vm.arg(1) {
         v if v.is_nil() => Message::string(b"killed"),
-        v => encode_reason(vm, v),
+        v => {
+            vm.set_arg(0, Value::pid(target));
+            match encode_reason_in_steps(vm, v, 2, state, ENCODING) {
+                ControlFlow::Continue(m) => m,
+                ControlFlow::Break(step) => return Ok(step),
+            }
+        }
     };
     let cx = context(vm);
     let reached = if target.runtime() == cx.scheduler.runtime {

@@ -11,7 +11,8 @@ use crate::node::name::NodeName;
 use crate::node::signal::{Bytes, Target};
 use crate::node::translate;
 use crate::node::transport::Sending;
-use crate::process::context::{Progress, Wait, context};
+use crate::process::chore::MESSAGES;
+use crate::process::context::{Progress, Wait, context, reason_text};
 use crate::process::signal::{Answer, Signal, Wake};
 use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
@@ -21,10 +22,9 @@ use std::ops::ControlFlow;
 /// Bytes of a message that count as a reduction.
 pub(super) const BYTES_PER_REDUCTION: usize = 128;
 
-/// Units of the codec's work that count as a reduction.
-const UNITS: usize = 8;
-/// Units that are done at once before anything is done in steps.
-const QUICK_UNITS: usize = 16 * 1024;
+/// Units of the codec's work that count as a reduction, and that are done at once before anything is done in steps.
+const UNITS: usize = MESSAGES.0;
+const QUICK_UNITS: usize = MESSAGES.1;
 /// Bytes past which a message is decoded in steps.
 const QUICK_BYTES: usize = 16 * 1024;
 
@@ -62,7 +62,7 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     if v.is_nil() {
         return Err(vm.arg_error(1, "message expected, got nil"));
     }
-    let message = match encode_in_steps(vm, v, 2, state, 1)? {
+    let message = match encode_further(vm, v, 2, state, 1).map_err(|e| vm.error(e.message()))? {
         ControlFlow::Continue(m) => m,
         ControlFlow::Break(step) => return Ok(step),
     };
@@ -116,24 +116,60 @@ pub(super) fn encode_in_steps(
     state: u32,
     next: u32,
 ) -> Result<ControlFlow<Step, codec::Message>> {
+    encode(vm, v, register, state, next).map_err(|e| vm.error(e.message()))
+}
+/// As [`encode_in_steps`], for an exit reason: what cannot be sent becomes its text.
+pub(super) fn encode_reason_in_steps(
+    vm: &mut Vm,
+    reason: Value,
+    register: usize,
+    state: u32,
+    next: u32,
+) -> ControlFlow<Step, codec::Message> {
+    let encoded = encode(vm, reason, register, state, next);
+    encoded.unwrap_or_else(|_| ControlFlow::Continue(reason_text(vm, reason)))
+}
+fn encode(
+    vm: &mut Vm,
+    v: Value,
+    register: usize,
+    state: u32,
+    next: u32,
+) -> std::result::Result<ControlFlow<Step, codec::Message>, codec::NotSendable> {
+    if state != next {
+        if let Some(m) = codec::encode_message_within(vm, v, QUICK_UNITS)? {
+            vm.charge(m.size() / BYTES_PER_REDUCTION);
+            return Ok(ControlFlow::Continue(m));
+        }
+        vm.pay(QUICK_UNITS, UNITS);
+    }
+    encode_further(vm, v, register, state, next)
+}
+/// As [`encode_in_steps`], of a value that is known to be large.
+fn encode_further(
+    vm: &mut Vm,
+    v: Value,
+    register: usize,
+    state: u32,
+    next: u32,
+) -> std::result::Result<ControlFlow<Step, codec::Message>, codec::NotSendable> {
     let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
     let all = units;
     let kept = if state == next { vm.arg(register) } else { Value::NIL };
     let mut encoding = match context(vm).take_progress(kept) {
         Some(Progress::Encoding(e)) => e,
-        _ => codec::Encoding::new(vm, v).map_err(|e| vm.error(e.message()))?,
+        _ => codec::Encoding::new(vm, v)?,
     };
     let done = encoding.step(vm, &mut units);
     vm.pay(all - units, UNITS);
-    match done {
-        Ok(Some(m)) => Ok(ControlFlow::Continue(m)),
-        Ok(None) => {
+    Ok(match done? {
+        Some(m) => ControlFlow::Continue(m),
+        None => {
             let number = context(vm).keep_progress(Progress::Encoding(encoding));
             vm.set_arg(register, number);
-            Ok(ControlFlow::Break(Step::Again(next)))
+            ControlFlow::Break(Step::Again(next))
         }
-        Err(e) => Err(vm.error(e.message())),
-    }
+    })
 }
 /// The value of a message, in this process's heap.
 fn decode(vm: &mut Vm, m: &codec::Message) -> Result<Value> {

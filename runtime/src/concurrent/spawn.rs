@@ -3,17 +3,21 @@
 //! Journey: a process's beginning. The spawner takes a snapshot of what the body can reach; the child is born from it
 //! on the worker that runs it first. Child and parent know of their tie before the child can run.
 
+use super::message::encode_in_steps;
 use super::{expected, node, refuse};
 use crate::codec;
 use crate::node::signal::{Body, Bytes};
 use crate::node::translate;
+use crate::process::Process;
+use crate::process::birth::Birth;
+use crate::process::chore::OBJECTS;
 use crate::process::context::{Progress, context};
 use crate::process::signal::Answer;
-use crate::process::{Birth, Process};
 use rlua_machine::stdlib;
 use rlua_machine::value::{Kind, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
+use std::ops::ControlFlow;
 
 /// How parent and child are tied from the first moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +32,8 @@ pub(super) enum Tie {
 
 /// State: another node was asked for a process. Register 1 has the number of the question.
 const ASKED: u32 = 2;
+/// State: the arguments for another node, in register 2, are being encoded; 3 has the number of that.
+const ENCODING: u32 = 3;
 
 /// `spawn(node, body, ...)`.
 fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
@@ -35,10 +41,9 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if super::own_node(vm).is_none() {
         return refuse(vm, Value::NIL, node::NO_NODE);
     }
+    let named = vm.arg(1).as_string();
     if state == 0 {
         super::may_wait(vm)?;
-        let body = vm.arg(1);
-        let named = body.as_string().map(|s| Bytes(s.bytes().to_vec()));
         let first = if named.is_some() { 2 } else { 1 };
         let n = vm.count().saturating_sub(first);
         let t = vm.heap.table_sized(n, 1);
@@ -47,11 +52,17 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
             t.set_integer(&mut vm.heap, i as i64 + 1, v).expect("a small integer is a key");
         }
         stdlib::field(vm, t, "n", Value::integer(n as i64));
-        let arguments = match codec::encode_message(vm, Value::table(t)) {
-            Ok(m) => m,
-            Err(e) => return Err(vm.error(e.message())),
+        vm.pay_for_values(n);
+        vm.set_arg(2, Value::table(t));
+        vm.truncate(3);
+    }
+    if state == 0 || state == ENCODING {
+        let arguments = vm.arg(2);
+        let arguments = match encode_in_steps(vm, arguments, 3, state, ENCODING)? {
+            ControlFlow::Continue(m) => m,
+            ControlFlow::Break(step) => return Ok(step),
         };
-        vm.charge(arguments.size() / super::message::BYTES_PER_REDUCTION);
+        let named = named.map(|s| Bytes(s.bytes().to_vec()));
         let cx = context(vm);
         let monitor = (tie == Tie::Monitor).then(|| cx.core.next_id());
         let body = named.map_or(Body::Function, Body::Named);
@@ -80,14 +91,9 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
 
 /// State of `spawn`: a snapshot is being taken, and kept under the number in the last register.
 const CAPTURE: u32 = 1;
-/// Objects and slots of a snapshot that are a reduction.
-const OBJECTS: usize = 4;
-/// Those that are taken in one go at least.
-const QUICK_OBJECTS: usize = 2048;
-
 /// Registers: body, arguments; the number of the capture.
 pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
-    if state == ASKED {
+    if state == ASKED || state == ENCODING {
         return spawn_elsewhere(vm, tie, state);
     }
     let names_node = vm.arg(0).as_string().is_some_and(|s| s.bytes().contains(&b'@'));
@@ -120,10 +126,10 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
             Box::new(codec::Capture::new(vm, body, &arguments))
         }
     };
-    let mut units = vm.allowance(OBJECTS).max(QUICK_OBJECTS);
+    let mut units = vm.allowance(OBJECTS.0).max(OBJECTS.1);
     let all = units;
     let done = capture.step(vm, &mut units);
-    vm.pay(all - units, OBJECTS);
+    vm.pay(all - units, OBJECTS.0);
     let Some(snapshot) = done else {
         let number = context(vm).keep_progress(Progress::Capture(capture));
         vm.push(number);
@@ -147,7 +153,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         }
     }
     child.set_limits();
-    let process = Process::new(host, child, Some(Box::new(Birth { snapshot, arguments: None })));
+    let process = Process::new(host, child, Some(Birth::new(snapshot)));
     scheduler.enter(slot, process);
     vm.return_one(Value::pid(pid))
 }

@@ -420,13 +420,8 @@ pub fn context(vm: &mut Vm) -> &mut Context {
     vm.attached.get().expect("a process's machine has a context")
 }
 
-/// Encodes an exit reason; what cannot be sent becomes its text.
-pub fn encode_reason(vm: &mut Vm, reason: Value) -> crate::codec::Message {
-    match crate::codec::encode_message(vm, reason) {
-        Ok(m) => m,
-        Err(_) => {
-            let text = rlua_machine::stdlib::string::basic_text(vm, reason);
-            crate::codec::Message::string(&text)
-        }
-    }
+/// The text of an exit reason that cannot be sent.
+pub fn reason_text(vm: &mut Vm, reason: Value) -> crate::codec::Message {
+    let text = rlua_machine::stdlib::string::basic_text(vm, reason);
+    crate::codec::Message::string(&text)
 }

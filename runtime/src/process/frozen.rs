@@ -23,7 +23,6 @@ use rlua_machine::value::Pid;
 use rlua_machine::vm::load::Module;
 use rlua_machine::vm::{Exit, Left, Vm};
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The stages of an end by their numbers.
@@ -51,7 +50,7 @@ impl Process {
         &mut self,
         freeze: fn(&mut Vm) -> Result<Vec<u8>, codec::FreezeError>,
     ) -> Result<Vec<u8>, Vec<u8>> {
-        self.be_born();
+        debug_assert!(!self.is_busy(), "it is born, and nothing is being done for it");
         if let Some(what) = codec::held_outside(&mut self.vm) {
             return Err(what);
         }
@@ -161,7 +160,7 @@ impl Process {
             _ => None,
         };
         vm.attached.set(cx);
-        let process = Box::new(Process { vm, waiting, birth: None, spawns: VecDeque::new(), capture: None });
+        let process = Box::new(Process { vm, waiting, birth: None, chore: None });
         let names = record.names.iter().map(|n| n.0[..].into()).collect();
         Ok(Thawed { slot, process, names, epoch: record.epoch, gate_is_open: record.gate_was_open || !record.is_root })
     }

@@ -59,6 +59,15 @@ impl Mailbox {
         self.gone(&m);
         Some(m)
     }
+    /// Drops so many messages, or as many as there are; true if none is left.
+    pub fn release(&mut self, most: usize) -> bool {
+        for _ in 0..most {
+            if self.pop().is_none() {
+                return true;
+            }
+        }
+        self.first.is_none()
+    }
     /// The oldest of the rest becomes the first, if there is none.
     fn move_up(&mut self) {
         if self.first.is_none() {

@@ -11,6 +11,7 @@ use crate::codec::Message;
 use crate::process::Process;
 use crate::process::context::{Context, context};
 use crate::process::core::Farewell;
+use crate::process::mailbox::Mailbox;
 use crate::process::signal::{Signal, Wake};
 use crate::process::slot::Slot;
 use rlua_machine::stdlib::host::host;
@@ -20,7 +21,7 @@ use std::sync::atomic::Ordering;
 
 /// Names and signals of a piece.
 const PIECE: usize = 500;
-/// Objects that are freed in a piece.
+/// Objects, and messages, that are freed in a piece.
 const FREED: usize = 5000;
 
 /// How a process ends.
@@ -40,6 +41,10 @@ impl End {
     pub(super) fn kill(reason: Message, limit: bool) -> End {
         End { abnormal: !reason.is_string(b"normal"), reason, status: None, limit }
     }
+    /// The end of a process that takes more than it may.
+    pub(super) fn heap_limit() -> End {
+        End::kill(Message::string(b"heaplimit"), true)
+    }
 }
 
 /// What is left to be told of an end, and to be freed.
@@ -49,7 +54,15 @@ pub(crate) struct Telling {
     abnormal: bool,
     questions: Vec<Signal>,
     process: Option<Box<Process>>,
+    mailbox: Mailbox,
     status: Option<i32>,
+}
+
+impl Telling {
+    /// Frees a piece of what is left of the process; true if nothing is left.
+    fn release(&mut self) -> bool {
+        self.mailbox.release(FREED) && self.process.as_mut().is_none_or(|p| p.release(FREED))
+    }
 }
 
 impl Scheduler {
@@ -94,8 +107,10 @@ impl Scheduler {
         if slot.is_root && !cx.reported {
             self.report_root(&end);
         }
+        let mailbox = std::mem::take(&mut cx.mailbox);
         drop(cx);
-        let telling = Telling { farewell, reason: end.reason, abnormal: end.abnormal, questions, process, status };
+        let telling =
+            Telling { farewell, reason: end.reason, abnormal: end.abnormal, questions, process, mailbox, status };
         self.go_on_telling(slot, Box::new(telling));
     }
     /// Tells a piece of what is left to be told, then frees a piece of the heap.
@@ -113,7 +128,7 @@ impl Scheduler {
             self.route(to, signal);
             left -= 1;
         }
-        let is_over = t.farewell.is_over() && t.process.as_mut().is_none_or(|p| p.vm.release(FREED));
+        let is_over = t.farewell.is_over() && t.release();
         if !is_over {
             slot.lock().telling = Some(t);
             return self.enqueue(slot);

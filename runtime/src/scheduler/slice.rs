@@ -10,12 +10,14 @@ use super::moving::Parcel;
 use super::worker::Abandoned;
 use crate::codec;
 use crate::node::translate::SpawnRequest;
-use crate::process::context::{Context, Leaving, Wait, context};
+use crate::process::Process;
+use crate::process::birth::Birth;
+use crate::process::chore::{Chore, Done, MESSAGES, OBJECTS};
+use crate::process::context::{Context, Leaving, Wait, context, reason_text};
 use crate::process::core::Effect;
 use crate::process::exit::Stage;
 use crate::process::signal::{Answer, Signal};
 use crate::process::slot::Slot;
-use crate::process::{Birth, Process};
 use rlua_machine::stdlib::host::host;
 use rlua_machine::value::Value;
 use rlua_machine::vm::Exit;
@@ -24,8 +26,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Objects and slots of a snapshot for another node that are taken in a slice.
-const SNAPSHOT_UNITS: usize = 32 * 1024;
+/// Bytes of an exit reason past which it is decoded in steps.
+const QUICK_REASON: usize = 16 * 1024;
 
 /// What a slice ends with.
 enum Outcome {
@@ -171,8 +173,12 @@ impl Scheduler {
         if let Some(end) = self.see_to_urgent(p) {
             return Outcome::Over(end);
         }
-        if !self.spawn_for_others(p) {
-            return Outcome::Ready;
+        let mut left = self.config.slice;
+        if p.is_busy()
+            && may_run
+            && let Some(outcome) = self.see_to_chores(p, &mut left)
+        {
+            return outcome;
         }
         let cx = context(&mut p.vm);
         if p.waiting.is_some() && !cx.resume {
@@ -182,15 +188,89 @@ impl Scheduler {
             return Outcome::Held;
         }
         cx.resume = false;
-        p.be_born();
         if let Some(state) = p.waiting.take() {
             p.vm.continue_request(state);
         }
-        self.reduce(p)
+        if left <= 0 {
+            return Outcome::Ready;
+        }
+        self.reduce(p, left)
+    }
+    /// Does what has to be done before a process goes on; none: it is done.
+    fn see_to_chores(self: &Arc<Self>, p: &mut Process, left: &mut i64) -> Option<Outcome> {
+        while p.is_busy() {
+            if *left <= 0 {
+                return Some(Outcome::Ready);
+            }
+            let (rate, least) = p.chore.as_ref().map_or(OBJECTS, |c| c.rate());
+            let all = (*left as usize * rate).max(least);
+            let mut units = all;
+            let is_born = p.be_born(&mut units);
+            match p.chore.take().map(|c| c.step(&mut p.vm, &mut units)) {
+                None => {}
+                Some(Err(chore)) => p.chore = Some(chore),
+                Some(Ok(Done::End(reason, value))) => {
+                    p.begin_end(reason, true, Some(value));
+                }
+                Some(Ok(Done::Spawn(request, snapshot))) => self.spawn_with(p, *request, snapshot),
+            }
+            let used = (all - units) / rate;
+            *left -= used as i64;
+            let cx = context(&mut p.vm);
+            cx.reductions += used as u64;
+            let limit = cx.limit_bytes();
+            if !is_born && limit > 0 && p.vm.heap.bytes() + context(&mut p.vm).mailbox.bytes() > limit {
+                return Some(Outcome::Over(End::heap_limit()));
+            }
+            // What had to wait for this.
+            if !p.is_busy()
+                && let Some(end) = self.see_to_urgent(p)
+            {
+                return Some(Outcome::Over(end));
+            }
+        }
+        self.leave(p)
+    }
+    /// Does what the process has asked for that its machine cannot do: an end, a checkpoint, a move. Nothing, if a signal
+    /// has ended it, or its request, before. None: it goes on.
+    fn leave(self: &Arc<Self>, p: &mut Process) -> Option<Outcome> {
+        if matches!(context(&mut p.vm).leaving, Some(Leaving::Checkpoint(_) | Leaving::Migrate(_))) {
+            // What has come belongs to it.
+            let heap_bytes = p.vm.heap.bytes();
+            context(&mut p.vm).poll(heap_bytes);
+            if let Some(end) = self.see_to_urgent(p) {
+                return Some(Outcome::Over(end));
+            }
+            if p.is_busy() {
+                return Some(Outcome::Ready);
+            }
+        }
+        let leaving = context(&mut p.vm).leaving.take().filter(|_| p.waiting.is_some())?;
+        let (refused, state) = match leaving {
+            Leaving::Exit(reason) => {
+                let normal = reason.is_string(b"normal");
+                p.vm.enter_request();
+                let last = p.vm.count().saturating_sub(1);
+                let value = p.vm.arg(last);
+                p.begin_end(reason, !normal, Some(value));
+                return None;
+            }
+            Leaving::Checkpoint(path) => (self.checkpoint(p, &path).err(), crate::concurrent::CHECKPOINT_WRITTEN),
+            Leaving::Migrate(node) => {
+                rlua_machine::stdlib::io::flush_printed(&mut p.vm);
+                match self.pack(p, &node) {
+                    Ok(parcel) => return Some(Outcome::Moving(Box::new(parcel))),
+                    Err(why) => (Some(why), crate::concurrent::MIGRATE_REFUSED),
+                }
+            }
+        };
+        context(&mut p.vm).refused = refused;
+        p.waiting = None;
+        p.vm.continue_request(state);
+        None
     }
     /// Reductions.
-    fn reduce(self: &Arc<Self>, p: &mut Process) -> Outcome {
-        let mut left = self.config.slice;
+    fn reduce(self: &Arc<Self>, p: &mut Process, mut left: i64) -> Outcome {
         let freezing = self.config.stress.freeze.is_some();
         loop {
             let exit = p.vm.run(left);
@@ -208,6 +288,9 @@ impl Scheduler {
                 Exit::Preempted => {
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
+                    }
+                    if p.is_busy() {
+                        return Outcome::Ready;
                     }
                     if let Some(end) = self.check_limit(p) {
                         return Outcome::Over(end);
@@ -238,8 +321,19 @@ impl Scheduler {
                 Exit::Failed => {
                     let error = p.vm.error_value();
                     self.report_error(p, error);
-                    let reason = crate::process::context::encode_reason(&mut p.vm, error);
-                    p.begin_end(reason, true, Some(error));
+                    match codec::encode_message_within(&p.vm, error, MESSAGES.1) {
+                        Ok(Some(reason)) => {
+                            p.begin_end(reason, true, Some(error));
+                        }
+                        Ok(None) if let Ok(encoding) = codec::Encoding::new(&p.vm, error) => {
+                            p.chore = Some(Box::new(Chore::Failed { error, encoding }));
+                            return Outcome::Ready;
+                        }
+                        _ => {
+                            let reason = reason_text(&mut p.vm, error);
+                            p.begin_end(reason, true, Some(error));
+                        }
+                    }
                 }
                 Exit::Request(rlua_machine::stdlib::os::EXIT) => {
                     if !host(&mut p.vm).close {
@@ -252,38 +346,17 @@ impl Scheduler {
                 }
                 Exit::Request(state) => {
                     p.waiting = Some(state);
-                    if matches!(context(&mut p.vm).leaving, Some(Leaving::Checkpoint(_) | Leaving::Migrate(_))) {
-                        // What has come belongs to it.
-                        let heap_bytes = p.vm.heap.bytes();
-                        context(&mut p.vm).poll(heap_bytes);
-                    }
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
                     }
+                    if p.is_busy() {
+                        return Outcome::Ready;
+                    }
                     // A signal may have ended it, or raised an error: then the request is gone, and what it wanted with it.
-                    let leaving = context(&mut p.vm).leaving.take().filter(|_| p.waiting.is_some());
-                    if let Some(Leaving::Checkpoint(path)) = leaving {
-                        let refused = self.checkpoint(p, &path).err();
-                        context(&mut p.vm).refused = refused;
-                        p.waiting = None;
-                        p.vm.continue_request(crate::concurrent::CHECKPOINT_WRITTEN);
-                    } else if let Some(Leaving::Migrate(node)) = leaving {
-                        rlua_machine::stdlib::io::flush_printed(&mut p.vm);
-                        match self.pack(p, &node) {
-                            Ok(parcel) => return Outcome::Moving(Box::new(parcel)),
-                            Err(why) => {
-                                context(&mut p.vm).refused = Some(why);
-                                p.waiting = None;
-                                p.vm.continue_request(crate::concurrent::MIGRATE_REFUSED);
-                            }
-                        }
-                    } else if let Some(Leaving::Exit(reason)) = leaving {
-                        let normal = reason.is_string(b"normal");
-                        p.vm.enter_request();
-                        let last = p.vm.count().saturating_sub(1);
-                        let value = p.vm.arg(last);
-                        p.begin_end(reason, !normal, Some(value));
-                    } else if p.waiting.is_some() {
+                    if let Some(outcome) = self.leave(p) {
+                        return outcome;
+                    }
+                    if p.waiting.is_some() {
                         if freezing {
                             self.freeze_and_thaw(p);
                         }
@@ -292,10 +365,13 @@ impl Scheduler {
                         if let Some(end) = self.see_to_urgent(p) {
                             return Outcome::Over(end);
                         }
+                        if p.is_busy() {
+                            return Outcome::Ready;
+                        }
                         if p.waiting.is_some() {
                             let cx = context(&mut p.vm);
                             if !std::mem::take(&mut cx.resume) {
-                                return if p.spawns.is_empty() { Outcome::Waiting(cx.wait) } else { Outcome::Ready };
+                                return Outcome::Waiting(cx.wait);
                             }
                             p.waiting = None;
                             p.vm.continue_request(state);
@@ -314,28 +390,37 @@ impl Scheduler {
             return None;
         }
         let urgent = std::mem::take(&mut context(&mut p.vm).urgent);
+        let mut kept = Vec::new();
         for effect in urgent {
             match effect {
                 Effect::Kill { reason, limit } => {
                     return Some(End::kill(reason, limit));
                 }
+                Effect::Describe { to, id, status } => {
+                    let info = p.describe(status);
+                    self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
+                }
+                // Nothing changes in the machine meanwhile.
+                e if p.is_busy() => kept.push(e),
                 Effect::Exit(reason) => {
-                    if context(&mut p.vm).ending.is_none() {
-                        // Before its first slice it has nothing to unwind, but its classes are known then.
-                        p.be_born();
-                        let value = codec::decode_reason(&mut p.vm, &reason);
-                        p.begin_end(reason, true, Some(value));
+                    if context(&mut p.vm).ending.is_some() {
+                        continue;
+                    }
+                    match codec::Decoding::new(&reason).filter(|_| reason.size() > QUICK_REASON) {
+                        Some(decoding) => p.chore = Some(Box::new(Chore::Exit { reason, decoding })),
+                        None => {
+                            let value = codec::decode_reason(&mut p.vm, &reason);
+                            p.begin_end(reason, true, Some(value));
+                        }
                     }
                 }
                 Effect::Interrupt => {
                     if context(&mut p.vm).ending.is_some() {
                         continue;
                     }
-                    let is_unborn = p.birth.is_some();
-                    p.be_born();
                     let error = p.vm.heap.string(b"interrupted!");
-                    if is_unborn {
-                        p.begin_with_error(error);
+                    if !p.vm.has_begun() {
+                        crate::process::birth::start_with_error(&mut p.vm, error);
                     } else if p.waiting.take().is_some() {
                         context(&mut p.vm).end_wait();
                         p.vm.fail_request(error);
@@ -343,37 +428,24 @@ impl Scheduler {
                         p.vm.raise_next(error);
                     }
                 }
-                Effect::Spawn(request) => p.spawns.push_back(*request),
+                Effect::Spawn(request) => self.begin_spawn(p, request),
                 Effect::CheckLimit => {
                     if let Some(end) = self.check_limit(p) {
                         return Some(end);
                     }
-                }
-                Effect::Describe { to, id, status } => {
-                    let info = p.describe(status);
-                    self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
                 }
                 Effect::Route(..) | Effect::Deliver(_) | Effect::Resume | Effect::NameLost(_) => {
                     unreachable!("the context has carried it out")
                 }
             }
         }
+        if !kept.is_empty() {
+            context(&mut p.vm).urgent.splice(..0, kept);
+        }
         None
     }
-    /// Makes the processes that other nodes want, as children of this one, the root, but for their parents. False: a
-    /// snapshot of it is not whole yet, so it must not run before the next slice has gone on with it.
-    fn spawn_for_others(self: &Arc<Self>, p: &mut Process) -> bool {
-        while let Some(request) = p.spawns.pop_front() {
-            if let Some(request) = self.spawn_for(p, request) {
-                p.spawns.push_front(request);
-                return false;
-            }
-        }
-        true
-    }
-    /// Goes on with one; the request, if it takes more than a slice.
-    fn spawn_for(self: &Arc<Self>, p: &mut Process, request: SpawnRequest) -> Option<SpawnRequest> {
-        let SpawnRequest { parent, id, link, monitor, .. } = request;
+    /// Begins to make a process for another node: a child of this one, the root, but for its parent.
+    fn begin_spawn(self: &Arc<Self>, p: &mut Process, request: Box<SpawnRequest>) {
         let vm = &mut p.vm;
         let body = match &request.name {
             None => Value::NIL,
@@ -384,14 +456,16 @@ impl Scheduler {
         };
         if let Some(name) = request.name.as_ref().filter(|_| !body.is_function()) {
             let why = [b"no global function '", &name[..], b"' there"].concat();
-            self.route(parent, Signal::Reply { id, answer: Answer::NotSpawned(why) });
-            return None;
+            let answer = Answer::NotSpawned(why);
+            self.route(request.parent, Signal::Reply { id: request.id, answer });
+            return;
         }
-        let mut capture = p.capture.take().unwrap_or_else(|| Box::new(codec::Capture::new(vm, body, &[])));
-        let Some(snapshot) = capture.step(vm, &mut { SNAPSHOT_UNITS }) else {
-            p.capture = Some(capture);
-            return Some(request);
-        };
+        let capture = codec::Capture::new(vm, body, &[]);
+        p.chore = Some(Box::new(Chore::Spawn { request, capture }));
+    }
+    /// Makes it, of what it begins with.
+    fn spawn_with(self: &Arc<Self>, p: &mut Process, request: SpawnRequest, snapshot: codec::Snapshot) {
+        let SpawnRequest { parent, id, link, monitor, arguments, .. } = request;
         let (slot, mut child) = self.new_process(Some(parent));
         let pid = slot.pid;
         if link {
@@ -401,12 +475,11 @@ impl Scheduler {
             child.core.monitored_by_parent(parent, id);
         }
         child.set_limits();
-        let birth = Birth { snapshot, arguments: Some(request.arguments) };
-        let process = Process::new(rlua_machine::stdlib::host::child(vm), child, Some(Box::new(birth)));
+        let birth = Birth::with_arguments(snapshot, arguments);
+        let process = Process::new(rlua_machine::stdlib::host::child(&mut p.vm), child, Some(birth));
         // Before it can run: the parent knows of it before anything that it does.
         self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) });
         self.enter(slot, process);
-        None
     }
     /// Heap and mailbox against the option `maxheap`; a collection may help.
     fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {
@@ -418,7 +491,7 @@ impl Scheduler {
         if held(p) > limit {
             p.vm.collect_now();
         }
-        (held(p) > limit).then(|| End::kill(codec::Message::string(b"heaplimit"), true))
+        (held(p) > limit).then(End::heap_limit)
     }
     /// Handles the signals of a process that is in a call of the system.
     fn handle_for_blocked(self: &Arc<Self>, slot: Arc<Slot>, mut cx: Box<Context>, signals: &mut Vec<Signal>) {

@@ -408,4 +408,8 @@ impl Heap {
         let value = |&o: &*mut Header| unsafe { value_of(o) };
         (self.finalizable.iter().rev().map(value).collect(), self.to_finalize.iter().map(value).collect())
     }
+    /// The addresses of objects with a finalizer, latest marked first.
+    pub fn finalizable_addresses(&self) -> Vec<u64> {
+        self.finalizable.iter().rev().map(|&o| o as u64).collect()
+    }
 }

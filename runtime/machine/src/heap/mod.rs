@@ -733,7 +733,7 @@ pub(crate) fn can_allocate(n: usize) -> bool {
 ///
 /// # Safety
 /// `object` is live.
-pub(crate) unsafe fn value_of(object: *mut Header) -> Value {
+pub unsafe fn value_of(object: *mut Header) -> Value {
     // SAFETY: the object is live (the caller's promise), and begins with its header.
     let tag = match unsafe { (*object).kind } {
         ObjectKind::String => tag::STRING,

@@ -314,6 +314,10 @@ impl Vm {
             self.top = base.add(1 + arguments.len());
         }
     }
+    /// Whether it has run since it was started.
+    pub fn has_begun(&self) -> bool {
+        self.frame_count() > 0 || matches!(self.left, Left::Exit(_))
+    }
     /// Makes the next run raise an error where the last one stopped.
     pub fn raise_next(&mut self, error: Value) {
         self.error = error;
@@ -380,7 +384,8 @@ impl Vm {
                         // A cycle ends even if nothing is allocated: what it has seen is slower to write to.
                         self.collect_piece(PIECE / 4);
                     }
-                    if self.heap.has_finalizers_waiting() && !self.in_finalizer && !self.raising {
+                    let finalizes = self.heap.has_finalizers_waiting() && !self.in_finalizer && !self.raising;
+                    if finalizes && !self.is_in_native() {
                         self.push_finalizer();
                     }
                     if self.fuel <= 0 || self.stop {
@@ -390,6 +395,12 @@ impl Vm {
                 }
             }
         }
+    }
+    /// Whether a native is in the middle of its work. No finalizer runs then: what a native reads from step to step is
+    /// changed by nobody. `collectgarbage` calls those that it has found itself.
+    fn is_in_native(&self) -> bool {
+        // SAFETY: with a frame, `frame` is that.
+        self.frame_count() > 0 && unsafe { (*self.frame).kind } == FrameKind::Native
     }
     /// Notes that finalizers run, without hooks, or that they are over.
     pub(crate) fn set_in_finalizer(&mut self, runs: bool) {

@@ -6,7 +6,7 @@
 
 use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
-use super::super::{Numbers, code, is_file, is_standard_stream};
+use super::super::{ManyNumbers, code, is_file, is_standard_stream};
 use super::{Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, VALUE, Whole, classes, is_plain, more, run, short};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;
@@ -71,9 +71,7 @@ struct Encoder {
     out: Vec<u8>,
     seen: Vec<u64>,
     /// Filled when there are too many to look through.
-    numbers: Numbers,
-    /// Those that came when there were so many that a larger table of them would take long to make.
-    more_numbers: Vec<Numbers>,
+    numbers: ManyNumbers,
     stack: Vec<Open>,
     modules: Vec<Arc<Module>>,
     /// A weak table is being written: what it alone refers to must not go before it is, so there are no steps any more.
@@ -120,8 +118,7 @@ pub fn encode_message_within(vm: &Vm, v: Value, units: usize) -> Result<Option<M
     e.modules.clear();
     e.at_once = false;
     if !e.numbers.is_empty() {
-        e.numbers = Numbers::default();
-        e.more_numbers = Vec::new();
+        e.numbers = ManyNumbers::default();
     }
     if e.out.capacity() + (e.seen.capacity() + e.stack.capacity()) * 16 <= KEPT_BYTES {
         ENCODER.set(Some(e));
@@ -341,36 +338,15 @@ impl Encoder {
                 return Err(i as u32);
             }
         } else {
-            self.number_among_many(address)?;
+            if self.numbers.is_empty() {
+                for (i, &a) in self.seen.iter().enumerate() {
+                    self.numbers.insert(a, i as u32)?;
+                }
+            }
+            self.numbers.insert(address, self.seen.len() as u32)?;
         }
         self.seen.push(address);
         Ok(())
-    }
-    fn number_among_many(&mut self, address: u64) -> Result<(), u32> {
-        const MANY: usize = 1 << 14;
-        const SHARDS: usize = 1 << 10;
-        if self.numbers.is_empty() {
-            self.numbers.extend(self.seen.iter().enumerate().map(|(i, &a)| (a, i as u32)));
-        }
-        let numbers = if self.numbers.len() < MANY {
-            &mut self.numbers
-        } else {
-            if let Some(&n) = self.numbers.get(&address) {
-                return Err(n);
-            }
-            if self.more_numbers.is_empty() {
-                self.more_numbers.resize_with(SHARDS, Numbers::default);
-            }
-            let wide = address as u128 * 0xd6e8_feb8_6659_fd93;
-            &mut self.more_numbers[(wide >> 64) as usize % SHARDS]
-        };
-        match numbers.entry(address) {
-            std::collections::hash_map::Entry::Occupied(e) => Err(*e.get()),
-            std::collections::hash_map::Entry::Vacant(e) => {
-                e.insert(self.seen.len() as u32);
-                Ok(())
-            }
-        }
     }
     fn put(&mut self, vm: &Vm, v: Value) -> Result<(), NotSendable> {
         match v.tag {

@@ -40,6 +40,13 @@ impl Table {
         // SAFETY: in range, and `node_count` is 0 for the static node.
         unsafe { *self.nodes.get().add(i) = n }
     }
+    /// Sets nodes from one on; as above.
+    pub fn put_nodes(&self, from: usize, nodes: &[Node]) {
+        assert!(from <= self.node_count() && nodes.len() <= self.node_count() - from);
+        debug_assert!(self.header.guard.get() == 0);
+        // SAFETY: in range, nodes of this table are nobody else's, and with none nothing is written to the static node.
+        unsafe { std::ptr::copy_nonoverlapping(nodes.as_ptr(), self.nodes.get().add(from), nodes.len()) }
+    }
     /// Sets array slots from one on; nobody may hold `array_part` meanwhile.
     #[inline]
     pub fn put_slots(&self, from: usize, values: impl ExactSizeIterator<Item = Value>) {
@@ -126,18 +133,6 @@ impl Table {
     pub fn hash16(&self, key: &Str) -> u16 {
         let hash = self.hash_key().map_or_else(|| key.hash(), |own| own.hash_str(key));
         (hash >> 16) as u16
-    }
-    /// Copies both parts from where they lay in another table of the same sizes.
-    pub fn fill(&self, array: &[Value], nodes: &[Node]) {
-        assert!(array.len() == self.asize.get() as usize && nodes.len() == self.node_count());
-        debug_assert!(self.header.guard.get() == 0);
-        // SAFETY: the sizes are the same, and nothing is written to the static node.
-        unsafe {
-            if !array.is_empty() {
-                std::ptr::copy_nonoverlapping(array.as_ptr(), self.array.get(), array.len());
-            }
-            std::ptr::copy_nonoverlapping(nodes.as_ptr(), self.nodes.get(), nodes.len());
-        }
     }
     /// Whether every key is where lookups find it: chains stay inside the nodes, do not meet and have no circles, and
     /// each live key's chain passes its main position before it. Asked of tables that came as bytes.
