@@ -1,7 +1,12 @@
--- Checkpoints from within what a process may be in the middle of; the first argument says which, the second where to.
+-- A process is written down, or moves, from within what it may be in the middle of. The first argument says which, the
+-- second where to: the path of a checkpoint, or a node's name after `migrate `, or `nothing` for comparison.
 local concurrent = require 'concurrent'
 local kind, path = ...
-local save = function() return concurrent.checkpoint(path) end
+local node = path:match '^migrate (.*)'
+local save = function()
+  if node then return concurrent.migrate(node) end
+  return path == 'nothing' or concurrent.checkpoint(path)
+end
 local cases = {}
 
 function cases.locals()
@@ -174,4 +179,12 @@ function cases.options()
   concurrent.loop()
 end
 
-cases[kind]()
+if not node and path ~= 'nothing' then return cases[kind]() end
+-- The main script stays where it is.
+if node then assert(concurrent.init 'home@localhost') end
+local child = concurrent.spawnmonitor(cases[kind])
+repeat
+  local m = concurrent.receive()
+  assert(m.reason == 'normal', m.reason)
+until m.from == child
+os.exit(0)

@@ -84,6 +84,10 @@ impl<T> Handover<T> {
     pub fn committed(&mut self, origin: Runtime, number: u64) -> Option<(Pid, u64, T)> {
         self.ready.remove(&(origin, number))
     }
+    /// Whether a process is ready here for its so manieth move.
+    pub fn is_due(&self, pid: Pid, epoch: u64) -> bool {
+        self.ready.values().any(|(p, e, _)| (*p, *e) == (pid, epoch))
+    }
     /// The origin goes on with it.
     pub fn aborted(&mut self, origin: Runtime, number: u64) -> Option<T> {
         self.ready.remove(&(origin, number)).map(|(_, _, process)| process)

@@ -90,9 +90,11 @@ impl<T> Routes<T> {
             Some(r) => Sent::To(r.place.runtime, what),
         }
     }
-    /// The process has left here: what comes for it goes there from now on, by the only path there has been.
+    /// The process has left here: what comes for it goes there from now on, by the only path there has been; after what is
+    /// still held back since it came.
     pub fn left(&mut self, pid: Pid, place: Place) {
-        self.routes.insert(pid, Route { place, hold: None });
+        let hold = self.routes.remove(&pid).and_then(|r| r.hold);
+        self.routes.insert(pid, Route { place, hold });
     }
     /// The process is somewhere: `up` says whether a connection stands. A mark is to be sent if there was another path that
     /// may still carry something.

@@ -340,6 +340,28 @@ impl Names {
         actions.extend(own.chunks(LIST_PART).map(|part| send(part.to_vec(), false)));
         actions.push(send(Vec::new(), true));
     }
+    /// A process has moved from the peer of a session to that of another: what the one has said of its names is as if the
+    /// other had said it.
+    pub fn moved(&mut self, from: Session, to: Session, pid: Pid) {
+        if !self.sessions.contains_key(&from) || !self.sessions.contains_key(&to) {
+            return;
+        }
+        let mut moved = 0;
+        for said in self.entries.values_mut() {
+            if let Some(entry) = said.get(&Some(from)).filter(|e| e.1 == pid).cloned() {
+                said.remove(&Some(from));
+                if said.insert(Some(to), entry).is_none() {
+                    moved += 1;
+                }
+                if let Some(s) = self.sessions.get_mut(&from) {
+                    s.1 -= 1;
+                }
+            }
+        }
+        if let Some(s) = self.sessions.get_mut(&to) {
+            s.1 += moved;
+        }
+    }
     /// A session has ended.
     pub fn left(&mut self, session: Session, actions: &mut Vec<Action>) {
         if self.sessions.remove(&session).is_none() {

@@ -136,16 +136,33 @@ impl Scheduler {
         self.bury(slot, *t);
     }
     fn bury(self: &Arc<Self>, slot: Arc<Slot>, t: Telling) {
-        // First: one that is known to be dead is in no list.
+        // Who has tied itself to it meanwhile is told before anybody can know that it is dead; who asks whether it is, after
+        // that.
+        let mut questions = t.questions;
+        let accounted = loop {
+            let mut s = slot.lock();
+            match s.inbox.bury() {
+                Ok(asked) => {
+                    questions.extend(asked);
+                    break std::mem::take(&mut s.inbox.accounted);
+                }
+                Err(left) => {
+                    drop(s);
+                    for signal in left {
+                        if matches!(signal, Signal::Ask { .. }) {
+                            questions.push(signal);
+                        } else if let Some((to, answer)) = signal.bounce(slot.pid) {
+                            self.route(to, answer);
+                        }
+                    }
+                }
+            }
+        };
         if self.table.remove_guest(slot.pid) {
             self.guest_ended(slot.pid);
         } else {
             self.table.remove(slot.pid);
         }
-        let mut s = slot.lock();
-        let mut left = s.inbox.bury();
-        let accounted = std::mem::take(&mut s.inbox.accounted);
-        drop(s);
         if accounted > 0 {
             self.memory.note(&slot, -(accounted as isize), 0);
         }
@@ -156,8 +173,7 @@ impl Scheduler {
         {
             self.route(root, Signal::Wake(Wake::Loop));
         }
-        left.splice(..0, t.questions);
-        for (to, answer) in left.into_iter().filter_map(|s| s.bounce(slot.pid)) {
+        for (to, answer) in questions.into_iter().filter_map(|s| s.bounce(slot.pid)) {
             self.route(to, answer);
         }
         drop(t.process);

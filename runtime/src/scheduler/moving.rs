@@ -105,7 +105,7 @@ impl Scheduler {
         if !signals.iter().all(follows) {
             return Err("it was given a name, or asked for something, meanwhile".to_string());
         }
-        let signals = s.inbox.bury();
+        let signals = s.inbox.leave();
         let accounted = std::mem::take(&mut s.inbox.accounted);
         let process = s.process.take();
         drop(s);

@@ -6,6 +6,7 @@
 //!
 //! Lock: a shard's, or that of the guests, taken alone.
 
+use crate::process::inbox::RunState;
 use crate::process::slot::Slot;
 use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
@@ -96,7 +97,10 @@ impl Table {
         let next =
             (0..SHARDS as u64).filter_map(|i| self.shard(i * BLOCK).range(from..).next().map(|(&n, _)| n)).min()?;
         let end = (next / BLOCK + 1) * BLOCK;
-        let pids = self.shard(next).range(next..end).map(|(_, s)| s.pid).collect();
+        let slots: Vec<Arc<Slot>> = self.shard(next).range(next..end).map(|(_, s)| s.clone()).collect();
+        // One that is known to be dead is in no list.
+        let lives = |s: &&Arc<Slot>| s.lock().inbox.state() != RunState::Dead;
+        let pids = slots.iter().filter(lives).map(|s| s.pid).collect();
         Some((pids, end))
     }
     /// Takes all slots out.

@@ -37,6 +37,8 @@ pub struct Moves {
     routes: Routes<Held>,
     /// Processes that have come and do not run yet: which nodes are waited for, and until when.
     settling: HashMap<Pid, (HashSet<NodeName>, Time)>,
+    /// Nodes that have settled before the commit has come, by process and epoch.
+    early: HashMap<(Pid, u64), HashSet<NodeName>>,
     /// Names of those that have left and may not run yet.
     leaving: HashMap<Pid, Vec<Name>>,
 }
@@ -95,6 +97,8 @@ impl Online {
         let link = self.table().by_name.get(&node).cloned();
         let link = link.ok_or_else(|| format!("no connection to {node}"))?;
         let target = link.peer_runtime().ok_or_else(|| format!("no connection to {node}"))?;
+        // Before it is gone: who finds it nowhere waits for the lock, and then knows where it is.
+        self.any_moved.store(true, Ordering::Release);
         let mut moves = self.moves();
         let number = moves.handover.begin(pid, target, self.now());
         let contents = super::super::signal::Contents::new(frozen);
@@ -151,16 +155,11 @@ impl Online {
         // From here on it is the target's.
         after.told.extend(wakes);
         moves.routes.left(pid, Place { epoch, runtime: target });
-        self.any_moved.store(true, Ordering::Release);
         let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
         for l in &links {
             l.with_ties(|t| t.forget_here(pid));
         }
-        let here = |p: Pid| match moves.routes.place(p) {
-            Some(place) => place.runtime == self.program.runtime(),
-            None => p.runtime() == self.program.runtime(),
-        };
-        for (other, tie) in ties.into_iter().filter(|(other, _)| here(*other)) {
+        for (other, tie) in ties.into_iter().filter(|(other, _)| self.is_here(moves, *other)) {
             link.with_ties(|t| t.add(Ties::of_departed(pid, other, tie)));
         }
         let others: Vec<&Arc<Link>> = links.iter().filter(|l| l.number != link.number).collect();
@@ -170,12 +169,25 @@ impl Online {
         moves.leaving.insert(pid, had);
         self.send_move(&link, MoveSignal::Commit { number, pid, names, nodes });
         for signal in signals {
+            self.leaves_here(moves, &link, pid, &signal);
             self.forward(&link, pid, signal, after);
         }
         let runtime = target.id().to_be_bytes();
         for other in others {
             self.send_move(other, MoveSignal::Moved { pid, epoch, runtime, node: name.clone() });
         }
+    }
+    /// Notes what hangs on a signal of a process here for one that is elsewhere now, as if it went to a process that was
+    /// born there.
+    fn leaves_here(&self, moves: &Moves, link: &Link, to: Pid, signal: &Signal) {
+        if let Some((wire, _)) = translate::outgoing(to, signal)
+            && sender(&wire).is_some_and(|from| self.is_here(moves, from))
+        {
+            link.with_ties(|t| t.leaves(&wire));
+        }
+    }
+    fn is_here(&self, moves: &Moves, pid: Pid) -> bool {
+        moves.routes.place(pid).map_or(pid.runtime(), |p| p.runtime) == self.program.runtime()
     }
     /// Sends on what is for a process elsewhere.
     fn forward(&self, link: &Link, to: Pid, signal: Signal, after: &mut After) {
@@ -245,7 +257,6 @@ impl Online {
         }
         match (self.link_to(runtime), held) {
             (Some(link), Held::Own(signal)) => {
-                // As if it went to a process that was born there.
                 if let Some((wire, _)) = translate::outgoing(to, &signal) {
                     link.with_ties(|t| t.leaves(&wire));
                 }
@@ -302,12 +313,15 @@ impl Online {
     pub(super) fn move_signal(self: &Arc<Self>, link: &Arc<Link>, signal: MoveSignal<Pid>) {
         let Some(from) = link.peer_runtime() else { return };
         let mut after = After::default();
-        let mut adopted = Vec::new();
+        let (mut adopted, mut runs) = (Vec::new(), None);
         // What takes long, and what has its place before the lock of moves.
         let unpacked = match &signal {
             MoveSignal::Offer { contents, .. } => Some(self.program.unpack(&contents.bytes.0, &**self)),
             _ => None,
         };
+        if let MoveSignal::Moved { pid, runtime, .. } = &signal {
+            self.names_move(link, *pid, *runtime);
+        }
         let global = matches!(signal, MoveSignal::Ready { .. }).then(|| self.global());
         let names = global.as_ref().and_then(|g| g.as_ref()).map(names::Global::names);
         let mut guard = self.moves();
@@ -349,7 +363,7 @@ impl Online {
                 if let Some((pid, epoch, thawed)) = moves.handover.committed(from, number) {
                     self.arrive(moves, link, (pid, epoch, thawed), nodes, &mut after);
                     adopted.extend(names.into_iter().map(|(name, stamp)| (name, pid, stamp)));
-                    self.send_move(link, MoveSignal::Running { number });
+                    runs = Some(number);
                 }
             }
             MoveSignal::Abort { number, .. } => {
@@ -374,9 +388,15 @@ impl Online {
                     self.send_move(&target, MoveSignal::Settled { pid, epoch });
                 }
             }
-            MoveSignal::Settled { pid, .. } => {
-                if let (Some(node), Some((nodes, _))) = (link.peer_name(), moves.settling.get_mut(&pid)) {
-                    nodes.remove(&node);
+            MoveSignal::Settled { pid, epoch } => {
+                if let Some(node) = link.peer_name() {
+                    match moves.settling.get_mut(&pid) {
+                        Some((nodes, _)) => _ = nodes.remove(&node),
+                        None if moves.handover.is_due(pid, epoch) => {
+                            moves.early.entry((pid, epoch)).or_default().insert(node);
+                        }
+                        None => {}
+                    }
                 }
                 self.start_settled(moves);
             }
@@ -421,6 +441,10 @@ impl Online {
         drop(guard);
         drop(global);
         self.names_have_come(adopted);
+        // Once all know by whom its names are said, they need not be said by its last node any more.
+        if let Some(number) = runs {
+            self.send_move(link, MoveSignal::Running { number });
+        }
         self.see_to(after);
     }
     fn see_to(&self, after: After) {
@@ -448,11 +472,7 @@ impl Online {
             }
             Err(e) => return self.fault(link, &format!("a signal that cannot be read: {e}")),
         };
-        let here = match moves.routes.place(to) {
-            Some(place) => place.runtime == self.program.runtime(),
-            None => to.runtime() == self.program.runtime(),
-        };
-        if here {
+        if self.is_here(moves, to) {
             // It hangs on the connection with its sender, not on the one that it has come by.
             let wire = translate::outgoing(to, &signal).map(|(wire, _)| wire);
             let from = wire.as_ref().and_then(sender);
@@ -511,7 +531,8 @@ impl Online {
             self.send_move(l, MoveSignal::Moved { pid, epoch, runtime, node: self.name.clone() });
         }
         let connected: HashSet<NodeName> = links.iter().filter_map(|l| l.peer_name()).collect();
-        let waited_for = nodes.into_iter().filter(|n| connected.contains(n)).collect();
+        let early = moves.early.remove(&(pid, epoch)).unwrap_or_default();
+        let waited_for = nodes.into_iter().filter(|n| connected.contains(n) && !early.contains(n)).collect();
         moves.settling.insert(pid, (waited_for, self.now() + SETTLE_TIME));
         self.start_settled(moves);
     }
@@ -560,6 +581,7 @@ impl Online {
         // Nobody will ever know whether they were committed.
         for (pid, epoch, process) in never {
             drop(process);
+            moves.early.remove(&(pid, epoch));
             let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
             for l in links {
                 self.send_move(&l, MoveSignal::Ended { pid, epoch, lost: true });

@@ -16,7 +16,7 @@ use super::link::{Link, Stage};
 use crate::codec::Message;
 use crate::process::signal::{Answer, Name, Signal};
 use crate::sync::MutexGuard;
-use rlua_machine::value::Pid;
+use rlua_machine::value::{Pid, Runtime};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -96,6 +96,14 @@ impl Online {
                 }
             }
         });
+    }
+    /// A process has moved from one peer to another, which says its names from now on.
+    pub(super) fn names_move(&self, from: &Link, pid: Pid, runtime: [u8; 16]) {
+        let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
+        let to = self.table().by_runtime.get(&runtime).map(|l| l.number);
+        if let (Some(to), Some(global)) = (to, self.global().as_mut()) {
+            global.names.moved(from.number, to, pid);
+        }
     }
     /// Names of processes that have moved here.
     pub(super) fn names_have_come(&self, names: Vec<(Bytes, Pid, Option<Stamp>)>) {
