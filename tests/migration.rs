@@ -49,6 +49,22 @@ fn what_is_sent_follows_in_order() {
     assert_eq!((text(&run.stdout), text(&run.stderr)), ("all arrived\tc@localhost\n".to_string(), String::new()));
 }
 
+#[test]
+fn an_agent_visits_nodes_and_comes_home() {
+    let user = User::new("agent");
+    let mut selene = user.start(&["node", "selene@localhost"]);
+    let mut eos = user.start(&["node", "eos@localhost"]);
+    user.wait_for("selene");
+    user.wait_for("eos");
+    let run = user.run(&["run", &path("examples/migration/agent.lua"), "selene", "nowhere", "eos"]);
+    assert_eq!(text(&run.stderr), "");
+    let expected = "selene@localhost\t2 processes\neos@localhost\t2 processes\nagent ended\tnormal\n";
+    assert_eq!(text(&run.stdout), expected);
+    assert_eq!(selene.line(), "agent 1 of 3 has come from gaia@localhost to selene@localhost");
+    assert!(selene.line().starts_with("cannot go to nowhere@localhost: no connection"));
+    assert_eq!(eos.line(), "agent 3 of 3 has come from selene@localhost to eos@localhost");
+}
+
 /// It goes on where it is, and is told why.
 #[test]
 fn a_process_that_cannot_move_goes_on() {
