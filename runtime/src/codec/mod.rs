@@ -94,3 +94,32 @@ pub(crate) fn is_file(u: &Userdata) -> bool {
     let name = unsafe { u.metatable.get().as_ref() }.map(|m| m.get(name_value(Event::Name)));
     name.and_then(Value::as_string).is_some_and(|n| n.bytes() == b"FILE*")
 }
+
+/// The runtimes of the processes that a frozen process, or a message in portable form, speaks of.
+pub fn runtimes_in(bytes: &[u8], is_process: bool) -> Result<Vec<u128>, wire::Fault> {
+    let mut reader = wire::Reader::new(bytes);
+    reader.byte()?;
+    for _ in 0..reader.count()? {
+        if is_process {
+            reader.byte()?;
+        }
+        reader.run(32)?;
+        if is_process {
+            reader.text()?;
+        }
+    }
+    if is_process {
+        for _ in 0..reader.count()? {
+            reader.text()?;
+        }
+    }
+    let mut ids = Vec::new();
+    for _ in 0..reader.count()? {
+        let id = u128::from_le_bytes(reader.run(16)?.try_into().expect("16 bytes"));
+        reader.number()?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}

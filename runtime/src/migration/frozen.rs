@@ -6,7 +6,7 @@
 //! The bytes are hostile until [`Record::read`] has looked at all of them but the machine, which thawing looks at; every
 //! number that another number depends on is compared with it there.
 
-use crate::codec::{DecodeError, Message, ModuleSource, ThawError};
+use crate::codec::{self, DecodeError, Message, ModuleSource, ThawError};
 use crate::node::signal::{Bytes, NAME_MAX};
 use crate::process::options::{KEYS, Options, Setting};
 use rlua_machine::value::{Pid, Runtime};
@@ -167,6 +167,14 @@ impl Record<Pid> {
             Ok::<_, ()>(Place(place, pid.serial()))
         });
         let record = record.expect("every process has a place");
+        // So that they are found where it goes on.
+        let spoken_of = record.messages.iter().flat_map(|(_, m)| codec::runtimes_in(&m.0, false).unwrap_or_default());
+        for id in spoken_of.chain(codec::runtimes_in(machine, true).unwrap_or_default()) {
+            let name = Runtime::find(id).and_then(|r| r.name());
+            if let Some(name) = name.filter(|_| runtimes.iter().all(|(known, _)| *known != id)) {
+                runtimes.push((id, Some(name.as_bytes().into())));
+            }
+        }
         let code = modules.iter().map(|m| Bytes(rlua_compiler::dump(m.chunk(), false))).collect();
         let mut bytes = Vec::with_capacity(machine.len() + 1024);
         bytes.push(VERSION);

@@ -130,6 +130,15 @@ impl Ties {
         }
         true
     }
+    /// Whether nothing hangs on it.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+            && self.unlinks.is_empty()
+            && self.watching.is_empty()
+            && self.watched.is_empty()
+            && self.asked.is_empty()
+    }
+
     // Of processes that move.
 
     /// Takes what hangs here with a process there that is there no more.

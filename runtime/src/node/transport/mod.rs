@@ -206,6 +206,11 @@ impl Online {
         // The lock of a connection is held: the table's comes before it.
         self.program.node_of(runtime)
     }
+    /// The node by which a runtime is found, if it is known.
+    fn way_home(&self, runtime: Runtime) -> Option<NodeName> {
+        let home = self.table().homes.get(&runtime).cloned();
+        home.or_else(|| self.program.node_of(runtime))
+    }
     /// Nodes with which it is connected, sorted.
     pub fn nodes(&self) -> Vec<NodeName> {
         self.control.lock().unwrap_or_else(|e| e.into_inner()).nodes()
@@ -228,7 +233,8 @@ impl Online {
             match table.by_runtime.get(&to.runtime()) {
                 Some(link) => link.clone(),
                 None => {
-                    let Some(home) = table.homes.get(&to.runtime()).cloned() else { return Err(signal) };
+                    let home = table.homes.get(&to.runtime()).cloned().or_else(|| self.program.node_of(to.runtime()));
+                    let Some(home) = home else { return Err(signal) };
                     table.want(home, Waiting { to: Some(to), signal: Some((out, Some(signal))), asker: None });
                     drop(table);
                     self.wake();
@@ -254,7 +260,8 @@ impl Online {
             match link {
                 Some(link) => link.clone(),
                 None => {
-                    let home = to.and_then(|to| table.homes.get(&to.runtime()).cloned()).or(node);
+                    let known = |to: Pid| table.homes.get(&to.runtime()).cloned();
+                    let home = to.and_then(|to| known(to).or_else(|| self.program.node_of(to.runtime()))).or(node);
                     let Some(home) = home else { return Sending::Failed("no connection to the process's node".into()) };
                     table.want(home, Waiting { to, signal: Some((out, None)), asker: Some(asker) });
                     drop(table);
@@ -494,6 +501,7 @@ impl Online {
             link.send((Wire::Nodes { names, last: true }, Vec::new()), None, self);
         }
         self.join_names(&link);
+        self.moor(&node, Some(&link));
         for (to, signal) in answers {
             self.program.route(to, signal);
         }

@@ -39,6 +39,8 @@ pub struct Moves {
     settling: HashMap<Pid, (HashSet<NodeName>, Time)>,
     /// Nodes that have settled before the commit has come, by process and epoch.
     early: HashMap<(Pid, u64), HashSet<NodeName>>,
+    /// What hangs between processes here and such as have moved to nodes that are not connected yet.
+    adrift: HashMap<NodeName, Ties>,
     /// Names of those that have left and may not run yet.
     leaving: HashMap<Pid, Vec<Name>>,
 }
@@ -268,7 +270,7 @@ impl Online {
             }
             (None, Held::Own(signal)) => {
                 // It waits for a connection, if the node can be found.
-                let home = self.table().homes.get(&runtime).cloned().or_else(|| self.program.node_of(runtime));
+                let home = self.way_home(runtime);
                 match (home, translate::carry(&signal)) {
                     (Some(home), Some((carried, modules))) => {
                         let out = (Wire::Move(MoveSignal::Forward { to, carried }), modules);
@@ -378,7 +380,7 @@ impl Online {
                 let taken = if here { None } else { Some(link.with_ties(|t| t.take_there(pid))) };
                 match (&target, taken.flatten()) {
                     (Some(target), Some(ties)) => _ = target.with_ties(|t| t.add(ties)),
-                    (None, Some(ties)) => after.told.extend(ties.lost()),
+                    (None, Some(ties)) => self.drift(moves, runtime, ties, &mut after),
                     (_, None) => {}
                 }
                 if !here {
@@ -520,7 +522,7 @@ impl Online {
             let ties = Ties::of_arrived(pid, other, tie);
             match self.link_to(at) {
                 Some(l) => _ = l.with_ties(|t| t.add(ties)),
-                None => after.told.extend(ties.lost()),
+                None => self.drift(moves, at, ties, after),
             }
         }
         // Those that are not connected with its last place hear of it from here.
@@ -535,6 +537,27 @@ impl Online {
         let waited_for = nodes.into_iter().filter(|n| connected.contains(n) && !early.contains(n)).collect();
         moves.settling.insert(pid, (waited_for, self.now() + SETTLE_TIME));
         self.start_settled(moves);
+    }
+    /// Ties with processes at a node that is not connected: it is to be.
+    fn drift(&self, moves: &mut Moves, runtime: Runtime, ties: Ties, after: &mut After) {
+        if ties.is_empty() {
+            return;
+        }
+        let Some(node) = self.way_home(runtime) else { return after.told.extend(ties.lost()) };
+        moves.adrift.entry(node.clone()).or_default().add(ties);
+        self.table().want(node, Waiting { to: None, signal: None, asker: None });
+        self.wake();
+    }
+    /// A node is connected, or cannot be: what hangs between processes here and there.
+    pub(super) fn moor(&self, node: &NodeName, link: Option<&Link>) {
+        if !self.any_moved.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(ties) = self.moves().adrift.remove(node) else { return };
+        match link {
+            Some(link) => _ = link.with_ties(|t| t.add(ties)),
+            None => self.tell(ties.lost()),
+        }
     }
     /// Processes for which nothing is waited for any more run.
     fn start_settled(&self, moves: &mut Moves) {
