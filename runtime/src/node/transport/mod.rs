@@ -17,6 +17,8 @@ mod listen;
 pub mod mapper;
 mod moves;
 mod names;
+#[cfg(test)]
+mod simulation;
 mod standalone;
 mod surroundings;
 
