@@ -172,6 +172,7 @@ pub(super) fn monitor_node(vm: &mut Vm, state: u32) -> Result<Step> {
     let node = node_argument(vm, 0)?;
     let cx = context(vm);
     let Some(online) = cx.scheduler.node.online() else { return refuse(vm, Value::FALSE, NO_NODE) };
+    cx.watches_nodes = true;
     online.monitor_node(cx.pid(), &node);
     super::done(vm, Value::TRUE)
 }

@@ -63,6 +63,8 @@ struct Attempt {
 #[derive(Default)]
 struct Peer {
     session: Option<(Connection, [u8; 16])>,
+    /// The last number that was given to a connection before the session stood.
+    before: Connection,
     attempt: Option<Attempt>,
     /// A connection of the peer's that was told to wait, and its runtime.
     waiting: Option<(Connection, [u8; 16])>,
@@ -103,6 +105,26 @@ impl Connections {
     pub fn session(&self, node: &NodeName) -> Option<Connection> {
         self.peers.get(node)?.session.map(|(c, _)| c)
     }
+    /// Whether an attempt is under way, and was not given up.
+    pub fn is_attempting(&self, c: Connection) -> bool {
+        self.peers.values().any(|p| p.attempt.as_ref().is_some_and(|a| a.number == Some(c)))
+    }
+    /// How many times a process monitors a node.
+    #[cfg(test)]
+    pub fn monitors(&self, watcher: Pid, node: &str) -> u32 {
+        let peer = self.peers.iter().find(|(n, _)| n.as_str() == node);
+        peer.and_then(|(_, p)| p.watchers.get(&watcher).copied()).unwrap_or(0)
+    }
+    /// Who monitors any node.
+    #[cfg(test)]
+    pub fn watchers(&self) -> Vec<Pid> {
+        self.peers.values().flat_map(|p| p.watchers.keys().copied()).collect()
+    }
+    /// Peers of which it knows anything.
+    #[cfg(test)]
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
     /// Connected nodes, sorted.
     pub fn nodes(&self) -> Vec<NodeName> {
         self.peers.iter().filter(|(_, p)| p.session.is_some()).map(|(n, _)| n.clone()).collect()
@@ -138,7 +160,8 @@ impl Connections {
     pub fn asked(&mut self, c: Connection, opening: &Opening, actions: &mut Vec<Action>) {
         let Hello { name, runtime, .. } = &opening.hello;
         let visits = opening.hello.visits();
-        if let Some(why) = self.refusal(name, runtime, visits) {
+        let outrun = || (!visits && self.is_outrun(c, name)).then_some(Refusal::Connected);
+        if let Some(why) = self.refusal(name, runtime, visits).or_else(outrun) {
             return actions.push(Action::Answer(c, Verdict::Refuse(why)));
         }
         if visits {
@@ -178,6 +201,11 @@ impl Connections {
         }
         (self.peers.len() >= SESSIONS_MAX && peer.is_none()).then_some(Refusal::Busy)
     }
+    /// Whether a connection is older than the session with its peer. The peer has given it up for that: two that dial each
+    /// other do, and what it says here was under way then. (Who has really lost the session tries again.)
+    fn is_outrun(&self, c: Connection, name: &NodeName) -> bool {
+        self.peers.get(name).is_some_and(|p| p.session.is_some() && c <= p.before)
+    }
     /// Ends the session with a runtime, whatever its name.
     fn end_runtime(&mut self, runtime: [u8; 16], actions: &mut Vec<Action>) {
         let old = self.peers.iter().find(|(_, p)| p.session.is_some_and(|(_, r)| r == runtime));
@@ -198,7 +226,9 @@ impl Connections {
         while self.last_runtime.len() > OUTDATED_MAX {
             self.last_runtime.pop_first();
         }
-        self.peers.entry(name.clone()).or_default().session = Some((c, runtime));
+        let before = self.next;
+        let peer = self.peers.entry(name.clone()).or_default();
+        (peer.session, peer.before) = (Some((c, runtime)), before);
         actions.push(Action::Up(c, name));
     }
     /// The handshake of an attempt has led to a session.
@@ -304,6 +334,10 @@ impl Connections {
         }
         true
     }
+    /// It has ended.
+    pub fn forget_watcher(&mut self, watcher: Pid) {
+        self.peers.retain(|_, p| p.watchers.remove(&watcher).is_none() || !p.is_idle());
+    }
     /// When [`Connections::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {
         self.peers.values().filter_map(|p| p.attempt.as_ref()?.next).min()
@@ -385,7 +419,25 @@ mod tests {
         let c = b.number();
         let done = after(|x| b.asked(c, &opening("c@h", 3), x));
         assert_eq!(done, [Action::Abandon(2), Action::Answer(c, Verdict::Ok), Action::Up(c, name("c@h"))]);
+        assert!(!b.is_attempting(2), "what it had dialled is not connected any more");
         assert_eq!(after(|x| b.established(2, &hello("c@h", 3), x)), [Action::End(2, "of no use any more".into())]);
+    }
+    #[test]
+    fn an_attempt_that_the_peer_has_given_up_does_not_end_the_session() {
+        // b has dialled, and a, who is smaller, at the same time: a gives up, and its hello comes after its ok.
+        let mut b = Connections::new(hello("b@h", 2));
+        after(|x| b.connect(&name("a@h"), x));
+        let c = b.number();
+        assert_eq!(after(|x| b.established(2, &hello("a@h", 1), x)), [Action::Up(2, name("a@h"))]);
+        assert_eq!(
+            after(|x| b.asked(c, &opening("a@h", 1), x)),
+            [Action::Answer(c, Verdict::Refuse(Refusal::Connected))]
+        );
+        assert_eq!(b.session(&name("a@h")), Some(2));
+        // One that was made later is meant.
+        let d = b.number();
+        let done = after(|x| b.asked(d, &opening("a@h", 1), x));
+        assert!(matches!(&done[..], [Action::End(2, _), Action::Answer(_, Verdict::Ok), Action::Up(..)]));
     }
     #[test]
     fn a_new_connection_of_a_runtime_ends_the_old_one_first() {
@@ -480,6 +532,18 @@ mod tests {
         after(|x| b.connect(&name("a@h"), x));
         let done = after(|x| b.failed(b.next, &Failure::Cookie, 0, 0, x));
         assert!(matches!(&done[..], [Action::Unreachable(_, why)] if why.starts_with("cookie?")));
+    }
+    #[test]
+    fn a_process_that_has_ended_leaves_nothing_behind() {
+        let mut b = Connections::new(hello("b@h", 2));
+        after(|x| b.monitor(W, &name("a@h"), x));
+        after(|x| b.failed(b.next, &Failure::Unreachable("it is off".into()), 0, 0, x));
+        after(|x| b.monitor(W, &name("b@h"), x));
+        after(|x| b.asked(10, &opening("a@h", 1), x));
+        after(|x| b.monitor(W, &name("a@h"), x));
+        b.forget_watcher(W);
+        assert!(b.watchers().is_empty());
+        assert_eq!((b.peers.len(), b.nodes()), (1, vec![name("a@h")]), "the session stays");
     }
     #[test]
     fn a_network_becomes_full_by_lists() {

@@ -102,6 +102,15 @@ impl Names {
             next: 0,
         }
     }
+    /// What is under way.
+    #[cfg(test)]
+    pub fn waiting_for(&self) -> Vec<String> {
+        let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let mut all: Vec<String> =
+            self.registrations.values().map(|r| format!("a registration of {}", lossy(&r.name))).collect();
+        all.extend(self.locks.iter().map(|(n, l)| format!("a lock on {}, held by {:?}", lossy(n), l.holder)));
+        all
+    }
     /// Who has a name.
     pub fn find(&self, name: &[u8]) -> Option<Pid> {
         self.entries.get(name)?.values().min().map(|(_, pid)| *pid)

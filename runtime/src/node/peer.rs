@@ -13,6 +13,7 @@ use super::signal::{Signal, sender};
 use super::ties::Ties;
 use crate::process::signal::Signal as Local;
 use rlua_machine::value::{Pid, Runtime};
+use std::collections::BTreeSet;
 
 /// The peer of a session.
 pub struct Peer {
@@ -31,8 +32,8 @@ pub enum Event {
     Met(Runtime, NodeName),
     /// A process that was suspended goes on.
     Resume(Pid),
-    /// The session is over, and these are to be told.
-    Lost(End, Vec<(Pid, Local)>),
+    /// The session is over, these are to be told, and these spawns of parents there have failed, by parent and number.
+    Lost(End, Vec<(Pid, Local)>, BTreeSet<(Pid, u64)>),
 }
 
 impl Peer {
@@ -91,7 +92,11 @@ impl Peer {
             session::Event::Signal(s) => Event::Unasked(s),
             session::Event::Met(runtime, node) => Event::Met(runtime, node),
             session::Event::Resume(pid) => Event::Resume(pid),
-            session::Event::Ended(why) => Event::Lost(why, std::mem::take(&mut self.ties).lost()),
+            session::Event::Ended(why) => {
+                let ties = std::mem::take(&mut self.ties);
+                let abandoned = ties.abandoned();
+                Event::Lost(why, ties.lost(), abandoned)
+            }
         })
     }
 }

@@ -263,6 +263,41 @@ fn a_stranger_has_a_kilobyte_and_five_seconds() {
     assert_eq!(b.poll(), Some(Step::Failed(Failure::Timeout)));
 }
 #[test]
+fn who_stalls_in_the_middle_of_a_handshake_is_given_up() {
+    // The key has come, the hello does not; and the responder's key does not.
+    let mut random = Random(8);
+    let mut a = Handshake::initiate(&cookie(), hello(101, "a@h"), name("b@h"), random.key(), 0);
+    let mut b = Handshake::accept(&cookie(), hello(102, "b@h"), random.key(), 0);
+    b.receive(&a.take_output(), SECOND);
+    assert!(!b.take_output().is_empty() && b.is_stranger());
+    for h in [&mut a, &mut b] {
+        assert_eq!(h.next_timeout(), Some(STRANGER_TIME), "what has come gives it no more time");
+        h.timeout(STRANGER_TIME);
+        assert_eq!(h.poll(), Some(Step::Failed(Failure::Timeout)));
+        assert!(h.has_failed() && h.take_output().is_empty());
+    }
+}
+#[test]
+fn a_signal_that_says_it_has_four_gigabytes_ends_the_session() {
+    let mut random = Random(9);
+    let [mut a, mut b] = pair(&mut random);
+    let to = pid(102, 1);
+    a.send(None, Payer::Node, message(pid(101, 1), to, vec![0; 100]), &|_| None).expect("it is short enough");
+    let mut out = Vec::new();
+    a.transmit(&mut out, 1000);
+    b.receive(&out, 1);
+    events(&mut b);
+    // Item 1: slot 0, 2^32 bytes; then the head of a message.
+    let wire = super::signal::WirePid { runtime: 0, serial: 1 };
+    let head = Signal::Send { from: wire, to: Target::Pid(wire), contents: Contents::new(Vec::new()) };
+    let mut plain = Vec::new();
+    super::frame::write_item(&super::frame::Item::Begin { slot: 0, total: 1 << 32, head }, &mut plain);
+    out.clear();
+    a.seal_raw(&plain, &mut out);
+    b.receive(&out, 2);
+    assert_eq!(events(&mut b), [Event::Ended(End::Fault(Fault::Long(1 << 32)))]);
+}
+#[test]
 fn bits_that_change_during_a_handshake_end_it() {
     for seed in 0..300 {
         let mut random = Random(seed);

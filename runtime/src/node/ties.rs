@@ -7,11 +7,11 @@
 //!
 //! Always: what a peer can make this keep is bounded by what it sends; an entry goes with the signal that ends it.
 
-use super::signal::{NameSignal, Signal, Target};
+use super::signal::{Contents, NameSignal, Signal, Target};
 use crate::codec::Message;
 use crate::process::signal::{self as local, Signal as Local};
 use rlua_machine::value::Pid;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a process is tied to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,22 +31,34 @@ pub enum Tie {
 /// What hangs on one session. In each pair the process that is here comes first.
 #[derive(Default, Debug)]
 pub struct Ties {
-    links: HashSet<(Pid, Pid)>,
+    links: BTreeSet<(Pid, Pid)>,
     /// Links that were taken away here, and whose acknowledgement has not come: by whom, its id.
-    unlinks: HashMap<(Pid, u64), Pid>,
+    unlinks: BTreeMap<(Pid, u64), Pid>,
     /// Monitors of processes here, by their ids.
-    watching: HashMap<(Pid, u64), Pid>,
+    watching: BTreeMap<(Pid, u64), Pid>,
     /// Monitors of processes there: who is watched here, by watcher and id.
-    watched: HashMap<(Pid, u64), Pid>,
+    watched: BTreeMap<(Pid, u64), Pid>,
     /// Questions asked here that are not answered, and of whom if it is known.
-    asked: HashMap<(Pid, u64), Option<Pid>>,
+    asked: BTreeMap<(Pid, u64), Option<Pid>>,
     /// Spawns that are not answered, by parent and number: linked, monitored under which number.
-    spawns: HashMap<(Pid, u64), (bool, Option<u64>)>,
+    spawns: BTreeMap<(Pid, u64), (bool, Option<u64>)>,
     /// The same, of parents there.
-    requested: HashMap<(Pid, u64), (bool, Option<u64>)>,
+    requested: BTreeMap<(Pid, u64), (bool, Option<u64>)>,
 }
 
 impl Ties {
+    /// All of it, entry by entry.
+    #[cfg(test)]
+    pub fn describe(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.links.iter().map(|(here, there)| format!("link {here} {there}")).collect();
+        all.extend(self.unlinks.iter().map(|((here, id), there)| format!("unlink {here} {there} {id}")));
+        all.extend(self.watching.iter().map(|((here, id), there)| format!("watching {here} {there} {id}")));
+        all.extend(self.watched.iter().map(|((there, id), here)| format!("watched {here} {there} {id}")));
+        all.extend(self.asked.keys().map(|(here, id)| format!("asked {here} {id}")));
+        all.extend(self.spawns.keys().map(|(here, id)| format!("spawn {here} {id}")));
+        all.extend(self.requested.keys().map(|(there, id)| format!("requested {there} {id}")));
+        all
+    }
     /// A signal leaves.
     pub fn leaves(&mut self, s: &Signal<Pid>) {
         match s {
@@ -130,6 +142,17 @@ impl Ties {
         }
         true
     }
+    /// A process was made there for a parent that has ended meanwhile: what the child is to be told.
+    pub fn orphaned(&self, parent: Pid, child: Pid) -> Vec<Signal<Pid>> {
+        let mut told = Vec::new();
+        if self.links.contains(&(parent, child)) {
+            let contents = Contents::new(Message::string(b"noproc").to_portable().bytes);
+            told.push(Signal::Exit { from: parent, to: child, normal: false, contents });
+        }
+        let watching = self.watching.range((parent, 0)..=(parent, u64::MAX)).filter(|(_, there)| **there == child);
+        told.extend(watching.map(|((_, id), _)| Signal::Demonitor { from: parent, to: Target::Pid(child), id: *id }));
+        told
+    }
     /// Whether nothing hangs on it.
     pub fn is_empty(&self) -> bool {
         self.links.is_empty()
@@ -144,11 +167,11 @@ impl Ties {
     /// Takes what hangs here with a process there that is there no more.
     pub fn take_there(&mut self, there: Pid) -> Ties {
         let mut taken = Ties::default();
-        taken.links.extend(self.links.extract_if(|l| l.1 == there));
-        taken.unlinks.extend(self.unlinks.extract_if(|_, t| *t == there));
-        taken.watching.extend(self.watching.extract_if(|_, t| *t == there));
-        taken.watched.extend(self.watched.extract_if(|k, _| k.0 == there));
-        taken.asked.extend(self.asked.extract_if(|_, t| *t == Some(there)));
+        taken.links.extend(self.links.extract_if(.., |l| l.1 == there));
+        taken.unlinks.extend(self.unlinks.extract_if(.., |_, t| *t == there));
+        taken.watching.extend(self.watching.extract_if(.., |_, t| *t == there));
+        taken.watched.extend(self.watched.extract_if(.., |k, _| k.0 == there));
+        taken.asked.extend(self.asked.extract_if(.., |_, t| *t == Some(there)));
         taken
     }
     /// Forgets what hangs here of a process that is here no more.
@@ -192,7 +215,11 @@ impl Ties {
         ties
     }
 
-    /// The session is lost: what those concerned here are to be told, in no order between different processes.
+    /// The session is lost: spawns of parents there that are not answered yet, and that they believe to have failed.
+    pub fn abandoned(&self) -> BTreeSet<(Pid, u64)> {
+        self.requested.keys().copied().collect()
+    }
+    /// The session is lost: what those concerned here are to be told, always in the same order.
     pub fn lost(self) -> Vec<(Pid, Local)> {
         let reason = || Message::string(b"noconnection");
         let mut told = Vec::new();
@@ -215,5 +242,40 @@ impl Ties {
             told.push((here, Local::Reply { id, answer: local::Answer::NotSpawned(b"noconnection".to_vec()) }));
         }
         told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::signal::Body;
+    use super::*;
+    use rlua_machine::value::Runtime;
+
+    fn pid(runtime: u128, serial: u64) -> Pid {
+        Pid::new(Runtime::find(runtime).expect("there is room"), serial)
+    }
+    fn spawn(parent: Pid) -> Signal<Pid> {
+        let contents = Contents::new(Vec::new());
+        Signal::Spawn { parent, id: 3, body: Body::Function, link: true, monitor: Some(2), contents }
+    }
+    #[test]
+    fn an_orphan_is_told_of_both_its_ties() {
+        let (parent, child) = (pid(701, 4), pid(702, 5));
+        let mut ties = Ties::default();
+        ties.leaves(&spawn(parent));
+        assert!(ties.comes(&Signal::Spawned { to: parent, id: 3, result: Ok(child) }));
+        let told = ties.orphaned(parent, child);
+        assert!(matches!(&told[..], [Signal::Exit { .. }, Signal::Demonitor { id: 2, .. }]));
+        told.iter().for_each(|s| ties.leaves(s));
+        assert!(ties.lost().is_empty(), "nothing hangs there any more");
+    }
+    #[test]
+    fn spawns_that_were_not_answered_have_failed_with_the_session() {
+        let parent = pid(702, 6);
+        let mut ties = Ties::default();
+        assert!(ties.comes(&spawn(parent)));
+        assert_eq!(ties.abandoned(), BTreeSet::from([(parent, 3)]));
+        ties.leaves(&Signal::Spawned { to: parent, id: 3, result: Ok(pid(701, 1)) });
+        assert!(ties.abandoned().is_empty());
     }
 }

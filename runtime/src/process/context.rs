@@ -68,6 +68,8 @@ pub struct Context {
     pub refused: Option<Vec<u8>>,
     /// Its uncaught error was reported.
     pub reported: bool,
+    /// It has asked to be told when a node goes.
+    pub watches_nodes: bool,
     /// What a native is in the middle of, and its number. It is of this machine's heap and of no other.
     progress: Option<Progress>,
     progress_number: i64,
@@ -130,6 +132,7 @@ impl Context {
             leaving: None,
             refused: None,
             reported: false,
+            watches_nodes: false,
             progress: None,
             progress_number: 0,
             signals: Vec::new(),

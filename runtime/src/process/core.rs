@@ -160,6 +160,21 @@ impl Core {
     fn relations(&mut self) -> &mut Relations {
         self.relations.get_or_insert_default()
     }
+    /// Whose it is.
+    #[cfg(test)]
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+    /// Monitors that it has, and their numbers.
+    #[cfg(test)]
+    pub fn all_watched(&self) -> Vec<(Pid, u64)> {
+        self.relations.iter().flat_map(|r| r.watched.iter().map(|(p, id)| (*p, *id))).collect()
+    }
+    /// Who monitors it, under which numbers.
+    #[cfg(test)]
+    pub fn all_watchers(&self) -> Vec<(Pid, u64)> {
+        self.relations.iter().flat_map(|r| r.watchers.iter().map(|(p, id)| (*p, *id))).collect()
+    }
     /// A number that this process has not used yet.
     pub fn next_id(&mut self) -> u64 {
         self.last_id += 1;
@@ -237,7 +252,10 @@ impl Core {
                         self.relations().watched.insert(child, id);
                     }
                 }
-                self.reply = Some((id, answer));
+                // To what was asked last: the answer to a question that was given up (`interrupt`) may come after it.
+                if self.reply.as_ref().is_none_or(|(last, _)| *last < id) {
+                    self.reply = Some((id, answer));
+                }
                 effects.push(Effect::Resume);
             }
             Signal::Timeout { wait } => {
@@ -561,6 +579,16 @@ mod tests {
 
     /// All short programs of links and unlinks by both sides, with all orders of delivery: never half a link, and one if
     /// a link is the last that each has asked for.
+    #[test]
+    fn the_answer_to_a_question_that_was_given_up_does_not_hide_the_next() {
+        let mut core = Core::new(A);
+        let (first, second) = (core.next_id(), core.next_id());
+        let mut effects = Vec::new();
+        for id in [second, first] {
+            core.handle(Signal::Reply { id, answer: Answer::Dead }, &mut effects);
+        }
+        assert!(matches!(core.take_reply(second), Some(Answer::Dead)));
+    }
     #[test]
     fn a_link_has_two_ends_or_none() {
         // Each digit of a program: what happens next.

@@ -93,6 +93,11 @@ impl Scheduler {
         left.append(&mut slot.lock().inbox.end());
         cx.end_wait();
         cx.core.ending = true;
+        if cx.watches_nodes
+            && let Some(online) = self.node.online()
+        {
+            online.forget_watcher(slot.pid);
+        }
         let mut questions = Vec::new();
         left.retain(|s| {
             let asks = matches!(s, Signal::Ask { .. });

@@ -478,8 +478,10 @@ impl Scheduler {
         let birth = Birth::with_arguments(snapshot, arguments);
         let process = Process::new(rlua_machine::stdlib::host::child(&mut p.vm), child, Some(birth));
         // Before it can run: the parent knows of it before anything that it does.
-        self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) });
-        self.enter(slot, process);
+        // Who cannot be told believes that there is none.
+        if self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) }) {
+            self.enter(slot, process);
+        }
     }
     /// Heap and mailbox against the option `maxheap`; a collection may help.
     fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {

@@ -118,6 +118,7 @@ pub async fn dial(scheduler: Arc<Scheduler>, online: Arc<Online>, c: Connection,
         (Err(why), _) | (_, Err(why)) => return online.attempt_failed(c, Failure::Unreachable(why)),
     };
     let (stream, random) = stream;
-    let link = online.connected(c, &node, random);
-    link::run(scheduler, online, link, stream).await;
+    if let Some(link) = online.connected(c, &node, random) {
+        link::run(scheduler, online, link, stream).await;
+    }
 }

@@ -9,7 +9,7 @@
 use super::super::connections::Connection;
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
-use super::super::hello::Hello;
+use super::super::hello::{Hello, Refusal};
 use super::super::name::NodeName;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
@@ -152,6 +152,17 @@ impl Inner {
             }
         }
         Turn { bytes, over, next }
+    }
+    /// What waits for the peer, or for something of it.
+    #[cfg(test)]
+    pub fn waiting_for(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.suspended.keys().map(|pid| format!("{pid} is suspended")).collect();
+        match &self.stage {
+            Stage::Handshake(_) => all.push("a handshake".to_string()),
+            Stage::Session(p) if p.session().waiting() > 0 => all.push("bytes".to_string()),
+            _ => {}
+        }
+        all
     }
     /// Who waits under which number.
     pub fn resumed(&mut self, pid: Pid) -> Option<u64> {
@@ -367,7 +378,7 @@ fn watch(
 /// How a failure is told to whoever runs the node; none: it is nothing to tell.
 pub fn complaint(link: &Link, failure: &Failure) -> Option<String> {
     Some(match failure {
-        Failure::Closed => return None,
-        other => format!("rlua-actor: connection with {}: {other}", link.address),
+        Failure::Closed | Failure::Refused(Refusal::Connected) | Failure::Refusing(Refusal::Connected) => return None,
+        other => format!("connection with {}: {other}", link.address),
     })
 }

@@ -17,6 +17,8 @@ mod listen;
 pub mod mapper;
 mod moves;
 mod names;
+#[cfg(test)]
+mod simulation;
 mod standalone;
 mod surroundings;
 
@@ -28,7 +30,7 @@ use super::connections::{Action, Connection, Connections};
 use super::cookie::Key;
 use super::handshake::{Event as Shaken, Failure, Handshake, Verdict};
 use super::held::TooMany;
-use super::hello::Hello;
+use super::hello::{Hello, Refusal};
 use super::name::NodeName;
 use super::peer::Event;
 use super::session::Sent;
@@ -40,7 +42,7 @@ use crate::sync::Mutex;
 use link::{Happened, Link, Stage};
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::load::{Literals, Module};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::task::Waker;
@@ -139,6 +141,10 @@ struct Table {
     wanted: Vec<NodeName>,
     /// Nodes that others are connected with.
     listed: Vec<NodeName>,
+    /// Nobody waits any more.
+    closed: bool,
+    /// Spawns here that have failed for those who want them: the session is lost. By parent and number.
+    abandoned: BTreeSet<(Pid, u64)>,
 }
 
 /// What waits for a connection.
@@ -206,10 +212,11 @@ impl Online {
         // The lock of a connection is held: the table's comes before it.
         self.program.node_of(runtime)
     }
-    /// The node by which a runtime is found, if it is known.
-    fn way_home(&self, runtime: Runtime) -> Option<NodeName> {
-        let home = self.table().homes.get(&runtime).cloned();
-        home.or_else(|| self.program.node_of(runtime))
+    /// The node with which to connect to reach a runtime that no session reaches. None: it is not known, another runtime
+    /// has its name now, or this is no node any more.
+    fn way_home(&self, table: &Table, runtime: Runtime) -> Option<NodeName> {
+        let home = table.homes.get(&runtime).cloned().or_else(|| self.program.node_of(runtime));
+        home.filter(|home| !table.closed && !table.by_name.contains_key(home))
     }
     /// Nodes with which it is connected, sorted.
     pub fn nodes(&self) -> Vec<NodeName> {
@@ -220,6 +227,11 @@ impl Online {
 
     /// Gives a process elsewhere a signal; `Err`: it cannot be reached.
     fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
+        if let Signal::Reply { id, answer: Answer::Spawned(_) | Answer::NotSpawned(_) } = &signal
+            && self.table().abandoned.remove(&(to, *id))
+        {
+            return Err(signal);
+        }
         let signal = match self.any_moved.load(Ordering::Acquire) {
             true => match self.send_to_moved(to, signal) {
                 Ok(_) => return Ok(()),
@@ -233,8 +245,7 @@ impl Online {
             match table.by_runtime.get(&to.runtime()) {
                 Some(link) => link.clone(),
                 None => {
-                    let home = table.homes.get(&to.runtime()).cloned().or_else(|| self.program.node_of(to.runtime()));
-                    let Some(home) = home else { return Err(signal) };
+                    let Some(home) = self.way_home(&table, to.runtime()) else { return Err(signal) };
                     table.want(home, Waiting { to: Some(to), signal: Some((out, Some(signal))), asker: None });
                     drop(table);
                     self.wake();
@@ -260,9 +271,10 @@ impl Online {
             match link {
                 Some(link) => link.clone(),
                 None => {
-                    let known = |to: Pid| table.homes.get(&to.runtime()).cloned();
-                    let home = to.and_then(|to| known(to).or_else(|| self.program.node_of(to.runtime()))).or(node);
-                    let Some(home) = home else { return Sending::Failed("no connection to the process's node".into()) };
+                    let home = if let Some(to) = to { self.way_home(&table, to.runtime()) } else { node };
+                    let Some(home) = home.filter(|_| !table.closed) else {
+                        return Sending::Failed("no connection to the process's node".into());
+                    };
                     table.want(home, Waiting { to, signal: Some((out, None)), asker: Some(asker) });
                     drop(table);
                     self.wake();
@@ -287,21 +299,21 @@ impl Online {
     fn ask_by(&self, node: NodeName, mut signal: Option<Outgoing>, (from, id): (Pid, u64)) {
         let link = {
             let mut table = self.table();
-            match table.by_name.get(&node) {
-                Some(link) => Some(link.clone()),
-                None => {
-                    let asker = signal.is_none().then_some((from, id));
-                    let lost = Signal::Reply { id, answer: Answer::Lost };
-                    let signal = signal.take().map(|out| (out, Some(lost)));
-                    table.want(node, Waiting { to: Some(from), signal, asker });
-                    None
-                }
+            let link = table.by_name.get(&node).cloned();
+            if link.is_none() && !table.closed {
+                let asker = signal.is_none().then_some((from, id));
+                let lost = Signal::Reply { id, answer: Answer::Lost };
+                let signal = signal.take().map(|out| (out, Some(lost)));
+                table.want(node, Waiting { to: Some(from), signal, asker });
+                drop(table);
+                return self.wake();
             }
+            link
         };
-        let Some(link) = link else { return self.wake() };
-        let answer = match signal {
-            None => Answer::Done(Ok(())),
-            Some(out) => match link.send(out, None, self) {
+        let answer = match (link, signal) {
+            (None, _) => Answer::Lost,
+            (Some(_), None) => Answer::Done(Ok(())),
+            (Some(link), Some(out)) => match link.send(out, None, self) {
                 Some(Ok(_)) => return,
                 _ => Answer::Lost,
             },
@@ -334,12 +346,21 @@ impl Online {
         self.control.lock().unwrap_or_else(|e| e.into_inner()).demonitor(watcher, node)
     }
 
+    /// A process has ended: it is told of nodes no more.
+    pub fn forget_watcher(&self, watcher: Pid) {
+        self.control.lock().unwrap_or_else(|e| e.into_inner()).forget_watcher(watcher);
+    }
+
     // Connections.
 
-    /// What was dialled has answered: a handshake begins.
-    fn connected(&self, c: Connection, node: &NodeName, random: [u8; 32]) -> Arc<Link> {
+    /// What was dialled has answered: a handshake begins, unless the attempt was given up meanwhile.
+    fn connected(&self, c: Connection, node: &NodeName, random: [u8; 32]) -> Option<Arc<Link>> {
+        let control = self.control.lock().unwrap_or_else(|e| e.into_inner());
+        if !control.is_attempting(c) {
+            return None;
+        }
         let handshake = Handshake::initiate(&self.key, self.hello.clone(), node.clone(), random, self.now());
-        self.enter(Link::new(c, node.to_string(), handshake))
+        Some(self.enter(Link::new(c, node.to_string(), handshake)))
     }
     /// Somebody has connected from outside: a handshake begins. One of many who have not shown the cookie makes room.
     fn accepted(&self, address: String, random: [u8; 32]) -> Arc<Link> {
@@ -378,9 +399,7 @@ impl Online {
         let now = self.now();
         self.decide(|connections, actions| {
             for node in &wanted {
-                if connections.session(node).is_none() {
-                    connections.connect(node, actions);
-                }
+                connections.connect(node, actions);
             }
             connections.listed(&listed, actions);
             connections.timeout(now, actions);
@@ -423,7 +442,10 @@ impl Online {
                     Verdict::Wait => {}
                     Verdict::Refuse(why) => {
                         drop(inner);
-                        report!("rlua-actor: refused a connection from {}: {why}", link.address);
+                        // That two have dialled each other at the same time is nothing to tell.
+                        if why != Refusal::Connected {
+                            self.program.report(&format!("refused a connection from {}: {why}", link.address));
+                        }
                         self.forget(c);
                     }
                 }
@@ -436,7 +458,8 @@ impl Online {
                     p.close(&why);
                 }
                 while let Some(happened) = link.poll() {
-                    if let Happened::Session(Event::Lost(_, told)) = happened {
+                    if let Happened::Session(Event::Lost(_, told, abandoned)) = happened {
+                        self.table().abandoned.extend(abandoned);
                         self.tell(told);
                         link.lock().end();
                     }
@@ -477,6 +500,10 @@ impl Online {
         for Waiting { to, signal, asker } in waiting {
             let sent = match signal {
                 None => Ok(Sent::Queued),
+                // Its program has ended, and another has taken the name.
+                Some((_, local)) if to.is_some_and(|to| !self.is_met_by(to, runtime)) => {
+                    Err(("the process's program has ended".to_string(), local))
+                }
                 Some((out, local)) => match link.send(out, asker, self) {
                     Some(Ok(sent)) => Ok(sent),
                     Some(Err(why)) => Err((why.to_string(), local)),
@@ -495,7 +522,8 @@ impl Online {
             }
         }
         let connects_all = self.hello.connects_all();
-        let names: Vec<NodeName> = table.by_name.keys().filter(|n| **n != node).cloned().collect();
+        let mut names: Vec<NodeName> = table.by_name.keys().filter(|n| **n != node).cloned().collect();
+        names.sort();
         drop(table);
         if connects_all {
             link.send((Wire::Nodes { names, last: true }, Vec::new()), None, self);
@@ -505,6 +533,10 @@ impl Online {
         for (to, signal) in answers {
             self.program.route(to, signal);
         }
+    }
+    /// Whether a process is here, or of the runtime that has come up.
+    fn is_met_by(&self, pid: Pid, runtime: Runtime) -> bool {
+        pid.runtime() == runtime || pid.runtime() == self.program.runtime()
     }
     fn unreachable(&self, node: NodeName, why: &str) {
         let waiting = self.table().waiting.remove(&node).unwrap_or_default();
@@ -560,7 +592,7 @@ impl Online {
                     // A visitor has dialled, and is told by its call.
                     let told = self.hello.visits();
                     if let Some(text) = link::complaint(link, &failure).filter(|_| !told) {
-                        report!("{text}");
+                        self.program.report(&text);
                     }
                     self.attempt_failed(link.number, failure);
                 }
@@ -585,7 +617,8 @@ impl Online {
                         self.program.route(pid, Signal::Reply { id, answer: Answer::Done(Ok(())) });
                     }
                 }
-                Happened::Session(Event::Lost(end, told)) => {
+                Happened::Session(Event::Lost(end, told, abandoned)) => {
+                    self.table().abandoned.extend(abandoned);
                     let peer = (link.peer_runtime(), link.peer_name());
                     self.forget(link.number);
                     link.lock().end();
@@ -595,9 +628,21 @@ impl Online {
                     drop(delivery);
                     let why = end.to_string();
                     self.decide(|connections, actions| connections.ended(link.number, &why, actions));
+                    self.want_again();
                 }
             }
         }
+    }
+    /// Who began to wait when a session was lost, but its end was not decided on yet, was not seen to.
+    fn want_again(&self) {
+        let mut table = self.table();
+        if table.waiting.is_empty() {
+            return;
+        }
+        let nodes: Vec<NodeName> = table.waiting.keys().cloned().collect();
+        table.wanted.extend(nodes);
+        drop(table);
+        self.wake();
     }
     /// An attempt, or a connection from outside, has come to nothing.
     fn attempt_failed(self: &Arc<Self>, c: Connection, failure: Failure) {
@@ -625,7 +670,17 @@ impl Online {
     }
     fn handle(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
         match translate::incoming(signal.clone(), &**self) {
-            Ok(Incoming::For(to, local)) => self.deliver(link, to, local),
+            Ok(Incoming::For(to, local)) => {
+                let child = match &local {
+                    Signal::Reply { answer: Answer::Spawned(child), .. } => Some(*child),
+                    _ => None,
+                };
+                if let (false, Some(child)) = (self.deliver(link, to, local), child) {
+                    for signal in link.with_ties(|t| t.orphaned(to, child)).unwrap_or_default() {
+                        link.send((signal, Vec::new()), None, self);
+                    }
+                }
+            }
             Ok(Incoming::ForName(name, m)) => {
                 if let Some(pid) = self.program.find(&name) {
                     self.program.route(pid, Signal::Message(m));
@@ -655,23 +710,26 @@ impl Online {
             Err(e) => self.fault(link, &format!("a signal that cannot be read: {e}")),
         }
     }
-    /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one.
-    fn deliver(&self, link: &Link, to: Pid, mut signal: Signal) {
+    /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one. False: it
+    /// has ended.
+    fn deliver(&self, link: &Link, to: Pid, mut signal: Signal) -> bool {
         if let Signal::Ask { question: Question::Info(status), .. } = &mut signal {
             *status = self.program.status(to);
         }
         let signal = match self.any_moved.load(Ordering::Acquire) {
             true => match self.pass_on(link, to, signal) {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(signal) => signal,
             },
             false => signal,
         };
         if to.runtime() == self.program.runtime() {
-            self.program.route(to, signal);
-        } else if let Some((to, answer)) = signal.bounce(to) {
+            return self.program.route(to, signal);
+        }
+        if let Some((to, answer)) = signal.bounce(to) {
             self.program.route(to, answer);
         }
+        false
     }
     fn for_node(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
         match signal {
@@ -755,7 +813,17 @@ impl Online {
             link.lock().flush();
         }
         self.decide(|connections, actions| connections.close(actions));
-        let links: Vec<Arc<Link>> = self.table().links.drain().map(|(_, l)| l).collect();
+        let waiting: Vec<NodeName> = {
+            let mut table = self.table();
+            table.closed = true;
+            table.wanted.clear();
+            table.listed.clear();
+            table.waiting.keys().cloned().collect()
+        };
+        for node in waiting {
+            self.unreachable(node, &Refusal::Closing.to_string());
+        }
+        let links: Vec<Arc<Link>> = std::mem::take(&mut self.table().links).into_values().collect();
         for link in links {
             link.lock().end();
         }

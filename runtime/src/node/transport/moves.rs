@@ -270,7 +270,7 @@ impl Online {
             }
             (None, Held::Own(signal)) => {
                 // It waits for a connection, if the node can be found.
-                let home = self.way_home(runtime);
+                let home = self.way_home(&self.table(), runtime);
                 match (home, translate::carry(&signal)) {
                     (Some(home), Some((carried, modules))) => {
                         let out = (Wire::Move(MoveSignal::Forward { to, carried }), modules);
@@ -543,7 +543,7 @@ impl Online {
         if ties.is_empty() {
             return;
         }
-        let Some(node) = self.way_home(runtime) else { return after.told.extend(ties.lost()) };
+        let Some(node) = self.way_home(&self.table(), runtime) else { return after.told.extend(ties.lost()) };
         moves.adrift.entry(node.clone()).or_default().add(ties);
         self.table().want(node, Waiting { to: None, signal: None, asker: None });
         self.wake();

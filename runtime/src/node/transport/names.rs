@@ -17,13 +17,13 @@ use crate::codec::Message;
 use crate::process::signal::{Answer, Name, Signal};
 use crate::sync::MutexGuard;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The machine, and who waits for what it does.
 pub struct Global {
     names: Names,
-    registering: HashMap<u64, Registering>,
+    registering: BTreeMap<u64, Registering>,
 }
 
 /// A registration under way.
@@ -39,7 +39,7 @@ struct Registering {
 impl Global {
     /// Of a node that is connected with nobody.
     pub fn new(own: super::NodeName) -> Global {
-        Global { names: Names::new(own), registering: HashMap::new() }
+        Global { names: Names::new(own), registering: BTreeMap::new() }
     }
     /// The machine.
     pub fn names(&self) -> &Names {
@@ -53,6 +53,16 @@ pub fn denied(name: &[u8], why: Denied) -> String {
     match why {
         Denied::Taken => format!("name '{name}' is taken"),
         Denied::Timeout => format!("the nodes did not agree on the name '{name}' in time (option registertimeout)"),
+    }
+}
+
+#[cfg(test)]
+impl Global {
+    /// What is under way.
+    pub fn waiting_for(&self) -> Vec<String> {
+        let mut all = self.names.waiting_for();
+        all.extend(self.registering.values().map(|r| format!("{:?} waits for the name {:?}", r.asker, r.name)));
+        all
     }
 }
 
@@ -157,28 +167,34 @@ impl Online {
     }
     /// A session is over: after all that has come over it.
     pub(super) fn leave_names(&self, c: Connection) {
-        self.decide_names(|global, actions| {
-            global.names.left(c, actions);
-            global.registering.retain(|_, r| r.over != Some(c));
-        });
+        // What was asked for over it goes on, and who has asked is not told: the name would be nobody's otherwise.
+        self.decide_names(|global, actions| global.names.left(c, actions));
     }
     /// A signal about names has come; false: none should.
     pub(super) fn name_signal(&self, link: &Arc<Link>, signal: NameSignal<Pid>) -> bool {
         self.join_names(link);
-        if !self.global().as_ref().is_some_and(|g| g.names.is_joined(link.number)) {
-            return false;
-        }
         match signal {
-            NameSignal::Request { from, id, name, pid: Some(pid) } if pid.runtime() == self.program.runtime() => {
+            NameSignal::Request { from, id, name, pid: Some(pid) }
+                if pid.runtime() == self.program.runtime() && self.names_are_global() =>
+            {
                 self.begin_registering(&name.0, pid, (from, id), Some(link.number));
                 self.wake();
             }
             NameSignal::Request { from, id, name, pid } => {
-                let had = pid.is_none() && self.program.take_name(&name.0);
-                if had {
-                    self.name_is_free(&name.0);
-                }
-                let result = if had { Ok(()) } else { Err("no such process".into()) };
+                let result = match pid {
+                    None if self.program.take_name(&name.0) => {
+                        self.name_is_free(&name.0);
+                        Ok(())
+                    }
+                    // Names are this program's own.
+                    Some(pid) if pid.runtime() == self.program.runtime() => {
+                        let taken = self.program.find(&name.0).is_some();
+                        let given = !taken && self.program.give_name(name.0.as_slice().into(), pid);
+                        let why = if taken { denied(&name.0, Denied::Taken) } else { "no such process".to_string() };
+                        if given { Ok(()) } else { Err(why.as_str().into()) }
+                    }
+                    _ => Err("no such process".into()),
+                };
                 link.send((Wire::Name(NameSignal::Done { to: from, id, result }), Vec::new()), None, self);
             }
             NameSignal::Done { to, id, result } => {
@@ -186,6 +202,9 @@ impl Online {
                 self.program.route(to, Signal::Reply { id, answer: Answer::Done(result) });
             }
             other => {
+                if !self.global().as_ref().is_some_and(|g| g.names.is_joined(link.number)) {
+                    return false;
+                }
                 let (now, random) = (self.now(), self.program.random());
                 self.decide_names(|global, actions| global.names.receive(link.number, other, now, random, actions));
                 self.wake();

@@ -67,6 +67,8 @@ pub trait Surroundings: Send + Sync {
     fn keepalive(&self) -> Option<Time>;
     /// Whether the network is to be fully connected.
     fn connects_all(&self) -> bool;
+    /// A line for whoever runs the node.
+    fn report(&self, line: &str);
     /// Begins to connect: [`Online::connected`] or [`Online::attempt_failed`] follows.
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName);
 }
@@ -143,6 +145,9 @@ impl Surroundings for Arc<Scheduler> {
     fn connects_all(&self) -> bool {
         let options = self.options.read().unwrap_or_else(|e| e.into_inner());
         options.get(key::CONNECTALL) == Setting::Flag(true)
+    }
+    fn report(&self, line: &str) {
+        report!("rlua-actor: {line}");
     }
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName) {
         self.start_task(dial::dial(self.clone(), online, c, node));

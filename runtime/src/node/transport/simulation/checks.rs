@@ -1,0 +1,290 @@
+//! What holds in the simulated network when all is quiet.
+//!
+//! Journey: none. All hosts are up, all reach each other, nothing new happens: then everybody has got the answers it waits
+//! for, both ends of a link know of it, nothing is kept that nobody needs.
+
+use super::super::{Link, Online};
+use super::program::Program;
+use super::{Event, SECOND, World};
+use crate::process::signal::Name;
+use rlua_machine::value::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+impl World {
+    fn violation(&self, what: String) {
+        self.common().ledger.violation(what);
+    }
+    fn programs(&self) -> Vec<Arc<Program>> {
+        self.hosts.iter().filter_map(|h| h.program.clone()).collect()
+    }
+    fn links_of(online: &Online) -> Vec<Arc<Link>> {
+        let mut links: Vec<Arc<Link>> = online.table().links.values().cloned().collect();
+        links.sort_by_key(|l| l.number);
+        links
+    }
+    /// Ends a run: everything is well again, and then everything is looked at.
+    pub(super) fn finish(&mut self) {
+        self.trace(|| "all is well from now on".to_string());
+        self.calm = true;
+        self.heal();
+        for i in 0..self.hosts.len() {
+            self.soon(SECOND, Event::Start(i));
+            self.soon(SECOND, Event::Rejoin(i));
+        }
+        // Until the last has noticed that a peer is gone without a word.
+        self.run_until(self.now() + 2 * self.plan.keepalive + SECOND);
+        self.settle();
+        self.meet();
+        self.check_quiet();
+        for i in 0..self.hosts.len() {
+            self.leave(i);
+            let pause = self.below(SECOND);
+            self.run_until(self.now() + pause);
+        }
+        self.settle();
+        self.check_empty();
+    }
+    /// Waits until nothing is under way any more.
+    fn settle(&mut self) {
+        for _ in 0..300 {
+            self.run_until(self.now() + SECOND);
+            if self.is_quiet() {
+                return;
+            }
+        }
+    }
+    fn is_quiet(&self) -> bool {
+        let idle = |program: &Arc<Program>| program.processes().values().all(|p| p.wants.is_none());
+        let still = |i: usize| self.online(i).is_none_or(|o| o.waiting_for().is_empty() && o.next_timeout().is_none());
+        self.programs().iter().all(idle) && (0..self.hosts.len()).all(still) && self.nothing_under_way()
+    }
+    /// Everybody looks whether everybody else is there, one after the other: then all are connected.
+    fn meet(&mut self) {
+        for round in 1..self.hosts.len() {
+            for program in self.programs() {
+                let Some(online) = program.online() else { continue };
+                let other = self.hosts[(program.host + round) % self.hosts.len()].name.clone();
+                program.act(Pid::new(program.runtime, 1), |p, _| {
+                    p.ask_node(&online, other, None);
+                    None
+                });
+                self.look_soon(program.host);
+            }
+            self.settle();
+        }
+    }
+
+    fn check_quiet(&mut self) {
+        for program in self.programs() {
+            let Some(online) = program.online() else {
+                self.violation(format!("host {} is no node", program.host));
+                continue;
+            };
+            for (pid, process) in program.processes().iter() {
+                if let Some(wants) = &process.wants {
+                    self.violation(format!("{pid} waits for ever: {wants:?}"));
+                }
+            }
+            let missing = self.hosts.len() - 1 - online.nodes().len();
+            if missing > 0 {
+                self.violation(format!("{} is not connected with {missing} others: {:?}", online.name, online.nodes()));
+            }
+            for left in online.waiting_for() {
+                self.violation(format!("{} still has {left}", online.name));
+            }
+        }
+        self.check_names();
+        self.check_relations();
+        self.check_ties();
+        self.check_node_monitors();
+        self.check_losses();
+    }
+    /// Names: one holder each, which knows of it, and all nodes agree.
+    fn check_names(&self) {
+        let mut holders: BTreeMap<Name, BTreeSet<Pid>> = BTreeMap::new();
+        for program in self.programs() {
+            let names = program.names();
+            for (name, pid) in &names {
+                holders.entry(name.clone()).or_default().insert(*pid);
+            }
+            let known =
+                |name: &Name, pid: Pid| program.processes().get(&pid).is_some_and(|p| p.core.names().contains(name));
+            for (name, pid) in names.iter().filter(|(name, pid)| !known(name, **pid)) {
+                self.violation(format!("{pid} has the name {:?}, and does not know it", String::from_utf8_lossy(name)));
+            }
+            for (pid, process) in program.processes().iter() {
+                for name in process.core.names().into_iter().filter(|n| names.get(n) != Some(pid)) {
+                    self.violation(format!("{pid} believes to have the name {:?}", String::from_utf8_lossy(&name)));
+                }
+            }
+        }
+        if !self.plan.connects_all {
+            return;
+        }
+        for (name, pids) in &holders {
+            let text = String::from_utf8_lossy(name);
+            if pids.len() > 1 {
+                self.violation(format!("the name {text:?} is held by {pids:?}"));
+            }
+        }
+        for program in self.programs() {
+            let Some(online) = program.online() else { continue };
+            for name in super::acts::NAMES {
+                let (found, held) = (online.find_name(name), holders.get(name).and_then(|p| p.first().copied()));
+                if found != held {
+                    let text = String::from_utf8_lossy(name);
+                    self.violation(format!(
+                        "{} finds {found:?} for the name {text:?}, which is held by {held:?}",
+                        online.name
+                    ));
+                }
+            }
+        }
+    }
+    /// Links and monitors: both ends know of them.
+    fn check_relations(&self) {
+        let programs = self.programs();
+        let (mut links, mut watched, mut watchers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut alive = BTreeSet::new();
+        for program in &programs {
+            for (pid, process) in program.processes().iter() {
+                alive.insert(*pid);
+                links.extend(process.core.links().into_iter().map(|other| (*pid, other)));
+                watched.extend(process.core.all_watched().into_iter().map(|(other, id)| (*pid, other, id)));
+                watchers.extend(process.core.all_watchers().into_iter().map(|(other, id)| (other, *pid, id)));
+            }
+        }
+        for (a, b) in &links {
+            if !links.contains(&(*b, *a)) {
+                let state = if alive.contains(b) { "which lives and knows nothing of it" } else { "which has ended" };
+                self.violation(format!("{a} is linked with {b}, {state}"));
+            }
+        }
+        for (a, b, id) in &watched {
+            if !watchers.contains(&(*a, *b, *id)) {
+                let state = if alive.contains(b) { "which lives and knows nothing of it" } else { "which has ended" };
+                self.violation(format!("{a} monitors {b} ({id}), {state}"));
+            }
+        }
+        for (a, b, id) in &watchers {
+            if !watched.contains(&(*a, *b, *id)) && alive.contains(a) {
+                self.violation(format!("{b} believes that {a} monitors it ({id})"));
+            } else if !alive.contains(a) {
+                self.violation(format!("{b} believes that {a} monitors it ({id}), which has ended"));
+            }
+        }
+    }
+    /// What hangs on a session is what there is between processes of its two nodes, and no more.
+    fn check_ties(&self) {
+        for program in self.programs() {
+            let Some(online) = program.online() else { continue };
+            let mut expected = BTreeSet::new();
+            for (pid, process) in program.processes().iter() {
+                let elsewhere = |other: &Pid| other.runtime() != program.runtime;
+                expected.extend(
+                    process.core.links().into_iter().filter(elsewhere).map(|other| format!("link {pid} {other}")),
+                );
+                let watched = process.core.all_watched().into_iter().filter(|(other, _)| elsewhere(other));
+                expected.extend(watched.map(|(other, id)| format!("watching {pid} {other} {id}")));
+                let watchers = process.core.all_watchers().into_iter().filter(|(other, _)| elsewhere(other));
+                expected.extend(watchers.map(|(other, id)| format!("watched {pid} {other} {id}")));
+            }
+            let mut found = BTreeSet::new();
+            for link in Self::links_of(&online) {
+                found.extend(link.with_ties(|t| t.describe()).into_iter().flatten());
+            }
+            for tie in found.symmetric_difference(&expected) {
+                let which = if found.contains(tie) { "a session keeps what is not there" } else { "no session keeps" };
+                self.violation(format!("{}: {which}: {tie}", online.name));
+            }
+        }
+    }
+    fn check_node_monitors(&self) {
+        for program in self.programs() {
+            let Some(online) = program.online() else { continue };
+            for watcher in online.control.lock().unwrap_or_else(|e| e.into_inner()).watchers() {
+                if !program.processes().contains_key(&watcher) {
+                    self.violation(format!(
+                        "{} remembers that {watcher} monitors a node, which has ended",
+                        online.name
+                    ));
+                }
+            }
+            for (pid, process) in program.processes().iter() {
+                for (node, made) in &process.node_monitors {
+                    let told = self.common().ledger.node_downs.get(&(*pid, node.clone())).copied().unwrap_or(0);
+                    let left = online.control.lock().unwrap_or_else(|e| e.into_inner()).monitors(*pid, node);
+                    if told + left != *made {
+                        self.violation(format!(
+                            "{pid} monitors {node} {made} times, was told {told}, and {left} are left"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    /// What was sent has come, or something was lost.
+    fn check_losses(&self) {
+        let common = self.common();
+        let missing = common.ledger.missing();
+        let ended: BTreeSet<Pid> = common.ledger.ended.clone();
+        drop(common);
+        let lost = self.network.lost_sessions;
+        if self.plan.faults == 0 && lost > 0 {
+            self.violation(format!("nothing was broken, and {lost} sessions were lost"));
+        }
+        for (from, to, at, what) in missing {
+            let host = |pid: Pid| self.programs.get(&pid.runtime().id()).map(|p| p.host);
+            let (Some(a), Some(b)) = (host(from), host(to)) else { continue };
+            let gone = ended.contains(&to) || self.program_of(to).is_none() || self.program_of(from).is_none();
+            if !gone && (a == b || !self.network.lost_since(at, a, b)) {
+                self.violation(format!("{what} of {from} for {to}, sent at {at}, has not come"));
+            }
+        }
+    }
+    fn check_empty(&self) {
+        for i in 0..self.hosts.len() {
+            let open = self.network.open(i);
+            if open > 0 {
+                self.violation(format!("host {i} has {open} connections when all have left"));
+            }
+        }
+        for (name, online) in &self.network.former_nodes() {
+            for left in online.leftovers() {
+                self.violation(format!("{name} has left and still has {left}"));
+            }
+        }
+    }
+}
+
+impl Online {
+    /// What is waited for here.
+    pub(super) fn waiting_for(&self) -> Vec<String> {
+        let table = self.table();
+        let mut all: Vec<String> = table.waiting.keys().map(|n| format!("signals that wait for {n}")).collect();
+        all.extend(table.wanted.iter().map(|n| format!("a wish to be connected with {n}")));
+        for link in table.links.values() {
+            all.extend(link.lock().waiting_for().into_iter().map(|what| format!("{what} of {}", link.address)));
+        }
+        all.extend(self.global.lock().unwrap_or_else(|e| e.into_inner()).iter().flat_map(|g| g.waiting_for()));
+        all.sort();
+        all
+    }
+    /// What is left when it is no node any more.
+    fn leftovers(&self) -> Vec<String> {
+        let mut all = self.waiting_for();
+        let table = self.table();
+        for (what, n) in [
+            ("connections", table.links.len()),
+            ("nodes", table.by_name.len()),
+            ("runtimes", table.by_runtime.len()),
+            ("peers", self.control.lock().unwrap_or_else(|e| e.into_inner()).peers()),
+        ] {
+            if n > 0 {
+                all.push(format!("{n} {what}"));
+            }
+        }
+        all
+    }
+}
