@@ -477,9 +477,10 @@ impl Scheduler {
         child.set_limits();
         let birth = Birth::with_arguments(snapshot, arguments);
         let process = Process::new(rlua_machine::stdlib::host::child(&mut p.vm), child, Some(birth));
-        // Before it can run: the parent knows of it before anything that it does.
+        // The parent finds it as soon as it knows of it, and knows of it before anything that it does.
+        self.insert(&slot, process);
         self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) });
-        self.enter(slot, process);
+        self.begin(slot);
     }
     /// Heap and mailbox against the option `maxheap`; a collection may help.
     fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {

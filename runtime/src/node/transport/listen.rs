@@ -139,11 +139,11 @@ impl Online {
             let Ok(mut stream) = dial::connect(&local, dial::mapper_port()).await else { continue };
             let request = Request::Register { name: self.name.short().to_string(), runtime: self.hello.runtime, port };
             let mut client = Client::default();
-            let failed = match dial::ask_mapper(&mut stream, &mut client, &request).await?.pop() {
-                Some(Reply::Registered) => return Ok(Registration { stream, server }),
-                Some(Reply::Taken) => format!("the name '{}' is taken on this host", self.name.short()),
-                Some(Reply::Refused(why)) => why,
-                other => format!("the port mapper answers {other:?}"),
+            let failed = match dial::ask_mapper(&mut stream, &mut client, &request).await.map(|mut all| all.pop()) {
+                Ok(Some(Reply::Registered)) => return Ok(Registration { stream, server }),
+                Ok(Some(Reply::Taken)) => format!("the name '{}' is taken on this host", self.name.short()),
+                Ok(Some(Reply::Refused(why))) | Err(why) => why,
+                Ok(other) => format!("the port mapper answers {other:?}"),
             };
             if let Some(server) = server {
                 server.stop();
@@ -154,7 +154,7 @@ impl Online {
     }
     /// Keeps the name, or gets it back.
     async fn stay_registered(self: Arc<Self>, scheduler: Arc<Scheduler>, port: u16, mut registration: Registration) {
-        let mut told = false;
+        let mut failures = 0;
         loop {
             let lost = async {
                 let mut buffer = [0; 64];
@@ -171,13 +171,16 @@ impl Online {
                 match self.register(&scheduler, port).await {
                     Ok(again) => {
                         registration = again;
-                        told = false;
+                        failures = 0;
                         break;
                     }
-                    Err(why) if !std::mem::replace(&mut told, true) => {
-                        report!("rlua-actor: the port mapper is lost, and the name with it: {why}; it is tried again");
+                    Err(why) => {
+                        failures += 1;
+                        // The first time it may be a mapper that is ending and knows of the name yet.
+                        if failures == 2 {
+                            report!("rlua-actor: the port mapper is lost, and the name with it: {why}; it is tried again");
+                        }
                     }
-                    Err(_) => {}
                 }
                 let pause = async {
                     async_io::Timer::after(PAUSE).await;
