@@ -61,6 +61,12 @@ async fn listen(name: &NodeName, settings: &super::Settings) -> Result<(TcpListe
         Some(address) => address,
         None => dial::addresses(settings, name.host()).await?[0],
     };
+    let is_named = name.host() != "localhost" && name.host().parse::<IpAddr>().is_err();
+    let is_told = settings.listen.is_some() || settings.hosts.iter().any(|(host, _)| host == name.host());
+    if address.is_loopback() && is_named && !is_told {
+        let host = name.host();
+        report!("rlua-actor: '{host}' is {address} here: other hosts do not reach this node (--host, --listen)");
+    }
     let bound = TcpListener::bind((address, name.port().unwrap_or(0))).await;
     let listener = bound.map_err(|e| {
         let at = name.port().map_or(format!("{address}"), |p| format!("port {p} of {address}"));
@@ -68,6 +74,16 @@ async fn listen(name: &NodeName, settings: &super::Settings) -> Result<(TcpListe
     })?;
     let port = listener.local_addr().map_err(|e| rlua_machine::stdlib::io::reason(&e))?.port();
     Ok((listener, port))
+}
+
+/// Where other hosts look for the port mapper of this one; none if they cannot reach the node.
+async fn public_address(name: &NodeName, settings: &super::Settings) -> Option<IpAddr> {
+    let chosen = settings.listen.filter(|a| !a.is_unspecified());
+    let all = match chosen {
+        Some(address) => vec![address],
+        None => dial::addresses(settings, name.host()).await.unwrap_or_default(),
+    };
+    all.into_iter().find(|a| !a.is_loopback())
 }
 
 async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super::Settings) -> Result<(), String> {
@@ -90,6 +106,9 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
     {
         let registration = online.register(scheduler, *port).await?;
         scheduler.start_task(online.clone().stay_registered(scheduler.clone(), *port, registration));
+        if let Some(address) = public_address(&name, &online.settings).await {
+            scheduler.start_task(online.clone().answer_others(scheduler.clone(), address));
+        }
     }
     scheduler.runtime.set_name(Some(name.as_str().into()));
     *scheduler.node.online.write().unwrap_or_else(|e| e.into_inner()) = Some(online.clone());
@@ -187,6 +206,35 @@ impl Online {
                 };
                 futures_lite::future::or(pause, self.ended()).await;
             }
+        }
+    }
+    /// Tells other hosts who has which port: the mapper itself is for this host alone. One node of a host does it.
+    async fn answer_others(self: Arc<Self>, scheduler: Arc<Scheduler>, address: IpAddr) {
+        let mut told = false;
+        loop {
+            match TcpListener::bind((address, dial::mapper_port())).await {
+                Ok(listener) => {
+                    let tasks = scheduler.clone();
+                    let front = Server::front(Box::new(move |task| tasks.start_task(task)));
+                    futures_lite::future::or(front.clone().serve(listener, Access::Read), self.ended()).await;
+                    front.stop();
+                }
+                // Another node does it, as long as it lives.
+                Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {}
+                Err(e) => {
+                    if !std::mem::replace(&mut told, true) {
+                        let (port, why) = (dial::mapper_port(), rlua_machine::stdlib::io::reason(&e));
+                        report!("rlua-actor: no port mapper for other hosts on port {port} of {address}: {why}");
+                    }
+                }
+            }
+            if self.over.load(Ordering::SeqCst) {
+                return;
+            }
+            let pause = async {
+                async_io::Timer::after(PAUSE).await;
+            };
+            futures_lite::future::or(pause, self.ended()).await;
         }
     }
     /// Takes connections from outside.
