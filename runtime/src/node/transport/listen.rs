@@ -53,6 +53,14 @@ impl Node {
         });
         Ok(())
     }
+    /// Makes the key of another cookie, and takes it; the asker is answered then, or why not.
+    pub fn change_key(&self, scheduler: &Arc<Scheduler>, online: Arc<Online>, (asker, id): (Pid, u64)) {
+        let (scheduler, settings) = (scheduler.clone(), self.settings().clone());
+        scheduler.clone().start_task(async move {
+            let answer = Answer::Done(settings.key().map(|key| online.set_key(key)));
+            scheduler.route(asker, Signal::Reply { id, answer });
+        });
+    }
 }
 
 /// The socket of a node, and its port.

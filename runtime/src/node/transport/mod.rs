@@ -103,7 +103,8 @@ pub struct Online {
     /// Its name.
     pub name: NodeName,
     hello: Hello,
-    key: Key,
+    /// Of the cookie, for connections that are made from now on.
+    key: RwLock<Key>,
     settings: Settings,
     /// Held while a decision about connections is made and carried out.
     control: Mutex<Connections>,
@@ -179,7 +180,7 @@ impl Online {
         Arc::new(Online {
             program,
             name: hello.name.clone(),
-            key,
+            key: RwLock::new(key),
             settings,
             control: Mutex::new(Connections::new(hello.clone())),
             global: Mutex::new(hello.connects_all().then(|| names::Global::new(hello.name.clone()))),
@@ -191,6 +192,13 @@ impl Online {
             over: AtomicBool::new(false),
             wakers: Mutex::default(),
         })
+    }
+    fn key(&self) -> Key {
+        self.key.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+    /// Takes another cookie's key, for connections that are made from now on.
+    pub fn set_key(&self, key: Key) {
+        *self.key.write().unwrap_or_else(|e| e.into_inner()) = key;
     }
     fn now(&self) -> Time {
         self.program.now()
@@ -338,7 +346,7 @@ impl Online {
 
     /// What was dialled has answered: a handshake begins.
     fn connected(&self, c: Connection, node: &NodeName, random: [u8; 32]) -> Arc<Link> {
-        let handshake = Handshake::initiate(&self.key, self.hello.clone(), node.clone(), random, self.now());
+        let handshake = Handshake::initiate(&self.key(), self.hello.clone(), node.clone(), random, self.now());
         self.enter(Link::new(c, node.to_string(), handshake))
     }
     /// Somebody has connected from outside: a handshake begins. One of many who have not shown the cookie makes room.
@@ -357,7 +365,7 @@ impl Online {
             self.forget(victim.number);
         }
         let c = self.control.lock().unwrap_or_else(|e| e.into_inner()).number();
-        let handshake = Handshake::accept(&self.key, self.hello.clone(), random, self.now());
+        let handshake = Handshake::accept(&self.key(), self.hello.clone(), random, self.now());
         self.enter(Link::new(c, address, handshake))
     }
     fn enter(&self, link: Arc<Link>) -> Arc<Link> {
@@ -687,8 +695,12 @@ impl Online {
                 link.send((answer, Vec::new()), None, self);
             }
             Wire::Code { hash, contents } => {
-                if !link.lock().held.answered(&hash) {
+                if !link.lock().held.came(&hash) {
                     return self.fault(link, "code that nobody has asked for");
+                }
+                if self.find(&hash).is_some() {
+                    link.send((Wire::CodeKept(hash), Vec::new()), None, self);
+                    return self.try_again(link);
                 }
                 let chunk = match rlua_compiler::undump(&contents.bytes.0) {
                     Ok(chunk) if rlua_compiler::hash(&chunk) == hash => chunk,
