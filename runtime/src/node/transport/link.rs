@@ -9,7 +9,7 @@
 use super::super::connections::Connection;
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
-use super::super::hello::Hello;
+use super::super::hello::{Hello, Refusal};
 use super::super::name::NodeName;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
@@ -380,10 +380,21 @@ fn watch(
     }
 }
 
-/// How a failure is told to whoever runs the node; none: it is nothing to tell.
+/// How the end of a handshake is told to whoever runs the node; none: it is nothing to tell.
 pub fn complaint(link: &Link, failure: &Failure) -> Option<String> {
+    let comes_from_outside = matches!(&link.lock().stage, Stage::Handshake(h) if h.is_responder());
     Some(match failure {
         Failure::Closed => return None,
+        Failure::Refusing(why) => refused(link, why),
+        Failure::Stranger if comes_from_outside => told(link, "it speaks another protocol"),
+        other if comes_from_outside => told(link, &other.to_string()),
         other => format!("rlua-actor: connection with {}: {other}", link.address),
     })
+}
+/// The same of a connection that this node refuses.
+pub fn refused(link: &Link, why: &Refusal) -> String {
+    told(link, &why.of_the_other())
+}
+fn told(link: &Link, why: &str) -> String {
+    format!("rlua-actor: refused a connection from {}: {why}", link.address)
 }

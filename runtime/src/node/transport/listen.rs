@@ -205,7 +205,9 @@ impl Online {
                         failures += 1;
                         // The first time it may be a mapper that is ending and knows of the name yet.
                         if failures == 2 {
-                            report!("rlua-actor: the port mapper is lost, and the name with it: {why}; it is tried again");
+                            report!(
+                                "rlua-actor: the port mapper is lost, and the name with it: {why}; it is tried again"
+                            );
                         }
                     }
                 }

@@ -23,7 +23,7 @@ mod surroundings;
 pub use standalone::{list_port_mapper, run_port_mapper};
 pub use surroundings::Surroundings;
 
-use super::Time;
+use super::complaints::{Complaints, WINDOW};
 use super::connections::{Action, Connection, Connections};
 use super::cookie::Key;
 use super::handshake::{Event as Shaken, Failure, Handshake, Verdict};
@@ -34,6 +34,7 @@ use super::peer::Event;
 use super::session::Sent;
 use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
 use super::translate::{self, Incoming, Outgoing};
+use super::{SECOND, Time};
 use crate::codec::{DecodeError, Message, ModuleSource};
 use crate::process::signal::{Answer, Question, Signal};
 use crate::sync::Mutex;
@@ -117,6 +118,8 @@ pub struct Online {
     table: Mutex<Table>,
     /// Code that has come from others, by hash, oldest first.
     code: Mutex<Code>,
+    /// Of connections that have come to nothing.
+    complaints: Mutex<Complaints>,
     over: AtomicBool,
     /// Wakes the tasks that the node has besides its connections.
     wakers: Mutex<Vec<Waker>>,
@@ -189,6 +192,7 @@ impl Online {
             any_moved: AtomicBool::new(false),
             table: Mutex::default(),
             code: Mutex::default(),
+            complaints: Mutex::default(),
             over: AtomicBool::new(false),
             wakers: Mutex::default(),
         })
@@ -395,11 +399,31 @@ impl Online {
         });
         self.timeout_of_names();
         self.timeout_of_moves();
+        let left_out = self.complaints.lock().unwrap_or_else(|e| e.into_inner()).timeout(now);
+        if let Some(n) = left_out {
+            report!("rlua-actor: {n} more connections came to nothing in {} s", WINDOW / SECOND);
+        }
+    }
+    /// Tells whoever runs the node of a connection that has come to nothing, unless there are too many.
+    fn complain(&self, text: &str) {
+        let mut complaints = self.complaints.lock().unwrap_or_else(|e| e.into_inner());
+        let was_due = complaints.next_timeout();
+        let may_say = complaints.may_say(self.now());
+        let is_new = was_due != complaints.next_timeout();
+        drop(complaints);
+        if may_say {
+            report!("{text}");
+        }
+        if is_new {
+            self.wake();
+        }
     }
     /// When that is to be looked at, though nobody wants anything.
     fn next_timeout(&self) -> Option<Time> {
         let next = self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
-        next.into_iter().chain(self.next_timeout_of_names()).chain(self.next_timeout_of_moves()).min()
+        let left_out = self.complaints.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
+        let others = [self.next_timeout_of_names(), self.next_timeout_of_moves(), left_out];
+        next.into_iter().chain(others.into_iter().flatten()).min()
     }
     /// Decides something about connections, and carries it out.
     fn decide(self: &Arc<Self>, f: impl FnOnce(&mut Connections, &mut Vec<Action>)) {
@@ -431,7 +455,7 @@ impl Online {
                     Verdict::Wait => {}
                     Verdict::Refuse(why) => {
                         drop(inner);
-                        report!("rlua-actor: refused a connection from {}: {why}", link.address);
+                        self.complain(&link::refused(&link, &why));
                         self.forget(c);
                     }
                 }
@@ -563,12 +587,12 @@ impl Online {
                     }
                 }
                 Happened::Handshake(Shaken::Failed(failure)) => {
+                    let complaint = link::complaint(link, &failure);
                     link.lock().end();
                     drop(delivery);
                     // A visitor has dialled, and is told by its call.
-                    let told = self.hello.visits();
-                    if let Some(text) = link::complaint(link, &failure).filter(|_| !told) {
-                        report!("{text}");
+                    if let Some(text) = complaint.filter(|_| !self.hello.visits()) {
+                        self.complain(&text);
                     }
                     self.attempt_failed(link.number, failure);
                 }
