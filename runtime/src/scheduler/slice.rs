@@ -123,7 +123,11 @@ impl Scheduler {
             Rest,
         }
         let then = match outcome {
-            Outcome::Held => Then::Hold,
+            Outcome::Held => {
+                // The gate may open before it is held.
+                s.inbox.requeue();
+                Then::Hold
+            }
             Outcome::Waiting(wait) if s.inbox.wait(wait == Wait::Message) => Then::Rest,
             Outcome::Waiting(_) => Then::Again,
             _ => {
