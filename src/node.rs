@@ -53,7 +53,9 @@ impl Options {
 pub fn becoming(name: &str) -> Action {
     let bytes: Vec<String> = name.bytes().map(|b| b.to_string()).collect();
     let text = format!(
-        "local ok, why = require('concurrent').init(string.char({})) if not ok then error(why, 0) end",
+        "local done, ok, why = pcall(require('concurrent').init, string.char({}))
+         if not done then why = ok end
+         if why then io.stderr:write('rlua-actor: ', why, '\\n') os.exit(1, true) end",
         bytes.join(", ")
     );
     Action::Execute { text: text.into_bytes(), name: b"=(node)".to_vec() }

@@ -32,9 +32,7 @@ fn prompt(user: &User, input: &str) -> Started {
 }
 /// A signal for the program, which is the child of what was started.
 fn signal(started: &Started, name: &str) {
-    let id = started.child.id();
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("it has a child");
-    let sent = Command::new("kill").arg(format!("-{name}")).arg(children.trim()).status();
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(started.program()).status();
     assert!(sent.expect("kill runs").success());
 }
 

@@ -55,3 +55,24 @@ fn with_four_workers() {
     let rounds = number("RLUA_LITMUS_ROUNDS", 100);
     races(Config { workers: 4, slice: 20, ..Config::default() }, rounds, 4, "four workers");
 }
+/// Processes that handle a signal at the moment in which the gate opens run all the same. It opens once in a program.
+#[test]
+fn while_the_gate_opens() {
+    let text = b"
+        local c = require 'concurrent'
+        local root = c.self()
+        local all = {}
+        for i = 1, 30 do
+            all[i] = c.spawn(function() c.receive() c.send(root, i) end)
+            c.send(all[i], 'go')
+        end
+        for i = 1, 30 do c.register('p' .. i, all[i]) end
+        for _ = 1, 30 do assert(c.receive(60000), 'all answer') end";
+    let script = rlua_compiler::compile(text, b"=gate").expect("it compiles");
+    for _ in 0..number("RLUA_LITMUS_ROUNDS", 100) * 3 {
+        let start = Start { script: Some(script.clone()), name: b"gate".to_vec(), ..Start::default() };
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || tell.send(Program::new(Config { workers: 2, ..Config::default() }).run(start)));
+        assert_eq!(told.recv_timeout(LIMIT), Ok(0));
+    }
+}

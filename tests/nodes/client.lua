@@ -42,7 +42,7 @@ assert(ask { what = 'echo', value = text } == text)
 assert(c.isprocessalive(echo) and not c.isprocessalive { 'nobody', server })
 local info = c.processinfo(echo)
 assert(info.name == 'echo' and tostring(info.pid):find '^<server@localhost%.')
-assert(info.status == 'waiting' and info.line and info.current:find 'server.lua$' and info.func:find 'server.lua')
+assert(({ waiting = true, ready = true, running = true })[info.status] and info.line and info.current:find 'server.lua$' and info.func:find 'server.lua')
 assert(c.isprocessalive(info.pid) and c.processinfo { 'nobody', server } == nil)
 
 -- Spawns: by name, by function; monitored, linked.
@@ -57,6 +57,26 @@ child = c.spawn(server, function(who, n, ...)
 end, c.self(), 41, nil, nil)
 local m = c.receive()
 assert(m[1] == 42 and m[2] == 2 and m[3] == server)
+
+-- A function brings the globals that it names, and those that these name; what it does not name is the server's.
+base = 40
+local function twice(x) return offset(x) + offset(x) end
+function offset(x) return x + base end
+function string.shout(s) return s:upper() .. '!' end
+adder = 'mine'
+library = { deep = { twice = twice } }
+child = c.spawn(server, function(who)
+  local inner = function() return library.deep.twice(1) end
+  local other = _ENV['add' .. 'er']
+  concurrent.send(who, { inner(), string.shout 'hey', type(other), unnamed, base })
+end, c.self())
+m = c.receive()
+assert(m[1] == 82 and m[2] == 'HEY!' and m[3] == 'function' and m[4] == nil and m[5] == 40)
+string.shout = nil
+log = io.tmpfile()
+ok, why = pcall(c.spawn, server, function() log:write 'x' end)
+assert(not ok and why:find('cannot send an open file (at message.globals.log)', 1, true), why)
+log = nil
 c.setoption('trapexit', true)
 child = c.spawnlink(server, function() require('concurrent').receive() end)
 assert(c.kill(child, 'because'))

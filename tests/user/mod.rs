@@ -4,7 +4,7 @@
 
 #![allow(dead_code, reason = "each file of tests uses its part of it")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -86,6 +86,20 @@ impl Started {
         let mut line = String::new();
         self.out.read_line(&mut line).expect("it can be read");
         line.trim_end().to_string()
+    }
+    /// The number of the program itself.
+    pub fn program(&self) -> String {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("it has a child");
+        children.trim().to_string()
+    }
+    /// Ends it: what it has written on standard error.
+    pub fn errors(mut self) -> String {
+        let mut errors = self.child.stderr.take().expect("it is piped");
+        drop(self);
+        let mut all = String::new();
+        errors.read_to_string(&mut all).expect("it can be read");
+        all
     }
     /// What is left of its output, and its status.
     pub fn rest(mut self) -> (String, Option<i32>) {

@@ -15,6 +15,7 @@
 //! Not here: who sends what when (process, node, migration), and files (they are indices into a table of resources).
 
 mod freeze;
+mod globals;
 mod legal;
 mod message;
 mod numbers;
@@ -29,6 +30,7 @@ mod tests;
 pub(crate) use numbers::{ManyNumbers, Numbers};
 
 pub use freeze::{FreezeError, freeze, freeze_without_code};
+pub use globals::Naming;
 pub use message::{
     Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage, decode_message,
     decode_reason, encode_message, encode_message_within, register_metatable,

@@ -87,7 +87,7 @@ pub(crate) static NATIVES: &[Native] = &[
     leaf!("concurrent.registered", names::registered),
     leaf!("concurrent.self", (|vm: &mut Vm| Ok(Value::pid(context(vm).pid())))),
     quick!("concurrent.send", message::send_quick, message::send),
-    leaf!("concurrent.setcookie", node::set_cookie),
+    steps!("concurrent.setcookie", node::set_cookie),
     leaf!("concurrent.setoption", options::set),
     steps!("concurrent.shutdown", node::shutdown),
     steps!("concurrent.sleep", schedule::sleep),

@@ -4,6 +4,7 @@
 //! waits for the answer as for that of a process: when it is thawed in between, it asks again.
 
 use super::{DONE, Process, array, expected, may_wait, process_argument, refuse, wait};
+use crate::node::cookie::COOKIE_MAX;
 use crate::node::name::NodeName;
 use crate::node::transport::Online;
 use crate::process::context::{Context, context};
@@ -184,13 +185,32 @@ pub(super) fn demonitor_node(vm: &mut Vm, _: u32) -> Result<Step> {
     vm.return_one(Value::boolean(had))
 }
 
-pub(super) fn set_cookie(vm: &mut Vm) -> Result<Value> {
+/// For connections from now on; those that stand stay. A node waits until the key is made, which takes its time on purpose.
+pub(super) fn set_cookie(vm: &mut Vm, state: u32) -> Result<Step> {
     let Some(text) = vm.arg(0).as_string() else { return Err(expected(vm, 0, "cookie (a string)")) };
-    if text.bytes().is_empty() {
+    let cookie = text.bytes().to_vec();
+    if cookie.is_empty() {
         return Err(vm.arg_error(0, "the cookie is empty"));
     }
-    context(vm).scheduler.node.settings().cookie = Some(text.bytes().to_vec());
-    Ok(Value::TRUE)
+    if state == 0 {
+        if cookie.len() > COOKIE_MAX {
+            return Err(vm.arg_error(0, format!("the cookie has more than {COOKIE_MAX} bytes")));
+        }
+        super::may_wait(vm)?;
+        context(vm).scheduler.node.settings().cookie = Some(cookie);
+        if context(vm).scheduler.node.online().is_none() {
+            return vm.return_one(Value::TRUE);
+        }
+    }
+    let scheduler = context(vm).scheduler.clone();
+    let answer = ask(vm, 1, state == ASKED, ASKED, |_, online, asker| {
+        scheduler.node.change_key(&scheduler, online.clone(), asker);
+    });
+    match answer {
+        Ok(Answer::Done(Err(why))) => refuse(vm, Value::FALSE, why),
+        Ok(_) => vm.return_one(Value::TRUE),
+        Err(step) => Ok(step),
+    }
 }
 /// The cookie that was set; nil: that of the file is used.
 pub(super) fn get_cookie(vm: &mut Vm) -> Result<Value> {

@@ -102,7 +102,9 @@ pub(super) fn run_loop(vm: &mut Vm, state: u32) -> Result<Step> {
     let wake = cx.take_wake();
     let interrupted = cx.scheduler.interrupted.swap(false, Ordering::AcqRel);
     let none_left = cx.scheduler.live.load(Ordering::Acquire) == 0;
-    if none_left || interrupted || is_over(cx, deadline) {
+    // Others may still spawn processes at a node.
+    let stays = !deadline.is_false() && cx.scheduler.node.online().is_some();
+    if none_left && !stays || interrupted || is_over(cx, deadline) {
         cx.end_wait();
         return vm.return_one(Value::boolean(none_left));
     }

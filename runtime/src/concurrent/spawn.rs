@@ -35,6 +35,43 @@ const ASKED: u32 = 2;
 /// State: the arguments for another node, in register 2, are being encoded; 3 has the number of that.
 const ENCODING: u32 = 3;
 
+/// State: the globals that the functions among the arguments in register 2 name are looked for; 3 has the number of that.
+const NAMING: u32 = 4;
+/// Objects and slots that are a reduction.
+const PASSED: usize = 16;
+/// Those that are passed in one go at least.
+const QUICK_PASSED: usize = 16 * 1024;
+
+/// Puts the globals that functions name beside the arguments, as `globals`; a step: it is not done yet.
+fn take_globals(vm: &mut Vm, state: u32) -> Option<Step> {
+    let arguments = vm.arg(2);
+    let kept = if state == NAMING { vm.arg(3) } else { Value::NIL };
+    let mut naming = match context(vm).take_progress(kept) {
+        Some(Progress::Naming(naming)) => naming,
+        _ => Box::new(codec::Naming::new(arguments)),
+    };
+    let mut units = vm.allowance(PASSED).max(QUICK_PASSED);
+    let all = units;
+    let done = naming.step(vm, &mut units);
+    vm.pay(all - units, PASSED);
+    vm.truncate(3);
+    if !done {
+        let number = context(vm).keep_progress(Progress::Naming(naming));
+        vm.set_arg(3, number);
+        return Some(Step::Again(NAMING));
+    }
+    let found = naming.found();
+    if let Some(t) = arguments.as_table().filter(|_| !found.is_empty()) {
+        let globals = vm.heap.table_sized(0, found.len());
+        stdlib::field(vm, t, "globals", Value::table(globals));
+        for (name, v) in found {
+            let name = vm.heap.string(&name);
+            globals.set(&mut vm.heap, name, v).expect("a string is a key");
+        }
+    }
+    None
+}
+
 /// `spawn(node, body, ...)`.
 fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     let node = node::node_argument(vm, 0)?;
@@ -56,7 +93,13 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         vm.set_arg(2, Value::table(t));
         vm.truncate(3);
     }
-    if state == 0 || state == ENCODING {
+    if (state == 0 || state == NAMING)
+        && named.is_none()
+        && let Some(step) = take_globals(vm, state)
+    {
+        return Ok(step);
+    }
+    if matches!(state, 0 | NAMING | ENCODING) {
         let arguments = vm.arg(2);
         let arguments = match encode_in_steps(vm, arguments, 3, state, ENCODING)? {
             ControlFlow::Continue(m) => m,
@@ -93,7 +136,7 @@ fn spawn_elsewhere(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
 const CAPTURE: u32 = 1;
 /// Registers: body, arguments; the number of the capture.
 pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
-    if state == ASKED || state == ENCODING {
+    if matches!(state, ASKED | ENCODING | NAMING) {
         return spawn_elsewhere(vm, tie, state);
     }
     let names_node = vm.arg(0).as_string().is_some_and(|s| s.bytes().contains(&b'@'));

@@ -67,7 +67,7 @@ impl fmt::Display for Failure {
             Failure::Stranger => f.write_str("what answers there is no node of this program"),
             Failure::Timeout => f.write_str("no answer in time"),
             Failure::Refused(why) => write!(f, "{why}"),
-            Failure::Refusing(why) => write!(f, "refused: {why:?}"),
+            Failure::Refusing(why) => write!(f, "refused: {}", why.of_the_other()),
             Failure::Malformed => f.write_str("its hello is malformed or of a newer protocol"),
             Failure::OtherName(name) => write!(f, "the node at that address is {name}"),
             Failure::Unreachable(why) => f.write_str(why),
@@ -267,7 +267,8 @@ impl Handshake {
     pub fn is_stranger(&self) -> bool {
         matches!(self.state, State::KeyAwaited(_) | State::HelloAwaited)
     }
-    fn is_responder(&self) -> bool {
+    /// Whether this side was connected to.
+    pub fn is_responder(&self) -> bool {
         self.dialled.is_none()
     }
     /// Handles the next message, if it has arrived.

@@ -2,7 +2,8 @@
 //!
 //! Journey: remote signal: session -> **code** -> route. A message names its modules by their hashes. Who does not have one
 //! asks, and holds back all signals of that sender to that receiver until it has come, so that their order stays; those of
-//! others go on.
+//! others go on. Short code is sent along the first time: nobody has to ask, and it is there even if the sender's node leaves
+//! right after.
 //!
 //! Always: a signal waits in one queue at most; how many wait is bounded ([`HELD_MAX`]); past that the session ends.
 
@@ -25,6 +26,8 @@ pub struct TooMany;
 #[derive(Default)]
 pub struct Held {
     pinned: HashMap<Hash, Arc<Module>>,
+    /// What the peer was sent, or sent, in this session.
+    passed: HashSet<Hash>,
     wanted: HashSet<Hash>,
     waiting: HashMap<Key, VecDeque<Signal<Pid>>>,
     count: usize,
@@ -58,6 +61,10 @@ impl Held {
             }
         }
     }
+    /// Whether a module is the first time one that the peer is to have.
+    pub fn passes(&mut self, hash: &Hash) -> bool {
+        self.passed.len() < PINNED_MAX && self.passed.insert(*hash)
+    }
     /// What the peer asks for.
     pub fn pinned(&self, hash: &Hash) -> Option<Arc<Module>> {
         self.pinned.get(hash).cloned()
@@ -90,6 +97,10 @@ impl Held {
     /// A module has come, or will not; false: nobody had asked for it.
     pub fn answered(&mut self, hash: &Hash) -> bool {
         self.wanted.remove(hash)
+    }
+    /// A module has come, asked for or along with what needs it; false: unasked for the second time, or too many.
+    pub fn came(&mut self, hash: &Hash) -> bool {
+        self.passes(hash) | self.answered(hash)
     }
     /// All that waits, each queue in its order: it is tried again.
     pub fn take(&mut self) -> Vec<VecDeque<Signal<Pid>>> {

@@ -130,6 +130,25 @@ impl fmt::Display for Refusal {
 }
 impl std::error::Error for Refusal {}
 
+impl Refusal {
+    /// The same, as who refuses tells it.
+    pub fn of_the_other(&self) -> String {
+        match self {
+            Refusal::Versions { spoken: (old, new) } => {
+                format!("it speaks none of the versions {old} to {new} of the protocol")
+            }
+            Refusal::OtherName(own) => format!("it looks for another node than {own}"),
+            Refusal::Oneself => "it is this node itself".into(),
+            Refusal::NameTaken => "another node of its name is connected, or this node has it".into(),
+            Refusal::Outdated => "a newer node has taken its name".into(),
+            Refusal::Connected => "it is connected already".into(),
+            Refusal::Closing => "this node leaves the network".into(),
+            Refusal::Busy => "there are too many connections".into(),
+            Refusal::Malformed => "its hello is malformed".into(),
+        }
+    }
+}
+
 /// The newest version that two nodes speak.
 pub fn common_version(a: (u16, u16), b: (u16, u16)) -> Option<u16> {
     let newest = a.1.min(b.1);

@@ -26,6 +26,8 @@ const REQUEST_MAX: usize = 512;
 const REPLY_MAX: usize = 32_768;
 /// Names in a reply.
 const LIST_PART: usize = 256;
+/// Characters of a reason that is passed on.
+const WHY_MAX: usize = 200;
 /// How long a client may be silent that has not registered.
 const IDLE: Time = 5 * SECOND;
 /// How long after a take-over ports are dialled.
@@ -162,6 +164,8 @@ pub enum Action {
     Close(Connection),
     /// Does anybody listen on this port of this host? [`Mapper::dialled`] takes the answer.
     Dial(Connection, u16),
+    /// The host's mapper is to be asked. [`Mapper::answered`] takes its answer.
+    Ask(Connection, Request),
 }
 
 /// What a client may do.
@@ -194,12 +198,19 @@ pub struct Mapper {
     names: BTreeMap<String, Entry>,
     /// Until when ports are dialled.
     careful: Time,
+    /// It knows nothing itself.
+    is_front: bool,
 }
 
 impl Mapper {
+    /// One for other hosts, on an address of this one that they reach: it asks the host's mapper.
+    pub fn front() -> Mapper {
+        Mapper { is_front: true, ..Mapper::new(0) }
+    }
     /// One that begins now; perhaps after another, whose names come back in a moment.
     pub fn new(now: Time) -> Mapper {
-        Mapper { peers: HashMap::new(), names: BTreeMap::new(), careful: now + TAKE_OVER }
+        let (peers, names) = Default::default();
+        Mapper { peers, names, careful: now + TAKE_OVER, is_front: false }
     }
     /// A client has connected.
     pub fn connected(&mut self, c: Connection, access: Access, now: Time, actions: &mut Vec<Action>) {
@@ -242,6 +253,7 @@ impl Mapper {
     fn handle(&mut self, c: Connection, request: Request, now: Time, actions: &mut Vec<Action>) {
         let mut out = Vec::new();
         match request {
+            Request::Find(_) | Request::List if self.is_front => return actions.push(Action::Ask(c, request)),
             Request::Register { name, runtime, port } => match self.register(c, name, runtime, port, now) {
                 Some(reply) => write(&reply, &mut out),
                 None => return actions.push(Action::Dial(c, port)),
@@ -299,6 +311,15 @@ impl Mapper {
             peer.name = None;
             peer.deadline = Some(now + IDLE);
             write(&Reply::NotListening, &mut out);
+        }
+        actions.push(Action::Write(c, out));
+    }
+    /// What the host's mapper has said to an [`Action::Ask`], or why it has said nothing.
+    pub fn answered(&mut self, c: Connection, replies: Result<Vec<Reply>, String>, actions: &mut Vec<Action>) {
+        let mut out = Vec::new();
+        match replies {
+            Ok(replies) => replies.iter().for_each(|reply| write(reply, &mut out)),
+            Err(why) => write(&Reply::Refused(why.chars().take(WHY_MAX).collect()), &mut out),
         }
         actions.push(Action::Write(c, out));
     }
@@ -444,6 +465,22 @@ mod tests {
             m.timeout(IDLE, &mut actions);
             assert!(actions.contains(&Action::Close(1)) && m.peers.is_empty());
         }
+    }
+    #[test]
+    fn a_front_asks_the_mapper_of_its_host() {
+        let mut front = Host(Mapper::front(), HashMap::new());
+        front.connect(1, Access::Read);
+        let asked = front.ask(1, Request::Find("a".into()), LATER);
+        assert_eq!(asked, [Action::Ask(1, Request::Find("a".into()))]);
+        let found = Reply::Found { runtime: [1; 16], port: 7 };
+        let mut actions = Vec::new();
+        front.0.answered(1, Ok(vec![found.clone()]), &mut actions);
+        front.0.answered(1, Err("nobody is there".into()), &mut actions);
+        assert!(front.take(actions).is_empty());
+        assert_eq!(front.reply(1), Some(found));
+        assert_eq!(front.reply(1), Some(Reply::Refused("nobody is there".into())));
+        front.ask(1, register("a", 7), LATER);
+        assert!(matches!(front.reply(1), Some(Reply::Refused(_))));
     }
     #[test]
     fn another_program_is_told_from_a_mapper() {

@@ -14,8 +14,8 @@ const MOST_ARGUMENTS: i64 = 200_000;
 /// What a process starts from.
 pub struct Birth {
     stage: Stage,
-    /// From another node: an array of the arguments, the first of which is the body if that is nil, and their number
-    /// as `n`.
+    /// From another node: an array of the arguments, the first of which is the body if that is nil; their number as `n`;
+    /// perhaps globals that the body names, as `globals`.
     arguments: Option<Message>,
 }
 
@@ -92,6 +92,14 @@ fn start(vm: &mut Vm, body: Value, arguments: Result<Value, String>) {
             let n = t.get_field(&mut vm.heap, b"n").as_integer().unwrap_or(0).clamp(0, MOST_ARGUMENTS);
             let mut values: Vec<Value> = (1..=n).map(|i| t.get_integer(i)).collect();
             let body = if body.is_nil() && !values.is_empty() { values.remove(0) } else { body };
+            // What its code names, where it was written, counts before what this node's main script has made of it.
+            let brought = t.get_field(&mut vm.heap, b"globals").as_table();
+            let globals = vm.globals();
+            for (name, v) in brought.iter().flat_map(|t| t.entries()) {
+                if name.is_string() {
+                    globals.set(&mut vm.heap, name, v).expect("a string is a key");
+                }
+            }
             vm.start(body, &values);
         }
         other => {

@@ -98,6 +98,8 @@ pub enum Progress {
     Capture(Box<crate::codec::Capture>),
     /// A message that fits a pattern is looked for.
     Search(Box<Search>),
+    /// The globals that functions name are looked for.
+    Naming(Box<crate::codec::Naming>),
 }
 
 /// A table to match, and the comparison under way.

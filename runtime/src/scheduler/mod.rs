@@ -152,6 +152,11 @@ impl Scheduler {
     }
     /// Enters a process; it is ready.
     pub(crate) fn enter(self: &Arc<Self>, slot: Arc<Slot>, process: Box<Process>) {
+        self.insert(&slot, process);
+        self.begin(slot);
+    }
+    /// A process can be found from now on, and does not run before [`Scheduler::begin`].
+    fn insert(&self, slot: &Arc<Slot>, process: Box<Process>) {
         if slot.is_root {
             self.root.set(slot.pid).expect("there is one root process");
         } else {
@@ -159,6 +164,8 @@ impl Scheduler {
         }
         slot.lock().process = Some(process);
         self.table.insert(slot.clone());
+    }
+    fn begin(self: &Arc<Self>, slot: Arc<Slot>) {
         if slot.is_root || self.gate.is_open() {
             self.enqueue(slot);
         } else {

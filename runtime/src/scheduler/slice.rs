@@ -123,7 +123,11 @@ impl Scheduler {
             Rest,
         }
         let then = match outcome {
-            Outcome::Held => Then::Hold,
+            Outcome::Held => {
+                // The gate may open before it is held.
+                s.inbox.requeue();
+                Then::Hold
+            }
             Outcome::Waiting(wait) if s.inbox.wait(wait == Wait::Message) => Then::Rest,
             Outcome::Waiting(_) => Then::Again,
             _ => {
@@ -477,11 +481,13 @@ impl Scheduler {
         child.set_limits();
         let birth = Birth::with_arguments(snapshot, arguments);
         let process = Process::new(rlua_machine::stdlib::host::child(&mut p.vm), child, Some(birth));
-        // Before it can run: the parent knows of it before anything that it does.
-        // Who cannot be told believes that there is none.
-        if self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) }) {
-            self.enter(slot, process);
+        // The parent finds it as soon as it knows of it, and knows of it before anything that it does.
+        self.insert(&slot, process);
+        if !self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) }) {
+            // Who cannot be told believes that there is none.
+            self.route(pid, Signal::Kill { reason: codec::Message::string(b"noconnection"), limit: false });
         }
+        self.begin(slot);
     }
     /// Heap and mailbox against the option `maxheap`; a collection may help.
     fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {

@@ -4,7 +4,7 @@
 
 use super::super::connections::Connection;
 use super::super::handshake::Failure;
-use super::super::mapper::{Client, Reply, Request};
+use super::super::mapper::{Client, Fault, Reply, Request};
 use super::super::name::NodeName;
 use super::{Online, Settings, link};
 use crate::scheduler::Scheduler;
@@ -70,12 +70,13 @@ pub async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Strin
 /// Asks a port mapper one thing.
 pub async fn ask_mapper(stream: &mut TcpStream, client: &mut Client, request: &Request) -> Result<Vec<Reply>, String> {
     let bytes = client.request(request);
+    let wrong = |e: Fault| format!("port {}: {e}", mapper_port());
     within(PATIENCE, async {
         stream.write_all(&bytes).await.map_err(reason)?;
         let mut buffer = [0; 4096];
         let mut replies = Vec::new();
         loop {
-            while let Some(reply) = client.reply().map_err(|e| e.to_string())? {
+            while let Some(reply) = client.reply().map_err(wrong)? {
                 let more = matches!(reply, Reply::Names(_, false));
                 replies.push(reply);
                 if !more {
@@ -84,7 +85,7 @@ pub async fn ask_mapper(stream: &mut TcpStream, client: &mut Client, request: &R
             }
             match stream.read(&mut buffer).await {
                 Ok(0) => return Err("the port mapper has closed the connection".to_string()),
-                Ok(n) => client.receive(&buffer[..n]).map_err(|e| e.to_string())?,
+                Ok(n) => client.receive(&buffer[..n]).map_err(wrong)?,
                 Err(e) => return Err(reason(e)),
             }
         }

@@ -14,6 +14,7 @@ use super::super::name::NodeName;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
 use super::super::session::{Sent, Session};
+use super::super::signal::{Contents, Signal};
 use super::super::ties::Ties;
 use super::super::translate::Outgoing;
 use super::super::{Time, handshake};
@@ -34,6 +35,9 @@ use std::task::{Context, Poll, Waker};
 const READ: usize = 64 << 10;
 /// Bytes that are encrypted and written at a time.
 const WRITE: usize = 128 << 10;
+
+/// Bytes of code that is sent before it is asked for.
+const SENT_ALONG: usize = 64 << 10;
 
 /// A connection.
 pub struct Link {
@@ -194,11 +198,23 @@ impl Link {
         online: &Online,
     ) -> Option<Result<Sent, Refused>> {
         let mut inner = self.lock();
+        let inner = &mut *inner;
         let Stage::Session(peer) = &mut inner.stage else { return None };
         if peer.session().has_ended() {
             return None;
         }
         let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
+        for module in &modules {
+            // What waits already is not to become much more by what nobody has asked for.
+            if peer.session().waiting() < SENT_ALONG && inner.held.passes(module.hash()) {
+                let bytes = rlua_compiler::dump(module.chunk(), false);
+                if bytes.len() < SENT_ALONG {
+                    let code = Signal::Code { hash: *module.hash(), contents: Contents::new(bytes) };
+                    // A session that has ended by it refuses what follows, too.
+                    let _ = peer.send(code, Payer::Node, &|runtime| online.home(runtime));
+                }
+            }
+        }
         let sent = peer.send(signal, payer, &|runtime| online.home(runtime));
         if let (Ok(Sent::Suspend), Some((pid, id))) = (&sent, wait) {
             inner.suspended.insert(pid, id);
@@ -375,10 +391,21 @@ fn watch(
     }
 }
 
-/// How a failure is told to whoever runs the node; none: it is nothing to tell.
+/// How the end of a handshake is told to whoever runs the node; none: it is nothing to tell.
 pub fn complaint(link: &Link, failure: &Failure) -> Option<String> {
+    let comes_from_outside = matches!(&link.lock().stage, Stage::Handshake(h) if h.is_responder());
     Some(match failure {
         Failure::Closed | Failure::Refused(Refusal::Connected) | Failure::Refusing(Refusal::Connected) => return None,
+        Failure::Refusing(why) => refused(link, why),
+        Failure::Stranger if comes_from_outside => told(link, "it speaks another protocol"),
+        other if comes_from_outside => told(link, &other.to_string()),
         other => format!("connection with {}: {other}", link.address),
     })
+}
+/// The same of a connection that this node refuses.
+pub fn refused(link: &Link, why: &Refusal) -> String {
+    told(link, &why.of_the_other())
+}
+fn told(link: &Link, why: &str) -> String {
+    format!("refused a connection from {}: {why}", link.address)
 }

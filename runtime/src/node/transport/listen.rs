@@ -53,6 +53,14 @@ impl Node {
         });
         Ok(())
     }
+    /// Makes the key of another cookie, and takes it; the asker is answered then, or why not.
+    pub fn change_key(&self, scheduler: &Arc<Scheduler>, online: Arc<Online>, (asker, id): (Pid, u64)) {
+        let (scheduler, settings) = (scheduler.clone(), self.settings().clone());
+        scheduler.clone().start_task(async move {
+            let answer = Answer::Done(settings.key().map(|key| online.set_key(key)));
+            scheduler.route(asker, Signal::Reply { id, answer });
+        });
+    }
 }
 
 /// The socket of a node, and its port.
@@ -61,6 +69,12 @@ async fn listen(name: &NodeName, settings: &super::Settings) -> Result<(TcpListe
         Some(address) => address,
         None => dial::addresses(settings, name.host()).await?[0],
     };
+    let is_named = name.host() != "localhost" && name.host().parse::<IpAddr>().is_err();
+    let is_told = settings.listen.is_some() || settings.hosts.iter().any(|(host, _)| host == name.host());
+    if address.is_loopback() && is_named && !is_told {
+        let host = name.host();
+        report!("rlua-actor: '{host}' is {address} here: other hosts do not reach this node (--host, --listen)");
+    }
     let bound = TcpListener::bind((address, name.port().unwrap_or(0))).await;
     let listener = bound.map_err(|e| {
         let at = name.port().map_or(format!("{address}"), |p| format!("port {p} of {address}"));
@@ -68,6 +82,16 @@ async fn listen(name: &NodeName, settings: &super::Settings) -> Result<(TcpListe
     })?;
     let port = listener.local_addr().map_err(|e| rlua_machine::stdlib::io::reason(&e))?.port();
     Ok((listener, port))
+}
+
+/// Where other hosts look for the port mapper of this one; none if they cannot reach the node.
+async fn public_address(name: &NodeName, settings: &super::Settings) -> Option<IpAddr> {
+    let chosen = settings.listen.filter(|a| !a.is_unspecified());
+    let all = match chosen {
+        Some(address) => vec![address],
+        None => dial::addresses(settings, name.host()).await.unwrap_or_default(),
+    };
+    all.into_iter().find(|a| !a.is_loopback())
 }
 
 async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super::Settings) -> Result<(), String> {
@@ -90,6 +114,9 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
     {
         let registration = online.register(scheduler, *port).await?;
         scheduler.start_task(online.clone().stay_registered(scheduler.clone(), *port, registration));
+        if let Some(address) = public_address(&name, &online.settings).await {
+            scheduler.start_task(online.clone().answer_others(scheduler.clone(), address));
+        }
     }
     scheduler.runtime.set_name(Some(name.as_str().into()));
     *scheduler.node.online.write().unwrap_or_else(|e| e.into_inner()) = Some(online.clone());
@@ -139,11 +166,11 @@ impl Online {
             let Ok(mut stream) = dial::connect(&local, dial::mapper_port()).await else { continue };
             let request = Request::Register { name: self.name.short().to_string(), runtime: self.hello.runtime, port };
             let mut client = Client::default();
-            let failed = match dial::ask_mapper(&mut stream, &mut client, &request).await?.pop() {
-                Some(Reply::Registered) => return Ok(Registration { stream, server }),
-                Some(Reply::Taken) => format!("the name '{}' is taken on this host", self.name.short()),
-                Some(Reply::Refused(why)) => why,
-                other => format!("the port mapper answers {other:?}"),
+            let failed = match dial::ask_mapper(&mut stream, &mut client, &request).await.map(|mut all| all.pop()) {
+                Ok(Some(Reply::Registered)) => return Ok(Registration { stream, server }),
+                Ok(Some(Reply::Taken)) => format!("the name '{}' is taken on this host", self.name.short()),
+                Ok(Some(Reply::Refused(why))) | Err(why) => why,
+                Ok(other) => format!("the port mapper answers {other:?}"),
             };
             if let Some(server) = server {
                 server.stop();
@@ -154,7 +181,7 @@ impl Online {
     }
     /// Keeps the name, or gets it back.
     async fn stay_registered(self: Arc<Self>, scheduler: Arc<Scheduler>, port: u16, mut registration: Registration) {
-        let mut told = false;
+        let mut failures = 0;
         loop {
             let lost = async {
                 let mut buffer = [0; 64];
@@ -171,19 +198,53 @@ impl Online {
                 match self.register(&scheduler, port).await {
                     Ok(again) => {
                         registration = again;
-                        told = false;
+                        failures = 0;
                         break;
                     }
-                    Err(why) if !std::mem::replace(&mut told, true) => {
-                        report!("rlua-actor: the port mapper is lost, and the name with it: {why}; it is tried again");
+                    Err(why) => {
+                        failures += 1;
+                        // The first time it may be a mapper that is ending and knows of the name yet.
+                        if failures == 2 {
+                            report!(
+                                "rlua-actor: the port mapper is lost, and the name with it: {why}; it is tried again"
+                            );
+                        }
                     }
-                    Err(_) => {}
                 }
                 let pause = async {
                     async_io::Timer::after(PAUSE).await;
                 };
                 futures_lite::future::or(pause, self.ended()).await;
             }
+        }
+    }
+    /// Tells other hosts who has which port: the mapper itself is for this host alone. One node of a host does it.
+    async fn answer_others(self: Arc<Self>, scheduler: Arc<Scheduler>, address: IpAddr) {
+        let mut told = false;
+        loop {
+            match TcpListener::bind((address, dial::mapper_port())).await {
+                Ok(listener) => {
+                    let tasks = scheduler.clone();
+                    let front = Server::front(Box::new(move |task| tasks.start_task(task)));
+                    futures_lite::future::or(front.clone().serve(listener, Access::Read), self.ended()).await;
+                    front.stop();
+                }
+                // Another node does it, as long as it lives.
+                Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {}
+                Err(e) => {
+                    if !std::mem::replace(&mut told, true) {
+                        let (port, why) = (dial::mapper_port(), rlua_machine::stdlib::io::reason(&e));
+                        report!("rlua-actor: no port mapper for other hosts on port {port} of {address}: {why}");
+                    }
+                }
+            }
+            if self.over.load(Ordering::SeqCst) {
+                return;
+            }
+            let pause = async {
+                async_io::Timer::after(PAUSE).await;
+            };
+            futures_lite::future::or(pause, self.ended()).await;
         }
     }
     /// Takes connections from outside.

@@ -5,14 +5,15 @@
 //! address of a node.
 
 use super::super::Time;
-use super::super::mapper::{Access, Action, Connection, Mapper};
+use super::super::mapper::{Access, Action, Client as Asker, Connection, Mapper, Reply, Request};
 use super::dial;
 use crate::sync::Mutex;
 use async_net::{TcpListener, TcpStream};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr, Shutdown};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -50,7 +51,14 @@ pub async fn bind() -> std::io::Result<TcpListener> {
 impl Server {
     /// A mapper that begins now.
     pub fn new(spawn: Spawner) -> Arc<Server> {
-        let inner = Inner { mapper: Mapper::new(0), next: 0, clients: HashMap::new(), stopped: false, keeper: None };
+        Server::of(Mapper::new(0), spawn)
+    }
+    /// A front for other hosts.
+    pub fn front(spawn: Spawner) -> Arc<Server> {
+        Server::of(Mapper::front(), spawn)
+    }
+    fn of(mapper: Mapper, spawn: Spawner) -> Arc<Server> {
+        let inner = Inner { mapper, next: 0, clients: HashMap::new(), stopped: false, keeper: None };
         Arc::new(Server { start: Instant::now(), inner: Mutex::new(inner), spawn })
     }
     fn now(&self) -> Time {
@@ -148,7 +156,7 @@ impl Server {
                         client.wake();
                     }
                 }
-                Action::Dial(..) => {}
+                Action::Dial(..) | Action::Ask(..) => unreachable!("who reads waits for the answer"),
             }
         }
     }
@@ -162,15 +170,21 @@ impl Server {
                 Ok(n) if n > 0 => self.lock().mapper.receive(c, &buffer[..n], now, &mut actions),
                 _ => break,
             }
-            for action in &actions {
-                if let Action::Dial(c, port) = *action {
-                    let listens = dial::connect(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], port).await.is_ok();
-                    let mut more = Vec::new();
-                    self.lock().mapper.dialled(c, listens, self.now(), &mut more);
-                    self.carry_out(&mut more);
+            for action in actions {
+                let mut next = Vec::new();
+                match action {
+                    Action::Dial(c, port) => {
+                        let listens = somebody_listens(port).await;
+                        self.lock().mapper.dialled(c, listens, self.now(), &mut next);
+                    }
+                    Action::Ask(c, request) => {
+                        let replies = ask_own(&request).await;
+                        self.lock().mapper.answered(c, replies, &mut next);
+                    }
+                    other => next.push(other),
                 }
+                self.carry_out(&mut next);
             }
-            self.carry_out(&mut actions);
             if self.lock().clients.get(&c).is_none_or(|c| c.closing) {
                 break;
             }
@@ -204,6 +218,26 @@ impl Server {
         let _ = stream.shutdown(Shutdown::Both);
     }
 }
+/// Whether there is a listener on a port, at any address of this host.
+async fn somebody_listens(port: u16) -> bool {
+    if dial::connect(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], port).await.is_ok() {
+        return true;
+    }
+    // No other socket can have a port at all addresses while a listener has it at one.
+    for all in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
+        if TcpListener::bind((all, port)).await.is_err_and(|e| e.kind() == ErrorKind::AddrInUse) {
+            return true;
+        }
+    }
+    false
+}
+/// Asks this host's mapper.
+pub async fn ask_own(request: &Request) -> Result<Vec<Reply>, String> {
+    let mapper = dial::connect(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], dial::mapper_port()).await;
+    let mut mapper = mapper.map_err(|why| format!("no port mapper runs on this host ({why})"))?;
+    dial::ask_mapper(&mut mapper, &mut Asker::default(), request).await
+}
+
 impl Client {
     fn wake(&mut self) {
         if let Some(w) = self.writer.take() {

@@ -25,7 +25,7 @@ mod surroundings;
 pub use standalone::{list_port_mapper, run_port_mapper};
 pub use surroundings::Surroundings;
 
-use super::Time;
+use super::complaints::{Complaints, WINDOW};
 use super::connections::{Action, Connection, Connections};
 use super::cookie::Key;
 use super::handshake::{Event as Shaken, Failure, Handshake, Verdict};
@@ -36,6 +36,7 @@ use super::peer::Event;
 use super::session::Sent;
 use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
 use super::translate::{self, Incoming, Outgoing};
+use super::{SECOND, Time};
 use crate::codec::{DecodeError, Message, ModuleSource};
 use crate::process::signal::{Answer, Question, Signal};
 use crate::sync::Mutex;
@@ -105,7 +106,8 @@ pub struct Online {
     /// Its name.
     pub name: NodeName,
     hello: Hello,
-    key: Key,
+    /// Of the cookie, for connections that are made from now on.
+    key: RwLock<Key>,
     settings: Settings,
     /// Held while a decision about connections is made and carried out.
     control: Mutex<Connections>,
@@ -118,6 +120,8 @@ pub struct Online {
     table: Mutex<Table>,
     /// Code that has come from others, by hash, oldest first.
     code: Mutex<Code>,
+    /// Of connections that have come to nothing.
+    complaints: Mutex<Complaints>,
     over: AtomicBool,
     /// Wakes the tasks that the node has besides its connections.
     wakers: Mutex<Vec<Waker>>,
@@ -185,7 +189,7 @@ impl Online {
         Arc::new(Online {
             program,
             name: hello.name.clone(),
-            key,
+            key: RwLock::new(key),
             settings,
             control: Mutex::new(Connections::new(hello.clone())),
             global: Mutex::new(hello.connects_all().then(|| names::Global::new(hello.name.clone()))),
@@ -194,9 +198,17 @@ impl Online {
             any_moved: AtomicBool::new(false),
             table: Mutex::default(),
             code: Mutex::default(),
+            complaints: Mutex::default(),
             over: AtomicBool::new(false),
             wakers: Mutex::default(),
         })
+    }
+    fn key(&self) -> Key {
+        self.key.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+    /// Takes another cookie's key, for connections that are made from now on.
+    pub fn set_key(&self, key: Key) {
+        *self.key.write().unwrap_or_else(|e| e.into_inner()) = key;
     }
     fn now(&self) -> Time {
         self.program.now()
@@ -359,7 +371,7 @@ impl Online {
         if !control.is_attempting(c) {
             return None;
         }
-        let handshake = Handshake::initiate(&self.key, self.hello.clone(), node.clone(), random, self.now());
+        let handshake = Handshake::initiate(&self.key(), self.hello.clone(), node.clone(), random, self.now());
         Some(self.enter(Link::new(c, node.to_string(), handshake)))
     }
     /// Somebody has connected from outside: a handshake begins. One of many who have not shown the cookie makes room.
@@ -378,7 +390,7 @@ impl Online {
             self.forget(victim.number);
         }
         let c = self.control.lock().unwrap_or_else(|e| e.into_inner()).number();
-        let handshake = Handshake::accept(&self.key, self.hello.clone(), random, self.now());
+        let handshake = Handshake::accept(&self.key(), self.hello.clone(), random, self.now());
         self.enter(Link::new(c, address, handshake))
     }
     fn enter(&self, link: Arc<Link>) -> Arc<Link> {
@@ -406,11 +418,31 @@ impl Online {
         });
         self.timeout_of_names();
         self.timeout_of_moves();
+        let left_out = self.complaints.lock().unwrap_or_else(|e| e.into_inner()).timeout(now);
+        if let Some(n) = left_out {
+            report!("rlua-actor: {n} more connections came to nothing in {} s", WINDOW / SECOND);
+        }
+    }
+    /// Tells whoever runs the node of a connection that has come to nothing, unless there are too many.
+    fn complain(&self, text: &str) {
+        let mut complaints = self.complaints.lock().unwrap_or_else(|e| e.into_inner());
+        let was_due = complaints.next_timeout();
+        let may_say = complaints.may_say(self.now());
+        let is_new = was_due != complaints.next_timeout();
+        drop(complaints);
+        if may_say {
+            self.program.report(text);
+        }
+        if is_new {
+            self.wake();
+        }
     }
     /// When that is to be looked at, though nobody wants anything.
     fn next_timeout(&self) -> Option<Time> {
         let next = self.control.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
-        next.into_iter().chain(self.next_timeout_of_names()).chain(self.next_timeout_of_moves()).min()
+        let left_out = self.complaints.lock().unwrap_or_else(|e| e.into_inner()).next_timeout();
+        let others = [self.next_timeout_of_names(), self.next_timeout_of_moves(), left_out];
+        next.into_iter().chain(others.into_iter().flatten()).min()
     }
     /// Decides something about connections, and carries it out.
     fn decide(self: &Arc<Self>, f: impl FnOnce(&mut Connections, &mut Vec<Action>)) {
@@ -444,7 +476,7 @@ impl Online {
                         drop(inner);
                         // That two have dialled each other at the same time is nothing to tell.
                         if why != Refusal::Connected {
-                            self.program.report(&format!("refused a connection from {}: {why}", link.address));
+                            self.complain(&link::refused(&link, &why));
                         }
                         self.forget(c);
                     }
@@ -587,12 +619,12 @@ impl Online {
                     }
                 }
                 Happened::Handshake(Shaken::Failed(failure)) => {
+                    let complaint = link::complaint(link, &failure);
                     link.lock().end();
                     drop(delivery);
                     // A visitor has dialled, and is told by its call.
-                    let told = self.hello.visits();
-                    if let Some(text) = link::complaint(link, &failure).filter(|_| !told) {
-                        self.program.report(&text);
+                    if let Some(text) = complaint.filter(|_| !self.hello.visits()) {
+                        self.complain(&text);
                     }
                     self.attempt_failed(link.number, failure);
                 }
@@ -745,8 +777,12 @@ impl Online {
                 link.send((answer, Vec::new()), None, self);
             }
             Wire::Code { hash, contents } => {
-                if !link.lock().held.answered(&hash) {
+                if !link.lock().held.came(&hash) {
                     return self.fault(link, "code that nobody has asked for");
+                }
+                if self.find(&hash).is_some() {
+                    link.send((Wire::CodeKept(hash), Vec::new()), None, self);
+                    return self.try_again(link);
                 }
                 let chunk = match rlua_compiler::undump(&contents.bytes.0) {
                     Ok(chunk) if rlua_compiler::hash(&chunk) == hash => chunk,

@@ -2,11 +2,10 @@
 //!
 //! Journey: remote signal: name -> **port** -> connection.
 
-use super::super::mapper::{Access, Client, Reply, Request};
+use super::super::mapper::{Access, Reply, Request};
 use super::dial;
-use super::mapper::{Server, bind};
+use super::mapper::{Server, ask_own, bind};
 use async_executor::Executor;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Answers on the port mapper's port (9634, or what RLUA_PMD_PORT says) until the program is ended. Blocks.
@@ -36,10 +35,7 @@ fn reason(e: &std::io::Error) -> String {
 /// No port mapper runs, or another program answers on its port.
 pub fn list_port_mapper() -> Result<Vec<(String, u16)>, String> {
     async_io::block_on(async {
-        let local = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-        let mapper = dial::connect(&local, dial::mapper_port()).await;
-        let mut mapper = mapper.map_err(|why| format!("no port mapper runs on this host ({why})"))?;
-        let replies = dial::ask_mapper(&mut mapper, &mut Client::default(), &Request::List).await?;
+        let replies = ask_own(&Request::List).await?;
         Ok(replies.into_iter().flat_map(|r| if let Reply::Names(names, _) = r { names } else { Vec::new() }).collect())
     })
 }
