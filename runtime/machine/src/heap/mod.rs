@@ -479,6 +479,17 @@ impl Heap {
             Value::object(tag::STRING, s)
         }
     }
+    /// A string of two parts.
+    pub(crate) fn joined_string(&mut self, [first, second]: &[&[u8]; 2]) -> Value {
+        if first.is_empty() || first.len() + second.len() <= 1 {
+            return self.string(if first.is_empty() { second } else { first });
+        }
+        self.string_with(first.len() + second.len(), |to| {
+            let (head, rest) = to.split_at_mut(first.len());
+            head.copy_from_slice(first);
+            rest.copy_from_slice(second);
+        })
+    }
     /// A Lua closure whose upvalues are all to be set by the caller before the next safepoint.
     pub fn closure(&mut self, proto: *const Proto, count: usize) -> Ref<Closure> {
         // SAFETY: written in full, the cells null; the caller sets them.

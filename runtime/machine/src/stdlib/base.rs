@@ -83,9 +83,8 @@ fn error(vm: &mut Vm, _: u32) -> Result<Step> {
     let v = vm.arg(0);
     if let (Some(s), true) = (v.as_string(), level > 0) {
         vm.pay(s.bytes().len(), COPIED);
-        let mut text = vm.position(level as usize);
-        text.extend_from_slice(s.bytes());
-        let v = vm.heap.string(&text);
+        let position = vm.position(level as usize);
+        let v = vm.heap.joined_string(&[&position, s.bytes()]);
         return Err(vm.raise(v));
     }
     Err(vm.raise(v))

@@ -104,8 +104,12 @@ pub fn encode_message_within(vm: &Vm, v: Value, units: usize) -> Result<Option<M
     let mut left = units;
     let done = e.put(vm, v).and_then(|()| e.run(vm, &mut left)).map(|is_whole| {
         is_whole.then(|| {
-            Message(if e.modules.is_empty() {
+            Message(if e.modules.is_empty() && e.out.len() <= KEPT_BYTES {
                 Form::Bytes(e.out.as_slice().into())
+            } else if e.out.len() > KEPT_BYTES {
+                // Not copied once more.
+                let (bytes, modules) = (std::mem::take(&mut e.out), std::mem::take(&mut e.modules));
+                Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() }))
             } else {
                 let (bytes, modules) = (e.out.clone(), std::mem::take(&mut e.modules));
                 Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() }))
