@@ -37,7 +37,10 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     }
     let message = match codec::encode_message_within(vm, v, QUICK_UNITS) {
         Ok(Some(m)) => m,
-        Ok(None) => return Ok(None),
+        Ok(None) => {
+            vm.pay(QUICK_UNITS, UNITS);
+            return Ok(None);
+        }
         Err(e) => return Err(vm.error(e.message())),
     };
     vm.charge(message.size() / BYTES_PER_REDUCTION);
@@ -142,8 +145,15 @@ fn encode(
             return Ok(ControlFlow::Continue(m));
         }
         vm.pay(QUICK_UNITS, UNITS);
+        let encoding = codec::Encoding::new(vm, v)?;
+        return Ok(ControlFlow::Break(keep_encoding(vm, encoding, register, next)));
     }
     encode_further(vm, v, register, state, next)
+}
+fn keep_encoding(vm: &mut Vm, encoding: codec::Encoding, register: usize, next: u32) -> Step {
+    let number = context(vm).keep_progress(Progress::Encoding(encoding));
+    vm.set_arg(register, number);
+    Step::Again(next)
 }
 /// As [`encode_in_steps`], of a value that is known to be large.
 fn encode_further(
@@ -164,11 +174,7 @@ fn encode_further(
     vm.pay(all - units, UNITS);
     Ok(match done? {
         Some(m) => ControlFlow::Continue(m),
-        None => {
-            let number = context(vm).keep_progress(Progress::Encoding(encoding));
-            vm.set_arg(register, number);
-            ControlFlow::Break(Step::Again(next))
-        }
+        None => ControlFlow::Break(keep_encoding(vm, encoding, register, next)),
     })
 }
 /// The value of a message, in this process's heap.

@@ -87,6 +87,7 @@ impl Scheduler {
                 let cx = context(&mut process.vm);
                 let used = cx.reductions - before;
                 self.clock.worked(used);
+                self.look_at_length(&mut process, used);
                 self.slice_over(slot, process, outcome);
                 1 + (used / 128) as u32
             }

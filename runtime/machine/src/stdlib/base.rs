@@ -465,7 +465,7 @@ fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
         vm.check_room(2 * text.len())?;
     }
     vm.pay_for_values(vm.count());
-    vm.pay(text.len(), SCANNED);
+    vm.pay(text.len(), COPIED);
     if vm.count() == 1 && text.first() == Some(&b'@') {
         match text.as_slice() {
             b"@on" => vm.warnings = true,
