@@ -75,7 +75,7 @@ impl Records {
     const PART: usize = 1024;
 
     fn push(&mut self, r: Record) {
-        if self.len % Records::PART == 0 {
+        if self.len.is_multiple_of(Records::PART) {
             self.parts.push_back(Vec::new());
         }
         self.len += 1;

@@ -32,7 +32,7 @@ pub enum Chore {
         /// What was asked for.
         request: Box<SpawnRequest>,
         /// What it begins with.
-        capture: Capture,
+        capture: Box<Capture>,
     },
 }
 
@@ -46,26 +46,26 @@ pub enum Done {
 
 impl Chore {
     /// Does so many units of work; what is left to be done is given back.
-    pub fn step(self: Box<Self>, vm: &mut Vm, units: &mut usize) -> Result<Done, Box<Chore>> {
-        match *self {
-            Chore::Failed { error, mut encoding } => match encoding.step(vm, units) {
-                Ok(Some(reason)) => Ok(Done::End(reason, error)),
-                Ok(None) => Err(Box::new(Chore::Failed { error, encoding })),
-                Err(_) => Ok(Done::End(reason_text(vm, error), error)),
+    pub fn step(mut self: Box<Self>, vm: &mut Vm, units: &mut usize) -> Result<Done, Box<Chore>> {
+        let snapshot = match &mut *self {
+            Chore::Failed { error, encoding } => match encoding.step(vm, units) {
+                Ok(Some(reason)) => return Ok(Done::End(reason, *error)),
+                Ok(None) => None,
+                Err(_) => return Ok(Done::End(reason_text(vm, *error), *error)),
             },
-            Chore::Exit { reason, mut decoding } => match decoding.step(vm, units) {
-                Ok(Some(value)) => Ok(Done::End(reason, value)),
-                Ok(None) => Err(Box::new(Chore::Exit { reason, decoding })),
+            Chore::Exit { reason, decoding } => match decoding.step(vm, units) {
+                Ok(Some(value)) => return Ok(Done::End(reason.clone(), value)),
+                Ok(None) => None,
                 Err(e) => {
                     let text = vm.heap.string(e.to_string().as_bytes());
-                    Ok(Done::End(reason, text))
+                    return Ok(Done::End(reason.clone(), text));
                 }
             },
-            Chore::Spawn { request, mut capture } => match capture.step(vm, units) {
-                Some(snapshot) => Ok(Done::Spawn(request, snapshot)),
-                None => Err(Box::new(Chore::Spawn { request, capture })),
-            },
-        }
+            Chore::Spawn { capture, .. } => capture.step(vm, units),
+        };
+        let Some(snapshot) = snapshot else { return Err(self) };
+        let Chore::Spawn { request, .. } = *self else { unreachable!("nothing else takes a snapshot") };
+        Ok(Done::Spawn(request, snapshot))
     }
     /// How many units of its work are a reduction, and how many are done at least.
     pub fn rate(&self) -> (usize, usize) {

@@ -461,7 +461,7 @@ impl Scheduler {
             self.route(request.parent, Signal::Reply { id: request.id, answer });
             return;
         }
-        let capture = codec::Capture::new(vm, body, &[]);
+        let capture = Box::new(codec::Capture::new(vm, body, &[]));
         p.chore = Some(Box::new(Chore::Spawn { request, capture }));
     }
     /// Makes it, of what it begins with.

@@ -182,7 +182,7 @@ impl Thawing {
             Record::String(_) | Record::Buffer(_) => {}
         }
         (self.filled, self.inside) = (self.filled + 1, 0);
-        if self.filled % Records::PART == 0 {
+        if self.filled.is_multiple_of(Records::PART) {
             // Nobody looks at its records any more.
             self.snapshot.records.parts[self.filled / Records::PART - 1] = Vec::new();
         }
