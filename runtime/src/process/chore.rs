@@ -1,15 +1,15 @@
 //! What whoever runs a process does for it, in steps, before it goes on.
 //!
-//! Journey: signal -> **process**. Signals and errors ask for what may take long: a reason to be made a message, or a value; a
-//! copy for a process that another node asks for. Nothing of the process runs until it is done, so nothing changes what
-//! is copied, and nothing is collected.
+//! Journey: signal -> **process**. Signals, errors and limits ask for what may take long: a reason to be made a message, or a
+//! value; a copy for a process that another node asks for; a collection. Nothing of the process runs until it is done, so
+//! nothing changes what is copied; and there is one at a time, so nothing of that is collected.
 
 use super::Process;
 use super::context::reason_text;
 use crate::codec::{Capture, Decoding, Encoding, Message, Snapshot};
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Value;
-use rlua_machine::vm::Vm;
+use rlua_machine::vm::{Collection, Vm};
 
 /// Something to be done.
 pub enum Chore {
@@ -34,6 +34,8 @@ pub enum Chore {
         /// What it begins with.
         capture: Box<Capture>,
     },
+    /// A process that has more than it may is collected.
+    Collect(Collection),
 }
 
 /// What a chore has come to.
@@ -42,6 +44,8 @@ pub enum Done {
     End(Message, Value),
     /// A process can be made.
     Spawn(Box<SpawnRequest>, Snapshot),
+    /// What is left is all needed.
+    Collected,
 }
 
 impl Chore {
@@ -62,6 +66,10 @@ impl Chore {
                 }
             },
             Chore::Spawn { capture, .. } => capture.step(vm, units),
+            Chore::Collect(collection) => match vm.collect_between(collection, units) {
+                true => return Ok(Done::Collected),
+                false => None,
+            },
         };
         let Some(snapshot) = snapshot else { return Err(self) };
         let Chore::Spawn { request, .. } = *self else { unreachable!("nothing else takes a snapshot") };
@@ -71,14 +79,14 @@ impl Chore {
     pub fn rate(&self) -> (usize, usize) {
         match self {
             Chore::Failed { .. } | Chore::Exit { .. } => MESSAGES,
-            Chore::Spawn { .. } => OBJECTS,
+            Chore::Spawn { .. } | Chore::Collect(_) => OBJECTS,
         }
     }
 }
 
 /// Units of a message's work that are a reduction, and that are done in one go at least.
 pub const MESSAGES: (usize, usize) = (8, 16 * 1024);
-/// As [`MESSAGES`], for objects that are copied for another process.
+/// As [`MESSAGES`], for objects that are copied for another process, or collected.
 pub const OBJECTS: (usize, usize) = (4, 2048);
 
 impl Process {

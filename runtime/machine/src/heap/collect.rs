@@ -101,8 +101,7 @@ impl Heap {
     /// many were done.
     pub(crate) fn collect_piece(&mut self, roots: &Roots, units: usize) -> usize {
         self.work = 0;
-        // A full heap has to know what is left before the program goes on.
-        let budget = if self.at_once || self.is_full() { usize::MAX } else { units };
+        let budget = if self.at_once { usize::MAX } else { units };
         let mut ended = false;
         // SAFETY: at a safepoint all pointers in the roots and in live objects are to live objects (rules 1 and 2).
         unsafe {

@@ -120,6 +120,8 @@ pub struct Heap {
     threshold: usize,
     /// Bytes past which allocations fail (checked at safepoints, and before large ones).
     limit: usize,
+    /// Bytes past which its process ends, as far as an allocation has to know: a larger one is not made.
+    pub(crate) most: usize,
     /// Collect at every safepoint.
     stress: Option<Stress>,
     /// `collectgarbage("stop")`.
@@ -185,6 +187,7 @@ impl Heap {
             bytes: 0,
             threshold: FIRST_THRESHOLD,
             limit: usize::MAX,
+            most: usize::MAX,
             stress: None,
             stopped: false,
             pause: 200,
@@ -223,6 +226,10 @@ impl Heap {
     pub fn set_limit(&mut self, bytes: usize) {
         self.limit = bytes;
         self.threshold = self.threshold.min(bytes);
+    }
+    /// Sets the bytes past which its process ends; 0: none.
+    pub fn set_most(&mut self, bytes: usize) {
+        self.most = if bytes == 0 { usize::MAX } else { bytes };
     }
     /// Bytes that may be allocated before the next collection; 0 in the middle of one.
     pub fn until_collection(&self) -> usize {
