@@ -147,6 +147,9 @@ impl Heap {
         self.at_once = false;
         self.has_ended = true;
         self.exhausted = self.begun_full && self.is_full();
+        if self.knows_low() {
+            super::reserve::refill();
+        }
         // Whoever handles the error needs some memory for that; once.
         if self.exhausted && self.grace == 0 {
             self.grace = self.limit / GRACE;

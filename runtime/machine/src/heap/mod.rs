@@ -20,6 +20,7 @@
 mod collect;
 mod mark;
 mod modules;
+pub mod reserve;
 mod weak;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
@@ -120,6 +121,8 @@ pub struct Heap {
     threshold: usize,
     /// Bytes past which allocations fail (checked at safepoints, and before large ones).
     limit: usize,
+    /// While memory is low: the limit that there is otherwise.
+    usual_limit: Option<usize>,
     /// Bytes past which its process ends, as far as an allocation has to know: a larger one is not made.
     pub(crate) most: usize,
     /// Collect at every safepoint.
@@ -187,6 +190,7 @@ impl Heap {
             bytes: 0,
             threshold: FIRST_THRESHOLD,
             limit: usize::MAX,
+            usual_limit: None,
             most: usize::MAX,
             stress: None,
             stopped: false,
@@ -226,6 +230,24 @@ impl Heap {
     pub fn set_limit(&mut self, bytes: usize) {
         self.limit = bytes;
         self.threshold = self.threshold.min(bytes);
+    }
+    /// Memory is low, or no longer: the heap is full as it is, or has its limit again.
+    #[cold]
+    pub(crate) fn note_reserve(&mut self, is_low: bool) {
+        if is_low {
+            self.usual_limit.get_or_insert(self.limit);
+            self.limit = self.limit.min(self.bytes);
+            self.threshold = self.threshold.min(self.limit);
+        } else if let Some(limit) = self.usual_limit.take() {
+            self.limit = limit;
+            self.grace = 0;
+            self.set_threshold();
+        }
+    }
+    /// Whether it was told that memory is low.
+    #[inline(always)]
+    pub(crate) fn knows_low(&self) -> bool {
+        self.usual_limit.is_some()
     }
     /// Sets the bytes past which its process ends; 0: none.
     pub fn set_most(&mut self, bytes: usize) {

@@ -367,6 +367,7 @@ impl Vm {
         self.saved_fuel = 0;
         self.stop = false;
         self.asked_for = 0;
+        self.look_at_reserve();
         if self.heap.wants_collection() {
             if self.heap.stress().is_some() || self.raising {
                 self.interrupt();
@@ -387,6 +388,7 @@ impl Vm {
                 Left::Safepoint => {
                     self.fuel += self.saved_fuel;
                     self.saved_fuel = 0;
+                    self.look_at_reserve();
                     if self.heap.wants_collection() {
                         self.collect_due();
                     } else if self.fuel <= 0 && self.heap.is_collecting() && !self.heap.is_stopped() {
@@ -403,6 +405,14 @@ impl Vm {
                     }
                 }
             }
+        }
+    }
+    /// At a safepoint: whether the system has memory makes the heap full, or no longer.
+    #[inline(always)]
+    fn look_at_reserve(&mut self) {
+        let is_low = crate::heap::reserve::is_low();
+        if is_low != self.heap.knows_low() {
+            self.heap.note_reserve(is_low);
         }
     }
     /// Whether a native is in the middle of its work. No finalizer runs then: what a native reads from step to step is
@@ -446,7 +456,7 @@ impl Vm {
     }
     /// An error if so many bytes more are past the heap's limit, or more than the system has; for what a program can make
     /// large at one stroke.
-    pub(crate) fn check_room(&mut self, n: usize) -> native::Result<()> {
+    pub fn check_room(&mut self, n: usize) -> native::Result<()> {
         if n < 1 << 16 || n <= self.heap.most && self.heap.has_room(n) && self.can_allocate(n) {
             return Ok(());
         }
@@ -456,6 +466,14 @@ impl Vm {
         }
         self.out_of_memory();
         Err(native::Raise)
+    }
+    /// An error if memory is low, for what takes some that is not the heap's.
+    pub fn check_reserve(&mut self) -> native::Result<()> {
+        if crate::heap::reserve::is_low_still() {
+            self.out_of_memory();
+            return Err(native::Raise);
+        }
+        Ok(())
     }
     /// Whether the system has so much. What grows bit by bit asks once in a slice for each doubling, since that takes time.
     fn can_allocate(&mut self, n: usize) -> bool {

@@ -144,6 +144,14 @@ impl Encoding {
         e.put(vm, v)?;
         Ok(Encoding(e))
     }
+    /// Bytes that the message has so far, and that it will at least have soon.
+    pub fn bytes(&self) -> usize {
+        let soon = match self.0.stack.last() {
+            Some(Open::Survey { survey, .. }) => size_of_val(survey.t.node_part()) + survey.items,
+            _ => 0,
+        };
+        self.0.out.len() + soon
+    }
     /// Does so many units of work; the message, if it is whole.
     pub fn step(&mut self, vm: &Vm, units: &mut usize) -> Result<Option<Message>, NotSendable> {
         let e = &mut *self.0;
