@@ -76,7 +76,8 @@ impl Records {
 
     fn push(&mut self, r: Record) {
         if self.len.is_multiple_of(Records::PART) {
-            self.parts.push_back(Vec::new());
+            // Most snapshots have no more.
+            self.parts.push_back(Vec::with_capacity(if self.len == 0 { 64 } else { Records::PART }));
         }
         self.len += 1;
         self.parts.back_mut().expect("there is a part").push(r);
