@@ -3,6 +3,9 @@
 //! Journey: none; below all of them. What takes long with a large block holds up a worker: to fill it with zeros, to copy it
 //! when it grows. The system has zeros that cost nothing until they are touched, and moves pages instead of bytes;
 //! mimalloc has neither, since it uses memory again before the system knows that it is free.
+//!
+//! What is not large comes from a reserve when the system refuses it (a limit of the shell's, say): addresses without memory
+//! that are given up then. So the programs can be told, and end with an error of Lua's instead of all at once.
 
 use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout};
@@ -16,6 +19,7 @@ mod large {
     use std::alloc::Layout;
     use std::ffi::c_void;
     use std::ptr::null_mut;
+    use std::sync::atomic::{AtomicPtr, Ordering};
 
     /// Bytes from which on a block is large. Below, mimalloc fills and copies in some milliseconds, and uses memory again
     /// that is in the processor's caches: a program that makes one long string after the other is several times faster.
@@ -33,6 +37,35 @@ mod large {
             Ok(p) => advised(p, size),
             Err(_) => null_mut(),
         }
+    }
+    /// Addresses that are kept, or null.
+    static RESERVE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+    /// Enough for what all workers take before they look whether memory is low.
+    const RESERVE_BYTES: usize = 64 << 20;
+
+    /// Keeps addresses in reserve; false: the system does not have so many.
+    pub fn keep_reserve() -> bool {
+        // SAFETY: a new place, where nothing is.
+        let kept = unsafe { mmap_anonymous(null_mut(), RESERVE_BYTES, ProtFlags::empty(), MapFlags::PRIVATE) };
+        let Ok(p) = kept else { return false };
+        let before = RESERVE.swap(p.cast(), Ordering::Relaxed);
+        if !before.is_null() {
+            // SAFETY: it was kept here, and nobody else has it any more.
+            unsafe { dealloc(before, RESERVE_BYTES) };
+        }
+        true
+    }
+    /// Gives the reserve up; false: there is none.
+    #[cold]
+    pub fn give_up_reserve() -> bool {
+        let p = RESERVE.swap(null_mut(), Ordering::Relaxed);
+        if p.is_null() {
+            return false;
+        }
+        // SAFETY: as above.
+        unsafe { dealloc(p, RESERVE_BYTES) };
+        rlua_runtime::reserve_is_used(keep_reserve);
+        true
     }
     /// Gives a block another size.
     ///
@@ -67,11 +100,14 @@ mod large {
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
-        if large::is_large(layout) { large::alloc(layout.size()) } else { unsafe { MiMalloc.alloc(layout) } }
+        if large::is_large(layout) { large::alloc(layout.size()) } else { again(|| unsafe { MiMalloc.alloc(layout) }) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if large::is_large(layout) {
+            return large::alloc(layout.size());
+        }
         // SAFETY: as above.
-        if large::is_large(layout) { large::alloc(layout.size()) } else { unsafe { MiMalloc.alloc_zeroed(layout) } }
+        again(|| unsafe { MiMalloc.alloc_zeroed(layout) })
     }
     unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
         // SAFETY: the layout is that of the allocation, so the block is of the same allocator.
@@ -85,7 +121,7 @@ unsafe impl GlobalAlloc for Allocator {
         unsafe {
             match (large::is_large(layout), large::is_large(new)) {
                 (true, true) => large::realloc(p, layout.size(), new_size),
-                (false, false) => MiMalloc.realloc(p, layout, new_size),
+                (false, false) => again(|| MiMalloc.realloc(p, layout, new_size)),
                 _ => {
                     let to = self.alloc(new);
                     if !to.is_null() {
@@ -98,6 +134,23 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 }
+
+/// Keeps a reserve, from which small blocks come when the system refuses them.
+#[cfg(target_os = "linux")]
+pub fn keep_reserve() {
+    large::keep_reserve();
+}
+/// Tries once more with the reserve, if there was no memory.
+#[cfg(target_os = "linux")]
+#[inline]
+fn again(allocate: impl Fn() -> *mut u8) -> *mut u8 {
+    let p = allocate();
+    if p.is_null() && large::give_up_reserve() { allocate() } else { p }
+}
+
+/// There is none here.
+#[cfg(not(target_os = "linux"))]
+pub fn keep_reserve() {}
 
 #[cfg(not(target_os = "linux"))]
 // SAFETY: all is mimalloc's.

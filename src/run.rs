@@ -47,6 +47,9 @@ pub struct Arguments {
     /// Freeze and thaw at every N-th safepoint, for tests
     #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     freeze_every: Option<u64>,
+    /// Report slices of more than N reductions, for tests
+    #[arg(long, hide = true, value_name = "N")]
+    long_slice: Option<u64>,
     #[command(flatten)]
     node: crate::node::Options,
     /// Become this node first: NAME@HOST, or NAME@HOST:PORT, which needs no port mapper
@@ -195,6 +198,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
             collect_pieces: has(StressMode::CollectPieces),
             reload: has(StressMode::Reload),
             freeze,
+            long_slice: arguments.long_slice,
         },
     };
     let program = Program::new(config);

@@ -21,5 +21,26 @@ ends(function()
   local kept = {}
   while true do kept[#kept + 1] = c.receive() end
 end, 'heaplimit', function(p, i) return c.send(p, text .. i) end)
+-- More in one piece than a process may have in all is not even taken, and nothing of it runs any more.
+local function nothing() return false end
+for _, alone in ipairs { true, false } do
+  ends(function()
+    c.setoption('maxheap', 10000000)
+    local after <close> = setmetatable({}, { __close = function() print 'never' end })
+    if alone then return ('x'):rep(1 << 30) end
+    pcall(string.rep, 'x', 1 << 30)
+    print 'never'
+  end, 'heaplimit', nothing)
+end
+-- Garbage is none of it: a collection, in pieces, comes first.
+local p = c.spawnmonitor(function()
+  c.setoption('maxheap', 3000000)
+  collectgarbage('stop')
+  for i = 1, 100 do
+    local t = {}
+    for j = 1, 1000 do t[j] = { j } end
+  end
+end)
+assert(c.receive().reason == 'normal')
 c.setoption('maxmailbox', 50)                    -- for those that are spawned from now on
 ends(function() c.sleep(600000) end, 'mailboxlimit', function(p, i) return c.send(p, i) end)

@@ -75,8 +75,9 @@ impl Records {
     const PART: usize = 1024;
 
     fn push(&mut self, r: Record) {
-        if self.len % Records::PART == 0 {
-            self.parts.push_back(Vec::new());
+        if self.len.is_multiple_of(Records::PART) {
+            // Most snapshots have no more.
+            self.parts.push_back(Vec::with_capacity(if self.len == 0 { 64 } else { Records::PART }));
         }
         self.len += 1;
         self.parts.back_mut().expect("there is a part").push(r);
@@ -98,8 +99,8 @@ enum Record {
         hash_key: Option<HashKey>,
         last_free: u32,
         border_hint: u32,
-        array: Box<[Value]>,
-        nodes: Box<[Node]>,
+        array: Vec<Value>,
+        nodes: Vec<Node>,
         /// Whether a value or key in it is a record.
         refers: bool,
     },
@@ -163,7 +164,7 @@ struct Taker {
     modules: Vec<*const Module>,
     /// Places of modules in that list, by their addresses.
     module_places: Numbers,
-    /// The table that was taken last is large, and not translated yet.
+    /// The table that was taken last is large: its parts are still to be copied.
     large: bool,
     /// The table that was translated last has dead keys.
     dead_keys: bool,
@@ -248,15 +249,17 @@ impl Taker {
                 ObjectKind::Table => {
                     let t = &*o.cast::<Table>();
                     let metatable = self.table_or_nil(t.metatable.get());
-                    let mut array: Box<[Value]> = t.array_part().into();
-                    let mut nodes: Box<[Node]> = t.node_part().into();
+                    let (slots, node_count) = (t.array_part().len(), t.node_count());
+                    let (mut array, mut nodes) = (Vec::with_capacity(slots), Vec::with_capacity(node_count));
                     let mut refers = false;
                     // SAFETY: a metatable that is set is live as long as its table.
                     let mode = t.metatable.get().as_ref().map_or(Value::NIL, |m| m.get(name_value(Event::Mode)));
                     self.at_once |= !mode.is_nil();
-                    if array.len() + nodes.len() > PIECE {
+                    if slots + node_count > PIECE {
                         self.large = true;
                     } else {
+                        array.extend_from_slice(t.array_part());
+                        nodes.extend_from_slice(t.node_part());
                         refers |= self.translate_array(&mut array);
                         refers |= self.translate_nodes(&mut nodes);
                     }
@@ -311,7 +314,7 @@ impl Taker {
 pub struct Capture {
     taker: Taker,
     records: Records,
-    /// Slots and nodes of the last record that are translated, if it is a large table.
+    /// Slots and nodes of the last record that are copied, if it is a large table.
     translated: Option<usize>,
     /// Records of tables that have dead keys, and how many of the first one's nodes were looked at.
     with_dead_keys: Vec<u32>,
@@ -391,11 +394,17 @@ impl Capture {
                 let Record::Table { array, nodes, refers, .. } = self.records.get_mut(last) else {
                     unreachable!("only tables are large")
                 };
-                let end = (at + PIECE).min(array.len() + nodes.len());
-                let (middle, from_node) = (end.min(array.len()), at.saturating_sub(array.len()));
-                *refers |= t.translate_array(&mut array[at.min(middle)..middle]);
-                *refers |= t.translate_nodes(&mut nodes[from_node..end.saturating_sub(middle).max(from_node)]);
-                self.translated = (end < array.len() + nodes.len()).then_some(end);
+                // SAFETY: as below.
+                let table = unsafe { &*t.objects[last].cast::<Table>() };
+                let slots = table.array_part();
+                let end = (at + PIECE).min(slots.len() + table.node_count());
+                let (from_slot, from_node) = (at.min(slots.len()), at.saturating_sub(slots.len()));
+                let (to_slot, to_node) = (end.min(slots.len()), end.saturating_sub(slots.len()));
+                array.extend_from_slice(&slots[from_slot..to_slot]);
+                nodes.extend_from_slice(&table.node_part()[from_node..to_node]);
+                *refers |= t.translate_array(&mut array[from_slot..]);
+                *refers |= t.translate_nodes(&mut nodes[from_node..]);
+                self.translated = (end < slots.len() + table.node_count()).then_some(end);
                 *units = units.saturating_sub(end - at);
             } else {
                 let o = t.objects[self.records.len];

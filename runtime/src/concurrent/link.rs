@@ -22,7 +22,7 @@ pub(super) fn exit(vm: &mut Vm, state: u32) -> Result<Step> {
         vm.set_arg(0, reason);
     }
     let reason = vm.arg(0);
-    let encoded = match encode_reason_in_steps(vm, reason, 1, state, ENCODING) {
+    let encoded = match encode_reason_in_steps(vm, reason, 1, state, ENCODING)? {
         ControlFlow::Continue(m) => m,
         ControlFlow::Break(step) => return Ok(step),
     };
@@ -54,7 +54,7 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
         v if v.is_nil() => Message::string(b"killed"),
         v => {
             vm.set_arg(0, Value::pid(target));
-            match encode_reason_in_steps(vm, v, 2, state, ENCODING) {
+            match encode_reason_in_steps(vm, v, 2, state, ENCODING)? {
                 ControlFlow::Continue(m) => m,
                 ControlFlow::Break(step) => return Ok(step),
             }

@@ -35,9 +35,13 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     if to.runtime() != context(vm).scheduler.runtime {
         return Ok(None);
     }
+    check_room(vm, v)?;
     let message = match codec::encode_message_within(vm, v, QUICK_UNITS) {
         Ok(Some(m)) => m,
-        Ok(None) => return Ok(None),
+        Ok(None) => {
+            vm.pay(QUICK_UNITS, UNITS);
+            return Ok(None);
+        }
         Err(e) => return Err(vm.error(e.message())),
     };
     vm.charge(message.size() / BYTES_PER_REDUCTION);
@@ -62,7 +66,7 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     if v.is_nil() {
         return Err(vm.arg_error(1, "message expected, got nil"));
     }
-    let message = match encode_further(vm, v, 2, state, 1).map_err(|e| vm.error(e.message()))? {
+    let message = match encode_further(vm, v, 2, state, 1).map_err(|e| e.raise(vm))? {
         ControlFlow::Continue(m) => m,
         ControlFlow::Break(step) => return Ok(step),
     };
@@ -116,7 +120,7 @@ pub(super) fn encode_in_steps(
     state: u32,
     next: u32,
 ) -> Result<ControlFlow<Step, codec::Message>> {
-    encode(vm, v, register, state, next).map_err(|e| vm.error(e.message()))
+    encode(vm, v, register, state, next).map_err(|e| e.raise(vm))
 }
 /// As [`encode_in_steps`], for an exit reason: what cannot be sent becomes its text.
 pub(super) fn encode_reason_in_steps(
@@ -125,9 +129,39 @@ pub(super) fn encode_reason_in_steps(
     register: usize,
     state: u32,
     next: u32,
-) -> ControlFlow<Step, codec::Message> {
-    let encoded = encode(vm, reason, register, state, next);
-    encoded.unwrap_or_else(|_| ControlFlow::Continue(reason_text(vm, reason)))
+) -> Result<ControlFlow<Step, codec::Message>> {
+    match encode(vm, reason, register, state, next) {
+        Err(Refused::NotSendable(_)) => Ok(ControlFlow::Continue(reason_text(vm, reason))),
+        encoded => encoded.map_err(|e| e.raise(vm)),
+    }
+}
+/// Why there is no message of a value.
+enum Refused {
+    NotSendable(codec::NotSendable),
+    /// There is no memory for it.
+    Raised(Raise),
+}
+impl Refused {
+    fn raise(self, vm: &mut Vm) -> Raise {
+        match self {
+            Refused::NotSendable(e) => vm.error(e.message()),
+            Refused::Raised(raise) => raise,
+        }
+    }
+}
+impl From<codec::NotSendable> for Refused {
+    fn from(e: codec::NotSendable) -> Refused {
+        Refused::NotSendable(e)
+    }
+}
+impl From<Raise> for Refused {
+    fn from(raise: Raise) -> Refused {
+        Refused::Raised(raise)
+    }
+}
+/// An error if there is no memory for a string in a message.
+fn check_room(vm: &mut Vm, v: Value) -> Result<()> {
+    vm.check_room(v.as_string().map_or(0, |s| s.bytes().len()))
 }
 fn encode(
     vm: &mut Vm,
@@ -135,15 +169,23 @@ fn encode(
     register: usize,
     state: u32,
     next: u32,
-) -> std::result::Result<ControlFlow<Step, codec::Message>, codec::NotSendable> {
+) -> std::result::Result<ControlFlow<Step, codec::Message>, Refused> {
     if state != next {
+        check_room(vm, v)?;
         if let Some(m) = codec::encode_message_within(vm, v, QUICK_UNITS)? {
             vm.charge(m.size() / BYTES_PER_REDUCTION);
             return Ok(ControlFlow::Continue(m));
         }
         vm.pay(QUICK_UNITS, UNITS);
+        let encoding = codec::Encoding::new(vm, v)?;
+        return Ok(ControlFlow::Break(keep_encoding(vm, encoding, register, next)));
     }
     encode_further(vm, v, register, state, next)
+}
+fn keep_encoding(vm: &mut Vm, encoding: codec::Encoding, register: usize, next: u32) -> Step {
+    let number = context(vm).keep_progress(Progress::Encoding(encoding));
+    vm.set_arg(register, number);
+    Step::Again(next)
 }
 /// As [`encode_in_steps`], of a value that is known to be large.
 fn encode_further(
@@ -152,7 +194,7 @@ fn encode_further(
     register: usize,
     state: u32,
     next: u32,
-) -> std::result::Result<ControlFlow<Step, codec::Message>, codec::NotSendable> {
+) -> std::result::Result<ControlFlow<Step, codec::Message>, Refused> {
     let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
     let all = units;
     let kept = if state == next { vm.arg(register) } else { Value::NIL };
@@ -160,15 +202,13 @@ fn encode_further(
         Some(Progress::Encoding(e)) => e,
         _ => codec::Encoding::new(vm, v)?,
     };
+    // It may double when it grows.
+    vm.check_room(2 * encoding.bytes())?;
     let done = encoding.step(vm, &mut units);
     vm.pay(all - units, UNITS);
     Ok(match done? {
         Some(m) => ControlFlow::Continue(m),
-        None => {
-            let number = context(vm).keep_progress(Progress::Encoding(encoding));
-            vm.set_arg(register, number);
-            ControlFlow::Break(Step::Again(next))
-        }
+        None => ControlFlow::Break(keep_encoding(vm, encoding, register, next)),
     })
 }
 /// The value of a message, in this process's heap.

@@ -49,6 +49,8 @@ pub(super) fn set(vm: &mut Vm) -> Result<Value> {
     }
     if index == key::MAXHEAP {
         // It may be past the new limit already.
+        let limit = context(vm).limit_bytes();
+        vm.heap.set_most(limit);
         vm.request_stop();
     }
     Ok(Value::TRUE)

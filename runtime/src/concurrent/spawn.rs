@@ -153,6 +153,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if !body.is_function() {
         return Err(expected(vm, 0, "function, or name of a global function"));
     }
+    vm.check_reserve()?;
     let kept = match state {
         CAPTURE => {
             let last = vm.count().saturating_sub(1);

@@ -20,7 +20,7 @@ pub struct Birth {
 }
 
 enum Stage {
-    Thawing(Thawing),
+    Thawing(Box<Thawing>),
     /// The body is there, and the arguments that come from another node are on the way.
     Decoding(Value, Box<Decoding>),
 }
@@ -28,7 +28,7 @@ enum Stage {
 impl Birth {
     /// From a snapshot of its body and arguments.
     pub fn new(snapshot: Snapshot) -> Box<Birth> {
-        Box::new(Birth { stage: Stage::Thawing(Thawing::new(snapshot)), arguments: None })
+        Box::new(Birth { stage: Stage::Thawing(Box::new(Thawing::new(snapshot))), arguments: None })
     }
     /// From a snapshot of its body, or nil, and arguments from another node.
     pub fn with_arguments(snapshot: Snapshot, arguments: Message) -> Box<Birth> {

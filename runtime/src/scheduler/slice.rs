@@ -87,6 +87,7 @@ impl Scheduler {
                 let cx = context(&mut process.vm);
                 let used = cx.reductions - before;
                 self.clock.worked(used);
+                self.look_at_length(&mut process, used);
                 self.slice_over(slot, process, outcome);
                 1 + (used / 128) as u32
             }
@@ -217,13 +218,15 @@ impl Scheduler {
                     p.begin_end(reason, true, Some(value));
                 }
                 Some(Ok(Done::Spawn(request, snapshot))) => self.spawn_with(p, *request, snapshot),
+                Some(Ok(Done::Collected)) if is_past_limit(p) => return Some(Outcome::Over(End::heap_limit())),
+                Some(Ok(Done::Collected)) => {}
             }
             let used = (all - units) / rate;
             *left -= used as i64;
             let cx = context(&mut p.vm);
             cx.reductions += used as u64;
-            let limit = cx.limit_bytes();
-            if !is_born && limit > 0 && p.vm.heap.bytes() + context(&mut p.vm).mailbox.bytes() > limit {
+            let is_past = is_past_limit(p);
+            if !is_born && is_past {
                 return Some(Outcome::Over(End::heap_limit()));
             }
             // What had to wait for this.
@@ -278,6 +281,9 @@ impl Scheduler {
         let freezing = self.config.stress.freeze.is_some();
         loop {
             let exit = p.vm.run(left);
+            if p.vm.is_past_most() {
+                return Outcome::Over(End::heap_limit());
+            }
             let used = (left - p.vm.fuel_left()).max(0);
             left -= used;
             let cx = context(&mut p.vm);
@@ -293,11 +299,9 @@ impl Scheduler {
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
                     }
+                    check_limit(p);
                     if p.is_busy() {
                         return Outcome::Ready;
-                    }
-                    if let Some(end) = self.check_limit(p) {
-                        return Outcome::Over(end);
                     }
                     if freezing {
                         self.freeze_and_thaw(p);
@@ -433,11 +437,7 @@ impl Scheduler {
                     }
                 }
                 Effect::Spawn(request) => self.begin_spawn(p, request),
-                Effect::CheckLimit => {
-                    if let Some(end) = self.check_limit(p) {
-                        return Some(end);
-                    }
-                }
+                Effect::CheckLimit => check_limit(p),
                 Effect::Route(..) | Effect::Deliver(_) | Effect::Resume | Effect::NameLost(_) => {
                     unreachable!("the context has carried it out")
                 }
@@ -464,7 +464,7 @@ impl Scheduler {
             self.route(request.parent, Signal::Reply { id: request.id, answer });
             return;
         }
-        let capture = codec::Capture::new(vm, body, &[]);
+        let capture = Box::new(codec::Capture::new(vm, body, &[]));
         p.chore = Some(Box::new(Chore::Spawn { request, capture }));
     }
     /// Makes it, of what it begins with.
@@ -488,18 +488,6 @@ impl Scheduler {
             self.route(pid, Signal::Kill { reason: codec::Message::string(b"noconnection"), limit: false });
         }
         self.begin(slot);
-    }
-    /// Heap and mailbox against the option `maxheap`; a collection may help.
-    fn check_limit(self: &Arc<Self>, p: &mut Process) -> Option<End> {
-        let limit = context(&mut p.vm).limit_bytes();
-        if limit == 0 {
-            return None;
-        }
-        let held = |p: &mut Process| p.vm.heap.bytes() + context(&mut p.vm).mailbox.bytes();
-        if held(p) > limit {
-            p.vm.collect_now();
-        }
-        (held(p) > limit).then(End::heap_limit)
     }
     /// Handles the signals of a process that is in a call of the system.
     fn handle_for_blocked(self: &Arc<Self>, slot: Arc<Slot>, mut cx: Box<Context>, signals: &mut Vec<Signal>) {
@@ -535,5 +523,18 @@ impl Scheduler {
         if more {
             self.enqueue(slot);
         }
+    }
+}
+
+/// Whether heap and mailbox are past the option `maxheap`.
+fn is_past_limit(p: &mut Process) -> bool {
+    let limit = context(&mut p.vm).limit_bytes();
+    p.vm.heap.set_most(limit);
+    limit > 0 && p.vm.heap.bytes() + context(&mut p.vm).mailbox.bytes() > limit
+}
+/// If they are, a collection may help.
+fn check_limit(p: &mut Process) {
+    if is_past_limit(p) && p.chore.is_none() {
+        p.chore = Some(Box::new(Chore::Collect(p.vm.begin_collection())));
     }
 }

@@ -1,4 +1,4 @@
-//! The freeze mode: a process goes on in a fresh heap made from its frozen bytes.
+//! Test modes: a process goes on in a fresh heap made from its frozen bytes; long slices are reported.
 //!
 //! Journey: freezing, for tests. What hangs beside the machine (context, files) stays.
 
@@ -9,6 +9,14 @@ use crate::process::context::context;
 use std::sync::atomic::Ordering;
 
 impl Scheduler {
+    /// Reports a slice of so many reductions, if it is longer than it may be.
+    pub(super) fn look_at_length(&self, p: &mut Process, used: u64) {
+        if self.config.stress.long_slice.is_some_and(|most| used > most) {
+            rlua_machine::stdlib::host::flush(&mut p.vm);
+            let place = p.vm.where_it_is();
+            report!("rlua-actor: a slice of {used} reductions ({})", String::from_utf8_lossy(&place));
+        }
+    }
     /// Freezes and thaws, if this safepoint is one of those that are used.
     pub(super) fn freeze_and_thaw(&self, p: &mut Process) {
         let Some(budget) = self.config.stress.freeze else { return };

@@ -101,8 +101,7 @@ impl Heap {
     /// many were done.
     pub(crate) fn collect_piece(&mut self, roots: &Roots, units: usize) -> usize {
         self.work = 0;
-        // A full heap has to know what is left before the program goes on.
-        let budget = if self.at_once || self.is_full() { usize::MAX } else { units };
+        let budget = if self.at_once { usize::MAX } else { units };
         let mut ended = false;
         // SAFETY: at a safepoint all pointers in the roots and in live objects are to live objects (rules 1 and 2).
         unsafe {
@@ -148,6 +147,9 @@ impl Heap {
         self.at_once = false;
         self.has_ended = true;
         self.exhausted = self.begun_full && self.is_full();
+        if self.knows_low() {
+            super::reserve::refill();
+        }
         // Whoever handles the error needs some memory for that; once.
         if self.exhausted && self.grace == 0 {
             self.grace = self.limit / GRACE;

@@ -20,6 +20,7 @@
 mod collect;
 mod mark;
 mod modules;
+pub mod reserve;
 mod weak;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
@@ -120,6 +121,10 @@ pub struct Heap {
     threshold: usize,
     /// Bytes past which allocations fail (checked at safepoints, and before large ones).
     limit: usize,
+    /// While memory is low: the limit that there is otherwise.
+    usual_limit: Option<usize>,
+    /// Bytes past which its process ends, as far as an allocation has to know: a larger one is not made.
+    pub(crate) most: usize,
     /// Collect at every safepoint.
     stress: Option<Stress>,
     /// `collectgarbage("stop")`.
@@ -185,6 +190,8 @@ impl Heap {
             bytes: 0,
             threshold: FIRST_THRESHOLD,
             limit: usize::MAX,
+            usual_limit: None,
+            most: usize::MAX,
             stress: None,
             stopped: false,
             pause: 200,
@@ -223,6 +230,28 @@ impl Heap {
     pub fn set_limit(&mut self, bytes: usize) {
         self.limit = bytes;
         self.threshold = self.threshold.min(bytes);
+    }
+    /// Memory is low, or no longer: the heap is full as it is, or has its limit again.
+    #[cold]
+    pub(crate) fn note_reserve(&mut self, is_low: bool) {
+        if is_low {
+            self.usual_limit.get_or_insert(self.limit);
+            self.limit = self.limit.min(self.bytes);
+            self.threshold = self.threshold.min(self.limit);
+        } else if let Some(limit) = self.usual_limit.take() {
+            self.limit = limit;
+            self.grace = 0;
+            self.set_threshold();
+        }
+    }
+    /// Whether it was told that memory is low.
+    #[inline(always)]
+    pub(crate) fn knows_low(&self) -> bool {
+        self.usual_limit.is_some()
+    }
+    /// Sets the bytes past which its process ends; 0: none.
+    pub fn set_most(&mut self, bytes: usize) {
+        self.most = if bytes == 0 { usize::MAX } else { bytes };
     }
     /// Bytes that may be allocated before the next collection; 0 in the middle of one.
     pub fn until_collection(&self) -> usize {
@@ -478,6 +507,17 @@ impl Heap {
             self.link(s.cast(), layout.size());
             Value::object(tag::STRING, s)
         }
+    }
+    /// A string of two parts.
+    pub(crate) fn joined_string(&mut self, [first, second]: &[&[u8]; 2]) -> Value {
+        if first.is_empty() || first.len() + second.len() <= 1 {
+            return self.string(if first.is_empty() { second } else { first });
+        }
+        self.string_with(first.len() + second.len(), |to| {
+            let (head, rest) = to.split_at_mut(first.len());
+            head.copy_from_slice(first);
+            rest.copy_from_slice(second);
+        })
     }
     /// A Lua closure whose upvalues are all to be set by the caller before the next safepoint.
     pub fn closure(&mut self, proto: *const Proto, count: usize) -> Ref<Closure> {

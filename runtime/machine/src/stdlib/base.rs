@@ -83,9 +83,8 @@ fn error(vm: &mut Vm, _: u32) -> Result<Step> {
     let v = vm.arg(0);
     if let (Some(s), true) = (v.as_string(), level > 0) {
         vm.pay(s.bytes().len(), COPIED);
-        let mut text = vm.position(level as usize);
-        text.extend_from_slice(s.bytes());
-        let v = vm.heap.string(&text);
+        let position = vm.position(level as usize);
+        let v = vm.heap.joined_string(&[&position, s.bytes()]);
         return Err(vm.raise(v));
     }
     Err(vm.raise(v))
@@ -466,7 +465,7 @@ fn warn(vm: &mut Vm, _: u32) -> Result<Step> {
         vm.check_room(2 * text.len())?;
     }
     vm.pay_for_values(vm.count());
-    vm.pay(text.len(), SCANNED);
+    vm.pay(text.len(), COPIED);
     if vm.count() == 1 && text.first() == Some(&b'@') {
         match text.as_slice() {
             b"@on" => vm.warnings = true,

@@ -11,8 +11,8 @@ use crate::vm::native::{Native, Result, Step};
 use crate::vm::work::COPIED;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The library's functions.
 pub static NATIVES: &[Native] = &[
@@ -117,12 +117,20 @@ fn remove(vm: &mut Vm, _: u32) -> Result<Step> {
     }
 }
 fn rename(vm: &mut Vm, _: u32) -> Result<Step> {
-    let (from, to) = (path_argument(vm, 0)?, path_argument(vm, 1)?);
+    let (from, to) = (refused_if_long(path_argument(vm, 0)?), refused_if_long(path_argument(vm, 1)?));
     match super::host::blocking(vm, |_| std::fs::rename(&from, &to)) {
         Ok(()) => vm.return_one(Value::TRUE),
         // As the reference, which names neither file here.
         Err(e) => super::io::push_failure(vm, None, &e),
     }
+}
+/// What no system takes for a path, cut to a length at which it is refused for the same reason: nobody has to copy it.
+fn refused_if_long(mut path: OsString) -> OsString {
+    const LONG: usize = 1 << 16;
+    if path.len() > LONG {
+        path = OsString::from_vec(path.as_bytes()[..LONG].to_vec());
+    }
+    path
 }
 fn tmpname(vm: &mut Vm) -> Result<Value> {
     let made = super::host::blocking(vm, |_| {

@@ -117,6 +117,8 @@ pub struct Vm {
     pub(crate) unhandled: bool,
     /// Bytes that the system has said to have, in this slice.
     asked_for: usize,
+    /// A native wanted more in one piece than its process may have in all.
+    past_most: bool,
     /// `error` is to be raised before anything else.
     pub(crate) raising: bool,
     /// An unwinding that no catcher stops: the process is being ended.
@@ -127,6 +129,12 @@ pub struct Vm {
     pub attached: Attached,
     /// The natives that its values may be.
     pub natives: Natives,
+}
+
+/// A whole collection under way between two runs.
+pub struct Collection {
+    /// A program waits for one, too.
+    is_shared: bool,
 }
 
 /// What is around a machine: streams and files, kept for the libraries. The machine itself asks little of it.
@@ -176,6 +184,7 @@ impl Vm {
             overflowed_again: false,
             unhandled: false,
             asked_for: 0,
+            past_most: false,
             raising: false,
             exiting: false,
             host,
@@ -358,6 +367,7 @@ impl Vm {
         self.saved_fuel = 0;
         self.stop = false;
         self.asked_for = 0;
+        self.look_at_reserve();
         if self.heap.wants_collection() {
             if self.heap.stress().is_some() || self.raising {
                 self.interrupt();
@@ -378,6 +388,7 @@ impl Vm {
                 Left::Safepoint => {
                     self.fuel += self.saved_fuel;
                     self.saved_fuel = 0;
+                    self.look_at_reserve();
                     if self.heap.wants_collection() {
                         self.collect_due();
                     } else if self.fuel <= 0 && self.heap.is_collecting() && !self.heap.is_stopped() {
@@ -394,6 +405,14 @@ impl Vm {
                     }
                 }
             }
+        }
+    }
+    /// At a safepoint: whether the system has memory makes the heap full, or no longer.
+    #[inline(always)]
+    fn look_at_reserve(&mut self) {
+        let is_low = crate::heap::reserve::is_low();
+        if is_low != self.heap.knows_low() {
+            self.heap.note_reserve(is_low);
         }
     }
     /// Whether a native is in the middle of its work. No finalizer runs then: what a native reads from step to step is
@@ -437,12 +456,24 @@ impl Vm {
     }
     /// An error if so many bytes more are past the heap's limit, or more than the system has; for what a program can make
     /// large at one stroke.
-    pub(crate) fn check_room(&mut self, n: usize) -> native::Result<()> {
-        if n < 1 << 16 || self.heap.has_room(n) && self.can_allocate(n) {
+    pub fn check_room(&mut self, n: usize) -> native::Result<()> {
+        if n < 1 << 16 || n <= self.heap.most && self.heap.has_room(n) && self.can_allocate(n) {
             return Ok(());
+        }
+        if n > self.heap.most {
+            self.past_most = true;
+            self.request_stop();
         }
         self.out_of_memory();
         Err(native::Raise)
+    }
+    /// An error if memory is low, for what takes some that is not the heap's.
+    pub fn check_reserve(&mut self) -> native::Result<()> {
+        if crate::heap::reserve::is_low_still() {
+            self.out_of_memory();
+            return Err(native::Raise);
+        }
+        Ok(())
     }
     /// Whether the system has so much. What grows bit by bit asks once in a slice for each doubling, since that takes time.
     fn can_allocate(&mut self, n: usize) -> bool {
@@ -471,9 +502,27 @@ impl Vm {
         }
         raise(self, e.message())
     }
-    /// Runs a whole collection between two runs.
-    pub fn collect_now(&mut self) {
-        self.collect_garbage();
+    /// Whether a native wanted more in one piece than its process may have in all: nothing of it is to run any more.
+    pub fn is_past_most(&self) -> bool {
+        self.past_most
+    }
+    /// Begins a whole collection between two runs, for [`Vm::collect_between`].
+    pub fn begin_collection(&mut self) -> Collection {
+        Collection { is_shared: self.heap.whole.replace(Whole::Waits).is_some() }
+    }
+    /// Goes on with it, for so many units of work; true if it is over.
+    pub fn collect_between(&mut self, collection: &Collection, units: &mut usize) -> bool {
+        while self.heap.whole != Some(Whole::Done) {
+            if *units == 0 {
+                return false;
+            }
+            let roots = self.roots();
+            let done = self.heap.collect_piece(&roots, PIECE.min(*units));
+            *units = units.saturating_sub(done);
+        }
+        // Who waits for another one has had it, too.
+        self.heap.whole = collection.is_shared.then_some(Whole::Done);
+        true
     }
     /// At the end of a process: queues all finalizers and sets up the main coroutine to call `run`, a native that calls
     /// them one by one. False if there are none.

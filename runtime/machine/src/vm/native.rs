@@ -438,10 +438,9 @@ impl Vm {
     }
     /// Raises a message with the position of the Lua function that called the running native (`luaL_error`).
     pub fn error(&mut self, message: impl AsRef<[u8]>) -> Raise {
-        let mut text = self.position_of_caller();
-        text.extend_from_slice(message.as_ref());
-        self.pay(text.len(), COPIED);
-        let v = self.heap.string(&text);
+        let position = self.position_of_caller();
+        let v = self.heap.joined_string(&[&position, message.as_ref()]);
+        self.pay(message.as_ref().len(), COPIED);
         self.raise(v)
     }
     /// `bad argument #i to 'f' (message)`.

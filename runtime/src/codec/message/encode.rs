@@ -104,8 +104,12 @@ pub fn encode_message_within(vm: &Vm, v: Value, units: usize) -> Result<Option<M
     let mut left = units;
     let done = e.put(vm, v).and_then(|()| e.run(vm, &mut left)).map(|is_whole| {
         is_whole.then(|| {
-            Message(if e.modules.is_empty() {
+            Message(if e.modules.is_empty() && e.out.len() <= KEPT_BYTES {
                 Form::Bytes(e.out.as_slice().into())
+            } else if e.out.len() > KEPT_BYTES {
+                // Not copied once more.
+                let (bytes, modules) = (std::mem::take(&mut e.out), std::mem::take(&mut e.modules));
+                Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() }))
             } else {
                 let (bytes, modules) = (e.out.clone(), std::mem::take(&mut e.modules));
                 Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() }))
@@ -139,6 +143,14 @@ impl Encoding {
         let mut e = Box::<Encoder>::default();
         e.put(vm, v)?;
         Ok(Encoding(e))
+    }
+    /// Bytes that the message has so far, and that it will at least have soon.
+    pub fn bytes(&self) -> usize {
+        let soon = match self.0.stack.last() {
+            Some(Open::Survey { survey, .. }) => size_of_val(survey.t.node_part()) + survey.items,
+            _ => 0,
+        };
+        self.0.out.len() + soon
     }
     /// Does so many units of work; the message, if it is whole.
     pub fn step(&mut self, vm: &Vm, units: &mut usize) -> Result<Option<Message>, NotSendable> {

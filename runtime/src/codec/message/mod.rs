@@ -171,12 +171,15 @@ impl Message {
         match &self.0 {
             Form::Small(v) => v.as_string().is_some_and(|s| s.bytes() == text),
             Form::Short { len, bytes } => &bytes[..*len as usize] == text,
-            Form::Bytes(b) => {
-                let mut r = Reader::new(b);
-                matches!(r.byte(), Ok(more::STRING | more::LONG_STRING)) && r.text() == Ok(text)
-            }
-            _ => false,
+            Form::System(_) => false,
+            _ => self.long_text() == Some(text),
         }
+    }
+    /// The text that it is, if it is one in bytes.
+    fn long_text(&self) -> Option<&[u8]> {
+        let mut r = Reader::new(self.source()?.bytes);
+        let is_text = matches!(r.byte(), Ok(more::STRING | more::LONG_STRING));
+        if is_text { r.text().ok() } else { None }
     }
     /// `{ signal = name, from = pid, reason = reason }`.
     pub fn system(name: &'static [u8], from: Pid, reason: Message) -> Message {
@@ -195,12 +198,8 @@ impl Message {
         match &self.0 {
             Form::Small(v) => v.as_string().map(|s| s.bytes().to_vec()),
             Form::Short { len, bytes } => Some(bytes[..*len as usize].to_vec()),
-            Form::Bytes(b) => {
-                let mut r = Reader::new(b);
-                let is_text = matches!(r.byte(), Ok(more::STRING | more::LONG_STRING));
-                if is_text { r.text().ok().map(<[u8]>::to_vec) } else { None }
-            }
-            _ => None,
+            Form::System(_) => None,
+            _ => self.long_text().map(<[u8]>::to_vec),
         }
     }
     /// Says that its bytes are looked at soon, so that memory can bring them.

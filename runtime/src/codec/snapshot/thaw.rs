@@ -134,7 +134,12 @@ impl Thawing {
                 let end = (self.inside + PIECE).min(all);
                 let (middle, from_node) = (end.min(array.len()), self.inside.saturating_sub(array.len()));
                 let from_slot = self.inside.min(middle);
-                t.put_slots(from_slot, array[from_slot..middle].iter().map(|&v| value(objects, v)));
+                let slots = &array[from_slot..middle];
+                if *refers {
+                    t.put_slots(from_slot, slots.iter().map(|&v| value(objects, v)));
+                } else {
+                    t.put_slots(from_slot, slots.iter().copied());
+                }
                 let nodes = &nodes[from_node..end.saturating_sub(array.len()).max(from_node)];
                 t.put_nodes(from_node, nodes);
                 if *refers {
@@ -182,7 +187,7 @@ impl Thawing {
             Record::String(_) | Record::Buffer(_) => {}
         }
         (self.filled, self.inside) = (self.filled + 1, 0);
-        if self.filled % Records::PART == 0 {
+        if self.filled.is_multiple_of(Records::PART) {
             // Nobody looks at its records any more.
             self.snapshot.records.parts[self.filled / Records::PART - 1] = Vec::new();
         }

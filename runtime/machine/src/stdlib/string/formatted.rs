@@ -6,6 +6,7 @@
 use super::super::NativeState;
 use super::super::access::Access;
 use super::super::base::{check_text, to_text};
+use super::super::text::{go_on, return_text};
 use super::basic_text;
 use super::format::{self, Conversion, Directive, Piece, Pieces};
 use crate::value::{Kind, Value};
@@ -57,8 +58,13 @@ impl Progress {
     }
 }
 
+/// State: all is done, but that the output is no string yet.
+const TEXT: u32 = 3;
 /// Registers: format, arguments, what is kept. States: 0 begin, 1 go on, 2 the text of an argument is on top.
 pub(super) fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == TEXT {
+        return go_on(vm, TEXT);
+    }
     let mut text = None;
     let mut p = match state {
         0 => Progress { out: Vec::new(), offset: 0, argument: 0, quoted: 0 },
@@ -118,9 +124,8 @@ pub(super) fn format_(vm: &mut Vm, state: u32) -> Result<Step> {
         spent += PIECE + (p.out.len() - before) / rate;
         check_size(vm, &p.out)?;
     }
-    let v = vm.heap.string(&p.out);
-    vm.charge(spent + p.out.len() / COPIED);
-    vm.return_one(v)
+    vm.charge(spent);
+    return_text(vm, p.out, None, TEXT)
 }
 fn check_size(vm: &mut Vm, out: &[u8]) -> Result<()> {
     if out.len() > MAX_STRING {

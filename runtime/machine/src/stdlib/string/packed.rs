@@ -4,6 +4,7 @@
 //! done goes to a buffer in a register while others have their turn.
 
 use super::super::NativeState;
+use super::super::text::{go_on, return_text};
 use super::pack::{self, Culprit, Kind, Options, PackError, Place, Unpacked};
 use super::start_position;
 use crate::value::Value;
@@ -66,18 +67,23 @@ pub(super) fn pack_(vm: &mut Vm) -> Result<Option<Value>> {
     let arguments = vm.count();
     vm.push(Value::NIL);
     match pack_on(vm, &mut state, LEAF)? {
-        (true, spent) => {
+        (true, spent) if spent <= LEAF => {
             vm.charge(spent);
             Ok(Some(vm.heap.string(&state.out)))
         }
-        (false, _) => {
+        _ => {
             vm.truncate(arguments);
             Ok(None)
         }
     }
 }
+/// State of `pack`: all is done, but that the output is no string yet.
+const TEXT: u32 = 2;
 /// Registers: format, arguments, nil, and the state.
 pub(super) fn pack_steps(vm: &mut Vm, state: u32) -> Result<Step> {
+    if state == TEXT {
+        return go_on(vm, TEXT);
+    }
     let mut p = if state == 0 {
         let f = vm.check_string(0)?;
         vm.push(Value::NIL);
@@ -92,9 +98,7 @@ pub(super) fn pack_steps(vm: &mut Vm, state: u32) -> Result<Step> {
     let (done, spent) = pack_on(vm, &mut p, allowed)?;
     vm.charge(spent);
     if done {
-        let v = vm.heap.string(&p.out);
-        vm.pay(p.out.len(), COPIED);
-        return vm.return_one(v);
+        return return_text(vm, p.out, None, TEXT);
     }
     let register = vm.count();
     keep(vm, register, p);

@@ -5,6 +5,7 @@
 
 use super::super::NativeState;
 use super::super::access::{self, Access};
+use super::super::text::{go_on, return_text};
 use super::native;
 use super::pattern::{self, Capture, Matcher, Mode};
 use super::start_position;
@@ -224,10 +225,13 @@ pub(super) fn gmatch_next(vm: &mut Vm, state: u32) -> Result<Step> {
     Ok(step)
 }
 
+/// State of `gsub`: all is done, but that the output is no string yet.
+const TEXT: u32 = 3;
 /// Registers: subject, pattern, replacement, limit, state. States: 0 begin, 1 go on, 2 the replacement is on top.
 pub(super) fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
     let mut budget = Budget::new(vm);
     let mut g = match state {
+        TEXT => return go_on(vm, TEXT),
         0 => {
             let s = vm.check_string(0)?;
             let p = vm.check_string(1)?;
@@ -271,7 +275,7 @@ pub(super) fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
             next_match(&mut g);
         }
         if g.count >= limit {
-            break finish(vm, g, s.bytes(), &mut budget);
+            break finish(vm, g, s.bytes())?;
         }
         if budget.left == 0 {
             keep(vm, 4, g);
@@ -282,7 +286,7 @@ pub(super) fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
                 keep(vm, 4, g);
                 break Step::Again(1);
             }
-            Some(None) => break finish(vm, g, s.bytes(), &mut budget),
+            Some(None) => break finish(vm, g, s.bytes())?,
             Some(Some(found)) => found,
         };
         g.found = found;
@@ -319,19 +323,17 @@ pub(super) fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
     budget.pay(vm);
     Ok(step)
 }
-fn finish(vm: &mut Vm, mut g: PatternState, s: &[u8], budget: &mut Budget) -> Step {
+fn finish(vm: &mut Vm, mut g: PatternState, s: &[u8]) -> Result<Step> {
     if !g.changed {
         // The same string, not a copy.
         let v = vm.arg(0);
         vm.push(v);
     } else {
         g.output.extend_from_slice(&s[g.copied..]);
-        let v = vm.heap.string(&g.output);
-        vm.push(v);
-        budget.spend((g.output.len() / OUTPUT) as u64);
+        return return_text(vm, std::mem::take(&mut g.output), Some(Value::integer(g.count)), TEXT);
     }
     vm.push(Value::integer(g.count));
-    Step::Return(2)
+    Ok(Step::Return(2))
 }
 /// Puts the state in register 4 and has the function called that was pushed at `function`.
 fn call_with_state(vm: &mut Vm, function: usize, g: PatternState) -> Step {

@@ -10,6 +10,7 @@ pub use sort::SortState;
 
 use super::NativeState;
 use super::access::{self, Access};
+use super::text::{go_on, return_text};
 use crate::value::{Ref, Table, Value, number};
 use crate::vm::Vm;
 use crate::vm::metamethod::Event;
@@ -597,8 +598,11 @@ fn move_indices(vm: &Vm) -> (i64, i64) {
 }
 
 // Registers: t, separator, i, j, buffer. States: 0, 1 length, 2 an element is on top, 3 go on.
+/// State of `concat`: all is done, but that the text is no string yet.
+const TEXT: u32 = 4;
 fn concat(vm: &mut Vm, state: u32) -> Result<Step> {
     let length = match state {
+        TEXT => return go_on(vm, TEXT),
         0 => {
             check_like_table(vm, 0, &[Event::Index, Event::Len])?;
             match length_of_first(vm, 1)? {
@@ -703,10 +707,8 @@ fn concat_on(vm: &mut Vm, mut text: Vec<u8>, mut i: i64, mut j: i64, mut got: Op
             i += 1;
         }
     }
-    budget.take(text.len() / COPIED);
     budget.pay(vm);
-    let s = vm.heap.string(&text);
-    vm.return_one(s)
+    return_text(vm, text, None, TEXT)
 }
 /// What an element costs, besides its bytes, in elements that are moved.
 const ELEMENT: usize = 4;
