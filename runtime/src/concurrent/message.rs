@@ -62,9 +62,17 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     if v.is_nil() {
         return Err(vm.arg_error(1, "message expected, got nil"));
     }
-    let message = match encode_further(vm, v, 2, state, 1).map_err(|e| vm.error(e.message()))? {
-        ControlFlow::Continue(m) => m,
-        ControlFlow::Break(step) => return Ok(step),
+    let quick = if state == 0 { codec::encode_message_within(vm, v, QUICK_UNITS) } else { Ok(None) };
+    let message = match quick {
+        Ok(Some(m)) => {
+            vm.charge(m.size() / BYTES_PER_REDUCTION);
+            m
+        }
+        Ok(None) => match encode_further(vm, v, 2, state, 1).map_err(|e| vm.error(e.message()))? {
+            ControlFlow::Continue(m) => m,
+            ControlFlow::Break(step) => return Ok(step),
+        },
+        Err(e) => return Err(vm.error(e.message())),
     };
     let own = context(vm).scheduler.runtime;
     match to {

@@ -10,6 +10,7 @@
 
 pub mod connections;
 pub mod cookie;
+pub mod eager;
 pub mod frame;
 pub mod handshake;
 pub mod held;

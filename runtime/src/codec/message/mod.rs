@@ -103,6 +103,8 @@ pub struct Message(Form);
 /// Bytes, and what they name by places in lists.
 struct Whole {
     bytes: Vec<u8>,
+    /// Where the value begins in them.
+    start: usize,
     modules: Vec<Arc<Module>>,
     /// Only of one that came from outside.
     pids: Vec<Pid>,
@@ -143,8 +145,8 @@ impl Message {
     /// Its bytes; none if it is small.
     fn source(&self) -> Option<Source<'_>> {
         let whole = |w, local| {
-            let Whole { bytes, modules, pids }: &Whole = w;
-            Source { bytes, modules, pids, local }
+            let Whole { bytes, start, modules, pids }: &Whole = w;
+            Source { bytes: &bytes[*start..], modules, pids, local }
         };
         Some(match &self.0 {
             Form::Small(_) | Form::Short { .. } => return None,
@@ -171,11 +173,11 @@ impl Message {
         match &self.0 {
             Form::Small(v) => v.as_string().is_some_and(|s| s.bytes() == text),
             Form::Short { len, bytes } => &bytes[..*len as usize] == text,
-            Form::Bytes(b) => {
-                let mut r = Reader::new(b);
+            Form::System(_) => false,
+            Form::Bytes(_) | Form::Graph(_) | Form::Foreign(_) => {
+                let mut r = Reader::new(self.source().expect("it is bytes").bytes);
                 matches!(r.byte(), Ok(more::STRING | more::LONG_STRING)) && r.text() == Ok(text)
             }
-            _ => false,
         }
     }
     /// `{ signal = name, from = pid, reason = reason }`.
@@ -195,12 +197,12 @@ impl Message {
         match &self.0 {
             Form::Small(v) => v.as_string().map(|s| s.bytes().to_vec()),
             Form::Short { len, bytes } => Some(bytes[..*len as usize].to_vec()),
-            Form::Bytes(b) => {
-                let mut r = Reader::new(b);
+            Form::System(_) => None,
+            Form::Bytes(_) | Form::Graph(_) | Form::Foreign(_) => {
+                let mut r = Reader::new(self.source()?.bytes);
                 let is_text = matches!(r.byte(), Ok(more::STRING | more::LONG_STRING));
                 if is_text { r.text().ok().map(<[u8]>::to_vec) } else { None }
             }
-            _ => None,
         }
     }
     /// Says that its bytes are looked at soon, so that memory can bring them.
