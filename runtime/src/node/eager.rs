@@ -1,21 +1,25 @@
 //! Whether it pays to look for a packet again and again rather than to sleep until one comes.
 //!
-//! Journey: remote signal: connection -> **when to look** -> frame. To sleep and to be woken takes longer than many a peer
-//! needs to answer. So a reader whose peer answers at once looks on for a short while, as long as its worker has nothing
-//! else to do; one whose peer takes longer sleeps, and is slow to try again.
+//! Journey: remote signal: connection -> **when to look** -> frame. To sleep and to be woken can take longer than a peer
+//! needs to answer. So a reader whose peer answers at once may look on for a short while, as long as its worker has nothing
+//! else to do. Whether that is faster depends on who else wants the cores: who looks may lose its core to others, and who
+//! sleeps is woken ahead of them. So both are measured, and the slower one is tried again now and then.
 //!
-//! Always: of all the time in which nothing comes, a small part is spent looking: each failure doubles what has to come
-//! in quick succession before the next try.
+//! Always: of all the time in which nothing comes, a small part is spent looking: what was tried in vain is tried again
+//! after twice as many packets as the last time.
 
 use super::Time;
 
 /// How long to look on (nanoseconds).
 pub const LOOK: Time = 50_000;
-/// A packet that comes so soon would have been seen, if nobody had had to be woken for it or for what it answers.
+/// Who waits longer than this on average, asleep, need not try to look.
 const SOON: Time = 150_000;
-/// Packets that have to come soon before the first try.
-const FIRST: u32 = 8;
-/// And before one after many failures.
+/// More than this counts as this.
+const LONGEST: Time = 2_000_000;
+/// Packets of a trial.
+const TRIAL: u32 = 8;
+/// Packets before the first trial, and before one after many that were in vain.
+const FIRST: u32 = 16;
 const LAST: u32 = 1 << 14;
 /// Failures in a row that end it.
 const FAILURES: u32 = 3;
@@ -24,17 +28,25 @@ const FAILURES: u32 = 3;
 #[derive(Debug)]
 pub struct Eager {
     looks: bool,
-    /// Packets that came soon, in a row.
-    soon: u32,
-    /// So many are needed.
-    needed: u32,
+    /// The mean times until something came, while it slept and while it looked.
+    asleep: Time,
+    looking: Time,
+    /// Packets until the other way is tried, or until the trial is over.
+    left: u32,
+    is_trial: bool,
+    /// Packets from one trial to the next.
+    pause: u32,
     failures: u32,
 }
 
 impl Default for Eager {
     fn default() -> Eager {
-        Eager { looks: false, soon: 0, needed: FIRST, failures: 0 }
+        Eager { looks: false, asleep: LONGEST, looking: 0, left: FIRST, is_trial: false, pause: FIRST, failures: 0 }
     }
+}
+
+fn mix(mean: &mut Time, now: Time) {
+    *mean = (*mean * 7 + now.min(LONGEST)) / 8;
 }
 
 impl Eager {
@@ -42,27 +54,47 @@ impl Eager {
     pub fn looks(&self) -> bool {
         self.looks
     }
-    /// Something came while it was looked for, for so long.
-    pub fn found(&mut self, after: Time) {
-        if after > 2 * LOOK {
-            // Somebody else had the core meanwhile: who sleeps is woken earlier.
-            return self.failed();
+    /// Something came, so long after there was nothing; whether it was looked for all the time.
+    pub fn came(&mut self, after: Time, looked: bool) {
+        if looked {
+            self.failures = 0;
+            mix(&mut self.looking, after);
+        } else {
+            mix(&mut self.asleep, after);
         }
-        self.failures = 0;
-        self.needed = (self.needed / 2).max(FIRST);
-    }
-    /// Something came while nobody looked, so long after there was nothing.
-    pub fn came(&mut self, after: Time) {
-        self.soon = if after > SOON { 0 } else { self.soon + 1 };
-        self.looks |= self.soon >= self.needed;
+        if self.looks && self.looking > self.asleep {
+            return self.sleep();
+        }
+        self.left -= 1;
+        match (self.left == 0, self.is_trial) {
+            (false, _) => {}
+            // It was better, or it would have ended.
+            (true, true) if self.looks => self.settle(true, FIRST),
+            (true, true) if self.asleep < self.looking => self.settle(false, FIRST),
+            (true, true) => self.settle(true, (self.pause * 2).min(LAST)),
+            (true, false) if !self.looks && self.asleep > SOON => self.left = self.pause,
+            (true, false) => {
+                self.looks = !self.looks;
+                (self.is_trial, self.left) = (true, TRIAL);
+                if self.looks {
+                    self.looking = self.asleep;
+                }
+            }
+        }
     }
     /// Nothing came while it was looked for.
     pub fn failed(&mut self) {
         self.failures += 1;
         if self.failures >= FAILURES {
-            let needed = (self.needed * 2).min(LAST);
-            *self = Eager { needed, ..Eager::default() };
+            self.sleep();
         }
+    }
+    /// Looking was in vain.
+    fn sleep(&mut self) {
+        self.settle(false, (self.pause * 2).min(LAST));
+    }
+    fn settle(&mut self, looks: bool, pause: u32) {
+        (self.looks, self.is_trial, self.left, self.pause, self.failures) = (looks, false, pause, pause, 0);
     }
 }
 
@@ -70,37 +102,38 @@ impl Eager {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_peer_that_answers_at_once_is_looked_for() {
-        let mut e = Eager::default();
-        for _ in 0..FIRST {
-            assert!(!e.looks());
-            e.came(SOON);
-        }
-        assert!(e.looks());
-        for _ in 0..10 {
-            e.failed();
-            e.came(SOON + 1);
-            e.failed();
-            e.found(1);
-            assert!(e.looks());
-        }
-    }
-    #[test]
-    fn one_that_does_not_costs_little() {
-        let mut e = Eager::default();
+    /// How often of so many packets it looks, if they come so long after there was nothing.
+    fn looks(e: &mut Eager, packets: u32, looking: Time, asleep: Time) -> u32 {
         let mut looked = 0;
-        // As bad as can be: it comes soon exactly when nobody looks.
-        for _ in 0..1_000_000 {
-            if e.looks() {
-                looked += 1;
-                e.failed();
-            } else {
-                e.came(SOON);
+        for _ in 0..packets {
+            match e.looks() {
+                true if looking > LOOK => {
+                    looked += 1;
+                    e.failed();
+                    e.came(looking, false);
+                }
+                true => {
+                    looked += 1;
+                    e.came(looking, true);
+                }
+                false => e.came(asleep, false),
             }
         }
-        assert!(looked < 1000, "{looked}");
-        e.came(SOON + 1);
-        assert!(!e.looks());
+        looked
+    }
+    #[test]
+    fn the_faster_way_is_found_and_found_again() {
+        let mut e = Eager::default();
+        assert!(looks(&mut e, 1000, 10_000, 40_000) > 800);
+        // Others want the cores.
+        assert!(looks(&mut e, 1000, 45_000, 30_000) < 200);
+        assert!(looks(&mut e, 10_000, 10_000, 40_000) > 5000);
+    }
+    #[test]
+    fn what_is_in_vain_costs_little() {
+        let mut e = Eager::default();
+        assert!(looks(&mut e, 1_000_000, LOOK + 1, 40_000) < 1000);
+        let mut e = Eager::default();
+        assert_eq!(looks(&mut e, 1000, 10, SOON * 2), 0, "a peer that takes long");
     }
 }

@@ -486,10 +486,9 @@ async fn read(online: Arc<Online>, link: Arc<Link>, stream: Arc<Async<TcpStream>
             Ok(0) => link.closed("closed by the other side"),
             Ok(n) => {
                 let now = online.now();
-                match (since.take(), looking.take()) {
-                    (_, Some(began)) => eager.found(now.saturating_sub(began)),
-                    (Some(since), None) => eager.came(now.saturating_sub(since)),
-                    (None, None) => {}
+                let looked = looking.take().is_some();
+                if let Some(since) = since.take() {
+                    eager.came(now.saturating_sub(since), looked);
                 }
                 link.receive(&buffer[..*n], now);
             }
