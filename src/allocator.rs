@@ -4,7 +4,7 @@
 //! when it grows. The system has zeros that cost nothing until they are touched, and moves pages instead of bytes;
 //! mimalloc has neither, since it uses memory again before the system knows that it is free.
 
-use mimalloc::MiMalloc;
+use crate::mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout};
 
 /// mimalloc, and the system for large blocks.

@@ -180,8 +180,7 @@ impl Outgoing {
         let is_last = signal.is_mark();
         let signal = signal.map(&mut |p| self.wire(p, node_of))?;
         let of_node = payer == Payer::Node;
-        let is_short =
-            body.is_empty() && !is_last && (self.streams.is_empty() || !self.streams.contains_key(&stream));
+        let is_short = body.is_empty() && !is_last && (self.streams.is_empty() || !self.streams.contains_key(&stream));
         if is_short {
             self.push_short(&Item::Signal(signal), of_node)?;
         } else {

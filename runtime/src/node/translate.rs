@@ -234,9 +234,7 @@ pub fn incoming(
         Signal::Send { to: Target::Name(name), .. } => Incoming::ForName(name.0, message),
         Signal::Exit { from, to, normal, .. } => Incoming::For(to, Local::Exit { from, reason: message, normal }),
         Signal::Down { from, to, id, .. } => Incoming::For(to, Local::Down { from, id, reason: message }),
-        Signal::Kill { to: Target::Pid(to), .. } => {
-            Incoming::For(to, Local::Kill { reason: message, limit: false })
-        }
+        Signal::Kill { to: Target::Pid(to), .. } => Incoming::For(to, Local::Kill { reason: message, limit: false }),
         Signal::Spawn { parent, id, body, link, monitor, .. } => {
             let name = match body {
                 Body::Named(name) => Some(name.0),

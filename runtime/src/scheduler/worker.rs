@@ -361,7 +361,8 @@ impl Scheduler {
         }
         // The reactor is told of a new time alone.
         if turn.timer.as_ref().is_none_or(|(at, _)| *at != look) {
-            turn.timer = self.clock.instant(look).filter(|_| look != Time::MAX).map(|at| (look, async_io::Timer::at(at)));
+            turn.timer =
+                self.clock.instant(look).filter(|_| look != Time::MAX).map(|at| (look, async_io::Timer::at(at)));
         }
         if let Some((_, timer)) = &mut turn.timer
             && Pin::new(timer).poll(cx).is_ready()
