@@ -204,7 +204,7 @@ pub struct Seal {
 
 impl Sealer {
     /// For the next frame.
-    pub fn next(&mut self) -> Seal {
+    pub fn next_seal(&mut self) -> Seal {
         self.nonce += 1;
         Seal { transport: self.transport.clone(), nonce: self.nonce - 1 }
     }

@@ -206,7 +206,7 @@ impl Session {
         plain.clear();
         if let Some(why) = self.farewell.take() {
             write_item(&Item::Close(why.as_bytes()[..why.len().min(REASON_MAX)].into()), plain);
-            return Some(self.sealer.next());
+            return Some(self.sealer.next_seal());
         }
         if std::mem::take(&mut self.pong_due) {
             write_item(&Item::Pong, plain);
@@ -217,7 +217,7 @@ impl Session {
         self.outgoing.fill(plain);
         self.events.extend(self.outgoing.take_resumed().into_iter().map(Event::Resume));
         assert!(!plain.is_empty(), "of what waits, something can always leave");
-        Some(self.sealer.next())
+        Some(self.sealer.next_seal())
     }
     /// Appends frames, about as many bytes as `budget` and one frame more at most; none if nothing waits.
     pub fn transmit(&mut self, out: &mut Vec<u8>, budget: usize) {
@@ -234,7 +234,7 @@ impl Session {
     #[doc(hidden)]
     #[cfg(any(test, fuzzing))]
     pub fn seal_raw(&mut self, plain: &[u8], out: &mut Vec<u8>) {
-        self.sealer.next().seal(plain, out);
+        self.sealer.next_seal().seal(plain, out);
     }
 
     // From the peer.

@@ -228,7 +228,7 @@ pub fn incoming(
             }
         }
     }
-    let Some(message) = message else { return without_message(signal).map_err(|(e, s)| (e, Box::new(s))) };
+    let Some(message) = message else { return without_message(signal) };
     Ok(match signal {
         Signal::Send { to: Target::Pid(to), .. } => Incoming::For(to, Local::Message(message)),
         Signal::Send { to: Target::Name(name), .. } => Incoming::ForName(name.0, message),
@@ -245,7 +245,7 @@ pub fn incoming(
         other => Incoming::Node(other),
     })
 }
-fn without_message(signal: Signal<Pid>) -> Result<Incoming, (DecodeError, Signal<Pid>)> {
+fn without_message(signal: Signal<Pid>) -> Result<Incoming, (DecodeError, Box<Signal<Pid>>)> {
     Ok(match signal {
         Signal::Interrupt { to: Target::Pid(to), .. } => Incoming::For(to, Local::Interrupt),
         Signal::Link { from, to: Target::Pid(to), .. } => Incoming::For(to, Local::Link { from }),
@@ -259,7 +259,7 @@ fn without_message(signal: Signal<Pid>) -> Result<Incoming, (DecodeError, Signal
         Signal::Ask { from, to: Target::Name(name), id, .. } => Incoming::Where { from, id, name: name.0 },
         Signal::Answer { to, id, answer } => match answered(answer) {
             Ok(answer) => Incoming::For(to, Local::Reply { id, answer }),
-            Err((e, answer)) => return Err((e, Signal::Answer { to, id, answer })),
+            Err((e, answer)) => return Err((e, Box::new(Signal::Answer { to, id, answer }))),
         },
         Signal::Spawned { to, id, result } => {
             let answer = match result {

@@ -502,7 +502,7 @@ async fn read(online: Arc<Online>, link: Arc<Link>, stream: Arc<Async<TcpStream>
         if read.is_ok_and(|n| n == buffer.len()) {
             // There is more, probably; but what has come is to be handled, too.
             in_a_row += 1;
-            if in_a_row % READS == 0 {
+            if u32::is_multiple_of(in_a_row, READS) {
                 future::yield_now().await;
             }
             continue;
