@@ -24,7 +24,7 @@ use std::sync::Arc;
 const VERSION: u8 = 1;
 /// The head of a message without modules and pids.
 const HEAD: [u8; 3] = [VERSION, 0, 0];
-/// Bytes that are not copied once more, when they have come.
+/// Bytes of a text that is not copied once more, when it has come.
 const LARGE: usize = 4096;
 /// Pids that are found by looking; more are by hashing.
 const FEW_PIDS: usize = 8;
@@ -145,11 +145,7 @@ fn read(
         Ok((system, None)) => {
             let Head { modules, pids, .. } = head;
             let start = reader.position();
-            let whole = if bytes.len() < LARGE {
-                Whole { bytes: bytes[start..].to_vec(), start: 0, modules, pids }
-            } else {
-                Whole { bytes, start, modules, pids }
-            };
+            let whole = Whole { bytes, start, modules, pids };
             Ok(system.around(Message(Form::Foreign(Arc::new(whole)))))
         }
         Err(what) => Err((head.error.take().unwrap_or(DecodeError::Damaged(what)), bytes)),
