@@ -10,8 +10,13 @@ server(Count) ->
         stop -> halt(0)
     end.
 
-%% Microseconds of all threads.
-cpu() -> element(1, statistics(runtime)) * 1000.
+%% Microseconds of all threads, those in the system too, to 10 ms. (statistics(runtime) leaves the system out.)
+cpu() ->
+    {ok, File} = file:open("/proc/self/stat", [read]),
+    {ok, Line} = file:read_line(File),
+    ok = file:close(File),
+    Fields = string:lexemes(lists:last(string:split(Line, ")", trailing)), " "),
+    (list_to_integer(lists:nth(12, Fields)) + list_to_integer(lists:nth(13, Fields))) * 10000.
 
 count(To) -> To ! {count, self()}, receive {count, N, Cpu} -> {N, Cpu + cpu()} end.
 
