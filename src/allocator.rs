@@ -23,6 +23,7 @@ mod large {
     /// The largest alignment that every page has.
     const ALIGN: usize = 4096;
 
+    #[inline]
     pub fn is_large(layout: Layout) -> bool {
         layout.size() >= LARGE && layout.align() <= ALIGN
     }
@@ -65,14 +66,17 @@ mod large {
 // SAFETY: which of both allocators a block is of follows from its layout, which the caller gives back; `realloc` copies what
 // goes from one to the other. Pages are aligned as `is_large` asks.
 unsafe impl GlobalAlloc for Allocator {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
         if large::is_large(layout) { large::alloc(layout.size()) } else { unsafe { MiMalloc.alloc(layout) } }
     }
+    #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         if large::is_large(layout) { large::alloc(layout.size()) } else { unsafe { MiMalloc.alloc_zeroed(layout) } }
     }
+    #[inline]
     unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
         // SAFETY: the layout is that of the allocation, so the block is of the same allocator.
         unsafe { if large::is_large(layout) { large::dealloc(p, layout.size()) } else { MiMalloc.dealloc(p, layout) } }
@@ -102,14 +106,17 @@ unsafe impl GlobalAlloc for Allocator {
 #[cfg(not(target_os = "linux"))]
 // SAFETY: all is mimalloc's.
 unsafe impl GlobalAlloc for Allocator {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on, here and below.
         unsafe { MiMalloc.alloc(layout) }
     }
+    #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         unsafe { MiMalloc.alloc_zeroed(layout) }
     }
+    #[inline]
     unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
         // SAFETY: as above.
         unsafe { MiMalloc.dealloc(p, layout) }

@@ -15,6 +15,7 @@ const ALIGNED: usize = 16;
 /// mimalloc.
 pub struct MiMalloc;
 
+#[inline]
 fn is_aligned_anyway(layout: Layout) -> bool {
     layout.align() <= 8 || layout.align() <= ALIGNED && layout.size() >= ALIGNED
 }
@@ -22,6 +23,7 @@ fn is_aligned_anyway(layout: Layout) -> bool {
 // SAFETY: blocks come from mimalloc, as large and as aligned as the layout asks: by its guarantee for its plain functions
 // (ALIGNED), else because it is asked for. It does not unwind.
 unsafe impl GlobalAlloc for MiMalloc {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size and any power of two may be asked for.
         unsafe {
@@ -32,6 +34,7 @@ unsafe impl GlobalAlloc for MiMalloc {
             }
         }
     }
+    #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         unsafe {
@@ -42,6 +45,7 @@ unsafe impl GlobalAlloc for MiMalloc {
             }
         }
     }
+    #[inline]
     unsafe fn dealloc(&self, block: *mut u8, _: Layout) {
         // SAFETY: the caller gives back what this allocator has given out.
         unsafe { mi::mi_free(block.cast()) }
