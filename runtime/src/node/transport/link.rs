@@ -102,6 +102,7 @@ enum Writing {
 
 /// What a connection wants of its socket.
 #[cfg(test)]
+#[expect(dead_code, reason = "for a simulated network")]
 pub struct Turn {
     /// To be written.
     pub bytes: Vec<u8>,
@@ -203,6 +204,7 @@ impl Inner {
     /// Sees to its times, and takes what is to be written next, if that is wanted: for whoever has no socket that can be
     /// full.
     #[cfg(test)]
+    #[expect(dead_code, reason = "for a simulated network")]
     pub fn turn(&mut self, now: Time, writes: bool) -> Turn {
         let next = self.time(now);
         let over = self.is_over();
