@@ -7,7 +7,7 @@
 //! What is not large comes from a reserve when the system refuses it (a limit of the shell's, say): addresses without memory
 //! that are given up then. So the programs can be told, and end with an error of Lua's instead of all at once.
 
-use mimalloc::MiMalloc;
+use crate::mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout};
 
 /// mimalloc, and the system for large blocks.
@@ -27,6 +27,7 @@ mod large {
     /// The largest alignment that every page has.
     const ALIGN: usize = 4096;
 
+    #[inline]
     pub fn is_large(layout: Layout) -> bool {
         layout.size() >= LARGE && layout.align() <= ALIGN
     }
@@ -98,10 +99,12 @@ mod large {
 // SAFETY: which of both allocators a block is of follows from its layout, which the caller gives back; `realloc` copies what
 // goes from one to the other. Pages are aligned as `is_large` asks.
 unsafe impl GlobalAlloc for Allocator {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
         if large::is_large(layout) { large::alloc(layout.size()) } else { again(|| unsafe { MiMalloc.alloc(layout) }) }
     }
+    #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if large::is_large(layout) {
             return large::alloc(layout.size());
@@ -109,6 +112,7 @@ unsafe impl GlobalAlloc for Allocator {
         // SAFETY: as above.
         again(|| unsafe { MiMalloc.alloc_zeroed(layout) })
     }
+    #[inline]
     unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
         // SAFETY: the layout is that of the allocation, so the block is of the same allocator.
         unsafe { if large::is_large(layout) { large::dealloc(p, layout.size()) } else { MiMalloc.dealloc(p, layout) } }
@@ -155,14 +159,17 @@ pub fn keep_reserve() {}
 #[cfg(not(target_os = "linux"))]
 // SAFETY: all is mimalloc's.
 unsafe impl GlobalAlloc for Allocator {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on, here and below.
         unsafe { MiMalloc.alloc(layout) }
     }
+    #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         unsafe { MiMalloc.alloc_zeroed(layout) }
     }
+    #[inline]
     unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
         // SAFETY: as above.
         unsafe { MiMalloc.dealloc(p, layout) }

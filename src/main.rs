@@ -9,6 +9,8 @@ mod check;
 mod compile;
 mod disasm;
 mod memory;
+#[cfg(feature = "mimalloc")]
+mod mimalloc;
 mod node;
 mod output;
 mod pmd;

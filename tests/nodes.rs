@@ -97,3 +97,28 @@ fn the_cookie_can_change() {
     let run = user.run(&["run", "--node", "asker@localhost", "-e", ask]);
     assert_eq!(text(&run.stdout), "false\ntrue\ta cookie that was thought of\ttrue\n", "{run:?}");
 }
+
+/// Small messages do not wait for a large one.
+#[test]
+fn a_large_message_holds_up_nobody() {
+    let user = User::new("large");
+    for workers in ["1", "2"] {
+        let mut server = user.start(&["run", "--workers", workers, &path("tests/nodes/server.lua")]);
+        assert_eq!(server.line(), "ready");
+        let file = path("tests/nodes/large.lua");
+        let run = user.run(&["run", "--workers", workers, "--node", "asker@localhost", &file, "20000000"]);
+        assert_eq!((text(&run.stdout), text(&run.stderr)), ("all is well\n".to_string(), String::new()));
+    }
+}
+
+/// A peer that the system has stopped is noticed; until then who sends to it waits, and nobody else does.
+#[test]
+fn a_stopped_peer_suspends_who_sends_to_it() {
+    let user = User::new("stopped");
+    let _nodes = ["stopped@localhost", "other@localhost"].map(|name| user.start(&["node", name]));
+    user.wait_for("stopped");
+    user.wait_for("other");
+    let run = user.run(&["run", "--node", "asker@localhost", &path("tests/nodes/stopped.lua")]);
+    assert_eq!(text(&run.stderr), "");
+    assert_eq!(text(&run.stdout), "nothing was heard of it for 2000 ms\nall is well\n");
+}

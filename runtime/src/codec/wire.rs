@@ -57,6 +57,10 @@ impl<'b> Reader<'b> {
     pub fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
+    /// All that is left, without taking it.
+    pub fn rest(&self) -> &'b [u8] {
+        &self.bytes[self.at..]
+    }
     /// How many bytes were read.
     pub fn position(&self) -> usize {
         self.at

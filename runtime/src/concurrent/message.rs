@@ -271,8 +271,29 @@ pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
             }
             vm.set_arg(NUMBER, Value::integer(number.saturating_add(1)));
         }
+        LOOK if vm.arg(MATCH).is_nil() => {
+            // What it has waited for, most of the time.
+            let cx = context(vm);
+            if cx.mailbox.first().is_some_and(|m| m.size() <= QUICK_BYTES)
+                && let Some(m) = cx.mailbox.pop()
+            {
+                cx.end_wait();
+                let v = decode(vm, &m)?;
+                return vm.return_one(v);
+            }
+        }
         LOOK | DECODE => {}
-        _ => begin(vm)?,
+        _ => {
+            begin(vm)?;
+            if vm.arg(MATCH).is_nil() {
+                let heap_bytes = vm.heap.bytes();
+                let cx = context(vm);
+                cx.poll(heap_bytes);
+                if cx.mailbox.first().is_none() {
+                    return wait_for_more(vm);
+                }
+            }
+        }
     }
     search(vm, state)
 }

@@ -28,6 +28,7 @@ use rlua_machine::value::{Kind, Pid, Ref, Str, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Native, Result, Step};
 use rlua_machine::vm::work::COPIED;
+use std::cell::RefCell;
 
 // Natives of a process. A machine may be without one: one that was thawed and that nobody has taken in.
 macro_rules! leaf {
@@ -178,9 +179,7 @@ fn process_argument(vm: &mut Vm, i: usize) -> Result<Process> {
         Kind::Pid(pid) => Ok(Process::Pid(pid)),
         Kind::String(name) => {
             let name = name.bytes();
-            if let Some(node) = node_of(vm, v)?
-                && Some(&node) != own_node(vm).as_ref()
-            {
+            if let Some(node) = node_of(vm, v)? {
                 return Ok(Process::Elsewhere(name.to_vec(), node));
             }
             vm.pay(name.len(), COPIED);
@@ -194,15 +193,30 @@ fn process_argument(vm: &mut Vm, i: usize) -> Result<Process> {
         _ => Err(expected(vm, i, "process (a pid, a name, or { pid or name, node })")),
     }
 }
-/// The node that `{ name, node }` names; none: there is none in it, or this runtime is no node.
+/// The other node that `{ name, node }` names; none: there is none in it, it is this one, or this runtime is no node.
 fn node_of(vm: &mut Vm, process: Value) -> Result<Option<NodeName>> {
+    thread_local! {
+        /// Of many names in a row, most are the same.
+        static LAST: RefCell<Option<NodeName>> = const { RefCell::new(None) };
+    }
     let Some(named) = process.as_table().map(|t| t.get_integer(2)).filter(|v| !v.is_nil()) else { return Ok(None) };
-    let parsed = named.as_string().map(|s| NodeName::parse_bytes(s.bytes()));
-    match parsed {
-        _ if own_node(vm).is_none() => Ok(None),
-        Some(Ok(name)) => Ok(Some(name)),
-        Some(Err(e)) => Err(vm.error(format!("no name of a node in {{ name, node }}: {e}"))),
-        None => Err(vm.error("no name of a node in { name, node }: a string expected")),
+    let Some(online) = context(vm).scheduler.node.online() else { return Ok(None) };
+    let Some(text) = named.as_string() else {
+        return Err(vm.error("no name of a node in { name, node }: a string expected"));
+    };
+    let is_text = |n: &NodeName| n.as_str().as_bytes() == text.bytes();
+    if is_text(&online.name) {
+        return Ok(None);
+    }
+    if let Some(last) = LAST.with_borrow(|last| last.clone().filter(is_text)) {
+        return Ok(Some(last));
+    }
+    match NodeName::parse_bytes(text.bytes()) {
+        Ok(name) => {
+            LAST.set(Some(name.clone()));
+            Ok(Some(name))
+        }
+        Err(e) => Err(vm.error(format!("no name of a node in {{ name, node }}: {e}"))),
     }
 }
 fn own_node(vm: &mut Vm) -> Option<NodeName> {

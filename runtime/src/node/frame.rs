@@ -24,6 +24,9 @@ pub const TAG: usize = 16;
 /// Bytes of the length before a frame.
 pub const LENGTH: usize = 2;
 
+/// Bytes of a signal under way that is not moved any more.
+const LARGE: usize = 1 << 20;
+
 /// A part of a frame.
 #[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Item<'a> {
@@ -193,9 +196,22 @@ pub fn transport(transport: StatelessTransportState) -> (Sealer, Opener) {
     (Sealer { transport, nonce: 0 }, opener)
 }
 
+/// Encrypts one frame.
+pub struct Seal {
+    transport: Arc<StatelessTransportState>,
+    nonce: u64,
+}
+
 impl Sealer {
-    /// Appends a frame.
-    pub fn seal(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+    /// For the next frame.
+    pub fn next_seal(&mut self) -> Seal {
+        self.nonce += 1;
+        Seal { transport: self.transport.clone(), nonce: self.nonce - 1 }
+    }
+}
+impl Seal {
+    /// Appends the frame.
+    pub fn seal(self, payload: &[u8], out: &mut Vec<u8>) {
         assert!(payload.len() <= PAYLOAD_MAX, "payloads are made to fit");
         let start = out.len();
         let length = payload.len() + TAG;
@@ -203,7 +219,6 @@ impl Sealer {
         out.resize(start + LENGTH + length, 0);
         let written = self.transport.write_message(self.nonce, payload, &mut out[start + LENGTH..]);
         assert_eq!(written.ok(), Some(length), "there is room, and fewer than 2^64 frames");
-        self.nonce += 1;
     }
 }
 impl Opener {
@@ -228,10 +243,28 @@ pub fn next_item<'a>(plain: &mut &'a [u8]) -> Result<Option<Item<'a>>, Fault> {
     Ok(Some(item))
 }
 
+/// Appends what postcard makes of a value. (Its own way into a vector goes byte by byte.)
+pub fn append(value: &impl Serialize, out: &mut Vec<u8>) {
+    struct Appender<'v>(&'v mut Vec<u8>);
+    impl postcard::ser_flavors::Flavor for Appender<'_> {
+        type Output = ();
+        fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+            self.0.push(byte);
+            Ok(())
+        }
+        fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+        fn finalize(self) -> postcard::Result<()> {
+            Ok(())
+        }
+    }
+    postcard::serialize_with_flavor(value, Appender(out)).expect("what is written has lengths, and a vector takes all");
+}
 /// Appends an item.
 pub fn write_item(item: &Item, out: &mut Vec<u8>) {
-    let bytes = postcard::to_extend(item, std::mem::take(out));
-    *out = bytes.expect("items have lengths, and a vector takes all");
+    append(item, out);
 }
 
 struct Partial {
@@ -282,9 +315,10 @@ impl Reassembler {
             return Err(Fault::Slot(slot));
         }
         if p.bytes.capacity() - p.bytes.len() < part.len() {
-            // Twice what is there, so that growth costs little; never more than was promised.
-            let more = (p.bytes.len().max(part.len()) as u64).min(left);
-            p.bytes.reserve_exact(more as usize);
+            // Twice what is there, so that growth costs little; never more than was promised. What is large already gets
+            // all its room, which takes no memory before it is used: to move it would hold up what comes after it.
+            let more = if p.bytes.len() >= LARGE { left } else { (p.bytes.len().max(part.len()) as u64).min(left) };
+            p.bytes.try_reserve_exact(more as usize).map_err(|_| Fault::Partial(p.total))?;
         }
         p.bytes.extend_from_slice(part);
         if (p.bytes.len() as u64) < p.total {

@@ -406,7 +406,7 @@ impl Handshake {
     }
     fn write_sealed(&mut self, payload: &[u8]) {
         if let Some((sealer, _)) = &mut self.ciphers {
-            sealer.seal(payload, &mut self.out);
+            sealer.next_seal().seal(payload, &mut self.out);
         }
     }
     fn write_reply(&mut self, reply: &Reply) {

@@ -73,6 +73,10 @@ impl Held {
     pub fn unpin(&mut self, hash: &Hash) {
         self.pinned.remove(hash);
     }
+    /// Whether signals wait.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
     /// Whether a signal has to wait behind another of its sender to its receiver; it is taken then.
     pub fn follows(&mut self, signal: Signal<Pid>) -> Result<Option<Signal<Pid>>, TooMany> {
         if self.waiting.is_empty() {

@@ -11,6 +11,7 @@
 pub mod complaints;
 pub mod connections;
 pub mod cookie;
+pub mod eager;
 pub mod frame;
 pub mod handshake;
 pub mod held;

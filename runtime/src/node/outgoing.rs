@@ -7,10 +7,10 @@
 //!
 //! Always: signals of one stream (a process, or the node itself) leave in their order: a stream with a queue of its own
 //! puts everything there until that is empty, and the queue begins once all short signals before it have left. A
-//! runtime is announced before the first signal that speaks of it. More than the high-water mark waits only by one
-//! signal of each sender, and by signals of the node up to a bound.
+//! runtime is announced before the first signal that speaks of it. More than the high-water mark of short signals, or of
+//! all, waits only by one signal of each sender, and by signals of the node up to a bound.
 
-use super::frame::{Item, Limits, PAYLOAD_MAX, Slice, write_item};
+use super::frame::{Item, Limits, PAYLOAD_MAX, Slice, append, write_item};
 use super::name::NodeName;
 use super::signal::{Signal, WirePid};
 use rlua_machine::value::{Pid, Runtime};
@@ -99,9 +99,13 @@ struct Short {
 pub struct Outgoing {
     limits: Limits,
     table: HashMap<Runtime, u32>,
+    /// The entry that was looked up last.
+    last: Option<(Runtime, u32)>,
     /// Announcements of runtimes, as plain texts of frames.
     announced: VecDeque<Vec<u8>>,
     short: VecDeque<Short>,
+    /// A buffer for the next.
+    spare: Vec<u8>,
     /// Frames of short signals that have left.
     left: u64,
     streams: HashMap<Option<Pid>, Stream>,
@@ -114,8 +118,12 @@ pub struct Outgoing {
     /// The last frame was one of short signals.
     short_was_last: bool,
     bytes: usize,
+    /// Of them, those of short signals.
+    short_bytes: usize,
     node_bytes: usize,
+    /// Who waits for less of all, and who for fewer short signals.
     suspended: BTreeSet<Pid>,
+    short_suspended: BTreeSet<Pid>,
     resumed: Vec<Pid>,
 }
 
@@ -125,8 +133,10 @@ impl Outgoing {
         Outgoing {
             limits: peer_limits,
             table: HashMap::new(),
+            last: None,
             announced: VecDeque::new(),
             short: VecDeque::new(),
+            spare: Vec::new(),
             left: 0,
             streams: HashMap::new(),
             turns: VecDeque::new(),
@@ -135,8 +145,10 @@ impl Outgoing {
             under_way: 0,
             short_was_last: false,
             bytes: 0,
+            short_bytes: 0,
             node_bytes: 0,
             suspended: BTreeSet::new(),
+            short_suspended: BTreeSet::new(),
             resumed: Vec::new(),
         }
     }
@@ -167,25 +179,20 @@ impl Outgoing {
         }
         let is_last = signal.is_mark();
         let signal = signal.map(&mut |p| self.wire(p, node_of))?;
-        let mut head = Vec::with_capacity(64);
-        if body.is_empty() {
-            write_item(&Item::Signal(signal), &mut head);
-        } else {
-            head = postcard::to_extend(&signal, head).expect("signals have lengths, and a vector takes all");
-        }
-        if head.len() > HEAD_MAX {
-            return Err(Refused::TooLong);
-        }
-        let size = head.len() + body.len();
         let of_node = payer == Payer::Node;
-        if of_node && self.node_bytes + size > NODE_MAX {
-            return Err(Refused::Full);
-        }
-        self.bytes += size;
-        self.node_bytes += if of_node { size } else { 0 };
-        if body.is_empty() && !is_last && !self.streams.contains_key(&stream) {
-            self.push_short(&head, of_node);
+        let is_short = body.is_empty() && !is_last && (self.streams.is_empty() || !self.streams.contains_key(&stream));
+        if is_short {
+            self.push_short(&Item::Signal(signal), of_node)?;
         } else {
+            let mut head = Vec::with_capacity(64);
+            if body.is_empty() {
+                write_item(&Item::Signal(signal), &mut head);
+            } else {
+                append(&signal, &mut head);
+            }
+            let size = self.admit(head.len(), body.len(), of_node)?;
+            self.bytes += size;
+            self.node_bytes += if of_node { size } else { 0 };
             let after = self.left + self.short.len() as u64;
             let queue = self.streams.entry(stream).or_insert_with(|| {
                 self.turns.push_back(stream);
@@ -195,27 +202,63 @@ impl Outgoing {
             let behind_all = is_last.then_some(after);
             queue.signals.push_back(Waiting { head, body, of_node, number: self.queued, behind_all });
         }
-        Ok(match payer {
-            Payer::Process(pid) if self.bytes > HIGH_WATER => {
-                self.suspended.insert(pid);
-                true
-            }
-            _ => false,
-        })
+        let Payer::Process(pid) = payer else { return Ok(false) };
+        // What overtakes the long signals does not wait for them.
+        let (waiting, suspended) = match is_short {
+            true => (self.short_bytes, &mut self.short_suspended),
+            false => (self.bytes, &mut self.suspended),
+        };
+        let is_past = waiting > HIGH_WATER;
+        if is_past {
+            suspended.insert(pid);
+        }
+        Ok(is_past)
     }
-    fn push_short(&mut self, item: &[u8], of_node: bool) {
-        if self.short.back().is_none_or(|s| s.bytes.len() + item.len() > PAYLOAD_MAX) {
-            self.short.push_back(Short::default());
+    /// The bytes of a signal, if it may be queued.
+    fn admit(&self, head: usize, body: usize, of_node: bool) -> Result<usize, Refused> {
+        let size = head + body;
+        if head > HEAD_MAX {
+            Err(Refused::TooLong)
+        } else if of_node && self.node_bytes + size > NODE_MAX {
+            Err(Refused::Full)
+        } else {
+            Ok(size)
         }
-        if let Some(last) = self.short.back_mut() {
-            last.bytes.extend_from_slice(item);
-            last.of_node += if of_node { item.len() } else { 0 };
+    }
+    /// Queues an item at the end of the last frame, or of the next if that has no room.
+    fn push_short(&mut self, item: &Item, of_node: bool) -> Result<(), Refused> {
+        let spare = || Short { bytes: std::mem::take(&mut self.spare), of_node: 0 };
+        let mut frame = self.short.pop_back().unwrap_or_else(spare);
+        let start = frame.bytes.len();
+        write_item(item, &mut frame.bytes);
+        let size = self.admit(frame.bytes.len() - start, 0, of_node);
+        let mut next = None;
+        match size {
+            Err(_) => frame.bytes.truncate(start),
+            Ok(_) if frame.bytes.len() > PAYLOAD_MAX => {
+                let bytes = frame.bytes.split_off(start);
+                next = Some(Short { bytes, of_node: 0 });
+            }
+            Ok(_) => {}
         }
+        if let Ok(size) = size {
+            next.as_mut().unwrap_or(&mut frame).of_node += if of_node { size } else { 0 };
+            self.bytes += size;
+            self.short_bytes += size;
+            self.node_bytes += if of_node { size } else { 0 };
+        }
+        self.short.extend(Some(frame).filter(|f| !f.bytes.is_empty()));
+        self.short.extend(next);
+        size.map(drop)
     }
     /// A pid for the wire; its runtime is announced if it is new here.
     fn wire(&mut self, pid: Pid, node_of: &dyn Fn(Runtime) -> Option<NodeName>) -> Result<WirePid, Refused> {
         let runtime = pid.runtime();
+        if let Some((_, index)) = self.last.filter(|(last, _)| *last == runtime) {
+            return Ok(WirePid { runtime: index, serial: pid.serial() });
+        }
         if let Some(&index) = self.table.get(&runtime) {
+            self.last = Some((runtime, index));
             return Ok(WirePid { runtime: index, serial: pid.serial() });
         }
         let index = self.table.len() as u32;
@@ -254,12 +297,22 @@ impl Outgoing {
         if self.bytes <= LOW_WATER && !self.suspended.is_empty() {
             self.resumed.extend(std::mem::take(&mut self.suspended));
         }
+        if self.short_bytes <= LOW_WATER && !self.short_suspended.is_empty() {
+            self.resumed.extend(std::mem::take(&mut self.short_suspended));
+        }
     }
     fn fill_short(&mut self, plain: &mut Vec<u8>) {
-        if let Some(short) = self.short.pop_front() {
-            plain.extend_from_slice(&short.bytes);
+        if let Some(mut short) = self.short.pop_front() {
             self.left += 1;
+            self.short_bytes -= short.bytes.len();
             self.forget(short.bytes.len(), short.of_node);
+            if plain.is_empty() {
+                std::mem::swap(plain, &mut short.bytes);
+            } else {
+                plain.extend_from_slice(&short.bytes);
+            }
+            short.bytes.clear();
+            self.spare = short.bytes;
         }
     }
     /// Whether the queue of a stream may begin or go on.
@@ -316,10 +369,7 @@ impl Outgoing {
             self.under_way += total as u64;
             // As `Item::Begin`, whose head is encoded already.
             plain.push(1);
-            for number in [u64::from(slot), total as u64] {
-                let begun = postcard::to_extend(&number, std::mem::take(plain));
-                *plain = begun.expect("a vector takes all");
-            }
+            append(&(slot, total as u64), plain);
             plain.extend_from_slice(&signal.head);
             let (size, of_node) = (signal.head.len(), signal.of_node);
             stream.open = Some(Open { slot, sent: 0 });
@@ -355,6 +405,7 @@ impl Outgoing {
     pub fn clear(&mut self) -> Vec<Pid> {
         let mut resumed = self.take_resumed();
         resumed.extend(std::mem::take(&mut self.suspended));
+        resumed.extend(std::mem::take(&mut self.short_suspended));
         *self = Outgoing::new(self.limits);
         resumed
     }
@@ -410,7 +461,7 @@ mod tests {
         send(&mut out, 1, b"last".to_vec());
         frame(&mut out);
         frame(&mut out);
-        send(&mut out, 2, b"ping".to_vec());
+        assert!(!send(&mut out, 2, b"ping".to_vec()), "who sends little waits for nobody's long signal");
         let plain = frame(&mut out);
         assert!(
             matches!(&items(&plain)[0], Item::Signal(Signal::Send { contents, .. }) if contents.bytes.0 == b"ping")
@@ -428,7 +479,7 @@ mod tests {
         assert!(
             matches!(last.last(), Some(Item::Signal(Signal::Send { contents, .. })) if contents.bytes.0 == b"last")
         );
-        assert_eq!(out.take_resumed(), [pid(1), pid(2)]);
+        assert_eq!(out.take_resumed(), [pid(1)]);
     }
     #[test]
     fn long_signals_take_turns_and_short_ones_cannot_starve_them() {

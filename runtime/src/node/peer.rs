@@ -6,6 +6,7 @@
 //! Always: after [`Event::Lost`] nothing comes any more.
 
 use super::Time;
+use super::frame::Seal;
 use super::name::NodeName;
 use super::outgoing::{Payer, Refused};
 use super::session::{self, End, Sent, Session};
@@ -76,6 +77,20 @@ impl Peer {
     /// As [`Session::transmit`].
     pub fn transmit(&mut self, out: &mut Vec<u8>, budget: usize) {
         self.session.transmit(out, budget);
+    }
+    /// As [`Session::next_frame`].
+    pub fn next_frame(&mut self, plain: &mut Vec<u8>) -> Option<Seal> {
+        self.session.next_frame(plain)
+    }
+    /// Takes the signals that are the next things that have happened; and one after them that was not asked for.
+    pub fn take_signals(&mut self, into: &mut Vec<Signal<Pid>>) -> Option<Signal<Pid>> {
+        loop {
+            let signal = self.session.poll_signal()?;
+            if !self.ties.comes(&signal) {
+                return Some(signal);
+            }
+            into.push(signal);
+        }
     }
     /// When [`Peer::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {

@@ -9,7 +9,7 @@
 
 use super::Time;
 use super::frame::{
-    Deframer, Fault, Item, Limits, Opener, PAYLOAD_MAX, Reassembler, Sealer, TAG, next_item, write_item,
+    Deframer, Fault, Item, Limits, Opener, PAYLOAD_MAX, Reassembler, Seal, Sealer, TAG, next_item, write_item,
 };
 use super::handshake::Established;
 use super::hello::Hello;
@@ -143,6 +143,20 @@ impl Session {
     pub fn poll(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
+    /// The next thing that has happened, if it is a signal.
+    pub fn poll_signal(&mut self) -> Option<Signal<Pid>> {
+        match self.events.pop_front()? {
+            Event::Signal(signal) => Some(signal),
+            other => {
+                self.events.push_front(other);
+                None
+            }
+        }
+    }
+    /// Whether something has happened that was not asked for yet.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         self.ended
@@ -179,27 +193,40 @@ impl Session {
     pub fn wants_to_write(&self) -> bool {
         self.farewell.is_some() || !self.ended && (self.ping_due || self.pong_due || !self.outgoing.is_empty())
     }
+    /// Whether the peer waits for a word of the session itself.
+    pub fn has_to_answer(&self) -> bool {
+        self.farewell.is_some() || !self.ended && self.pong_due
+    }
+    /// Makes the plain text of the next frame, if something waits. It is to be encrypted before it is written, and all
+    /// frames are to be written in their order; others may queue signals meanwhile.
+    pub fn next_frame(&mut self, plain: &mut Vec<u8>) -> Option<Seal> {
+        if !self.wants_to_write() {
+            return None;
+        }
+        plain.clear();
+        if let Some(why) = self.farewell.take() {
+            write_item(&Item::Close(why.as_bytes()[..why.len().min(REASON_MAX)].into()), plain);
+            return Some(self.sealer.next_seal());
+        }
+        if std::mem::take(&mut self.pong_due) {
+            write_item(&Item::Pong, plain);
+        }
+        if std::mem::take(&mut self.ping_due) {
+            write_item(&Item::Ping, plain);
+        }
+        self.outgoing.fill(plain);
+        self.events.extend(self.outgoing.take_resumed().into_iter().map(Event::Resume));
+        assert!(!plain.is_empty(), "of what waits, something can always leave");
+        Some(self.sealer.next_seal())
+    }
     /// Appends frames, about as many bytes as `budget` and one frame more at most; none if nothing waits.
     pub fn transmit(&mut self, out: &mut Vec<u8>, budget: usize) {
         let start = out.len();
         let mut plain = Vec::new();
-        while self.wants_to_write() && out.len() - start < budget {
-            plain.clear();
-            if let Some(why) = self.farewell.take() {
-                write_item(&Item::Close(why.as_bytes()[..why.len().min(REASON_MAX)].into()), &mut plain);
-                self.sealer.seal(&plain, out);
-                return;
-            }
-            if std::mem::take(&mut self.pong_due) {
-                write_item(&Item::Pong, &mut plain);
-            }
-            if std::mem::take(&mut self.ping_due) {
-                write_item(&Item::Ping, &mut plain);
-            }
-            self.outgoing.fill(&mut plain);
-            self.events.extend(self.outgoing.take_resumed().into_iter().map(Event::Resume));
-            assert!(!plain.is_empty(), "of what waits, something can always leave");
-            self.sealer.seal(&plain, out);
+        while out.len() - start < budget
+            && let Some(seal) = self.next_frame(&mut plain)
+        {
+            seal.seal(&plain, out);
         }
     }
 
@@ -207,7 +234,7 @@ impl Session {
     #[doc(hidden)]
     #[cfg(any(test, fuzzing))]
     pub fn seal_raw(&mut self, plain: &[u8], out: &mut Vec<u8>) {
-        self.sealer.seal(plain, out);
+        self.sealer.next_seal().seal(plain, out);
     }
 
     // From the peer.

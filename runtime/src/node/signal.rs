@@ -635,6 +635,17 @@ impl<P> Signal<P> {
     pub fn is_mark(&self) -> bool {
         matches!(self, Signal::Move(MoveSignal::Mark { .. }))
     }
+    /// Whether its contents are a message.
+    pub fn has_message(&self) -> bool {
+        matches!(
+            self,
+            Signal::Send { .. }
+                | Signal::Exit { .. }
+                | Signal::Down { .. }
+                | Signal::Kill { .. }
+                | Signal::Spawn { .. }
+        )
+    }
     /// What of it may be long.
     pub fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
         match self {

@@ -128,7 +128,7 @@ pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local
         Carried::Interrupt => Local::Interrupt,
         Carried::Kill(c) => Local::Kill { reason: message(&c)?, limit: false },
         Carried::Ask(from, id, question) => Local::Ask { from, id, question: asked(question) },
-        Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer)? },
+        Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer).map_err(|(e, _)| e)? },
         Carried::Spawned(id, Ok(child)) => Local::Reply { id, answer: Answer::Spawned(child) },
         Carried::Spawned(id, Err(why)) => Local::Reply { id, answer: Answer::NotSpawned(why.0) },
     })
@@ -158,15 +158,18 @@ fn answer_of(answer: &Answer) -> Option<wire::Answer<Pid>> {
         Answer::Spawned(_) | Answer::NotSpawned(_) | Answer::Done(_) | Answer::Lost => return None,
     })
 }
-fn answered(answer: wire::Answer<Pid>) -> Result<Answer, DecodeError> {
+/// One that cannot be read comes back.
+fn answered(answer: wire::Answer<Pid>) -> Result<Answer, (DecodeError, wire::Answer<Pid>)> {
     Ok(match answer {
         wire::Answer::Alive(pid) => Answer::Alive(pid),
         wire::Answer::Dead => Answer::Dead,
-        wire::Answer::Info(c) => {
-            let damaged = |_| DecodeError::Damaged("what is told of a process is damaged");
-            let info: PortableInfo = postcard::from_bytes(&c.bytes.0).map_err(damaged)?;
-            Answer::Info(Box::new(info.known()))
-        }
+        wire::Answer::Info(c) => match postcard::from_bytes::<PortableInfo>(&c.bytes.0) {
+            Ok(info) => Answer::Info(Box::new(info.known())),
+            Err(_) => {
+                let what = DecodeError::Damaged("what is told of a process is damaged");
+                return Err((what, wire::Answer::Info(c)));
+            }
+        },
     })
 }
 
@@ -208,26 +211,42 @@ pub struct SpawnRequest {
     pub arguments: Message,
 }
 
-/// What a signal that has come means here.
-pub fn incoming(signal: Signal<Pid>, modules: &dyn ModuleSource) -> Result<Incoming, DecodeError> {
-    let message = |c: &Contents<Pid>| Message::from_portable(&c.bytes.0, modules, &Runtime::find);
-    Ok(match signal {
-        Signal::Send { to, contents, .. } => {
-            let m = message(&contents)?;
-            match to {
-                Target::Pid(to) => Incoming::For(to, Local::Message(m)),
-                Target::Name(name) => Incoming::ForName(name.0, m),
+/// What a signal that has come means here. One that cannot be read comes back.
+pub fn incoming(
+    mut signal: Signal<Pid>,
+    modules: &dyn ModuleSource,
+) -> Result<Incoming, (DecodeError, Box<Signal<Pid>>)> {
+    let mut message = None;
+    if signal.has_message()
+        && let Some(contents) = signal.contents_mut()
+    {
+        match Message::from_portable_bytes(std::mem::take(contents), modules, &Runtime::find) {
+            Ok(m) => message = Some(m),
+            Err((e, bytes)) => {
+                *contents = bytes;
+                return Err((e, Box::new(signal)));
             }
         }
-        Signal::Exit { from, to, normal, contents } => {
-            Incoming::For(to, Local::Exit { from, reason: message(&contents)?, normal })
+    }
+    let Some(message) = message else { return without_message(signal) };
+    Ok(match signal {
+        Signal::Send { to: Target::Pid(to), .. } => Incoming::For(to, Local::Message(message)),
+        Signal::Send { to: Target::Name(name), .. } => Incoming::ForName(name.0, message),
+        Signal::Exit { from, to, normal, .. } => Incoming::For(to, Local::Exit { from, reason: message, normal }),
+        Signal::Down { from, to, id, .. } => Incoming::For(to, Local::Down { from, id, reason: message }),
+        Signal::Kill { to: Target::Pid(to), .. } => Incoming::For(to, Local::Kill { reason: message, limit: false }),
+        Signal::Spawn { parent, id, body, link, monitor, .. } => {
+            let name = match body {
+                Body::Named(name) => Some(name.0),
+                Body::Function => None,
+            };
+            Incoming::Spawn(Box::new(SpawnRequest { parent, id, name, link, monitor, arguments: message }))
         }
-        Signal::Down { from, to, id, contents } => {
-            Incoming::For(to, Local::Down { from, id, reason: message(&contents)? })
-        }
-        Signal::Kill { to: Target::Pid(to), contents, .. } => {
-            Incoming::For(to, Local::Kill { reason: message(&contents)?, limit: false })
-        }
+        other => Incoming::Node(other),
+    })
+}
+fn without_message(signal: Signal<Pid>) -> Result<Incoming, (DecodeError, Box<Signal<Pid>>)> {
+    Ok(match signal {
         Signal::Interrupt { to: Target::Pid(to), .. } => Incoming::For(to, Local::Interrupt),
         Signal::Link { from, to: Target::Pid(to), .. } => Incoming::For(to, Local::Link { from }),
         Signal::Unlink { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Unlink { from, id }),
@@ -238,15 +257,10 @@ pub fn incoming(signal: Signal<Pid>, modules: &dyn ModuleSource) -> Result<Incom
             Incoming::For(to, Local::Ask { from, id, question: asked(question) })
         }
         Signal::Ask { from, to: Target::Name(name), id, .. } => Incoming::Where { from, id, name: name.0 },
-        Signal::Answer { to, id, answer } => Incoming::For(to, Local::Reply { id, answer: answered(answer)? }),
-        Signal::Spawn { parent, id, body, link, monitor, contents } => {
-            let arguments = message(&contents)?;
-            let name = match body {
-                Body::Named(name) => Some(name.0),
-                Body::Function => None,
-            };
-            Incoming::Spawn(Box::new(SpawnRequest { parent, id, name, link, monitor, arguments }))
-        }
+        Signal::Answer { to, id, answer } => match answered(answer) {
+            Ok(answer) => Incoming::For(to, Local::Reply { id, answer }),
+            Err((e, answer)) => return Err((e, Box::new(Signal::Answer { to, id, answer }))),
+        },
         Signal::Spawned { to, id, result } => {
             let answer = match result {
                 Ok(child) => Answer::Spawned(child),

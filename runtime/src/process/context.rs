@@ -148,11 +148,18 @@ impl Context {
     /// Handles signals in their order. What only the runner can do is left in `urgent`; after a kill nothing is handled
     /// any more, and what came later stays in the list.
     pub fn handle(&mut self, signals: &mut Vec<Signal>) {
+        // By far the most: one message.
+        if let [Signal::Message(_)] = signals[..]
+            && let Some(Signal::Message(m)) = signals.pop()
+        {
+            self.mailbox.push(m);
+            self.resume = true;
+            return;
+        }
         let mut effects = std::mem::take(&mut self.effects);
         let end = signals.iter().position(|s| matches!(s, Signal::Kill { .. })).map_or(signals.len(), |i| i + 1);
         for signal in signals.drain(..end) {
             match signal {
-                // By far the most.
                 Signal::Message(m) => {
                     self.mailbox.push(m);
                     self.resume = true;

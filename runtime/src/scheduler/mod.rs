@@ -33,7 +33,8 @@ mod worker;
 pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
 pub use moving::{Departed, Parcel};
-pub(crate) use worker::Handle;
+pub(crate) use tasks::idle;
+pub(crate) use worker::{Handle, is_worker};
 
 use crate::node::hello::{VISITOR_SERIAL_BITS, visitor_id};
 use crate::node::transport::Node;

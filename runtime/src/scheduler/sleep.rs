@@ -62,10 +62,6 @@ impl<W> Sleepers<W> {
         self.count.store(list.sleepers.len(), Ordering::SeqCst);
         true
     }
-    /// Whether a worker is still noted.
-    pub fn contains(&self, worker: usize) -> bool {
-        self.lock().sleepers.iter().any(|(w, _)| *w == worker)
-    }
     /// Takes one to be woken, because something was queued.
     #[inline]
     pub fn take_one(&self) -> Option<(usize, W)> {
@@ -78,6 +74,15 @@ impl<W> Sleepers<W> {
         list.left += 1;
         self.count.store(list.sleepers.len(), Ordering::SeqCst);
         taken
+    }
+    /// Takes a certain one to be woken, if it sleeps.
+    pub fn take(&self, worker: usize) -> Option<W> {
+        let mut list = self.lock();
+        let i = list.sleepers.iter().position(|(w, _)| *w == worker)?;
+        list.left += 1;
+        let (_, waker) = list.sleepers.swap_remove(i);
+        self.count.store(list.sleepers.len(), Ordering::SeqCst);
+        Some(waker)
     }
     /// Takes all, to be woken.
     pub fn take_all(&self) -> Vec<(usize, W)> {

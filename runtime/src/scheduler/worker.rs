@@ -15,7 +15,8 @@
 
 use super::Scheduler;
 use super::queue::Turns;
-use super::tasks::Tasks;
+use super::sleep::Entry;
+use super::tasks;
 use crate::process::context::Context;
 use crate::process::core::Time;
 use crate::process::inbox::RunState;
@@ -23,13 +24,14 @@ use crate::process::signal::{Signal, Wake};
 use crate::process::slot::Slot;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use rlua_machine::stdlib::host::Outside;
+use rlua_machine::value::Runtime;
 use std::any::Any;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 /// Bytes of a worker's stack. No Lua program needs more: calls of Lua are not calls here.
@@ -86,6 +88,8 @@ impl Threads {
 
 /// What a thread keeps for itself.
 struct Local {
+    /// Whose it is.
+    runtime: Runtime,
     /// Its place; none: it is or was in a call of the system.
     place: Option<usize>,
     turns: Turns,
@@ -99,8 +103,25 @@ thread_local! {
 }
 
 /// Whether this thread runs processes at the moment.
-pub(super) fn is_worker() -> bool {
+pub(crate) fn is_worker() -> bool {
     LOCAL.with_borrow(|l| l.as_ref().is_some_and(|l| l.place.is_some()))
+}
+/// The place of this thread, if it runs processes of this runtime at the moment.
+pub(super) fn place_in(runtime: Runtime) -> Option<usize> {
+    LOCAL.with_borrow(|l| l.as_ref().filter(|l| l.runtime == runtime).and_then(|l| l.place))
+}
+
+/// What a worker remembers between two turns.
+#[derive(Default)]
+struct Turn {
+    /// Slices since it has looked at the clock, by their weight.
+    since_clock: u32,
+    /// When it is to look at the reactor.
+    reactor_look: Time,
+    /// It is noted as a sleeper.
+    asleep: Option<usize>,
+    /// Ends its sleep.
+    timer: Option<(Time, async_io::Timer)>,
 }
 
 /// Thrown through a native whose process was ended while it was in a call of the system.
@@ -150,6 +171,12 @@ impl Scheduler {
     #[inline]
     pub(super) fn wake_one(self: &Arc<Self>) {
         if let Some((place, waker)) = self.sleepers.take_one() {
+            self.wake(place, waker);
+        }
+    }
+    /// Wakes the worker of a place, if it sleeps.
+    pub(super) fn wake_own(self: &Arc<Self>, place: usize) {
+        if let Some(waker) = self.sleepers.take(place) {
             self.wake(place, waker);
         }
     }
@@ -206,10 +233,13 @@ impl Scheduler {
         let this = self.clone();
         let started =
             std::thread::Builder::new().name("worker".to_string()).stack_size(WORKER_STACK).spawn(move || {
-                LOCAL.set(Some(Local { place, turns: Turns::default(), blocked: None, kept: None }));
+                let runtime = this.runtime;
+                LOCAL.set(Some(Local { runtime, place, turns: Turns::default(), blocked: None, kept: None }));
                 let work = || {
                     first();
-                    this.work();
+                    let mut turn = Turn::default();
+                    // All its life in one: the reactor's own thread is told of every end of such a wait.
+                    async_io::block_on(poll_fn(|cx| this.work(&mut turn, cx)));
                 };
                 // What a panic here leaves behind is nobody's: the program cannot go on without it.
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
@@ -230,37 +260,54 @@ impl Scheduler {
             }
         }
     }
-    fn work(self: &Arc<Self>) {
-        let mut since_clock = 0;
-        let mut reactor_look = 0;
+    /// Runs processes and tasks until there are none, or until the reactor is to be looked at, which happens between two
+    /// polls; ready at the end.
+    fn work(self: &Arc<Self>, turn: &mut Turn, cx: &mut task::Context) -> Poll<()> {
+        if let Some(place) = turn.asleep.take() {
+            self.sleepers.leave(place);
+            turn.since_clock = CLOCK_TURNS;
+        }
         loop {
             if self.is_done.load(Ordering::Acquire) {
-                return;
+                self.node.slice_is_over();
+                tasks::wake_idle();
+                return Poll::Ready(());
             }
-            if since_clock >= CLOCK_TURNS {
-                since_clock = 0;
+            let has_tasks = self.tasks.is_active();
+            if turn.since_clock >= CLOCK_TURNS {
+                turn.since_clock = 0;
                 self.look_at_timers();
-                if self.tasks.is_active() && self.clock.now() >= reactor_look {
-                    Tasks::look_at_reactor();
-                    reactor_look = self.clock.now() + REACTOR_TIME;
+                if has_tasks && self.clock.now() >= turn.reactor_look {
+                    turn.reactor_look = self.clock.now() + REACTOR_TIME;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
             }
-            if self.tasks.is_active() && is_worker() {
+            if has_tasks && is_worker() {
                 self.tasks.turn();
+                self.node.slice_is_over();
             }
             let (place, next) = LOCAL.with_borrow_mut(|l| match l {
                 Some(Local { place: Some(place), turns, .. }) => (Some(*place), self.queues.pop(*place, turns)),
                 _ => (None, None),
             });
             match (place, next) {
-                (_, Some(slot)) => since_clock += self.run_slice(slot),
+                (_, Some(slot)) => {
+                    turn.since_clock += self.run_slice(slot);
+                    if has_tasks {
+                        self.node.slice_is_over();
+                    }
+                }
+                (Some(_), None) if has_tasks && tasks::wake_idle() => turn.since_clock = CLOCK_TURNS,
                 (Some(place), None) => {
-                    self.sleep(place);
-                    since_clock = CLOCK_TURNS;
+                    if self.sleep(place, turn, cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    turn.since_clock = CLOCK_TURNS;
                 }
                 (None, None) => {
                     if !self.find_place() {
-                        return;
+                        return Poll::Ready(());
                     }
                 }
             }
@@ -291,47 +338,51 @@ impl Scheduler {
         LOCAL.with_borrow_mut(|l| l.as_mut().expect("a worker has a local part").place = place);
         place.is_some()
     }
-    /// Sleeps until there is something to do, a timer is due, or the program ends.
-    fn sleep(self: &Arc<Self>, place: usize) {
+    /// Notes that this worker sleeps, until there is something to do, a timer is due, or the program ends. Ready: there is
+    /// something at once.
+    fn sleep(self: &Arc<Self>, place: usize, turn: &mut Turn, cx: &mut task::Context) -> Poll<()> {
         let look = self.next_look.load(Ordering::Relaxed);
         if look != Time::MAX {
             // Nothing else will happen before: in virtual time, it is then.
             if self.clock.jump(look) {
                 self.fire_timers(look);
-                return;
+                return Poll::Ready(());
             }
             let now = self.clock.now();
             if now >= look {
                 self.fire_timers(now);
-                return;
+                return Poll::Ready(());
             }
         }
-        let deadline = if look == Time::MAX { None } else { self.clock.instant(look) };
-        let mut timer = deadline.map(async_io::Timer::at);
-        let mut entered = false;
-        let mut task = std::pin::pin!(self.tasks.next());
-        async_io::block_on(poll_fn(|cx| {
-            if entered && !self.sleepers.contains(place) {
-                return Poll::Ready(());
-            }
-            entered = true;
-            let entry = self.sleepers.enter(place, Waker::Sleeper(cx.waker().clone()));
-            let timers = self.next_look.load(Ordering::SeqCst);
-            if !self.queues.is_empty() || self.is_done.load(Ordering::SeqCst) || timers < look {
-                return Poll::Ready(());
-            }
-            if timers == Time::MAX && self.sleepers.all_since(entry, self.config.places()) && self.tell_deadlock() {
-                return Poll::Ready(());
-            }
-            if self.tasks.is_active() && task.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            match &mut timer {
-                Some(timer) => Pin::new(timer).poll(cx).map(|_| ()),
-                None => Poll::Pending,
-            }
-        }));
-        self.sleepers.leave(place);
+        let entry = self.sleepers.enter(place, Waker::Sleeper(cx.waker().clone()));
+        if self.has_work(look) || self.may_be_deadlocked(entry) && self.tell_deadlock() {
+            self.sleepers.leave(place);
+            return Poll::Ready(());
+        }
+        // The reactor is told of a new time alone.
+        if turn.timer.as_ref().is_none_or(|(at, _)| *at != look) {
+            turn.timer =
+                self.clock.instant(look).filter(|_| look != Time::MAX).map(|at| (look, async_io::Timer::at(at)));
+        }
+        if let Some((_, timer)) = &mut turn.timer
+            && Pin::new(timer).poll(cx).is_ready()
+        {
+            turn.timer = None;
+            self.sleepers.leave(place);
+            return Poll::Ready(());
+        }
+        turn.asleep = Some(place);
+        Poll::Pending
+    }
+    /// Whether something is to be done, or an earlier timer was set, since that was looked at.
+    fn has_work(&self, look: Time) -> bool {
+        !self.queues.is_empty()
+            || self.tasks.any_ready()
+            || self.is_done.load(Ordering::SeqCst)
+            || self.next_look.load(Ordering::SeqCst) < look
+    }
+    fn may_be_deadlocked(&self, entry: Entry) -> bool {
+        self.next_look.load(Ordering::SeqCst) == Time::MAX && self.sleepers.all_since(entry, self.config.places())
     }
     /// All workers sleep and no timer is set: if nothing else can happen either, the root is told.
     fn tell_deadlock(self: &Arc<Self>) -> bool {
@@ -348,11 +399,6 @@ impl Scheduler {
     pub(super) fn abandon_call(&self) {
         self.threads.without_place.fetch_sub(1, Ordering::SeqCst);
     }
-    /// Starts a task beside the processes.
-    pub(crate) fn start_task(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.start(task);
-        self.wake_one();
-    }
     /// Something happens again.
     pub(super) fn no_deadlock(&self) {
         if self.deadlock_told.load(Ordering::Relaxed) {
@@ -367,6 +413,9 @@ pub(crate) struct Handle(pub Arc<Scheduler>);
 impl Outside for Handle {
     fn begin_blocking(&self, process: Option<Box<dyn Any + Send>>) {
         let this = &self.0;
+        // What was sent before it leaves before it, and what waits for this worker waits for no system.
+        this.node.slice_is_over();
+        tasks::wake_idle();
         if this.config.seed.is_some() {
             // How long it takes is chance: nobody else runs meanwhile.
             LOCAL.with_borrow_mut(|l| l.as_mut().expect("a worker has a local part").kept = process);

@@ -137,12 +137,29 @@ fn atoms() -> &'static RwLock<HashMap<&'static [u8], AtomPointer>> {
     ATOMS.get_or_init(Default::default)
 }
 
+/// Atoms that a thread has found last.
+const KNOWN: usize = 256;
+thread_local! {
+    /// By a hash that is cheap, and that may be chosen: then the table is asked.
+    static KNOWN_ATOMS: [Cell<*mut Str>; KNOWN] = const { [const { Cell::new(std::ptr::null_mut()) }; KNOWN] };
+}
+
 /// The atom with these bytes, if there is one.
 pub fn find_atom(bytes: &[u8]) -> Option<*mut Str> {
     if bytes.len() > MAX_ATOM_BYTES {
         return None;
     }
-    atoms().read().unwrap_or_else(|e| e.into_inner()).get(bytes).map(|a| a.0)
+    let place = bytes.iter().fold(bytes.len(), |h, &b| h.wrapping_mul(31) ^ b as usize) % KNOWN;
+    let known = KNOWN_ATOMS.with(|all| all[place].get());
+    // SAFETY: atoms are never freed.
+    if !known.is_null() && unsafe { (*known).bytes() } == bytes {
+        return Some(known);
+    }
+    let found = atoms().read().unwrap_or_else(|e| e.into_inner()).get(bytes).map(|a| a.0);
+    if let Some(atom) = found {
+        KNOWN_ATOMS.with(|all| all[place].set(atom));
+    }
+    found
 }
 
 /// The atom with these bytes, made if need be; none if they are too long or there are too many atoms.

@@ -190,6 +190,7 @@ impl Vm {
         if i < self.count() { unsafe { *self.base.add(i) } } else { Value::NIL }
     }
     /// Sets a register, and those before it that are not yet in use to nil.
+    #[inline]
     pub fn set_arg(&mut self, i: usize, v: Value) {
         while self.count() <= i {
             self.push(Value::NIL);

@@ -109,10 +109,10 @@ pub fn encode_message_within(vm: &Vm, v: Value, units: usize) -> Result<Option<M
             } else if e.out.len() > KEPT_BYTES {
                 // Not copied once more.
                 let (bytes, modules) = (std::mem::take(&mut e.out), std::mem::take(&mut e.modules));
-                Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() }))
+                Form::Graph(Arc::new(Whole { bytes, start: 0, modules, pids: Vec::new() }))
             } else {
                 let (bytes, modules) = (e.out.clone(), std::mem::take(&mut e.modules));
-                Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() }))
+                Form::Graph(Arc::new(Whole { bytes, start: 0, modules, pids: Vec::new() }))
             })
         })
     });
@@ -157,7 +157,7 @@ impl Encoding {
         let e = &mut *self.0;
         Ok(e.run(vm, units)?.then(|| {
             let (bytes, modules) = (std::mem::take(&mut e.out), std::mem::take(&mut e.modules));
-            Message(Form::Graph(Arc::new(Whole { bytes, modules, pids: Vec::new() })))
+            Message(Form::Graph(Arc::new(Whole { bytes, start: 0, modules, pids: Vec::new() })))
         }))
     }
 }

@@ -103,6 +103,8 @@ pub struct Message(Form);
 /// Bytes, and what they name by places in lists.
 struct Whole {
     bytes: Vec<u8>,
+    /// Where the value begins in them.
+    start: usize,
     modules: Vec<Arc<Module>>,
     /// Only of one that came from outside.
     pids: Vec<Pid>,
@@ -143,8 +145,8 @@ impl Message {
     /// Its bytes; none if it is small.
     fn source(&self) -> Option<Source<'_>> {
         let whole = |w, local| {
-            let Whole { bytes, modules, pids }: &Whole = w;
-            Source { bytes, modules, pids, local }
+            let Whole { bytes, start, modules, pids }: &Whole = w;
+            Source { bytes: &bytes[*start..], modules, pids, local }
         };
         Some(match &self.0 {
             Form::Small(_) | Form::Short { .. } => return None,

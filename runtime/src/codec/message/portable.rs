@@ -16,11 +16,18 @@ use rlua_machine::value::table::Node;
 use rlua_machine::value::{Kind, Pid, Runtime, Value, tag};
 use rlua_machine::vm::load::Module;
 use rlua_machine::vm::native::Native;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Version of the portable form; its first byte.
 const VERSION: u8 = 1;
+/// The head of a message without modules and pids.
+const HEAD: [u8; 3] = [VERSION, 0, 0];
+/// Bytes of a text that is not copied once more, when it has come.
+const LARGE: usize = 4096;
+/// Pids that are found by looking; more are by hashing.
+const FEW_PIDS: usize = 8;
 /// What the system tells, by its code.
 const SYSTEM_NAMES: [&[u8]; 2] = [b"EXIT", b"DOWN"];
 
@@ -37,7 +44,10 @@ impl Message {
     /// Its portable form.
     pub fn to_portable(&self) -> PortableMessage {
         let small = Source { bytes: &[], modules: &[], pids: &[], local: true };
-        let mut walk = Walk::new(self.source().unwrap_or(small), Vec::new());
+        // The head is this, most of the time.
+        let mut out = Vec::with_capacity(self.size() + HEAD.len() + 8);
+        out.run(&HEAD);
+        let mut walk = Walk::new(self.source().unwrap_or(small), out);
         if let Form::System(m) = &self.0 {
             let name = SYSTEM_NAMES.iter().position(|name| *name == m.0).expect("the system tells of ends alone");
             walk.out.byte(more::SYSTEM);
@@ -52,23 +62,26 @@ impl Message {
             _ => walk.all().expect("what is in a mailbox is whole"),
         }
         let modules = walk.source.modules;
-        let mut bytes = Vec::with_capacity(walk.out.len() + 32 * (modules.len() + walk.pids.len()) + 16);
-        bytes.byte(VERSION);
-        bytes.number(modules.len() as u64);
-        for m in modules {
-            bytes.run(m.hash());
+        let mut bytes = walk.out;
+        if !modules.is_empty() || !walk.pids.is_empty() {
+            let mut head = Vec::with_capacity(32 * (modules.len() + walk.pids.len()) + 16);
+            head.byte(VERSION);
+            head.number(modules.len() as u64);
+            for m in modules {
+                head.run(m.hash());
+            }
+            head.number(walk.pids.len() as u64);
+            for pid in &walk.pids {
+                head.run(&pid.runtime().id().to_le_bytes());
+                head.number(pid.serial());
+            }
+            bytes.splice(..HEAD.len(), head);
         }
-        bytes.number(walk.pids.len() as u64);
-        for pid in &walk.pids {
-            bytes.run(&pid.runtime().id().to_le_bytes());
-            bytes.number(pid.serial());
-        }
-        bytes.run(&walk.out);
         PortableMessage { bytes, modules: modules.to_vec() }
     }
     /// A message of a table with these fields, all texts.
     pub fn record(fields: &[(&[u8], &[u8])]) -> Message {
-        let mut bytes = vec![VERSION, 0, 0, more::TABLE, 0];
+        let mut bytes = [&HEAD[..], &[more::TABLE, 0]].concat();
         bytes.number(fields.len() as u64);
         for text in fields.iter().flat_map(|(k, v)| [k, v]) {
             bytes.byte(more::STRING);
@@ -105,10 +118,49 @@ impl Message {
         runtime: &dyn Fn(u128) -> Option<Runtime>,
         renamed: Option<(Pid, Pid)>,
     ) -> Result<Message, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        let mut head = Head { modules: Vec::new(), pids: Vec::new(), renamed, error: None };
-        let done = head.read(&mut reader, modules, runtime).and_then(|()| head.message(&mut reader));
-        done.map_err(|what| head.error.take().unwrap_or(DecodeError::Damaged(what)))
+        read(bytes.to_vec(), modules, runtime, renamed).map_err(|(e, _)| e)
+    }
+    /// As [`Message::from_portable`]; the bytes become part of the message, or come back.
+    pub fn from_portable_bytes(
+        bytes: Vec<u8>,
+        modules: &dyn ModuleSource,
+        runtime: &dyn Fn(u128) -> Option<Runtime>,
+    ) -> Result<Message, (DecodeError, Vec<u8>)> {
+        read(bytes, modules, runtime, None)
+    }
+}
+
+/// The message that the bytes are.
+fn read(
+    bytes: Vec<u8>,
+    modules: &dyn ModuleSource,
+    runtime: &dyn Fn(u128) -> Option<Runtime>,
+    renamed: Option<(Pid, Pid)>,
+) -> Result<Message, (DecodeError, Vec<u8>)> {
+    let mut reader = Reader::new(&bytes);
+    let mut head = Head { modules: Vec::new(), pids: Vec::new(), renamed, error: None };
+    let read = head.read(&mut reader, modules, runtime).and_then(|()| head.message(&mut reader));
+    match read {
+        Ok((system, Some(m))) => Ok(system.around(m)),
+        Ok((system, None)) => {
+            let Head { modules, pids, .. } = head;
+            let start = reader.position();
+            let whole = Whole { bytes, start, modules, pids };
+            Ok(system.around(Message(Form::Foreign(Arc::new(whole)))))
+        }
+        Err(what) => Err((head.error.take().unwrap_or(DecodeError::Damaged(what)), bytes)),
+    }
+}
+
+/// What the system tells with a value, if it does.
+struct System(Option<(&'static [u8], Pid)>);
+
+impl System {
+    fn around(self, m: Message) -> Message {
+        match self.0 {
+            Some((name, from)) => Message::system(name, from, m),
+            None => m,
+        }
     }
 }
 
@@ -150,34 +202,32 @@ impl Head {
         }
         Ok(())
     }
-    fn message(&mut self, reader: &mut Reader) -> Result<Message, Fault> {
-        if reader.peek() != Some(more::SYSTEM) {
-            return self.value(reader);
+    /// What the system tells with the value; and the value, if it is small. The reader is at the value's beginning then.
+    fn message(&mut self, reader: &mut Reader) -> Result<(System, Option<Message>), Fault> {
+        let mut system = System(None);
+        if reader.peek() == Some(more::SYSTEM) {
+            reader.byte()?;
+            let name = SYSTEM_NAMES[reader.count_below(SYSTEM_NAMES.len())?];
+            system.0 = Some((name, self.pids[reader.count_below(self.pids.len())?]));
         }
-        reader.byte()?;
-        let name = SYSTEM_NAMES[reader.count_below(SYSTEM_NAMES.len())?];
-        let from = self.pids[reader.count_below(self.pids.len())?];
-        let reason = self.value(reader)?;
-        Ok(Message::system(name, from, reason))
+        Ok((system, self.value(reader)?))
     }
-    fn value(&mut self, reader: &mut Reader) -> Result<Message, Fault> {
-        let bytes = reader.run(reader.left())?;
+    fn value(&mut self, reader: &Reader) -> Result<Option<Message>, Fault> {
+        let bytes = reader.rest();
         let mut walk = Walk::new(Source { bytes, modules: &self.modules, pids: &self.pids, local: false }, Nowhere);
         walk.all()?;
         let mut r = Reader::new(bytes);
-        let small = |v| Ok(Message(Form::Small(v)));
-        match r.byte()? {
-            code::NIL => return small(Value::NIL),
-            code::FALSE => return small(Value::FALSE),
-            code::TRUE => return small(Value::TRUE),
-            code::INTEGER => return small(Value::integer(r.signed()?)),
-            code::FLOAT => return small(Value::float(f64::from_bits(r.word()?))),
-            code::PID => return small(Value::pid(self.pids[r.count_below(self.pids.len())?])),
-            more::STRING | more::LONG_STRING => return Ok(Message::string(r.text()?)),
-            _ => {}
-        }
-        let (modules, pids) = (std::mem::take(&mut self.modules), std::mem::take(&mut self.pids));
-        Ok(Message(Form::Foreign(Arc::new(Whole { bytes: bytes.to_vec(), modules, pids }))))
+        let v = match r.byte()? {
+            code::NIL => Value::NIL,
+            code::FALSE => Value::FALSE,
+            code::TRUE => Value::TRUE,
+            code::INTEGER => Value::integer(r.signed()?),
+            code::FLOAT => Value::float(f64::from_bits(r.word()?)),
+            code::PID => Value::pid(self.pids[r.count_below(self.pids.len())?]),
+            more::STRING | more::LONG_STRING if bytes.len() < LARGE => return Ok(Some(Message::string(r.text()?))),
+            _ => return Ok(None),
+        };
+        Ok(Some(Message(Form::Small(v))))
     }
 }
 
@@ -230,8 +280,8 @@ struct Walk<'m, W> {
     reader: Reader<'m>,
     source: Source<'m>,
     out: W,
-    stack: Vec<Open<'m>>,
-    numbered: Vec<Numbered>,
+    stack: SmallVec<[Open<'m>; 4]>,
+    numbered: SmallVec<[Numbered; 16]>,
     announced: usize,
     pids: Vec<Pid>,
     pid_numbers: HashMap<Pid, u64>,
@@ -243,8 +293,8 @@ impl<'m, W: Write> Walk<'m, W> {
             reader: Reader::new(source.bytes),
             source,
             out,
-            stack: Vec::new(),
-            numbered: Vec::new(),
+            stack: SmallVec::new(),
+            numbered: SmallVec::new(),
             announced: 0,
             pids: Vec::new(),
             pid_numbers: HashMap::new(),
@@ -390,6 +440,19 @@ impl<'m, W: Write> Walk<'m, W> {
     }
     fn pid_number(&mut self, pid: Pid) -> u64 {
         let next = self.pids.len() as u64;
+        if self.pids.len() < FEW_PIDS {
+            let found = self.pids.iter().position(|p| *p == pid);
+            return found.map_or_else(
+                || {
+                    self.pids.push(pid);
+                    next
+                },
+                |n| n as u64,
+            );
+        }
+        if self.pid_numbers.is_empty() {
+            self.pid_numbers.extend(self.pids.iter().zip(0..).map(|(&p, n)| (p, n)));
+        }
         *self.pid_numbers.entry(pid).or_insert_with(|| {
             self.pids.push(pid);
             next

@@ -1,12 +1,16 @@
 //! One connection of the node: a handshake, then a session, between a socket and the rest of the node.
 //!
-//! Journey: remote signal: session -> **socket** -> session. Two tasks for each connection: one reads, one writes and
-//! watches the time. What both of them, a sender, and whoever ends the connection touch is behind one lock.
+//! Journey: remote signal: session -> **socket** -> session. What both the reader, a sender, and whoever ends the
+//! connection touch is behind one lock. Who queues a signal on a worker marks the connection, and the worker writes when
+//! its slice is over: all that the slice has sent leaves in one frame and one call of the system, and a lone signal waits
+//! for nobody. (A task that writes, which the reader might expect, has to be woken for each of them.) There are two tasks
+//! for each connection: one reads; one watches the time, and writes when the socket was full or no worker is at hand.
 //!
 //! Always: what a session has to say is said in its order, by one thread at a time ([`Link::delivery`]); nothing is
-//! routed while the inner lock is held.
+//! routed while the inner lock is held. One thread at a time writes ([`Writing::Busy`]), and encrypts without the lock.
 
 use super::super::connections::Connection;
+use super::super::eager::{Eager, LOOK};
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
 use super::super::hello::{Hello, Refusal};
@@ -19,22 +23,36 @@ use super::super::ties::Ties;
 use super::super::translate::Outgoing;
 use super::super::{Time, handshake};
 use super::Online;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, idle, is_worker};
 use crate::sync::{Mutex, MutexGuard};
-use async_net::TcpStream;
-use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+use async_io::Async;
+use futures_lite::future;
+use rlua_machine::stdlib::io::reason;
 use rlua_machine::value::{Pid, Runtime};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::net::Shutdown;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 /// Bytes that are read at a time.
 const READ: usize = 64 << 10;
+/// Reads in a row after which others have their turn.
+const READS: u32 = 4;
 /// Bytes that are encrypted and written at a time.
 const WRITE: usize = 128 << 10;
+/// Bytes that a worker writes before it leaves the rest to the connection's task.
+const WRITES: usize = 512 << 10;
+/// Bytes that the system holds for this side to read.
+const UNREAD: usize = 1 << 20;
+/// Bytes that it holds and has not sent.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: usize = 128 << 10;
+/// Bytes that wait before the end of a slice is not waited for.
+const ENOUGH: usize = 48 << 10;
 
 /// Bytes of code that is sent before it is asked for.
 const SENT_ALONG: usize = 64 << 10;
@@ -48,6 +66,7 @@ pub struct Link {
     /// Held by who hands on what the session says.
     pub delivery: Mutex<()>,
     inner: Mutex<Inner>,
+    stream: OnceLock<Arc<Async<TcpStream>>>,
 }
 
 /// What is behind the lock.
@@ -56,6 +75,12 @@ pub struct Inner {
     pub stage: Stage,
     /// Bytes for the socket that no session makes any more.
     out: Vec<u8>,
+    /// Encrypted bytes that come before all others, and a buffer for them.
+    encrypted: Vec<u8>,
+    /// A buffer for what is to be encrypted.
+    plain: Vec<u8>,
+    writing: Writing,
+    /// Wakes the task that watches.
     writer: Option<Waker>,
     /// Senders that wait until less waits, and the numbers of their questions.
     suspended: HashMap<Pid, u64>,
@@ -63,7 +88,23 @@ pub struct Inner {
     pub held: Held,
 }
 
+/// Who sees to it that what waits is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Writing {
+    /// Nobody: nothing waits, or the task is woken.
+    Idle,
+    /// A worker, at the end of its slice.
+    Marked,
+    /// A thread that writes at this moment; it looks again before it is done.
+    Busy,
+    /// The task, when the socket has room.
+    Full,
+    /// Nobody any more: the socket has failed.
+    Failed,
+}
+
 /// What a connection wants of its socket.
+#[cfg(test)]
 pub struct Turn {
     /// To be written.
     pub bytes: Vec<u8>,
@@ -83,10 +124,45 @@ pub enum Stage {
     Over,
 }
 
+thread_local! {
+    /// Connections for which a worker is to write at the end of its slice.
+    static MARKED: RefCell<Vec<Arc<Link>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes what was queued on this thread.
+#[inline]
+pub fn write_marked() {
+    if MARKED.with_borrow(|m| !m.is_empty()) {
+        let mut marked = MARKED.take();
+        for link in marked.drain(..) {
+            link.pump();
+        }
+        MARKED.with_borrow_mut(|m| {
+            if m.is_empty() {
+                *m = marked;
+            }
+        });
+    }
+}
+
 impl Inner {
     fn wake(&mut self) {
         if let Some(w) = self.writer.take() {
             w.wake();
+        }
+    }
+    /// Whether there is something that can be written.
+    fn wants_to_write(&self) -> bool {
+        !self.encrypted.is_empty()
+            || !self.out.is_empty()
+            || matches!(&self.stage, Stage::Session(p) if p.session().wants_to_write())
+    }
+    /// Whether nothing will follow what waits.
+    fn is_over(&self) -> bool {
+        match &self.stage {
+            Stage::Handshake(h) => h.has_failed(),
+            Stage::Session(p) => p.session().has_ended(),
+            Stage::Over => true,
         }
     }
     /// The handshake has succeeded.
@@ -127,8 +203,29 @@ impl Inner {
             self.wake();
         }
     }
-    /// Sees to its times, and takes what is to be written next, if that is wanted.
+    /// Sees to its times, and takes what is to be written next, if that is wanted: for whoever has no socket that can be
+    /// full.
+    #[cfg(test)]
     pub fn turn(&mut self, now: Time, writes: bool) -> Turn {
+        let next = self.time(now);
+        let over = self.is_over();
+        let mut bytes = Vec::new();
+        if writes {
+            bytes = std::mem::take(&mut self.out);
+            if let Stage::Session(p) = &mut self.stage
+                && bytes.len() < WRITE
+            {
+                p.transmit(&mut bytes, WRITE);
+            }
+        }
+        Turn { bytes, over, next }
+    }
+    /// Whether the session has something to say.
+    fn has_said(&self) -> bool {
+        matches!(&self.stage, Stage::Session(p) if p.session().has_events())
+    }
+    /// Sees to its times; when to do so again.
+    fn time(&mut self, now: Time) -> Option<Time> {
         let next = match &mut self.stage {
             Stage::Handshake(h) => {
                 h.timeout(now);
@@ -141,21 +238,7 @@ impl Inner {
             Stage::Over => None,
         };
         self.take_handshake_output();
-        let over = match &mut self.stage {
-            Stage::Handshake(h) => h.has_failed(),
-            Stage::Session(p) => p.session().has_ended(),
-            Stage::Over => true,
-        };
-        let mut bytes = Vec::new();
-        if writes {
-            bytes = std::mem::take(&mut self.out);
-            if let Stage::Session(p) = &mut self.stage
-                && bytes.len() < WRITE
-            {
-                p.transmit(&mut bytes, WRITE);
-            }
-        }
-        Turn { bytes, over, next }
+        next
     }
     /// What waits for the peer, or for something of it.
     #[cfg(test)]
@@ -180,11 +263,14 @@ impl Link {
         let inner = Inner {
             stage: Stage::Handshake(Box::new(handshake)),
             out: Vec::new(),
+            encrypted: Vec::new(),
+            plain: Vec::new(),
+            writing: Writing::Idle,
             writer: None,
             suspended: HashMap::new(),
             held: Held::default(),
         };
-        Arc::new(Link { number, address, delivery: Mutex::new(()), inner: Mutex::new(inner) })
+        Arc::new(Link { number, address, delivery: Mutex::new(()), inner: Mutex::new(inner), stream: OnceLock::new() })
     }
     /// Locks it.
     pub fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -192,13 +278,13 @@ impl Link {
     }
     /// Queues a signal. `wait`: its sender can wait, under this number of a question. None: there is no session.
     pub fn send(
-        &self,
+        self: &Arc<Self>,
         (signal, modules): Outgoing,
         wait: Option<(Pid, u64)>,
         online: &Online,
     ) -> Option<Result<Sent, Refused>> {
-        let mut inner = self.lock();
-        let inner = &mut *inner;
+        let mut locked = self.lock();
+        let inner = &mut *locked;
         let Stage::Session(peer) = &mut inner.stage else { return None };
         if peer.session().has_ended() {
             return None;
@@ -220,7 +306,19 @@ impl Link {
             inner.suspended.insert(pid, id);
         }
         inner.held.pin(modules);
-        inner.wake();
+        match inner.writing {
+            Writing::Idle if is_worker() => {
+                inner.writing = Writing::Marked;
+                MARKED.with_borrow_mut(|m| m.push(self.clone()));
+            }
+            Writing::Idle => inner.wake(),
+            Writing::Marked | Writing::Busy | Writing::Full | Writing::Failed => {}
+        }
+        let waiting = if let Stage::Session(p) = &inner.stage { p.session().waiting() } else { 0 };
+        if waiting >= ENOUGH && inner.writing == Writing::Marked {
+            drop(locked);
+            self.pump();
+        }
         Some(sent)
     }
     /// Bytes have come.
@@ -232,7 +330,7 @@ impl Link {
             Stage::Over => {}
         }
         inner.with_handshake(|_| ());
-        if matches!(&inner.stage, Stage::Session(p) if p.session().wants_to_write()) {
+        if matches!(&inner.stage, Stage::Session(p) if p.session().has_to_answer()) {
             inner.wake();
         }
     }
@@ -245,6 +343,83 @@ impl Link {
             Stage::Over => {}
         }
         inner.with_handshake(|_| ());
+        inner.wake();
+    }
+    /// Writes what waits, until there is nothing, the socket is full, or others are to have their turn: then the task goes
+    /// on. Nothing is done if somebody writes already.
+    fn pump(&self) {
+        let Some(stream) = self.stream.get() else { return };
+        let mut inner = self.lock();
+        if !matches!(inner.writing, Writing::Idle | Writing::Marked) {
+            return;
+        }
+        inner.writing = Writing::Busy;
+        let (mut bytes, mut plain) = (std::mem::take(&mut inner.encrypted), std::mem::take(&mut inner.plain));
+        let mut written = 0;
+        let then = loop {
+            bytes.append(&mut inner.out);
+            while bytes.len() < WRITE {
+                let Stage::Session(p) = &mut inner.stage else { break };
+                let Some(seal) = p.next_frame(&mut plain) else { break };
+                drop(inner);
+                seal.seal(&plain, &mut bytes);
+                inner = self.lock();
+            }
+            if bytes.is_empty() || written >= WRITES {
+                break Writing::Idle;
+            }
+            drop(inner);
+            let taken = (&mut stream.get_ref()).write(&bytes);
+            inner = self.lock();
+            match taken {
+                Ok(n) if n == bytes.len() => {
+                    written += n;
+                    bytes.clear();
+                }
+                Ok(n) => {
+                    bytes.drain(..n);
+                    break Writing::Full;
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break Writing::Full,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => {
+                    match &mut inner.stage {
+                        Stage::Handshake(h) => h.closed(),
+                        Stage::Session(p) => p.lost(&reason(&e)),
+                        Stage::Over => {}
+                    }
+                    bytes.clear();
+                    break Writing::Failed;
+                }
+            }
+        };
+        // A long signal has left much room behind.
+        plain.clear();
+        (inner.encrypted, inner.plain, inner.writing) = (bytes, plain, then);
+        // The task hands on who goes on, waits for room, and writes the last words.
+        if then != Writing::Idle || written > 0 && inner.has_said() || inner.wants_to_write() || inner.is_over() {
+            inner.wake();
+        }
+    }
+    /// The socket has room again.
+    fn has_room(&self) {
+        let mut inner = self.lock();
+        if inner.writing == Writing::Full {
+            inner.writing = Writing::Idle;
+        }
+    }
+    fn is_full(&self) -> bool {
+        self.lock().writing == Writing::Full
+    }
+    /// Takes the signals that have come and nothing else, as far as they come one after the other. Whether signals of the
+    /// peer wait for code; and a signal that followed and answers nothing that is waited for in this session.
+    pub fn take_signals(&self, into: &mut Vec<Signal<Pid>>) -> (bool, Option<Signal<Pid>>) {
+        let mut inner = self.lock();
+        let unasked = match &mut inner.stage {
+            Stage::Session(p) => p.take_signals(into),
+            Stage::Handshake(_) | Stage::Over => None,
+        };
+        (inner.held.is_waiting(), unasked)
     }
     /// Does something with what hangs on the session; none: there is none.
     pub fn with_ties<T>(&self, f: impl FnOnce(&mut Ties) -> T) -> Option<T> {
@@ -301,83 +476,139 @@ pub enum Happened {
 }
 
 /// Drives a connection until it is over.
-pub async fn run(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, stream: TcpStream) {
-    // Small frames leave at once; what waits, waits here, where it can still be overtaken.
-    let _ = stream.set_nodelay(true);
+pub async fn run(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, stream: async_net::TcpStream) {
+    let stream: Arc<Async<TcpStream>> = stream.into();
+    keep_short(stream.get_ref());
+    let stream = link.stream.get_or_init(|| stream).clone();
     scheduler.start_task(write(scheduler.clone(), online.clone(), link.clone(), stream.clone()));
     read(online, link, stream).await;
 }
 
-async fn read(online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
+/// Small frames leave at once; what waits, waits in the session, where it can still be overtaken, and not in the system:
+/// what is in there is before all that is sent later. (The system's own choice is several megabytes on each side. So a
+/// connection carries [`UNREAD`] in the time that a packet takes to the peer and back, and no more.) A system that refuses
+/// is a slower one.
+fn keep_short(stream: &TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_recv_buffer_size(UNREAD);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket.set_tcp_notsent_lowat(UNSENT as u32);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = socket.set_send_buffer_size(UNREAD);
+}
+
+async fn read(online: Arc<Online>, link: Arc<Link>, stream: Arc<Async<TcpStream>>) {
     let mut buffer = vec![0; READ];
+    let (mut in_a_row, mut eager) = (0, Eager::default());
+    // Since when there is nothing, and since when that is looked at again and again.
+    let (mut since, mut looking) = (None, None);
     loop {
-        match stream.read(&mut buffer).await {
+        let read = (&mut stream.get_ref()).read(&mut buffer);
+        match &read {
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+            Err(e) => link.closed(&reason(e)),
             Ok(0) => link.closed("closed by the other side"),
-            Ok(n) => link.receive(&buffer[..n], online.now()),
-            Err(e) => link.closed(&rlua_machine::stdlib::io::reason(&e)),
+            Ok(n) => {
+                let now = online.now();
+                let looked = looking.take().is_some();
+                if let Some(since) = since.take() {
+                    eager.came(now.saturating_sub(since), looked);
+                }
+                link.receive(&buffer[..*n], now);
+            }
         }
-        online.drain(&link);
+        if !matches!(&read, Err(e) if e.kind() == ErrorKind::WouldBlock) {
+            online.drain(&link);
+        }
         if link.is_over() {
             break;
+        }
+        if read.is_ok_and(|n| n == buffer.len()) {
+            // There is more, probably; but what has come is to be handled, too.
+            in_a_row += 1;
+            if u32::is_multiple_of(in_a_row, READS) {
+                future::yield_now().await;
+            }
+            continue;
+        }
+        let now = online.now();
+        since.get_or_insert(now);
+        if eager.looks() {
+            if looking.is_none_or(|began| now.saturating_sub(began) < LOOK) {
+                idle().await;
+                looking.get_or_insert_with(|| online.now());
+                continue;
+            }
+            looking = None;
+            eager.failed();
+        }
+        if poll_fn(|cx| stream.poll_readable(cx)).await.is_err() {
+            link.closed("the system does not watch it any more");
         }
     }
     link.lock().wake();
 }
 
-async fn write(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, mut stream: TcpStream) {
+async fn write(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, stream: Arc<Async<TcpStream>>) {
     let mut timer = None;
     loop {
-        let (bytes, over) = poll_fn(|cx| watch(&scheduler, &link, &mut timer, true, cx)).await;
+        let over = poll_fn(|cx| watch(&scheduler, &link, &mut timer, true, cx)).await;
         online.drain(&link);
-        if !bytes.is_empty() {
-            let mut sent = std::pin::pin!(stream.write_all(&bytes));
+        link.pump();
+        online.drain(&link);
+        if link.is_full() {
             // Who does not read is noticed all the same.
-            let done = poll_fn(|cx| {
-                if let Poll::Ready(done) = sent.as_mut().poll(cx) {
-                    return Poll::Ready(Some(done));
-                }
-                match watch(&scheduler, &link, &mut timer, false, cx) {
-                    Poll::Ready(_) => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
-                }
+            let room = poll_fn(|cx| match stream.poll_writable(cx) {
+                Poll::Ready(room) => Poll::Ready(room.is_ok()),
+                Poll::Pending => watch(&scheduler, &link, &mut timer, false, cx).map(|_| false),
             })
             .await;
-            if let Some(Err(e)) = &done {
-                link.closed(&rlua_machine::stdlib::io::reason(e));
-            }
             online.drain(&link);
-            if !matches!(done, Some(Ok(()))) {
+            if !room {
                 // It was cut off in a frame: nothing can follow.
                 link.lock().end();
                 break;
             }
+            link.has_room();
         }
         if over {
             break;
         }
         future::yield_now().await;
     }
-    let _ = stream.shutdown(Shutdown::Both);
+    let _ = stream.get_ref().shutdown(Shutdown::Both);
 }
 
-/// Waits until there is something to write (if that is wanted) or the connection is over; sees to its times.
+/// Waits until the connection is over (true), or there is something to hand on or, if that is wanted, to write; sees to its
+/// times.
 fn watch(
     scheduler: &Scheduler,
     link: &Link,
     timer: &mut Option<(Time, async_io::Timer)>,
     writes: bool,
     cx: &mut Context,
-) -> Poll<(Vec<u8>, bool)> {
+) -> Poll<bool> {
     loop {
-        let now = scheduler.clock.now();
         let mut inner = link.lock();
-        let turn = inner.turn(now, writes);
-        if !turn.bytes.is_empty() || turn.over {
-            return Poll::Ready((turn.bytes, turn.over));
+        let next = inner.time(scheduler.clock.now());
+        let over = inner.is_over();
+        // Whoever is writing wakes this task if it is to go on.
+        if inner.writing != Writing::Busy {
+            let waits = match inner.writing {
+                Writing::Idle => inner.has_said() || inner.wants_to_write(),
+                // For room.
+                Writing::Full => true,
+                Writing::Marked | Writing::Busy | Writing::Failed => inner.has_said(),
+            };
+            if over || writes && waits {
+                return Poll::Ready(over);
+            }
         }
         inner.writer = Some(cx.waker().clone());
         drop(inner);
-        let Some(next) = turn.next else { return Poll::Pending };
+        let Some(next) = next else { return Poll::Pending };
         if timer.as_ref().is_none_or(|(at, _)| *at != next) {
             let Some(at) = scheduler.clock.instant(next) else { return Poll::Pending };
             *timer = Some((next, async_io::Timer::at(at)));

@@ -175,6 +175,11 @@ impl Node {
             None => Err(signal),
         }
     }
+    /// Writes what the slice that is over has sent.
+    #[inline]
+    pub fn slice_is_over(&self) {
+        link::write_marked();
+    }
     /// The end of the program: the others are told, and nothing is waited for.
     pub fn close(&self) {
         if let Some(online) = self.online.write().unwrap_or_else(|e| e.into_inner()).take() {
@@ -601,8 +606,17 @@ impl Online {
     }
     /// Hands on all that a connection has to say.
     fn drain(self: &Arc<Self>, link: &Arc<Link>) {
+        let mut signals = Vec::new();
         loop {
             let delivery = link.delivery.lock().unwrap_or_else(|e| e.into_inner());
+            let (mut holds, unasked) = link.take_signals(&mut signals);
+            for signal in signals.drain(..) {
+                holds = self.arrived(link, signal, holds);
+            }
+            if let Some(signal) = unasked {
+                self.arrived_unasked(link, signal);
+                continue;
+            }
             let Some(happened) = link.poll() else { return };
             match happened {
                 Happened::Handshake(Shaken::Asked(opening)) => {
@@ -628,13 +642,10 @@ impl Online {
                     }
                     self.attempt_failed(link.number, failure);
                 }
-                Happened::Session(Event::Signal(signal)) => self.arrived(link, signal),
-                Happened::Session(Event::Unasked(signal)) => {
-                    let others: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
-                    if others.iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
-                        self.arrived(link, signal);
-                    }
+                Happened::Session(Event::Signal(signal)) => {
+                    self.arrived(link, signal, true);
                 }
+                Happened::Session(Event::Unasked(signal)) => self.arrived_unasked(link, signal),
                 Happened::Session(Event::Met(runtime, node)) => {
                     // Nobody finds the way to a visitor by its name.
                     let is_visitor = link.peer().is_some_and(|p| p.visits() && p.runtime() == Some(runtime));
@@ -687,21 +698,37 @@ impl Online {
 
     // From others.
 
-    fn arrived(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
+    /// A signal answers nothing that is waited for in its session, but perhaps something in another: its sender has moved.
+    fn arrived_unasked(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
+        let others: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+        if others.iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
+            self.arrived(link, signal, true);
+        }
+    }
+    /// A signal has arrived. `holds`: others wait for code, perhaps those that it has to follow; whether some do
+    /// afterwards.
+    fn arrived(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>, holds: bool) -> bool {
+        if !holds {
+            return self.handle(link, signal);
+        }
         let follows = link.lock().held.follows(signal);
         match follows {
-            Ok(Some(signal)) => self.handle(link, signal),
+            Ok(Some(signal)) => {
+                self.handle(link, signal);
+            }
             Ok(None) => {}
             Err(TooMany) => self.fault(link, "too many signals wait for code"),
         }
+        true
     }
     fn fault(&self, link: &Link, why: &str) {
         if let Stage::Session(p) = &mut link.lock().stage {
             p.close(why);
         }
     }
-    fn handle(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
-        match translate::incoming(signal.clone(), &**self) {
+    /// Whether signals may wait for code afterwards.
+    fn handle(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) -> bool {
+        match translate::incoming(signal, &**self) {
             Ok(Incoming::For(to, local)) => {
                 let child = match &local {
                     Signal::Reply { answer: Answer::Spawned(child), .. } => Some(*child),
@@ -733,14 +760,19 @@ impl Online {
                     self.program.route(parent, Signal::Reply { id, answer });
                 }
             }
-            Ok(Incoming::Node(signal)) => self.for_node(link, signal),
-            Err(DecodeError::UnknownModule(hash)) => {
-                if link.lock().held.hold(signal, hash) {
+            Ok(Incoming::Node(signal)) => {
+                self.for_node(link, signal);
+                return true;
+            }
+            Err((DecodeError::UnknownModule(hash), signal)) => {
+                if link.lock().held.hold(*signal, hash) {
                     link.send((Wire::CodeWanted(hash), Vec::new()), None, self);
                 }
+                return true;
             }
-            Err(e) => self.fault(link, &format!("a signal that cannot be read: {e}")),
+            Err((e, _)) => self.fault(link, &format!("a signal that cannot be read: {e}")),
         }
+        false
     }
     /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one. False: it
     /// has ended.
@@ -817,7 +849,7 @@ impl Online {
         let queues = link.lock().held.take();
         for queue in queues {
             for signal in queue {
-                self.arrived(link, signal);
+                self.arrived(link, signal, true);
             }
         }
     }

@@ -87,7 +87,7 @@ impl Online {
         let runtime = moves.routes.place(pid).map_or(pid.runtime(), |p| p.runtime);
         if runtime == self.program.runtime() { None } else { self.link_to(runtime) }
     }
-    fn send_move(&self, link: &Link, signal: MoveSignal<Pid>) -> bool {
+    fn send_move(&self, link: &Arc<Link>, signal: MoveSignal<Pid>) -> bool {
         matches!(link.send((Wire::Move(signal), Vec::new()), None, self), Some(Ok(_)))
     }
 
@@ -192,7 +192,7 @@ impl Online {
         moves.routes.place(pid).map_or(pid.runtime(), |p| p.runtime) == self.program.runtime()
     }
     /// Sends on what is for a process elsewhere.
-    fn forward(&self, link: &Link, to: Pid, signal: Signal, after: &mut After) {
+    fn forward(&self, link: &Arc<Link>, to: Pid, signal: Signal, after: &mut After) {
         let sent = translate::carry(&signal).is_some_and(|(carried, modules)| {
             let forward = Wire::Move(MoveSignal::Forward { to, carried });
             matches!(link.send((forward, modules), None, self), Some(Ok(_)))
