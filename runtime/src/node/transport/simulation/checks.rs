@@ -45,11 +45,13 @@ impl World {
         self.settle();
         self.check_empty();
     }
-    /// Waits until nothing is under way any more.
+    /// Waits until nothing but signs of life has been under way for longer than anything takes.
     fn settle(&mut self) {
+        let mut quiet = 0;
         for _ in 0..300 {
             self.run_until(self.now() + SECOND);
-            if self.is_quiet() {
+            quiet = if self.is_quiet() { quiet + 1 } else { 0 };
+            if quiet == 3 {
                 return;
             }
         }
@@ -57,7 +59,7 @@ impl World {
     fn is_quiet(&self) -> bool {
         let idle = |program: &Arc<Program>| program.processes().values().all(|p| p.wants.is_none());
         let still = |i: usize| self.online(i).is_none_or(|o| o.waiting_for().is_empty() && o.next_timeout().is_none());
-        self.programs().iter().all(idle) && (0..self.hosts.len()).all(still) && self.nothing_under_way()
+        self.programs().iter().all(idle) && (0..self.hosts.len()).all(still) && self.nobody_dials()
     }
     /// Everybody looks whether everybody else is there, one after the other: then all are connected.
     fn meet(&mut self) {

@@ -343,9 +343,8 @@ mod tests {
     fn number(variable: &str) -> Option<u64> {
         std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
     }
-    /// A few in a build for debugging.
-    const SEEDS: u64 = if cfg!(debug_assertions) { 100 } else { 500 };
-
+    /// Those that run always.
+    const SEEDS: u64 = 200;
     /// Seeds that fail before the others are left out.
     const FAILURES: usize = 10;
 

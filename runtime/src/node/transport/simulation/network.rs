@@ -129,11 +129,9 @@ impl World {
         self.network.lost.push((now, a, b));
     }
 
-    /// Whether no bytes are under way, and no attempt to connect.
-    pub(super) fn nothing_under_way(&self) -> bool {
-        let still =
-            |s: &Socket| s.read || s.inbound.is_empty() || self.network.sockets[s.other].closed && s.inbound.is_empty();
-        self.network.sockets.iter().all(still) && self.network.dials.iter().all(Option::is_none)
+    /// Whether no attempt to connect is under way.
+    pub(super) fn nobody_dials(&self) -> bool {
+        self.network.dials.iter().all(Option::is_none)
     }
 
     /// Somebody wants to connect.
@@ -359,6 +357,8 @@ impl World {
         for peer in 0..self.hosts.len() {
             self.has_lost(host, peer);
         }
+        // What it has dialled it dials no more.
+        self.network.dials.iter_mut().filter(|d| d.as_ref().is_some_and(|d| d.host == host)).for_each(|d| *d = None);
         let mine = self.network.active.remove(&host).unwrap_or_default();
         for s in mine {
             let other = self.network.sockets[s].other;
