@@ -58,20 +58,20 @@ return function(text)
   if not evaluator then begin() end
   number = number + 1
   c.send(evaluator, { attach = key, number = number, text = text })
-  local interrupts, over = 0, false
-  while not over do
-    local ok, result = pcall(step)
-    if ok then
-      over = result
-    elseif result ~= 'interrupted!' then
-      error(result, 0)
-    else
-      interrupts = interrupts + 1
-      if interrupts == 1 then
-        c.interrupt(evaluator)
-      else
-        c.kill(evaluator)
-      end
+  local interrupts, seen_to = 0, 0
+  -- All of it, so that an interrupt finds as little as can be that does not catch it.
+  local function until_over()
+    if seen_to < interrupts then
+      seen_to = interrupts
+      if interrupts == 1 then c.interrupt(evaluator) else c.kill(evaluator) end
     end
+    while not step() do end
   end
+  repeat
+    local ok, result = pcall(until_over)
+    if not ok then
+      if result ~= 'interrupted!' then error(result, 0) end
+      interrupts = interrupts + 1
+    end
+  until ok
 end
