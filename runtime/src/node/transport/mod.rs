@@ -44,12 +44,14 @@ use link::{Happened, Link, Stage};
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::load::{Literals, Module};
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::task::Waker;
 
 /// Connections at a time that have not shown the cookie.
 const STRANGERS_MAX: usize = 64;
+/// How long after this node has dialled, or was connected, another that dialled it at the same time may give that up.
+const OUTRUN: Time = 2 * SECOND;
 /// Modules that came from others and are kept.
 const CODE_MAX: usize = 4096;
 
@@ -117,6 +119,8 @@ pub struct Online {
     moves: Mutex<moves::Moves>,
     /// There are such.
     any_moved: AtomicBool,
+    /// When this node has dialled last, or a connection has come up.
+    met_at: AtomicU64,
     table: Mutex<Table>,
     /// Code that has come from others, by hash, oldest first.
     code: Mutex<Code>,
@@ -201,6 +205,7 @@ impl Online {
             hello,
             moves: Mutex::default(),
             any_moved: AtomicBool::new(false),
+            met_at: AtomicU64::new(0),
             table: Mutex::default(),
             code: Mutex::default(),
             complaints: Mutex::default(),
@@ -376,6 +381,7 @@ impl Online {
         if !control.is_attempting(c) {
             return None;
         }
+        self.met_at.store(self.now(), Ordering::Relaxed);
         let handshake = Handshake::initiate(&self.key(), self.hello.clone(), node.clone(), random, self.now());
         Some(self.enter(Link::new(c, node.to_string(), handshake)))
     }
@@ -524,6 +530,7 @@ impl Online {
         }
     }
     fn up(self: &Arc<Self>, c: Connection, node: NodeName) {
+        self.met_at.store(self.now(), Ordering::Relaxed);
         let mut table = self.table();
         let Some(link) = table.links.get(&c).cloned() else { return };
         let Some(runtime) = link.peer().and_then(|p| p.runtime()) else { return };
@@ -633,7 +640,7 @@ impl Online {
                     }
                 }
                 Happened::Handshake(Shaken::Failed(failure)) => {
-                    let complaint = link::complaint(link, &failure);
+                    let complaint = link::complaint(link, &failure).filter(|_| !self.is_outrun(&failure));
                     link.lock().end();
                     drop(delivery);
                     // A visitor has dialled, and is told by its call.
@@ -686,6 +693,12 @@ impl Online {
         table.wanted.extend(nodes);
         drop(table);
         self.wake();
+    }
+    /// Whether a connection that was closed without an answer may be one of two that both ends have begun at the same time,
+    /// of which one is given up: this node has dialled, or a connection has come up, not long ago.
+    fn is_outrun(&self, failure: &Failure) -> bool {
+        let at = self.met_at.load(Ordering::Relaxed);
+        *failure == Failure::ClosedEarly && at > 0 && self.now().saturating_sub(at) < OUTRUN
     }
     /// An attempt, or a connection from outside, has come to nothing.
     fn attempt_failed(self: &Arc<Self>, c: Connection, failure: Failure) {
