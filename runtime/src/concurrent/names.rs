@@ -22,43 +22,32 @@ pub(super) fn register(vm: &mut Vm, mut state: u32) -> Result<Step> {
     let own = context(vm).pid();
     let target = if vm.arg(1).is_nil() { Some(own) } else { process_argument(vm, 1)?.pid() };
     // One that is about to end, perhaps by the caller's own kill, gives the name back first.
-    while state != AGREEING {
-        let asked = if state == ASKED { vm.arg(QUESTION + 1).as_pid() } else { None };
-        let Some(holder) = asked.or_else(|| context(vm).scheduler.find_name(&name)) else { break };
-        let lives = match lives(vm, holder, state, QUESTION) {
-            Ok(lives) => lives,
-            Err(step) => return Ok(step),
-        };
-        let scheduler = &context(vm).scheduler;
-        if lives {
-            if asked.is_none() || scheduler.find_name(&name) == Some(holder) {
-                return refuse(vm, Value::FALSE, taken(&name));
+    let target = loop {
+        if state != AGREEING && !is_free(vm, &name, &mut state)? {
+            return Ok(match state {
+                ASKED => super::wait(context(vm), ASKED),
+                _ => return refuse(vm, Value::FALSE, taken(&name)),
+            });
+        }
+        let Some(target) = target else { return refuse(vm, Value::FALSE, "no such process") };
+        let scheduler = context(vm).scheduler.clone();
+        let online = scheduler.node.online();
+        let is_here = target.runtime() == scheduler.runtime;
+        if state == AGREEING || online.as_ref().is_some_and(|o| o.names_are_global() || !is_here) {
+            if state != AGREEING {
+                super::may_wait(vm)?;
             }
-        } else if holder.runtime() == scheduler.runtime {
-            // Somebody may just have given it the name, not knowing that it has ended.
-            scheduler.free_name(&name, holder);
-        } else {
-            // Its node says that the name is free before it says that the process is dead.
-            break;
+            return agree(vm, state, |online, asker| match is_here {
+                true => online.register_name(&name, target, asker),
+                false => online.request_name(&name, target, true, asker),
+            });
         }
-        state = 0;
-    }
-    let Some(target) = target else { return refuse(vm, Value::FALSE, "no such process") };
+        // Somebody may have got it meanwhile, and lose it again.
+        if scheduler.names.insert(name.clone(), target) {
+            break target;
+        }
+    };
     let cx = context(vm);
-    let online = cx.scheduler.node.online();
-    let is_here = target.runtime() == cx.scheduler.runtime;
-    if state == AGREEING || online.as_ref().is_some_and(|o| o.names_are_global() || !is_here) {
-        if state != AGREEING {
-            super::may_wait(vm)?;
-        }
-        return agree(vm, state, |online, asker| match is_here {
-            true => online.register_name(&name, target, asker),
-            false => online.request_name(&name, target, true, asker),
-        });
-    }
-    if !cx.scheduler.names.insert(name.clone(), target) {
-        return refuse(vm, Value::FALSE, taken(&name));
-    }
     if target == own {
         cx.core.add_name(name.clone());
     } else if !cx.scheduler.route(target, Signal::Named(name.clone())) {
@@ -69,6 +58,36 @@ pub(super) fn register(vm: &mut Vm, mut state: u32) -> Result<Step> {
         online.adopt_names([(name, target)].into_iter());
     }
     vm.return_one(Value::TRUE)
+}
+/// Whether nobody has a name, who has it being asked whether it lives. False, and the state `ASKED`: the answer is to be
+/// waited for.
+fn is_free(vm: &mut Vm, name: &[u8], state: &mut u32) -> Result<bool> {
+    loop {
+        let asked = if *state == ASKED { vm.arg(QUESTION + 1).as_pid() } else { None };
+        let Some(holder) = asked.or_else(|| context(vm).scheduler.find_name(name)) else { return Ok(true) };
+        let answer = lives(vm, holder, *state, QUESTION);
+        let scheduler = &context(vm).scheduler;
+        match answer {
+            Err(_) => {
+                *state = ASKED;
+                return Ok(false);
+            }
+            // It may have lost it meanwhile.
+            Ok(true) if asked.is_none() || scheduler.find_name(name) == Some(holder) => {
+                *state = 0;
+                return Ok(false);
+            }
+            Ok(true) => {}
+            // Somebody may just have given it the name, not knowing that it has ended.
+            Ok(false) if holder.runtime() == scheduler.runtime => _ = scheduler.free_name(name, holder),
+            // Its node says that the name is free before it says that the process is dead.
+            Ok(false) => {
+                *state = 0;
+                return Ok(true);
+            }
+        }
+        *state = 0;
+    }
 }
 fn taken(name: &[u8]) -> Vec<u8> {
     [b"name '", name, b"' is taken"].concat()
@@ -104,8 +123,10 @@ pub(super) fn unregister(vm: &mut Vm, state: u32) -> Result<Step> {
             super::may_wait(vm)?;
             return agree(vm, state, |online, asker| online.request_name(&name, holder, false, asker));
         }
+        if !cx.scheduler.free_name(&name, holder) {
+            continue;
+        }
         any = true;
-        cx.scheduler.free_name(&name, holder);
         if holder == cx.pid() {
             cx.core.remove_name(&name);
         } else {

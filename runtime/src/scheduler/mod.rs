@@ -270,13 +270,13 @@ impl Scheduler {
     pub(crate) fn find_name(&self, name: &[u8]) -> Option<Pid> {
         self.names.find(name).or_else(|| self.node.online()?.find_name(name))
     }
-    /// A process gives a name back.
-    pub(crate) fn free_name(&self, name: &[u8], pid: Pid) {
-        if self.names.remove_of(name, pid)
-            && let Some(online) = self.node.online()
-        {
+    /// A process gives a name back; false: it does not have it.
+    pub(crate) fn free_name(&self, name: &[u8], pid: Pid) -> bool {
+        let had = self.names.remove_of(name, pid);
+        if had && let Some(online) = self.node.online() {
             online.name_is_free(name);
         }
+        had
     }
     /// The standard streams of all processes.
     pub(crate) fn set_files(&self, files: Files) {
