@@ -55,5 +55,14 @@ tries('twice', function()
   assert(c.migrate 'here@localhost')
   assert(c.node() == 'here@localhost')
 end)
+tries('with much', function()
+  -- More than the node's own signals may take of a connection.
+  local text, t = ('0123456789abcdef'):rep(1 << 20), {}
+  for i = 1, 300000 do t[i] = i end
+  c.send(c.self(), text)
+  assert(c.migrate 'there@localhost' and c.node() == 'there@localhost')
+  assert(#text == 16 << 20 and t[300000] == 300000 and c.receive(0) == text)
+  assert(c.migrate 'here@localhost' and c.node() == 'here@localhost')
+end)
 print 'all is well'
 os.exit(0)

@@ -279,7 +279,21 @@ impl Link {
     /// Queues a signal. `wait`: its sender can wait, under this number of a question. None: there is no session.
     pub fn send(
         self: &Arc<Self>,
+        out: Outgoing,
+        wait: Option<(Pid, u64)>,
+        online: &Online,
+    ) -> Option<Result<Sent, Refused>> {
+        let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
+        self.send_for(out, payer, wait, online)
+    }
+    /// Queues what a process is, or what follows it: as much as there is, since it can neither wait nor be left out.
+    pub fn send_along(self: &Arc<Self>, out: Outgoing, with: Pid, online: &Online) -> bool {
+        matches!(self.send_for(out, Payer::Process(with), None, online), Some(Ok(_)))
+    }
+    fn send_for(
+        self: &Arc<Self>,
         (signal, modules): Outgoing,
+        payer: Payer,
         wait: Option<(Pid, u64)>,
         online: &Online,
     ) -> Option<Result<Sent, Refused>> {
@@ -289,7 +303,6 @@ impl Link {
         if peer.session().has_ended() {
             return None;
         }
-        let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
         for module in &modules {
             // What waits already is not to become much more by what nobody has asked for.
             if peer.session().waiting() < SENT_ALONG && inner.held.passes(module.hash()) {

@@ -105,18 +105,15 @@ impl Online {
         let number = moves.handover.begin(pid, target, self.now());
         let contents = super::super::signal::Contents::new(frozen);
         let offer = Wire::Move(MoveSignal::Offer { number, pid, epoch, contents });
-        match link.send((offer, modules), None, self) {
-            Some(Ok(_)) => {
-                drop(moves);
-                self.wake();
-                Ok(())
-            }
-            sent => {
-                moves.handover.refused(target, number, String::new());
-                let why = sent.and_then(Result::err).map_or("the connection is lost".to_string(), |e| e.to_string());
-                Err(format!("cannot move to {node}: {why}"))
-            }
+        if !link.send_along((offer, modules), pid, self) {
+            moves.handover.refused(target, number, String::new());
+            return Err(format!(
+                "cannot move to {node}: it is too large for the other node, or the connection is lost"
+            ));
         }
+        drop(moves);
+        self.wake();
+        Ok(())
     }
     fn at_origin(&self, moves: &mut Moves, decided: Option<Origin>, after: &mut After) {
         match decided {
@@ -195,7 +192,7 @@ impl Online {
     fn forward(&self, link: &Arc<Link>, to: Pid, signal: Signal, after: &mut After) {
         let sent = translate::carry(&signal).is_some_and(|(carried, modules)| {
             let forward = Wire::Move(MoveSignal::Forward { to, carried });
-            matches!(link.send((forward, modules), None, self), Some(Ok(_)))
+            link.send_along((forward, modules), to, self)
         });
         if !sent {
             after.told.extend(lost(to, signal));
