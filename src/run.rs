@@ -73,6 +73,8 @@ enum StressMode {
     Freeze,
     /// Freeze and thaw at every safepoint.
     FreezeAll,
+    /// As freeze, in the form in which processes move to other nodes.
+    Move,
 }
 
 /// Runs the program; its exit status. `matches` know the order of the options.
@@ -176,7 +178,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         Some(FreezeBudget { first: 0, every, bytes: u64::MAX })
     } else if has(StressMode::FreezeAll) {
         Some(FreezeBudget { first: u64::MAX, every: 1, bytes: u64::MAX })
-    } else if has(StressMode::Freeze) {
+    } else if has(StressMode::Freeze) || has(StressMode::Move) {
         Some(FreezeBudget { first: 200, every: 0, bytes: 20_000_000 })
     } else {
         None
@@ -198,6 +200,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
             collect_pieces: has(StressMode::CollectPieces),
             reload: has(StressMode::Reload),
             freeze,
+            moves: has(StressMode::Move),
             long_slice: arguments.long_slice,
         },
     };

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A mode's name and the options that make it.
-const MODES: [(&str, &[&str]); 8] = [
+const MODES: [(&str, &[&str]); 9] = [
     ("plain", &["--workers", "1"]),
     ("workers2", &["--workers", "2"]),
     ("collect", &["--workers", "1", "--stress", "collect"]),
@@ -24,6 +24,7 @@ const MODES: [(&str, &[&str]); 8] = [
     ("slice1-workers2", &["--workers", "2", "--slice", "1"]),
     ("reload", &["--workers", "1", "--stress", "reload"]),
     ("freeze", &["--workers", "1", "--stress", "freeze"]),
+    ("move", &["--workers", "1", "--stress", "move"]),
 ];
 /// Seconds that one script may take in one mode, before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -458,6 +458,10 @@ impl Core {
 
     // Waits.
 
+    /// Whether it was told something that it has not looked at.
+    pub fn is_told_something(&self) -> bool {
+        self.reply.is_some() || self.wake.is_some()
+    }
     /// Begins a wait; its number, by which a timer ends it.
     pub fn begin_wait(&mut self) -> u64 {
         let number = self.next_id();

@@ -18,10 +18,9 @@ use crate::codec::{self, ModuleSource};
 use crate::migration::frozen::{Choice, EndingRecord, Fault, Read, Record};
 use crate::node::signal::Bytes;
 use crate::scheduler::Scheduler;
-use rlua_machine::stdlib::host::Host;
 use rlua_machine::value::Pid;
 use rlua_machine::vm::load::Module;
-use rlua_machine::vm::{Exit, Left, Vm};
+use rlua_machine::vm::{Exit, Left, Surroundings, Vm};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -116,7 +115,7 @@ impl Process {
         bytes: &[u8],
         known: &dyn ModuleSource,
         scheduler: &Arc<Scheduler>,
-        host: Box<Host>,
+        host: Box<dyn Surroundings>,
         renamed: Option<Pid>,
         is_root: bool,
     ) -> Result<Thawed, Fault> {
@@ -163,6 +162,30 @@ impl Process {
         let process = Box::new(Process { vm, waiting, birth: None, chore: None });
         let names = record.names.iter().map(|n| n.0[..].into()).collect();
         Ok(Thawed { slot, process, names, epoch: record.epoch, gate_is_open: record.gate_was_open || !record.is_root })
+    }
+}
+
+impl Process {
+    /// For tests: it goes on as if it had moved to where it is. False: something is under way that does not move.
+    pub fn move_in_place(&mut self) -> Option<usize> {
+        let cx = context(&mut self.vm);
+        if cx.core.is_told_something() || cx.leaving.is_some() || !cx.urgent.is_empty() || !cx.unhandled.is_empty() {
+            return None;
+        }
+        let (scheduler, slot, resume) = (cx.scheduler.clone(), cx.slot.clone(), cx.resume);
+        let bytes = self.freeze().ok()?;
+        let known = self.vm.heap.modules().to_vec();
+        let host = std::mem::replace(&mut self.vm.host, Box::new(()));
+        let thawed = Process::thaw(&bytes, &known, &scheduler, host, None, slot.is_root);
+        let mut thawed = thawed.unwrap_or_else(|e| panic!("move mode: {e}"));
+        context(&mut self.vm).end_wait();
+        let cx = context(&mut thawed.process.vm);
+        // Others know it by the slot that it has.
+        (cx.slot, cx.resume) = (slot, resume);
+        thawed.names.into_iter().for_each(|name| cx.core.add_name(name));
+        assert_eq!(thawed.process.waiting, self.waiting, "it waits where it waited");
+        self.vm = thawed.process.vm;
+        Some(bytes.len())
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Stress {
     /// Freeze and thaw processes at safepoints: how many are done at every one, and a budget of bytes for the rest, at
     /// growing distances. Slices are of one reduction.
     pub freeze: Option<FreezeBudget>,
+    /// That, by the form in which a process moves to another node: all that it has, and not its machine alone.
+    pub moves: bool,
     /// Slices of more reductions are reported on standard error.
     pub long_slice: Option<u64>,
 }

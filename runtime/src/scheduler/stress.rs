@@ -1,6 +1,7 @@
 //! Test modes: a process goes on in a fresh heap made from its frozen bytes; long slices are reported.
 //!
-//! Journey: freezing, for tests. What hangs beside the machine (context, files) stays.
+//! Journey: freezing, for tests. What hangs beside the machine (context, files) stays; in the move mode all but the files
+//! goes the way that it goes to another node.
 
 use super::Scheduler;
 use crate::codec;
@@ -28,6 +29,13 @@ impl Scheduler {
             if !n.is_multiple_of(step) {
                 return;
             }
+        }
+        if self.config.stress.moves
+            && !p.is_busy()
+            && let Some(bytes) = p.move_in_place()
+        {
+            self.frozen_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            return;
         }
         let bytes = match codec::freeze(&mut p.vm) {
             Ok(bytes) => bytes,
