@@ -76,7 +76,7 @@ pub fn reaches_out(bytes: &[u8]) -> bool {
 
 /// A bounded run with collections in between and a journey through bytes at its end.
 pub fn run(mut vm: Vm) {
-    vm.collect_now();
+    vm.collect_garbage();
     for i in 0..40 {
         let exit = vm.run(if i < 10 { 1 } else { 200 });
         match exit {
@@ -85,7 +85,7 @@ pub fn run(mut vm: Vm) {
             Exit::Finished | Exit::Failed => return,
         }
         if i % 4 == 0 {
-            vm.collect_now();
+            vm.collect_garbage();
         }
     }
     if let Ok(bytes) = freeze(&mut vm) {

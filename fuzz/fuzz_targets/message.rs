@@ -100,7 +100,7 @@ fuzz_target!(
             }
             g.set_field(&mut vm.heap, b"m", decoding.root()).expect("a name");
             if bytes.len() % 4 == 0 {
-                vm.collect_now();
+                vm.collect_garbage();
             }
         };
         assert_eq!(whole.is_ok(), in_steps.is_ok());
