@@ -1,7 +1,7 @@
 //! Strong mobility: `migrate`, `checkpoint`.
 //!
-//! Journey: a stopped process -> bytes -> another node, or a file. The native leaves the interpreter at the state in which a process that is
-//! made from the bytes is entered; the one that goes on here is entered at another.
+//! Journey: a stopped process -> bytes -> another node, or a file. The native leaves the interpreter at the state in which
+//! a process that is made from the bytes is entered; the one that goes on here is entered at another.
 
 use super::{expected, may_wait, node, refuse};
 use crate::process::context::{Leaving, context};

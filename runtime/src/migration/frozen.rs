@@ -3,7 +3,7 @@
 //! Journey: a stopped process -> **record** -> bytes -> **record** -> a process that goes on. Pure: process/frozen.rs takes
 //! the record from a process and makes one of it.
 //!
-//! The bytes are hostile until [`Record::read`] has looked at all of them but the machine, which thawing looks at; every
+//! The bytes are hostile until [`Read::new`] has looked at all of them but the machine, which thawing looks at; every
 //! number that another number depends on is compared with it there.
 
 use crate::codec::{self, DecodeError, Message, ModuleSource, ThawError};

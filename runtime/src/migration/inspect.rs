@@ -60,50 +60,14 @@ pub fn inspect(file: &[u8], settings: &Settings) -> Result<Vec<u8>, String> {
 }
 
 fn name_of(kind: ObjectKind, n: usize) -> &'static str {
-    let one = n == 1;
-    match kind {
-        ObjectKind::String => {
-            if one {
-                "string"
-            } else {
-                "strings"
-            }
-        }
-        ObjectKind::Table => {
-            if one {
-                "table"
-            } else {
-                "tables"
-            }
-        }
-        ObjectKind::Closure | ObjectKind::NativeClosure => {
-            if one {
-                "function"
-            } else {
-                "functions"
-            }
-        }
-        ObjectKind::Userdata => "userdata",
-        ObjectKind::Thread => {
-            if one {
-                "coroutine"
-            } else {
-                "coroutines"
-            }
-        }
-        ObjectKind::Upvalue => {
-            if one {
-                "upvalue"
-            } else {
-                "upvalues"
-            }
-        }
-        ObjectKind::Buffer => {
-            if one {
-                "native state"
-            } else {
-                "native states"
-            }
-        }
-    }
+    let (one, many) = match kind {
+        ObjectKind::String => ("string", "strings"),
+        ObjectKind::Table => ("table", "tables"),
+        ObjectKind::Closure | ObjectKind::NativeClosure => ("function", "functions"),
+        ObjectKind::Userdata => ("userdata", "userdata"),
+        ObjectKind::Thread => ("coroutine", "coroutines"),
+        ObjectKind::Upvalue => ("upvalue", "upvalues"),
+        ObjectKind::Buffer => ("native state", "native states"),
+    };
+    if n == 1 { one } else { many }
 }

@@ -713,8 +713,7 @@ impl Online {
 
     /// A signal answers nothing that is waited for in its session, but perhaps something in another: its sender has moved.
     fn arrived_unasked(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
-        let others: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
-        if others.iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
+        if self.sessions().iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
             self.arrived(link, signal, true);
         }
     }

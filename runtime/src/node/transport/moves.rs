@@ -10,7 +10,7 @@
 
 use super::super::name::NodeName;
 use super::super::names::Names;
-use super::super::signal::{Bytes, Carried, MoveSignal, Signal as Wire, sender};
+use super::super::signal::{Bytes, Carried, Contents, MoveSignal, Signal as Wire, sender};
 use super::super::ties::Ties;
 use super::super::{Time, translate};
 use super::link::Link;
@@ -43,6 +43,13 @@ pub struct Moves {
     adrift: HashMap<NodeName, Ties>,
     /// Names of those that have left and may not run yet.
     leaving: HashMap<Pid, Vec<Name>>,
+}
+
+impl Moves {
+    /// The runtime where a process is, as far as is known.
+    fn whereabouts(&self, pid: Pid) -> Runtime {
+        self.routes.place(pid).map_or(pid.runtime(), |p| p.runtime)
+    }
 }
 
 /// What is held back for a process, or goes the way of all that is sent to it.
@@ -79,12 +86,16 @@ impl Online {
     pub fn has_moved(&self, pid: Pid) -> bool {
         self.any_moved.load(Ordering::Acquire) && self.moves().routes.place(pid).is_some()
     }
+    /// The connections with all nodes.
+    pub(super) fn sessions(&self) -> Vec<Arc<Link>> {
+        self.table().by_runtime.values().cloned().collect()
+    }
     fn link_to(&self, runtime: Runtime) -> Option<Arc<Link>> {
         self.table().by_runtime.get(&runtime).cloned()
     }
     /// Where the signals of a process come from and go to: the connection with the node where it is.
     fn link_of(&self, moves: &Moves, pid: Pid) -> Option<Arc<Link>> {
-        let runtime = moves.routes.place(pid).map_or(pid.runtime(), |p| p.runtime);
+        let runtime = moves.whereabouts(pid);
         if runtime == self.program.runtime() { None } else { self.link_to(runtime) }
     }
     fn send_move(&self, link: &Arc<Link>, signal: MoveSignal<Pid>) -> bool {
@@ -103,7 +114,7 @@ impl Online {
         self.any_moved.store(true, Ordering::Release);
         let mut moves = self.moves();
         let number = moves.handover.begin(pid, target, self.now());
-        let contents = super::super::signal::Contents::new(frozen);
+        let contents = Contents::new(frozen);
         let offer = Wire::Move(MoveSignal::Offer { number, pid, epoch, contents });
         if !link.send_along((offer, modules), pid, self) {
             moves.handover.refused(target, number, String::new());
@@ -136,25 +147,22 @@ impl Online {
         (pid, number, target): (Pid, u64, Runtime),
         after: &mut After,
     ) {
-        let stay = |moves: &mut Moves, why: String| {
-            let decided = moves.handover.refused(target, number, why);
-            if let Some(link) = self.link_to(target) {
-                self.send_move(&link, MoveSignal::Abort { number, pid });
-            }
-            if let Some(Origin::GoOn(pid, why, _)) = decided {
-                self.program.goes_on(pid, why);
-            }
+        let stay = |moves: &mut Moves, why: String, after: &mut After| {
+            moves.handover.refused(target, number, String::new());
+            self.at_origin(moves, Some(Origin::GoOn(pid, why, Some((target, number)))), after);
         };
-        let Some(link) = self.link_to(target) else { return stay(moves, "the connection was lost".to_string()) };
-        let Some(name) = self.program.node_of(target) else { return stay(moves, "the node is unknown".to_string()) };
+        let Some(link) = self.link_to(target) else { return stay(moves, "the connection was lost".to_string(), after) };
+        let Some(name) = self.program.node_of(target) else {
+            return stay(moves, "the node is unknown".to_string(), after);
+        };
         let Departed { signals, ties, names: had, epoch, wakes } = match self.program.departs(pid) {
             Ok(departed) => departed,
-            Err(why) => return stay(moves, why),
+            Err(why) => return stay(moves, why, after),
         };
         // From here on it is the target's.
         after.told.extend(wakes);
         moves.routes.left(pid, Place { epoch, runtime: target });
-        let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+        let links = self.sessions();
         for l in &links {
             l.with_ties(|t| t.forget_here(pid));
         }
@@ -186,7 +194,7 @@ impl Online {
         }
     }
     fn is_here(&self, moves: &Moves, pid: Pid) -> bool {
-        moves.routes.place(pid).map_or(pid.runtime(), |p| p.runtime) == self.program.runtime()
+        moves.whereabouts(pid) == self.program.runtime()
     }
     /// Sends on what is for a process elsewhere.
     fn forward(&self, link: &Arc<Link>, to: Pid, signal: Signal, after: &mut After) {
@@ -299,6 +307,15 @@ impl Online {
         {
             let asker = self.program.runtime().id().to_be_bytes();
             self.send_move(&link, MoveSignal::Mark { pid, asker, id });
+        }
+    }
+    /// A process has ended: what was held back for it is answered as for a dead one.
+    fn forget_route(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
+        for h in moves.routes.ended(pid) {
+            match h {
+                Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
+                Held::Mark { asker, id } => self.answer_mark(pid, asker, id, after),
+            }
         }
     }
     fn let_go(&self, pid: Pid, runtime: Runtime, held: Vec<Held>, after: &mut After) {
@@ -420,16 +437,10 @@ impl Online {
             }
             MoveSignal::Ended { pid, epoch, lost } => {
                 if moves.routes.place(pid).is_some_and(|p| p.epoch <= epoch) {
-                    for h in moves.routes.ended(pid) {
-                        match h {
-                            Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
-                            Held::Mark { asker, id } => self.answer_mark(pid, asker, id, &mut after),
-                        }
-                    }
+                    self.forget_route(moves, pid, &mut after);
                 }
                 if lost {
-                    let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
-                    for l in links {
+                    for l in self.sessions() {
                         after.told.extend(l.with_ties(|t| t.take_there(pid)).into_iter().flat_map(Ties::lost));
                     }
                 }
@@ -506,13 +517,13 @@ impl Online {
         let own = self.program.runtime();
         let ties = self.program.arrives(thawed);
         // Those here were tied over the connection with its last place.
-        let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+        let links = self.sessions();
         for l in &links {
             l.with_ties(|t| t.take_there(pid));
         }
         self.learn(moves, pid, Place { epoch, runtime: own });
         for (other, tie) in ties {
-            let at = moves.routes.place(other).map_or(other.runtime(), |p| p.runtime);
+            let at = moves.whereabouts(other);
             if at == own {
                 continue;
             }
@@ -572,16 +583,10 @@ impl Online {
         let mut after = After::default();
         let mut moves = self.moves();
         let Some(place) = moves.routes.place(pid) else { return };
-        let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
-        for l in links {
+        for l in self.sessions() {
             self.send_move(&l, MoveSignal::Ended { pid, epoch: place.epoch, lost: false });
         }
-        for h in moves.routes.ended(pid) {
-            match h {
-                Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
-                Held::Mark { asker, id } => self.answer_mark(pid, asker, id, &mut after),
-            }
-        }
+        self.forget_route(&mut moves, pid, &mut after);
         drop(moves);
         self.see_to(after);
     }
@@ -602,8 +607,7 @@ impl Online {
         for (pid, epoch, process) in never {
             drop(process);
             moves.early.remove(&(pid, epoch));
-            let links: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
-            for l in links {
+            for l in self.sessions() {
                 self.send_move(&l, MoveSignal::Ended { pid, epoch, lost: true });
             }
         }
