@@ -9,6 +9,7 @@
 
 use super::signal::Signal;
 use crate::codec::Message;
+use crate::scheduler::Account;
 use smallvec::SmallVec;
 
 /// Where a process is in its life.
@@ -68,8 +69,8 @@ pub struct Inbox {
     warned: bool,
     /// Entries in run queues that are to be ignored: what they were for was seen to by others.
     stale: u32,
-    /// Bytes of this process that the runtime's total knows of (scheduler/memory.rs).
-    pub accounted: usize,
+    /// What the runtime's total knows of this process.
+    pub account: Account,
 }
 
 /// What is asked of who delivers a signal.
@@ -114,7 +115,7 @@ impl Inbox {
             max_bytes: 0,
             warned: false,
             stale: 0,
-            accounted: 0,
+            account: Account::default(),
         }
     }
     /// Where the process is in its life.

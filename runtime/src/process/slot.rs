@@ -9,7 +9,7 @@ use super::Process;
 use super::context::Context;
 use super::inbox::{Delivered, Held, Inbox, RunState};
 use super::signal::Signal;
-use crate::scheduler::Telling;
+use crate::scheduler::{Grown, Telling};
 use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
 use std::sync::Arc;
@@ -100,14 +100,17 @@ impl Slot {
     pub fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(|e| e.into_inner())
     }
-    /// Gives it a signal; what is asked of the caller, and how many bytes the runtime's total has to be told of.
-    pub fn deliver(&self, signal: Signal) -> (Delivered, isize) {
+    /// Gives it a signal; what is asked of the caller, and what the runtime's total has to be told of.
+    pub fn deliver(&self, signal: Signal) -> (Delivered, Option<Grown>) {
         let mut s = self.lock();
         let held = self.published.held();
         let delivered = s.inbox.deliver(signal, held);
         self.pending.set(s.inbox.has_signals());
-        let grown = s.inbox.account(held.bytes);
-        (delivered, grown)
+        if matches!(delivered, Delivered::Refused(_)) {
+            return (delivered, None);
+        }
+        let now = held.bytes + s.inbox.bytes();
+        (delivered, s.inbox.account.note(now))
     }
     /// Takes all signals out, for the owner who runs the process.
     pub fn take_signals(&self, into: &mut Vec<Signal>) {
@@ -131,19 +134,5 @@ impl Slot {
             _ if s.inbox.may_be_ending() => None,
             _ => Some(false),
         }
-    }
-}
-
-impl Inbox {
-    /// Compares what the process takes with what the runtime's total knows of; the difference that it is to be told of.
-    /// Small ones wait, so that the total, which all share, is seldom written.
-    pub fn account(&mut self, held_bytes: usize) -> isize {
-        let now = held_bytes + self.bytes();
-        let difference = now as isize - self.accounted as isize;
-        if difference.unsigned_abs() <= 1024 + self.accounted / 16 {
-            return 0;
-        }
-        self.accounted = now;
-        difference
     }
 }

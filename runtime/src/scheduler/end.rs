@@ -144,12 +144,12 @@ impl Scheduler {
         // Who has tied itself to it meanwhile is told before anybody can know that it is dead; who asks whether it is, after
         // that.
         let mut questions = t.questions;
-        let accounted = loop {
+        let freed = loop {
             let mut s = slot.lock();
             match s.inbox.bury() {
                 Ok(asked) => {
                     questions.extend(asked);
-                    break std::mem::take(&mut s.inbox.accounted);
+                    break s.inbox.account.close();
                 }
                 Err(left) => {
                     drop(s);
@@ -168,8 +168,8 @@ impl Scheduler {
         } else {
             self.table.remove(slot.pid);
         }
-        if accounted > 0 {
-            self.memory.note(&slot, -(accounted as isize), 0);
+        if let Some(freed) = freed {
+            self.memory.note(&slot, freed);
         }
         // Who is told that it is dead finds nothing of it in `loop` either.
         if !slot.is_root

@@ -1,30 +1,85 @@
 //! Bytes of all processes together, and who takes most.
 //!
 //! Journey: none of its own. Heaps and mailboxes are counted where they grow: by the owner at the end of a slice, by the
-//! sender at a delivery. The total is written when a process has grown or shrunk by a sixteenth (inbox.rs, `account`), so
+//! sender at a delivery. The total is written when a process has grown or shrunk by a sixteenth (`Account`), so
 //! ordinary messages never touch what all share.
 //!
 //! The victim, when the limit is passed, is found without visiting all processes: they are listed by the binary order
 //! of their size, which changes seldom.
 //!
-//! Lock: taken alone.
+//! Who grows is counted in its slot under the slot's lock, and told here after it: so what two tell may come in either
+//! order, and the total may be below zero for a moment. The list is not told, it looks: at what the slot says when its
+//! turn has come.
+//!
+//! Lock: before a slot's.
 
 use crate::process::slot::Slot;
 use crate::sync::Mutex;
 use rlua_machine::value::Pid;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Weak};
+
+/// Processes of the largest order that are compared with each other.
+const COMPARED: usize = 64;
+
+/// Bytes of one process, as the total knows of them; in its slot.
+#[derive(Default, Debug)]
+pub struct Account {
+    bytes: usize,
+    /// The order by which it is listed; 0: it is not.
+    listed: u32,
+}
+
+/// What is to be told of an account that has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct Grown {
+    by: isize,
+    /// It is listed by an order that it had.
+    moved: bool,
+}
+
+impl Account {
+    /// Compares what the process takes with what the total knows of. Small differences wait, so that the total, which
+    /// all share, is seldom written.
+    pub fn note(&mut self, now: usize) -> Option<Grown> {
+        let by = now as isize - self.bytes as isize;
+        if by.unsigned_abs() <= 1024 + self.bytes / 16 { None } else { self.set(now) }
+    }
+    /// The process takes nothing any more.
+    pub fn close(&mut self) -> Option<Grown> {
+        if self.bytes == 0 && self.listed == 0 { None } else { self.set(0) }
+    }
+    fn set(&mut self, now: usize) -> Option<Grown> {
+        let by = now as isize - self.bytes as isize;
+        self.bytes = now;
+        Some(Grown { by, moved: order(now) != self.listed })
+    }
+    /// The order by which it was listed, and that by which it is from now on.
+    fn list(&mut self) -> (u32, u32) {
+        let new = order(self.bytes);
+        (std::mem::replace(&mut self.listed, new), new)
+    }
+}
+
+impl Grown {
+    /// Whether it takes more than before.
+    pub fn is_more(self) -> bool {
+        self.by > 0
+    }
+}
 
 /// Of processes smaller than this there is no list.
 const LISTED: usize = 8 * 1024;
-/// Processes of the largest order that are compared with each other.
-const COMPARED: usize = 64;
+fn order(bytes: usize) -> u32 {
+    if bytes < LISTED { 0 } else { usize::BITS - bytes.leading_zeros() }
+}
 
 /// The book.
 #[derive(Default)]
 pub struct Memory {
-    total: AtomicUsize,
+    total: AtomicIsize,
     listed: Mutex<Listed>,
 }
 #[derive(Default)]
@@ -33,28 +88,26 @@ struct Listed {
     orders: BTreeMap<u32, BTreeMap<Pid, Weak<Slot>>>,
 }
 
-fn order(bytes: usize) -> u32 {
-    if bytes < LISTED { 0 } else { usize::BITS - bytes.leading_zeros() }
-}
-
 impl Memory {
-    /// Notes that a process has grown or shrunk to so many bytes; the new total.
-    pub fn note(&self, slot: &Arc<Slot>, difference: isize, now: usize) -> usize {
-        let before = now.wrapping_add_signed(-difference);
-        let (old, new) = (order(before), order(now));
-        if old != new {
+    /// Notes that a process has grown or shrunk by so many bytes; the new total.
+    pub fn note(&self, slot: &Arc<Slot>, grown: Grown) -> usize {
+        if grown.moved {
             let mut l = self.listed.lock().unwrap_or_else(|e| e.into_inner());
-            if let Some(members) = l.orders.get_mut(&old) {
-                members.remove(&slot.pid);
-                if members.is_empty() {
-                    l.orders.remove(&old);
+            let (old, new) = slot.lock().inbox.account.list();
+            if old != new {
+                if let Some(members) = l.orders.get_mut(&old) {
+                    members.remove(&slot.pid);
+                    if members.is_empty() {
+                        l.orders.remove(&old);
+                    }
+                }
+                if new > 0 {
+                    l.orders.entry(new).or_default().insert(slot.pid, Arc::downgrade(slot));
                 }
             }
-            if new > 0 {
-                l.orders.entry(new).or_default().insert(slot.pid, Arc::downgrade(slot));
-            }
         }
-        self.total.fetch_add(difference as usize, Ordering::Relaxed).wrapping_add_signed(difference)
+        let total = self.total.fetch_add(grown.by, Ordering::Relaxed) + grown.by;
+        total.max(0) as usize
     }
     /// The process that takes most, or nearly so.
     pub fn largest(&self) -> Option<Arc<Slot>> {
@@ -63,5 +116,34 @@ impl Memory {
         let candidates = members.values().take(COMPARED).filter_map(Weak::upgrade).collect::<Vec<_>>();
         drop(l);
         candidates.into_iter().max_by_key(|s| s.published.bytes.load(Ordering::Relaxed) + s.lock().inbox.bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rlua_machine::value::Runtime;
+
+    fn slot(serial: u64) -> Arc<Slot> {
+        let pid = Pid::new(Runtime::find(1).expect("there is room"), serial);
+        Slot::new(pid, pid, false)
+    }
+
+    /// One tells that it has grown, another that it has ended; the second comes first.
+    #[test]
+    fn what_is_told_late_is_no_limit_passed_and_nothing_stays_listed() {
+        let memory = Memory::default();
+        let (one, other) = (slot(1), slot(2));
+        let grown = one.lock().inbox.account.note(100_000).unwrap();
+        let ended = one.lock().inbox.account.close().unwrap();
+        assert_eq!(memory.note(&one, ended), 0);
+        let beside = other.lock().inbox.account.note(20_000).unwrap();
+        assert_eq!(memory.note(&other, beside), 0);
+        assert_eq!(memory.note(&one, grown), 20_000);
+        assert_eq!(memory.largest().map(|s| s.pid), Some(other.pid));
+        let ended = other.lock().inbox.account.close().unwrap();
+        assert_eq!(memory.note(&other, ended), 0);
+        assert!(memory.largest().is_none());
+        assert!(memory.listed.lock().unwrap().orders.is_empty());
     }
 }

@@ -32,6 +32,7 @@ mod worker;
 
 pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
+pub use memory::{Account, Grown};
 pub use moving::{Departed, Parcel};
 pub(crate) use tasks::idle;
 pub(crate) use worker::{Handle, is_worker};
@@ -188,14 +189,14 @@ impl Scheduler {
             let mut signal = Some(signal);
             let outcome = self.table.with(to, |slot| {
                 let (delivered, grown) = slot.deliver(signal.take().expect("it is given once"));
-                let slot = (grown != 0 || matches!(delivered, Delivered::Wake)).then(|| slot.clone());
+                let slot = (grown.is_some() || matches!(delivered, Delivered::Wake)).then(|| slot.clone());
                 (delivered, grown, slot)
             });
             let refused = match outcome {
                 None => signal.take(),
                 Some((delivered, grown, slot)) => {
                     if let Some(slot) = slot {
-                        if grown != 0 {
+                        if let Some(grown) = grown {
                             self.grown(&slot, grown);
                         }
                         if matches!(delivered, Delivered::Wake) {
@@ -246,10 +247,9 @@ impl Scheduler {
         }
     }
     /// Notes that a process takes more or less; if all together take too much, the largest one is to end.
-    fn grown(self: &Arc<Self>, slot: &Arc<Slot>, difference: isize) {
-        let now = slot.lock().inbox.accounted;
-        let total = self.memory.note(slot, difference, now);
-        if difference > 0
+    fn grown(self: &Arc<Self>, slot: &Arc<Slot>, grown: Grown) {
+        let total = self.memory.note(slot, grown);
+        if grown.is_more()
             && total > self.config.max_memory
             && let Some(largest) = self.memory.largest()
         {

@@ -106,15 +106,15 @@ impl Scheduler {
             return Err("it was given a name, or asked for something, meanwhile".to_string());
         }
         let signals = s.inbox.leave();
-        let accounted = std::mem::take(&mut s.inbox.accounted);
+        let freed = s.inbox.account.close();
         let process = s.process.take();
         drop(s);
         let Some(mut process) = process else { return Err("it is not here".to_string()) };
         if !self.table.remove_guest(pid) {
             self.table.remove(pid);
         }
-        if accounted > 0 {
-            self.memory.note(&slot, -(accounted as isize), 0);
+        if let Some(freed) = freed {
+            self.memory.note(&slot, freed);
         }
         let cx = context(&mut process.vm);
         cx.end_wait();
@@ -169,7 +169,7 @@ impl Scheduler {
     pub(crate) fn deliver_here(self: &Arc<Self>, to: Pid, signal: Signal) -> Result<(), Signal> {
         let Some(slot) = self.slot(to) else { return Err(signal) };
         let (delivered, grown) = slot.deliver(signal);
-        if grown != 0 {
+        if let Some(grown) = grown {
             self.grown(&slot, grown);
         }
         match delivered {

@@ -137,9 +137,10 @@ impl Scheduler {
             }
         };
         // A full heap is collected at once when it runs next, and then has room, or an error.
-        let grown = if is_full { 0 } else { s.inbox.account(held_bytes) };
+        let taken = held_bytes + s.inbox.bytes();
+        let grown = if is_full { None } else { s.inbox.account.note(taken) };
         drop(s);
-        if grown != 0 {
+        if let Some(grown) = grown {
             self.grown(&slot, grown);
         }
         match then {
