@@ -109,6 +109,7 @@ impl Interrupter {
 impl Program {
     /// A program under a configuration.
     pub fn new(config: Config) -> Program {
+        concurrent::know_libraries();
         Program { scheduler: Scheduler::new(config, concurrent::find_native) }
     }
     /// How it is to be a node, should it become one (`concurrent.init`).

@@ -236,6 +236,11 @@ impl Freezer {
                 }
                 ObjectKind::Table => {
                     let t = &*o.cast::<Table>();
+                    if let Some(library) = t.library() {
+                        self.directory.byte(kind::LIBRARY);
+                        self.directory.text(library.name().as_bytes());
+                        return;
+                    }
                     self.directory.byte(kind::TABLE);
                     self.directory.number(t.asize.get() as u64);
                     let bits = if t.has_nodes() { (t.mask.get() + 1).trailing_zeros() + 1 } else { 0 };
@@ -293,13 +298,15 @@ impl Freezer {
                     let t = &*o.cast::<Table>();
                     let meta = self.optional(t.metatable.get().cast());
                     out.number(meta);
-                    out.number(t.last_free() as u64);
-                    out.number(t.border_hint.get() as u64);
-                    for &v in t.array_part() {
-                        self.value(&mut out, v);
-                    }
-                    for n in t.node_part() {
-                        self.node(&mut out, n, dead_keys);
+                    if t.library().is_none() {
+                        out.number(t.last_free() as u64);
+                        out.number(t.border_hint.get() as u64);
+                        for &v in t.array_part() {
+                            self.value(&mut out, v);
+                        }
+                        for n in t.node_part() {
+                            self.node(&mut out, n, dead_keys);
+                        }
                     }
                 }
                 ObjectKind::Closure => {

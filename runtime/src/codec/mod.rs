@@ -44,7 +44,7 @@ use rlua_machine::vm::metamethod::{Event, name_value};
 use rlua_machine::vm::native::{Native, Natives};
 
 /// Version of the frozen form; its first byte.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// The kinds of records of a frozen process.
 pub(crate) mod kind {
@@ -56,6 +56,8 @@ pub(crate) mod kind {
     pub const THREAD: u8 = 5;
     pub const UPVALUE: u8 = 6;
     pub const BUFFER: u8 = 7;
+    /// A table of the library that nobody has written to.
+    pub const LIBRARY: u8 = 8;
 }
 
 /// In the size of a table's hash part: its hash key follows.

@@ -26,7 +26,7 @@ use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::string::Str;
-use rlua_machine::value::table::Node;
+use rlua_machine::value::table::{Library, Node};
 use rlua_machine::value::userdata::{Buffer, Userdata};
 use rlua_machine::value::{Closure, Table, Value, tag};
 use rlua_machine::vm::Vm;
@@ -103,6 +103,12 @@ enum Record {
         nodes: Vec<Node>,
         /// Whether a value or key in it is a record.
         refers: bool,
+    },
+    /// A table of the library that nobody has written to.
+    Library {
+        serial: u32,
+        metatable: Value,
+        library: &'static Library,
     },
     Closure {
         serial: u32,
@@ -249,6 +255,9 @@ impl Taker {
                 ObjectKind::Table => {
                     let t = &*o.cast::<Table>();
                     let metatable = self.table_or_nil(t.metatable.get());
+                    if let Some(library) = t.library() {
+                        return Record::Library { serial, metatable, library };
+                    }
                     let (slots, node_count) = (t.array_part().len(), t.node_count());
                     let (mut array, mut nodes) = (Vec::with_capacity(slots), Vec::with_capacity(node_count));
                     let mut refers = false;

@@ -11,7 +11,7 @@ use super::legal::{self, FrameRecord, ThreadRecord};
 use super::wire::{Fault, Reader};
 use super::{KEYED, VERSION, code, find_native, kind};
 use rlua_machine::heap::Header;
-use rlua_machine::stdlib::NativeState;
+use rlua_machine::stdlib::{NativeState, find_library};
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::table::Node;
@@ -66,6 +66,8 @@ pub enum ThawError {
     },
     /// A native function that this runtime does not have.
     UnknownNative(String),
+    /// A table of the library that this runtime does not have.
+    UnknownLibrary(String),
     /// A module that neither came along nor is known here.
     UnknownModule([u8; 32]),
     /// A module's code is damaged or unsafe.
@@ -78,6 +80,7 @@ impl fmt::Display for ThawError {
             ThawError::Version(n) => write!(f, "frozen by another version: expected {VERSION}, found {n}"),
             ThawError::Damaged { at, what } => write!(f, "damaged at byte {at}: {what}"),
             ThawError::UnknownNative(name) => write!(f, "the native function '{name}' is unknown here"),
+            ThawError::UnknownLibrary(name) => write!(f, "the library table '{name}' is unknown here"),
             ThawError::UnknownModule(hash) => {
                 f.write_str("the module ")?;
                 for b in hash {
@@ -218,7 +221,7 @@ impl Thawer<'_> {
             return Err("there are bytes after the end");
         }
         for v in &self.objects {
-            if let Some(t) = v.as_table() {
+            if let Some(t) = v.as_table().filter(|t| t.library().is_none()) {
                 t.check_layout()?;
             }
         }
@@ -324,6 +327,16 @@ impl Thawer<'_> {
                 };
                 resized.map_err(|_| "a table is too large")?;
                 Value::table(t)
+            }
+            kind::LIBRARY => {
+                let name = self.reader.text()?;
+                match find_library(name) {
+                    Some(library) => Value::table(Table::of_library(&mut self.vm.heap, library)),
+                    None => {
+                        self.error = Some(ThawError::UnknownLibrary(String::from_utf8_lossy(name).into_owned()));
+                        return Err("library");
+                    }
+                }
             }
             kind::CLOSURE => {
                 let module = self.reader.count_below(self.modules.len())?;
@@ -432,6 +445,9 @@ impl Thawer<'_> {
     }
     fn table(&mut self, t: Ref<Table>) -> Check<()> {
         t.metatable.set(self.optional_table()?);
+        if t.library().is_some() {
+            return Ok(());
+        }
         let last_free = self.reader.number32()?;
         let hint = self.reader.number32()?;
         if last_free as usize > t.node_count() || hint > t.asize.get() {

@@ -24,7 +24,7 @@ pub(crate) use migration::{CHECKPOINT_WRITTEN, MIGRATE_REFUSED};
 
 use crate::node::name::NodeName;
 use crate::process::context::{Context, context};
-use rlua_machine::value::{Kind, Pid, Ref, Str, Value};
+use rlua_machine::value::{Kind, Pid, Ref, Str, Table, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Native, Result, Step};
 use rlua_machine::vm::work::COPIED;
@@ -118,20 +118,35 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
 
 const PREFIX: &str = "concurrent.";
 
+fn library(vm: &mut Vm) -> Ref<Table> {
+    let t = rlua_machine::stdlib::library(vm, NATIVES, PREFIX);
+    t.share(&mut vm.heap, "concurrent");
+    t
+}
+/// Makes the module's tables known, which processes that come from elsewhere may have.
+pub(crate) fn know_libraries() {
+    let mut vm = Vm::new(Box::new(()), find_native);
+    library(&mut vm);
+    time_library(&mut vm);
+}
 /// The module's table, which is a global, too.
 fn open(vm: &mut Vm) -> Result<Value> {
-    let t = rlua_machine::stdlib::library(vm, NATIVES, PREFIX);
+    let t = library(vm);
     let globals = vm.globals();
     rlua_machine::stdlib::field(vm, globals, "concurrent", Value::table(t));
     Ok(Value::table(t))
 }
 /// The table of `require 'concurrent.time'`.
 fn open_time(vm: &mut Vm) -> Result<Value> {
+    Ok(Value::table(time_library(vm)))
+}
+fn time_library(vm: &mut Vm) -> Ref<Table> {
     let t = vm.heap.table_sized(0, 2);
     for n in NATIVES.iter().filter(|n| matches!(n.name, "concurrent.time" | "concurrent.sleep")) {
         rlua_machine::stdlib::field(vm, t, &n.name[PREFIX.len()..], Value::native(n));
     }
-    Ok(Value::table(t))
+    t.share(&mut vm.heap, "concurrent.time");
+    t
 }
 
 /// Returns `false, message` or `nil, message`: a failure of the world.

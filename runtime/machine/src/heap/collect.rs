@@ -297,7 +297,7 @@ impl Heap {
                 let m = (*o).mark.get();
                 if m & MARKED != 0 {
                     (*o).mark.set(m & !MARKED);
-                    (*o).guard.set(0);
+                    (*o).set_black(false);
                     (*o).next.set(self.all);
                     self.all = o;
                     self.work += 1;
@@ -327,7 +327,7 @@ impl Heap {
             // SAFETY: what is stored is live.
             unsafe { self.mark(v) }
         } else {
-            container.guard.set(0);
+            container.set_black(false);
         }
     }
     /// To be called before an object that was made by a native is filled further, in a later step of that: it may be black
@@ -337,9 +337,9 @@ impl Heap {
         debug_assert!(object.tag & tag::HEAP_BIT != 0);
         let o = object.bits as *mut Header;
         // SAFETY: the tag says that it is an object of the heap, which the native keeps.
-        let guard = unsafe { &(*o).guard };
-        if guard.get() != 0 {
-            guard.set(0);
+        let header = unsafe { &*o };
+        if header.guard.get() != 0 {
+            header.set_black(false);
             if self.phase == Phase::Mark {
                 self.gray.push(o);
             }
@@ -349,9 +349,9 @@ impl Heap {
     #[inline(always)]
     pub(crate) fn thread_runs(&mut self, t: *mut Thread) {
         // SAFETY: it is live.
-        let guard = unsafe { &(*t).header.guard };
-        if guard.get() != 0 {
-            guard.set(0);
+        let header = unsafe { &(*t).header };
+        if header.guard.get() != 0 {
+            header.set_black(false);
             if self.phase == Phase::Mark {
                 self.rescan.push(t);
             }

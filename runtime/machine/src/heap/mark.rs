@@ -58,7 +58,7 @@ impl Heap {
                 ObjectKind::Table => self.trace_table(o.cast()),
                 ObjectKind::Closure => {
                     let c = &*o.cast::<Closure>();
-                    c.header.guard.set(1);
+                    c.header.set_black(true);
                     self.modules.mark((*c.proto).module);
                     for i in 0..c.count {
                         let u = *c.cells().add(i);
@@ -69,14 +69,14 @@ impl Heap {
                 }
                 ObjectKind::NativeClosure => {
                     let c = &*o.cast::<NativeClosure>();
-                    c.header.guard.set(1);
+                    c.header.set_black(true);
                     for i in 0..c.count {
                         self.mark(*c.cells().add(i));
                     }
                 }
                 ObjectKind::Userdata => {
                     let u = &*o.cast::<Userdata>();
-                    u.header.guard.set(1);
+                    u.header.set_black(true);
                     if !u.metatable.get().is_null() {
                         self.mark_object(u.metatable.get().cast());
                     }
@@ -84,7 +84,7 @@ impl Heap {
                 }
                 ObjectKind::Upvalue => {
                     let u = &*o.cast::<Upvalue>();
-                    u.header.guard.set(1);
+                    u.header.set_black(true);
                     if u.owner.get().is_null() {
                         self.mark(u.closed.get());
                     } else {
@@ -101,10 +101,10 @@ impl Heap {
         unsafe {
             self.work += (*t).trace(self) / (4 * SLOTS_A_UNIT);
             if (*t).status == Status::Running {
-                (*t).header.guard.set(0);
+                (*t).header.set_black(false);
                 self.rescan.push(t);
             } else {
-                (*t).header.guard.set(1);
+                (*t).header.set_black(true);
             }
         }
     }
@@ -128,7 +128,11 @@ impl Heap {
     /// Traces a table that is not weak. From now on its stores are guarded.
     pub(super) unsafe fn trace_strong(&mut self, t: *mut Table) {
         unsafe {
-            (*t).header.guard.set(1);
+            (*t).header.set_black(true);
+            if (*t).is_shared() {
+                // Nothing in it is an object of this heap.
+                return;
+            }
             if (*t).asize.get() as usize + (*t).node_count() > LARGE {
                 self.large.push_back(t);
             } else {

@@ -75,7 +75,7 @@ pub struct Header {
     pub(crate) mark: Cell<u8>,
     /// Of the kind's own use.
     pub(crate) flags: Cell<u8>,
-    /// Not 0: a store must take the slow way, which tells the collector: the object is black (collect.rs).
+    /// Not 0: a store must take the slow way: [`BLACK`], [`SHARED`].
     pub(crate) guard: Cell<u8>,
     /// Serial number for hashing and `%p`, 0 until it is needed; a string's hash.
     pub serial: Cell<u32>,
@@ -88,7 +88,20 @@ pub(crate) const MARKED: u8 = 1;
 /// In the list of objects with a finalizer, or in the queue.
 pub(crate) const FINALIZER: u8 = 2;
 
+// Bits of [`Header::guard`].
+
+/// The object is black: the collector is told what is stored into it (collect.rs).
+pub(crate) const BLACK: u8 = 1;
+/// The table's nodes are a library's: it gets its own before the store (value/table/shared.rs).
+pub(crate) const SHARED: u8 = 2;
+
 impl Header {
+    /// Makes the object black, or not.
+    #[inline(always)]
+    pub(crate) fn set_black(&self, is_black: bool) {
+        let others = self.guard.get() & !BLACK;
+        self.guard.set(if is_black { others | BLACK } else { others });
+    }
     pub(crate) fn new(kind: ObjectKind) -> Header {
         Header {
             next: Cell::new(std::ptr::null_mut()),

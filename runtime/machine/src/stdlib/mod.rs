@@ -23,6 +23,7 @@ pub mod utf8;
 
 pub use state::NativeState;
 
+use crate::value::table::Library;
 use crate::value::{Ref, Table, Value};
 use crate::vm::load::Literals;
 use crate::vm::long;
@@ -54,6 +55,9 @@ pub fn open(vm: &mut Vm, environment: bool, modules: &[(&str, &'static Native)])
     ];
     for (name, open) in libraries {
         let t = open(vm);
+        if let Some(t) = t.as_table() {
+            t.share(&mut vm.heap, name);
+        }
         field(vm, globals, name, t);
         field(vm, loaded, name, t);
         if name == "package" {
@@ -92,6 +96,15 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
         lists.into_iter().flatten().chain(singles).map(|n| (n.name, n)).collect()
     });
     all.get(name).copied()
+}
+
+/// The library table of a name, which tables are that nobody has written to.
+pub fn find_library(name: &[u8]) -> Option<&'static Library> {
+    Library::find(name).or_else(|| {
+        static OPENED: OnceLock<()> = OnceLock::new();
+        OPENED.get_or_init(|| open(&mut Vm::new(Box::new(()), find_native), false, &[]));
+        Library::find(name)
+    })
 }
 
 /// A table of a library's functions, their names without the prefix.

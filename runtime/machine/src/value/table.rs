@@ -16,8 +16,10 @@
 //! * bytes of both parts are counted by whoever allocates them, through [`Table::bytes`].
 
 mod layout;
+mod shared;
 mod traversal;
 
+pub use shared::Library;
 pub(crate) use traversal::Entry;
 
 use super::hash::{HashKey, hash_bytes, hash_word, known_hash, normalize};
@@ -189,9 +191,9 @@ impl Table {
         debug_assert!(n & KEYED == 0);
         self.free.set(n | self.free.get() & KEYED);
     }
-    /// Nodes that are allocated: one more if there is a hash key.
+    /// Nodes that are allocated for this table: one more if there is a hash key, none if they are a library's.
     fn allocated_nodes(&self) -> usize {
-        self.node_count() + self.is_keyed() as usize
+        if self.is_shared() { 0 } else { self.node_count() + self.is_keyed() as usize }
     }
     /// Bytes of both parts.
     pub(crate) fn bytes(&self) -> usize {
@@ -208,7 +210,7 @@ impl Table {
             if self.asize.get() > 0 {
                 dealloc(self.array.get().cast(), array_layout(self.asize.get()));
             }
-            if self.has_nodes() {
+            if self.has_nodes() && !self.is_shared() {
                 dealloc(self.nodes.get().cast(), node_layout(self.allocated_nodes()));
             }
         }
@@ -392,6 +394,9 @@ impl Table {
         let key = normalize(key);
         self.header.flags.set(0);
         if self.header.guard.get() != 0 {
+            if self.is_shared() {
+                self.own(heap);
+            }
             heap.barrier(&self.header, key);
             heap.barrier(&self.header, value);
         }
@@ -685,12 +690,15 @@ impl Table {
         if bits > MAX_BITS || asize > 1 << MAX_BITS {
             return Err(TableError::Overflow);
         }
+        if self.header.guard.get() != 0 {
+            if self.is_shared() {
+                self.own(heap);
+            }
+            heap.table_moves(self);
+        }
         let (old_nodes, old_count, old_allocated) = (self.nodes.get(), self.node_count(), self.allocated_nodes());
         let old_asize = self.asize.get();
         let mut longest = Chain::Fair;
-        if self.header.guard.get() != 0 {
-            heap.table_moves(self);
-        }
         // SAFETY: new parts are fully initialised before they are installed; old nodes are freed once, after the
         // last read. Until both parts are allocated nothing is changed but that the array has more slots.
         unsafe {

@@ -109,6 +109,7 @@ impl Thawing {
                 }
                 Value::table(t)
             }
+            Record::Library { library, .. } => Value::table(Table::of_library(&mut vm.heap, library)),
             Record::Closure { proto, upvalues, .. } => Value::closure(vm.heap.closure(*proto, upvalues.len())),
             Record::NativeClosure { native, upvalues, .. } => {
                 Value::native_closure(vm.heap.native_closure(native, upvalues))
@@ -152,6 +153,11 @@ impl Thawing {
                 }
                 t.set_last_free(*last_free);
                 t.border_hint.set(*border_hint);
+                t.metatable.set(pointer(objects, *metatable));
+                t.header.serial.set(*serial);
+            }
+            Record::Library { serial, metatable, .. } => {
+                let t = o.as_table().expect("made from this record");
                 t.metatable.set(pointer(objects, *metatable));
                 t.header.serial.set(*serial);
             }

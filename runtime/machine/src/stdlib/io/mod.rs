@@ -86,6 +86,7 @@ pub fn open(vm: &mut Vm) -> Value {
             }
         }
     }
+    methods.share(&mut vm.heap, "file");
     super::field(vm, meta, "__index", Value::table(methods));
     let name = vm.heap.atom(b"FILE*");
     super::field(vm, meta, "__name", name);

@@ -29,21 +29,21 @@ impl Table {
     /// has seen it.
     pub fn put_slot(&self, i: usize, v: Value) {
         assert!(i < self.asize.get() as usize);
-        debug_assert!(self.header.guard.get() == 0);
+        debug_assert!(self.header.guard.get() == 0, "the table is new");
         // SAFETY: in range.
         unsafe { *self.array.get().add(i) = v }
     }
     /// Sets a node; nobody may hold `node_part` meanwhile. Whoever does this answers for the chains.
     pub fn put_node(&self, i: usize, n: Node) {
         assert!(i < self.node_count());
-        debug_assert!(self.header.guard.get() == 0);
+        debug_assert!(self.header.guard.get() == 0, "the table is new");
         // SAFETY: in range, and `node_count` is 0 for the static node.
         unsafe { *self.nodes.get().add(i) = n }
     }
     /// Sets nodes from one on; as above.
     pub fn put_nodes(&self, from: usize, nodes: &[Node]) {
         assert!(from <= self.node_count() && nodes.len() <= self.node_count() - from);
-        debug_assert!(self.header.guard.get() == 0);
+        debug_assert!(self.header.guard.get() == 0, "the table is new");
         // SAFETY: in range, nodes of this table are nobody else's, and with none nothing is written to the static node.
         unsafe { std::ptr::copy_nonoverlapping(nodes.as_ptr(), self.nodes.get().add(from), nodes.len()) }
     }
