@@ -1,8 +1,8 @@
 //! The locks and atomics of the process system; under `--cfg shuttle` those of a model checker of schedules
 //! (scheduler/schedules.rs), under `--cfg rlua_sanitize` locks that ThreadSanitizer sees.
 //!
-//! Journey: none. Those of nodes come before all others (node/transport/mod.rs has their order). One order of locks: gate, slot; gate, queues; queues, sleepers. Timers, the process table, names and memory are locked
-//! alone.
+//! Journey: none. Those of nodes come before all others (node/transport/mod.rs has their order). One order of locks:
+//! gate, slot; gate, queues; queues, sleepers; memory, slot. Timers, the process table and names are locked alone.
 
 #[cfg(shuttle)]
 pub use shuttle::sync::{

@@ -7,9 +7,9 @@
 //! Always: a process is queued, being run, held, waiting, in a call of the system, ending, or dead, one of these; only
 //! who moved it to `Queued` puts it in a run queue, once.
 
+use super::account::Account;
 use super::signal::Signal;
 use crate::codec::Message;
-use crate::scheduler::Account;
 use smallvec::SmallVec;
 
 /// Where a process is in its life.

@@ -10,6 +10,7 @@
 //!
 //! Not here: when it runs (scheduler/), what Lua sees (concurrent/).
 
+pub mod account;
 pub mod birth;
 pub mod chore;
 pub mod context;

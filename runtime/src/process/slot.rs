@@ -6,10 +6,11 @@
 //! limits read lies beside it, written by the owner alone.
 
 use super::Process;
+use super::account::Grown;
 use super::context::Context;
 use super::inbox::{Delivered, Held, Inbox, RunState};
 use super::signal::Signal;
-use crate::scheduler::{Grown, Telling};
+use crate::scheduler::Telling;
 use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
 use std::sync::Arc;

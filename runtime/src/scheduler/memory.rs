@@ -1,7 +1,7 @@
 //! Bytes of all processes together, and who takes most.
 //!
 //! Journey: none of its own. Heaps and mailboxes are counted where they grow: by the owner at the end of a slice, by the
-//! sender at a delivery. The total is written when a process has grown or shrunk by a sixteenth (`Account`), so
+//! sender at a delivery. The total is written when a process has grown or shrunk by a sixteenth (process/account.rs), so
 //! ordinary messages never touch what all share.
 //!
 //! The victim, when the limit is passed, is found without visiting all processes: they are listed by the binary order
@@ -13,6 +13,7 @@
 //!
 //! Lock: before a slot's.
 
+use crate::process::account::Grown;
 use crate::process::slot::Slot;
 use crate::sync::Mutex;
 use rlua_machine::value::Pid;
@@ -22,59 +23,6 @@ use std::sync::{Arc, Weak};
 
 /// Processes of the largest order that are compared with each other.
 const COMPARED: usize = 64;
-
-/// Bytes of one process, as the total knows of them; in its slot.
-#[derive(Default, Debug)]
-pub struct Account {
-    bytes: usize,
-    /// The order by which it is listed; 0: it is not.
-    listed: u32,
-}
-
-/// What is to be told of an account that has changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use]
-pub struct Grown {
-    by: isize,
-    /// It is listed by an order that it had.
-    moved: bool,
-}
-
-impl Account {
-    /// Compares what the process takes with what the total knows of. Small differences wait, so that the total, which
-    /// all share, is seldom written.
-    pub fn note(&mut self, now: usize) -> Option<Grown> {
-        let by = now as isize - self.bytes as isize;
-        if by.unsigned_abs() <= 1024 + self.bytes / 16 { None } else { self.set(now) }
-    }
-    /// The process takes nothing any more.
-    pub fn close(&mut self) -> Option<Grown> {
-        if self.bytes == 0 && self.listed == 0 { None } else { self.set(0) }
-    }
-    fn set(&mut self, now: usize) -> Option<Grown> {
-        let by = now as isize - self.bytes as isize;
-        self.bytes = now;
-        Some(Grown { by, moved: order(now) != self.listed })
-    }
-    /// The order by which it was listed, and that by which it is from now on.
-    fn list(&mut self) -> (u32, u32) {
-        let new = order(self.bytes);
-        (std::mem::replace(&mut self.listed, new), new)
-    }
-}
-
-impl Grown {
-    /// Whether it takes more than before.
-    pub fn is_more(self) -> bool {
-        self.by > 0
-    }
-}
-
-/// Of processes smaller than this there is no list.
-const LISTED: usize = 8 * 1024;
-fn order(bytes: usize) -> u32 {
-    if bytes < LISTED { 0 } else { usize::BITS - bytes.leading_zeros() }
-}
 
 /// The book.
 #[derive(Default)]
@@ -91,7 +39,7 @@ struct Listed {
 impl Memory {
     /// Notes that a process has grown or shrunk by so many bytes; the new total.
     pub fn note(&self, slot: &Arc<Slot>, grown: Grown) -> usize {
-        if grown.moved {
+        if grown.is_listed_elsewhere() {
             let mut l = self.listed.lock().unwrap_or_else(|e| e.into_inner());
             let (old, new) = slot.lock().inbox.account.list();
             if old != new {
@@ -106,7 +54,7 @@ impl Memory {
                 }
             }
         }
-        let total = self.total.fetch_add(grown.by, Ordering::Relaxed) + grown.by;
+        let total = self.total.fetch_add(grown.by(), Ordering::Relaxed) + grown.by();
         total.max(0) as usize
     }
     /// The process that takes most, or nearly so.

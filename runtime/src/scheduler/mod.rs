@@ -32,13 +32,13 @@ mod worker;
 
 pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
-pub use memory::{Account, Grown};
 pub use moving::{Departed, Parcel};
 pub(crate) use tasks::idle;
 pub(crate) use worker::{Handle, is_worker};
 
 use crate::node::hello::{VISITOR_SERIAL_BITS, visitor_id};
 use crate::node::transport::Node;
+use crate::process::account::Grown;
 use crate::process::core::Time;
 use crate::process::inbox::{Delivered, RunState};
 use crate::process::options::{KEYS, Options, Setting};
@@ -249,7 +249,7 @@ impl Scheduler {
     /// Notes that a process takes more or less; if all together take too much, the largest one is to end.
     fn grown(self: &Arc<Self>, slot: &Arc<Slot>, grown: Grown) {
         let total = self.memory.note(slot, grown);
-        if grown.is_more()
+        if grown.by() > 0
             && total > self.config.max_memory
             && let Some(largest) = self.memory.largest()
         {
