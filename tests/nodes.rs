@@ -122,3 +122,25 @@ fn a_stopped_peer_suspends_who_sends_to_it() {
     assert_eq!(text(&run.stderr), "");
     assert_eq!(text(&run.stdout), "nothing was heard of it for 2000 ms\nall is well\n");
 }
+
+/// Nodes that start at once, each with names of its own, form a full network and see the same processes under the names.
+#[test]
+fn many_nodes_agree_on_names() {
+    let user = User::new("mesh");
+    let (nodes, names) = ("8", "5");
+    let start = |i: usize| {
+        let (name, first) = (format!("n{i}@localhost"), if i == 0 { "" } else { "n0@localhost" });
+        let mut command =
+            user.command(&["run", "--workers", "1", &path("benches/actor/mesh.lua"), &name, first, nodes, names]);
+        command.stdin(std::process::Stdio::piped());
+        user::Started::new(command)
+    };
+    let mut all: Vec<_> = (0..8).map(start).collect();
+    let mut said: Vec<_> = all.iter_mut().map(|node| (node.line(), node.line())).collect();
+    for (joined, agreed) in &mut said {
+        assert!(joined.starts_with("joined "), "{joined}");
+        // The last word stands for what it sees.
+        *agreed = agreed.strip_prefix("agreed ").and_then(|a| a.split(' ').nth(1)).expect("it agrees").to_string();
+    }
+    assert!(said.iter().all(|(_, agreed)| *agreed == said[0].1), "{said:?}");
+}

@@ -475,8 +475,9 @@ impl Link {
     pub fn is_stranger(&self) -> bool {
         matches!(&self.lock().stage, Stage::Handshake(h) if h.is_stranger())
     }
+    /// Whether nothing that comes matters any more.
     fn is_over(&self) -> bool {
-        matches!(self.lock().stage, Stage::Over)
+        self.lock().is_over()
     }
 }
 
