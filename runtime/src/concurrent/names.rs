@@ -32,7 +32,7 @@ pub(super) fn register(vm: &mut Vm, mut state: u32) -> Result<Step> {
         let Some(target) = target else { return refuse(vm, Value::FALSE, "no such process") };
         let scheduler = context(vm).scheduler.clone();
         let online = scheduler.node.online();
-        let is_here = target.runtime() == scheduler.runtime;
+        let is_here = scheduler.holds(target);
         if state == AGREEING || online.as_ref().is_some_and(|o| o.names_are_global() || !is_here) {
             if state != AGREEING {
                 super::may_wait(vm)?;
@@ -79,7 +79,7 @@ fn is_free(vm: &mut Vm, name: &[u8], state: &mut u32) -> Result<bool> {
             }
             Ok(true) => {}
             // Somebody may just have given it the name, not knowing that it has ended.
-            Ok(false) if holder.runtime() == scheduler.runtime => _ = scheduler.free_name(name, holder),
+            Ok(false) if scheduler.holds(holder) => _ = scheduler.free_name(name, holder),
             // Its node says that the name is free before it says that the process is dead.
             Ok(false) => {
                 *state = 0;
@@ -119,7 +119,7 @@ pub(super) fn unregister(vm: &mut Vm, state: u32) -> Result<Step> {
             });
         }
         let Some(holder) = cx.scheduler.find_name(&name) else { continue };
-        if holder.runtime() != cx.scheduler.runtime {
+        if !cx.scheduler.holds(holder) {
             super::may_wait(vm)?;
             return agree(vm, state, |online, asker| online.request_name(&name, holder, false, asker));
         }

@@ -79,6 +79,13 @@ impl<T> Routes<T> {
     pub fn place(&self, pid: Pid) -> Option<Place> {
         self.routes.get(&pid).map(|r| r.place)
     }
+    /// All processes that have moved to a place, in order, and how often they had moved then.
+    pub fn all_at(&self, runtime: Runtime) -> Vec<(Pid, u64)> {
+        let there = self.routes.iter().filter(|(_, r)| r.place.runtime == runtime);
+        let mut all: Vec<(Pid, u64)> = there.map(|(pid, r)| (*pid, r.place.epoch)).collect();
+        all.sort_unstable();
+        all
+    }
     /// Something is sent to a process.
     pub fn send(&mut self, pid: Pid, what: T) -> Sent<T> {
         match self.routes.get_mut(&pid) {

@@ -703,6 +703,19 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
     }
 }
 
+/// The process that a signal is for, of those that answer something.
+pub fn receiver(signal: &Signal<Pid>) -> Option<Pid> {
+    match signal {
+        Signal::Exit { to, .. }
+        | Signal::Down { to, .. }
+        | Signal::UnlinkAck { to, .. }
+        | Signal::Answer { to, .. }
+        | Signal::Spawned { to, .. }
+        | Signal::Name(NameSignal::Done { to, .. }) => Some(*to),
+        _ => None,
+    }
+}
+
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_bytes(&self.0)

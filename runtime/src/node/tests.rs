@@ -2,6 +2,7 @@
 //!
 //! Journey: remote signal, all of it but the sockets. Each test runs for many seeds, and a seed decides everything.
 
+use super::chance::Random;
 use super::cookie::{Key, key};
 use super::frame::{Fault, Limits};
 use super::handshake::{Event as Step, Failure, Handshake, STRANGER_MAX, STRANGER_TIME, Verdict};
@@ -13,23 +14,6 @@ use super::signal::{Contents, Signal, Target};
 use super::{MILLISECOND, SECOND, Time};
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::VecDeque;
-
-/// Chance.
-struct Random(u64);
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-    fn key(&mut self) -> [u8; 32] {
-        std::array::from_fn(|_| self.next() as u8)
-    }
-}
 
 fn name(text: &str) -> NodeName {
     NodeName::parse(text).expect("it is valid")

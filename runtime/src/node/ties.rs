@@ -153,6 +153,10 @@ impl Ties {
         told.extend(watching.map(|((_, id), _)| Signal::Demonitor { from: parent, to: Target::Pid(child), id: *id }));
         told
     }
+    /// Whether a parent there has asked for a process under this number, and was not answered.
+    pub fn is_requested(&self, parent: Pid, id: u64) -> bool {
+        self.requested.contains_key(&(parent, id))
+    }
     /// Whether nothing hangs on it.
     pub fn is_empty(&self) -> bool {
         self.links.is_empty()

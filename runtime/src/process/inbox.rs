@@ -10,6 +10,7 @@
 use super::account::Account;
 use super::signal::Signal;
 use crate::codec::Message;
+use rlua_machine::value::Pid;
 use smallvec::SmallVec;
 
 /// Where a process is in its life.
@@ -286,16 +287,17 @@ impl Inbox {
         self.take(&mut left);
         left
     }
-    /// All have been told, and it is dead: the questions that have come meanwhile. Err: it is not dead yet, since among what
-    /// has come is something else that is to be answered first.
-    pub fn bury(&mut self) -> Result<Vec<Signal>, Vec<Signal>> {
+    /// All have been told, and it is dead; questions that have come meanwhile are added to those that are answered last.
+    /// Some: it is not dead yet, since something else has come, which it answers so first.
+    pub fn bury(&mut self, own: Pid, questions: &mut Vec<Signal>) -> Option<Vec<(Pid, Signal)>> {
         let mut left = Vec::new();
         self.take(&mut left);
-        if left.iter().any(|s| !matches!(s, Signal::Ask { .. })) {
-            return Err(left);
+        questions.extend(left.extract_if(.., |s| matches!(s, Signal::Ask { .. })));
+        if left.is_empty() {
+            self.state = RunState::Dead;
+            return None;
         }
-        self.state = RunState::Dead;
-        Ok(left)
+        Some(left.into_iter().filter_map(|s| s.bounce(own)).collect())
     }
     /// The process has moved away: what has come for it.
     pub fn leave(&mut self) -> Vec<Signal> {
@@ -306,10 +308,16 @@ impl Inbox {
     }
 }
 
+/// Of what a process that ends has not handled, it still handles what is left here; the questions are answered last.
+pub fn take_questions(unhandled: &mut Vec<Signal>) -> Vec<Signal> {
+    let questions = unhandled.extract_if(.., |s| matches!(s, Signal::Ask { .. })).collect();
+    unhandled.retain(|s| !s.is_message() && !s.may_end());
+    questions
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rlua_machine::value::Pid;
 
     fn message() -> Signal {
         Signal::Message(Message::string(b"m"))
@@ -371,9 +379,12 @@ mod tests {
         assert!(matches!(i.deliver(ask.clone(), Held::default()), Delivered::Queued));
         assert!(matches!(i.deliver(link(), Held::default()), Delivered::Queued));
         assert!(matches!(i.deliver(message(), Held::default()), Delivered::Refused(_)));
-        assert!(i.bury().is_err_and(|left| left.len() == 2), "a link is answered before it is dead");
+        let (own, mut questions) = (Pid::from_bits(4), Vec::new());
+        let first = i.bury(own, &mut questions);
+        assert!(first.is_some_and(|answers| answers.len() == 1), "a link is answered before it is dead");
         assert!(matches!(i.deliver(ask, Held::default()), Delivered::Queued));
-        assert!(i.bury().is_ok_and(|left| left.len() == 1));
+        assert!(i.bury(own, &mut questions).is_none());
+        assert_eq!(questions.len(), 2);
         assert!(matches!(i.deliver(link(), Held::default()), Delivered::Refused(_)));
     }
     #[test]

@@ -31,10 +31,6 @@ impl Registry {
             }
         }
     }
-    /// Takes a name away; tells who had it.
-    pub fn remove(&self, name: &[u8]) -> Option<Pid> {
-        self.lock().remove(name)
-    }
     /// Takes a name away if this process has it; false: it has not.
     pub fn remove_of(&self, name: &[u8], pid: Pid) -> bool {
         let mut all = self.lock();

@@ -11,6 +11,7 @@ use crate::codec::Message;
 use crate::process::Process;
 use crate::process::context::{Context, context};
 use crate::process::core::Farewell;
+use crate::process::inbox::take_questions;
 use crate::process::mailbox::Mailbox;
 use crate::process::signal::{Signal, Wake};
 use crate::process::slot::Slot;
@@ -98,14 +99,7 @@ impl Scheduler {
         {
             online.forget_watcher(slot.pid);
         }
-        let mut questions = Vec::new();
-        left.retain(|s| {
-            let asks = matches!(s, Signal::Ask { .. });
-            if asks {
-                questions.push(s.clone());
-            }
-            !asks && !s.is_message() && !s.may_end()
-        });
+        let questions = take_questions(&mut left);
         cx.handle(&mut left);
         let farewell = cx.core.farewell();
         let status = end.status.or(slot.is_root.then_some(1));
@@ -146,21 +140,12 @@ impl Scheduler {
         let mut questions = t.questions;
         let freed = loop {
             let mut s = slot.lock();
-            match s.inbox.bury() {
-                Ok(asked) => {
-                    questions.extend(asked);
-                    break s.inbox.account.close();
-                }
-                Err(left) => {
-                    drop(s);
-                    for signal in left {
-                        if matches!(signal, Signal::Ask { .. }) {
-                            questions.push(signal);
-                        } else if let Some((to, answer)) = signal.bounce(slot.pid) {
-                            self.route(to, answer);
-                        }
-                    }
-                }
+            let Some(first) = s.inbox.bury(slot.pid, &mut questions) else {
+                break s.inbox.account.close();
+            };
+            drop(s);
+            for (to, answer) in first {
+                self.route(to, answer);
             }
         };
         if self.table.remove_guest(slot.pid) {

@@ -55,6 +55,13 @@ impl Scheduler {
         let own = if pid.runtime() == self.runtime { self.table.find(pid) } else { None };
         own.or_else(|| self.table.guest(pid))
     }
+    /// Whether a process is here, as far as is known: one that was born here may have ended.
+    pub(crate) fn holds(&self, pid: Pid) -> bool {
+        match self.node.online() {
+            Some(online) => online.holds(pid),
+            None => pid.runtime() == self.runtime,
+        }
+    }
     /// Whether a process of this runtime has moved, or one of another may be anywhere.
     pub(crate) fn may_be_elsewhere(&self, pid: Pid) -> bool {
         self.node.online().is_some_and(|online| online.has_moved(pid))

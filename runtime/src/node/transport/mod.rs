@@ -34,7 +34,7 @@ use super::hello::{Hello, Refusal};
 use super::name::NodeName;
 use super::peer::Event;
 use super::session::Sent;
-use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
+use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target, receiver};
 use super::translate::{self, Incoming, Outgoing};
 use super::{SECOND, Time};
 use crate::codec::{DecodeError, Message, ModuleSource};
@@ -158,6 +158,8 @@ struct Table {
 /// What waits for a connection.
 struct Waiting {
     to: Option<Pid>,
+    /// The runtime where that is: another that has taken the node's name is not it.
+    at: Option<Runtime>,
     signal: Option<(Outgoing, Option<Signal>)>,
     /// Who waits, and the number of its question.
     asker: Option<(Pid, u64)>,
@@ -249,10 +251,13 @@ impl Online {
 
     /// Gives a process elsewhere a signal; `Err`: it cannot be reached.
     fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
-        if let Signal::Reply { id, answer: Answer::Spawned(_) | Answer::NotSpawned(_) } = &signal
-            && self.table().abandoned.remove(&(to, *id))
-        {
-            return Err(signal);
+        if let Signal::Reply { id, answer: Answer::Spawned(_) | Answer::NotSpawned(_) } = &signal {
+            if self.table().abandoned.remove(&(to, *id)) {
+                return Err(signal);
+            }
+            if let Some(sent) = self.answer_spawn(to, *id, &signal) {
+                return if sent { Ok(()) } else { Err(signal) };
+            }
         }
         let signal = match self.any_moved.load(Ordering::Acquire) {
             true => match self.send_to_moved(to, signal) {
@@ -268,7 +273,8 @@ impl Online {
                 Some(link) => link.clone(),
                 None => {
                     let Some(home) = self.way_home(&table, to.runtime()) else { return Err(signal) };
-                    table.want(home, Waiting { to: Some(to), signal: Some((out, Some(signal))), asker: None });
+                    let (to, at, signal) = (Some(to), Some(to.runtime()), Some((out, Some(signal))));
+                    table.want(home, Waiting { to, at, signal, asker: None });
                     drop(table);
                     self.wake();
                     return Ok(());
@@ -297,7 +303,8 @@ impl Online {
                     let Some(home) = home.filter(|_| !table.closed) else {
                         return Sending::Failed("no connection to the process's node".into());
                     };
-                    table.want(home, Waiting { to, signal: Some((out, None)), asker: Some(asker) });
+                    let (at, signal) = (to.map(Pid::runtime), Some((out, None)));
+                    table.want(home, Waiting { to, at, signal, asker: Some(asker) });
                     drop(table);
                     self.wake();
                     return Sending::Wait;
@@ -326,7 +333,7 @@ impl Online {
                 let asker = signal.is_none().then_some((from, id));
                 let lost = Signal::Reply { id, answer: Answer::Lost };
                 let signal = signal.take().map(|out| (out, Some(lost)));
-                table.want(node, Waiting { to: Some(from), signal, asker });
+                table.want(node, Waiting { to: Some(from), at: None, signal, asker });
                 drop(table);
                 return self.wake();
             }
@@ -531,6 +538,7 @@ impl Online {
     }
     fn up(self: &Arc<Self>, c: Connection, node: NodeName) {
         self.met_at.store(self.now(), Ordering::Relaxed);
+        let moves = self.moves_if_any();
         let mut table = self.table();
         let Some(link) = table.links.get(&c).cloned() else { return };
         let Some(runtime) = link.peer().and_then(|p| p.runtime()) else { return };
@@ -540,19 +548,26 @@ impl Online {
         table.by_runtime.insert(runtime, link.clone());
         let waiting = table.waiting.remove(&node).unwrap_or_default();
         let mut answers = Vec::new();
+        // Whoever is to answer one of them has to know where it is.
+        moves.inspect(|moves| self.tell_of_guests(moves, &link));
         // Before anybody else can send there.
-        for Waiting { to, signal, asker } in waiting {
+        for Waiting { to, at, signal, asker } in waiting {
             let sent = match signal {
                 None => Ok(Sent::Queued),
                 // Its program has ended, and another has taken the name.
-                Some((_, local)) if to.is_some_and(|to| !self.is_met_by(to, runtime)) => {
+                Some((_, local)) if at.is_some_and(|at| at != runtime) => {
                     Err(("the process's program has ended".to_string(), local))
                 }
-                Some((out, local)) => match link.send(out, asker, self) {
-                    Some(Ok(sent)) => Ok(sent),
-                    Some(Err(why)) => Err((why.to_string(), local)),
-                    None => Err(("the connection is lost".to_string(), local)),
-                },
+                Some((out, local)) => {
+                    if let (Wire::Move(_), Some(to), Some(local)) = (&out.0, to, &local) {
+                        self.leaves_by(&link, to, local);
+                    }
+                    match link.send(out, asker, self) {
+                        Some(Ok(sent)) => Ok(sent),
+                        Some(Err(why)) => Err((why.to_string(), local)),
+                        None => Err(("the connection is lost".to_string(), local)),
+                    }
+                }
             };
             match (sent, asker) {
                 (Ok(Sent::Queued), Some((pid, id))) => {
@@ -578,14 +593,10 @@ impl Online {
             self.program.route(to, signal);
         }
     }
-    /// Whether a process is here, or of the runtime that has come up.
-    fn is_met_by(&self, pid: Pid, runtime: Runtime) -> bool {
-        pid.runtime() == runtime || pid.runtime() == self.program.runtime()
-    }
     fn unreachable(&self, node: NodeName, why: &str) {
         let waiting = self.table().waiting.remove(&node).unwrap_or_default();
         let answer = || Answer::Done(Err(format!("no connection to {node}: {why}")));
-        for Waiting { to, signal, asker } in waiting {
+        for Waiting { to, signal, asker, .. } in waiting {
             let local = signal.and_then(|(_, local)| local);
             let told = match (asker, to.zip(local)) {
                 (Some((pid, id)), _) | (None, Some((pid, Signal::Reply { id, .. }))) => {
@@ -713,7 +724,9 @@ impl Online {
 
     /// A signal answers nothing that is waited for in its session, but perhaps something in another: its sender has moved.
     fn arrived_unasked(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
-        if self.sessions().iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
+        // Or its receiver has.
+        let goes_on = receiver(&signal).is_some_and(|to| !self.holds(to));
+        if goes_on || self.sessions().iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
             self.arrived(link, signal, true);
         }
     }

@@ -14,11 +14,11 @@ use super::super::signal::{Bytes, Carried, Contents, MoveSignal, Signal as Wire,
 use super::super::ties::Ties;
 use super::super::{Time, translate};
 use super::link::Link;
+use super::surroundings::Guest;
 use super::{Online, Waiting, lost, names};
 use crate::migration::frozen::Fault;
 use crate::migration::handover::{Handover, Origin};
 use crate::migration::routes::{Mark, Place, Routes, Sent};
-use crate::process::frozen::Thawed;
 use crate::process::signal::{Name, Signal};
 use crate::scheduler::{Departed, Parcel};
 use crate::sync::MutexGuard;
@@ -33,7 +33,7 @@ const SETTLE_TIME: Time = 2_000_000_000;
 /// What is known of processes that move or have moved.
 #[derive(Default)]
 pub struct Moves {
-    handover: Handover<Thawed>,
+    handover: Handover<Guest>,
     routes: Routes<Held>,
     /// Processes that have come and do not run yet: which nodes are waited for, and until when.
     settling: HashMap<Pid, (HashSet<NodeName>, Time)>,
@@ -81,6 +81,40 @@ struct After {
 impl Online {
     fn moves(&self) -> MutexGuard<'_, Moves> {
         self.moves.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// The lock, if any process is known to have moved.
+    pub(super) fn moves_if_any(&self) -> Option<MutexGuard<'_, Moves>> {
+        self.any_moved.load(Ordering::Acquire).then(|| self.moves())
+    }
+    /// A session stands: its node hears first of the processes that have moved here.
+    pub(super) fn tell_of_guests(&self, moves: &Moves, link: &Arc<Link>) {
+        let own = self.program.runtime();
+        for (pid, epoch) in moves.routes.all_at(own) {
+            let runtime = own.id().to_be_bytes();
+            self.send_move(link, MoveSignal::Moved { pid, epoch, runtime, node: self.name.clone() });
+        }
+    }
+    /// Answers a parent that has asked for a process, over the connection by which it has: it was there when it asked, or on
+    /// its way from there since. Whether that is done; none: no process has moved.
+    pub(super) fn answer_spawn(&self, parent: Pid, id: u64, answer: &Signal) -> Option<bool> {
+        if !self.any_moved.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut links = self.sessions().into_iter();
+        let link = links.find(|l| l.with_ties(|t| t.is_requested(parent, id)) == Some(true))?;
+        let out = translate::outgoing(parent, answer)?;
+        Some(matches!(link.send(out, None, self), Some(Ok(_))))
+    }
+    /// Whether a process is here, as far as is known: one that was born here may have ended.
+    pub fn holds(&self, pid: Pid) -> bool {
+        self.runtime_of(pid) == self.program.runtime()
+    }
+    /// The runtime where a process is, as far as is known.
+    pub(super) fn runtime_of(&self, pid: Pid) -> Runtime {
+        match self.any_moved.load(Ordering::Acquire) {
+            true => self.moves().whereabouts(pid),
+            false => pid.runtime(),
+        }
     }
     /// Whether a process is known to have moved.
     pub fn has_moved(&self, pid: Pid) -> bool {
@@ -193,6 +227,12 @@ impl Online {
             link.with_ties(|t| t.leaves(&wire));
         }
     }
+    /// The same of a signal of which it is known that a process here has sent it.
+    pub(super) fn leaves_by(&self, link: &Link, to: Pid, signal: &Signal) {
+        if let Some((wire, _)) = translate::outgoing(to, signal) {
+            link.with_ties(|t| t.leaves(&wire));
+        }
+    }
     fn is_here(&self, moves: &Moves, pid: Pid) -> bool {
         moves.whereabouts(pid) == self.program.runtime()
     }
@@ -264,9 +304,7 @@ impl Online {
         }
         match (self.link_to(runtime), held) {
             (Some(link), Held::Own(signal)) => {
-                if let Some((wire, _)) = translate::outgoing(to, &signal) {
-                    link.with_ties(|t| t.leaves(&wire));
-                }
+                self.leaves_by(&link, to, &signal);
                 self.forward(&link, to, signal, after);
             }
             (Some(link), Held::Passing(signal)) => self.forward(&link, to, signal, after),
@@ -279,7 +317,8 @@ impl Online {
                 match (home, translate::carry(&signal)) {
                     (Some(home), Some((carried, modules))) => {
                         let out = (Wire::Move(MoveSignal::Forward { to, carried }), modules);
-                        let waiting = Waiting { to: Some(to), signal: Some((out, Some(signal))), asker: None };
+                        let (to, at, signal) = (Some(to), Some(runtime), Some((out, Some(signal))));
+                        let waiting = Waiting { to, at, signal, asker: None };
                         self.table().want(home, waiting);
                         self.wake();
                     }
@@ -344,8 +383,8 @@ impl Online {
         let moves = &mut *guard;
         match signal {
             MoveSignal::Offer { number, pid, epoch, contents } => match unpacked {
-                Some(Ok(thawed)) if thawed.slot.pid == pid && thawed.epoch == epoch => {
-                    moves.handover.made(from, number, pid, epoch, thawed);
+                Some(Ok(guest)) if guest.pid == pid && guest.epoch == epoch => {
+                    moves.handover.made(from, number, pid, epoch, guest);
                     self.send_move(link, MoveSignal::Ready { number });
                 }
                 Some(Err(Fault::UnknownModule(hash))) => {
@@ -376,8 +415,8 @@ impl Online {
                 self.at_origin(moves, decided, &mut after);
             }
             MoveSignal::Commit { number, names, nodes, .. } => {
-                if let Some((pid, epoch, thawed)) = moves.handover.committed(from, number) {
-                    self.arrive(moves, link, (pid, epoch, thawed), nodes, &mut after);
+                if let Some((pid, epoch, guest)) = moves.handover.committed(from, number) {
+                    self.arrive(moves, link, (pid, epoch, guest), nodes, &mut after);
                     adopted.extend(names.into_iter().map(|(name, stamp)| (name, pid, stamp)));
                     runs = Some(number);
                 }
@@ -390,14 +429,14 @@ impl Online {
                 self.program.met(runtime, &node);
                 self.table().homes.insert(runtime, node);
                 let target = self.link_to(runtime);
-                let here = runtime == self.program.runtime();
-                let taken = if here { None } else { Some(link.with_ties(|t| t.take_there(pid))) };
-                match (&target, taken.flatten()) {
-                    (Some(target), Some(ties)) => _ = target.with_ties(|t| t.add(ties)),
-                    (None, Some(ties)) => self.drift(moves, runtime, ties, &mut after),
-                    (_, None) => {}
-                }
-                if !here {
+                let is_news = moves.routes.place(pid).is_none_or(|p| p.epoch <= epoch);
+                if is_news && runtime != self.program.runtime() {
+                    let mut ties = Ties::default();
+                    self.sessions().iter().filter_map(|l| l.with_ties(|t| t.take_there(pid))).for_each(|t| ties.add(t));
+                    match &target {
+                        Some(target) => _ = target.with_ties(|t| t.add(ties)),
+                        None => self.drift(moves, runtime, ties, &mut after),
+                    }
                     self.learn(moves, pid, Place { epoch, runtime });
                 }
                 if let Some(target) = target {
@@ -489,6 +528,21 @@ impl Online {
             let between = from.and_then(|from| self.link_of(moves, from));
             let expected = match (&wire, between) {
                 (Some(wire), Some(between)) => between.with_ties(|t| t.comes(wire)).unwrap_or(true),
+                // An answer: whoever waits for it has asked over one of the connections, or over one that is no more.
+                (Some(wire), None) if from.is_none() => {
+                    self.sessions().iter().any(|l| l.with_ties(|t| t.comes(wire)) == Some(true));
+                    true
+                }
+                // Its sender's node is not connected.
+                (Some(wire), None) => {
+                    let mut ties = Ties::default();
+                    if ties.comes(wire)
+                        && let Some(from) = from.filter(|from| !self.is_here(moves, *from))
+                    {
+                        self.drift(moves, moves.whereabouts(from), ties, after);
+                    }
+                    true
+                }
                 _ => true,
             };
             if expected && let Err(signal) = self.program.deliver_here(to, signal) {
@@ -510,12 +564,12 @@ impl Online {
         &self,
         moves: &mut Moves,
         link: &Arc<Link>,
-        (pid, epoch, thawed): (Pid, u64, Thawed),
+        (pid, epoch, guest): (Pid, u64, Guest),
         nodes: Vec<NodeName>,
         after: &mut After,
     ) {
         let own = self.program.runtime();
-        let ties = self.program.arrives(thawed);
+        let ties = (guest.enter)();
         // Those here were tied over the connection with its last place.
         let links = self.sessions();
         for l in &links {
@@ -553,7 +607,7 @@ impl Online {
         }
         let Some(node) = self.way_home(&self.table(), runtime) else { return after.told.extend(ties.lost()) };
         moves.adrift.entry(node.clone()).or_default().add(ties);
-        self.table().want(node, Waiting { to: None, signal: None, asker: None });
+        self.table().want(node, Waiting { to: None, at: None, signal: None, asker: None });
         self.wake();
     }
     /// A node is connected, or cannot be: what hangs between processes here and there.
@@ -584,6 +638,8 @@ impl Online {
         let mut moves = self.moves();
         let Some(place) = moves.routes.place(pid) else { return };
         for l in self.sessions() {
+            // What it has asked is answered to its birthplace, if at all.
+            l.with_ties(|t| t.forget_here(pid));
             self.send_move(&l, MoveSignal::Ended { pid, epoch: place.epoch, lost: false });
         }
         self.forget_route(&mut moves, pid, &mut after);
@@ -644,5 +700,25 @@ impl Online {
         self.let_go_marked(moves, &mut after);
         drop(guard);
         self.see_to(after);
+    }
+
+    /// What is under way, or held back.
+    #[cfg(test)]
+    pub(super) fn unsettled_moves(&self) -> Vec<String> {
+        let moves = self.moves();
+        let mut all = Vec::new();
+        for (what, is_left) in [
+            ("a move under way", moves.handover.next_timeout().is_some()),
+            ("signals that are held back for processes that have moved", moves.routes.next_timeout().is_some()),
+            ("processes that have come and do not run", !moves.settling.is_empty()),
+            ("nodes that have settled before the commit", !moves.early.is_empty()),
+            ("ties with processes at nodes that are not connected", !moves.adrift.is_empty()),
+            ("names of processes that have left", !moves.leaving.is_empty()),
+        ] {
+            if is_left {
+                all.push(what.to_string());
+            }
+        }
+        all
     }
 }

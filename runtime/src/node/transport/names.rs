@@ -89,7 +89,8 @@ impl Online {
     }
     /// Wants a process elsewhere to get a name, or who has it to lose it; the answer is that of the question.
     pub fn request_name(&self, name: &[u8], of: Pid, gets: bool, (from, id): (Pid, u64)) {
-        let link = self.table().by_runtime.get(&of.runtime()).cloned();
+        let runtime = self.runtime_of(of);
+        let link = self.table().by_runtime.get(&runtime).cloned();
         let signal = NameSignal::Request { from, id, name: name.into(), pid: gets.then_some(of) };
         let sent =
             link.is_some_and(|link| matches!(link.send((Wire::Name(signal), Vec::new()), None, self), Some(Ok(_))));
@@ -174,9 +175,7 @@ impl Online {
     pub(super) fn name_signal(&self, link: &Arc<Link>, signal: NameSignal<Pid>) -> bool {
         self.join_names(link);
         match signal {
-            NameSignal::Request { from, id, name, pid: Some(pid) }
-                if pid.runtime() == self.program.runtime() && self.names_are_global() =>
-            {
+            NameSignal::Request { from, id, name, pid: Some(pid) } if self.names_are_global() && self.holds(pid) => {
                 self.begin_registering(&name.0, pid, (from, id), Some(link.number));
                 self.wake();
             }
@@ -187,7 +186,7 @@ impl Online {
                         Ok(())
                     }
                     // Names are this program's own.
-                    Some(pid) if pid.runtime() == self.program.runtime() => {
+                    Some(pid) if self.holds(pid) => {
                         let taken = self.program.find(&name.0).is_some();
                         let given = !taken && self.program.give_name(name.0.as_slice().into(), pid);
                         let why = if taken { denied(&name.0, Denied::Taken) } else { "no such process".to_string() };

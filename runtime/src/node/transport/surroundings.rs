@@ -12,12 +12,21 @@ use super::names::time_of;
 use super::{Online, dial};
 use crate::codec::ModuleSource;
 use crate::migration::frozen::Fault;
-use crate::process::frozen::Thawed;
 use crate::process::options::{Setting, key};
 use crate::process::signal::{Name, Signal, Status};
 use crate::scheduler::{Departed, Scheduler};
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
+
+/// A process that was made of what was frozen elsewhere, and that nobody knows yet.
+pub struct Guest {
+    /// Which it is.
+    pub pid: Pid,
+    /// How often it will have moved.
+    pub epoch: u64,
+    /// Enters it, without running it; what it is tied to.
+    pub enter: Box<dyn FnOnce() -> Vec<(Pid, Tie)> + Send>,
+}
 
 /// The program of a node.
 pub trait Surroundings: Send + Sync {
@@ -37,9 +46,9 @@ pub trait Surroundings: Send + Sync {
     fn root(&self) -> Option<Pid>;
     /// Who here has a name.
     fn find(&self, name: &[u8]) -> Option<Pid>;
-    /// Gives a process a name that nobody has. False: there is no such process.
+    /// Gives a process that is here a name that nobody has. False: there is no such process.
     fn give_name(&self, name: Name, pid: Pid) -> bool;
-    /// Takes a name from the process here that has it. False: none has.
+    /// Takes a name from the process here that has it. False: none has, or it has just left.
     fn take_name(&self, name: &[u8]) -> bool;
     /// A process that has moved here has a name.
     fn adopt_name(&self, name: Name, pid: Pid);
@@ -52,10 +61,8 @@ pub trait Surroundings: Send + Sync {
     /// A process leaves for good. Err: why it stays.
     fn departs(&self, pid: Pid) -> Result<Departed, String>;
     /// Makes a process of what was frozen elsewhere.
-    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault>;
-    /// Enters it, without running it; what it is tied to.
-    fn arrives(&self, thawed: Thawed) -> Vec<(Pid, Tie)>;
-    /// It runs.
+    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault>;
+    /// A process that was entered runs.
     fn starts(&self, pid: Pid);
     /// How long nodes may take to agree on a name.
     fn register_timeout(&self) -> Time;
@@ -96,12 +103,23 @@ impl Surroundings for Arc<Scheduler> {
         self.names.find(name)
     }
     fn give_name(&self, name: Name, pid: Pid) -> bool {
-        self.names.insert(name.clone(), pid) && Scheduler::route(self, pid, Signal::Named(name))
+        let is_new = self.names.insert(name.clone(), pid);
+        // It may have ended, or have moved while the nodes agreed.
+        let given = is_new && Scheduler::deliver_here(self, pid, Signal::Named(name.clone())).is_ok();
+        if is_new && !given {
+            self.names.remove_of(&name, pid);
+        }
+        given
     }
     fn take_name(&self, name: &[u8]) -> bool {
-        let had = self.names.remove(name);
-        had.inspect(|pid| _ = Scheduler::route(self, *pid, Signal::Unnamed(name.into())));
-        had.is_some()
+        // One that has just left takes its names along.
+        let Some(pid) = self.names.find(name).filter(|pid| self.slot(*pid).is_some()) else { return false };
+        let had = self.names.remove_of(name, pid);
+        if had {
+            // One that has ended gives it back anyway.
+            let _ = Scheduler::deliver_here(self, pid, Signal::Unnamed(name.into()));
+        }
+        had
     }
     fn adopt_name(&self, name: Name, pid: Pid) {
         // Somebody may have it already, if names are not global: it stays with that one.
@@ -119,11 +137,10 @@ impl Surroundings for Arc<Scheduler> {
     fn departs(&self, pid: Pid) -> Result<Departed, String> {
         Scheduler::departs(self, pid)
     }
-    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault> {
-        Scheduler::unpack(self, frozen, modules)
-    }
-    fn arrives(&self, thawed: Thawed) -> Vec<(Pid, Tie)> {
-        Scheduler::arrives(self, thawed)
+    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
+        let thawed = Scheduler::unpack(self, frozen, modules)?;
+        let (pid, epoch, scheduler) = (thawed.slot.pid, thawed.epoch, self.clone());
+        Ok(Guest { pid, epoch, enter: Box::new(move || scheduler.arrives(thawed)) })
     }
     fn starts(&self, pid: Pid) {
         Scheduler::starts(self, pid);

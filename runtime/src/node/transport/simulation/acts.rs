@@ -26,8 +26,10 @@ impl World {
         let Some(&pid) = idle.get(self.below(idle.len().max(1) as u64) as usize) else { return };
         let other = self.some_pid();
         let node = self.hosts[self.below(self.hosts.len() as u64) as usize].name.clone();
-        let choice = self.below(103);
+        let choice = self.below(if self.plan.moves { 118 } else { 103 });
         self.trace(|| format!("{pid} acts: {choice}, with {other} or {node}"));
+        // What a process has asked of its node about others stays there.
+        let moves = self.plan.moves;
         let is_root = pid.serial() == 1;
         let name = NAMES[self.below(3) as usize];
         let size = match self.below(120) {
@@ -48,12 +50,14 @@ impl World {
                 (71..=73, _) if !is_root => return Some((Message::string(b"normal"), false)),
                 (74..=75, _) if !is_root => return Some((Message::string(b"bad"), true)),
                 (76..=79, _) if program.known_dead(other).is_none() => p.ask(program, other, Question::Alive),
-                (80, _) if other.runtime() != program.runtime => p.ask(program, other, Question::Info(Status::Unknown)),
+                (80, _) if other.runtime() != program.runtime || program.may_be_elsewhere(other) => {
+                    p.ask(program, other, Question::Info(Status::Unknown))
+                }
                 (81..=84, Some(online)) if online.name != node => {
                     p.spawn_at(&online, node, choice.is_multiple_of(2), choice >= 83);
                 }
                 (85..=88, _) => program.spawn(p, choice.is_multiple_of(2), choice >= 87),
-                (89..=90, Some(online)) => {
+                (89..=90, Some(online)) if !moves => {
                     online.monitor_node(pid, &node);
                     *p.node_monitors.entry(node.to_string()).or_default() += 1;
                 }
@@ -66,6 +70,7 @@ impl World {
                 (98, online) => p.unregister(program, online.as_ref(), name),
                 (100..=102, _) => p.interrupt(program, other),
                 (99, _) => p.core.trapexit = true,
+                (103.., Some(online)) if online.name != node && !is_root => p.migrate(&online, node),
                 _ => {}
             }
             None
@@ -135,6 +140,11 @@ impl Process {
             return;
         }
         match program.online() {
+            Some(online) if online.has_moved(to) => {
+                if !program.route(to, Signal::Message(m)) {
+                    program.common().ledger.failed(number);
+                }
+            }
             Some(online) => self.send_elsewhere(program, &online, None, Some(to), Target::Pid(to), &m, number),
             None => program.common().ledger.failed(number),
         }
@@ -205,7 +215,7 @@ impl Process {
         if program.find_name(name).is_some() {
             return;
         }
-        let is_here = pid.runtime() == program.runtime;
+        let is_here = program.holds(pid);
         let asker = (self.core.pid(), self.core.next_id());
         match online {
             Some(online) if is_here && online.names_are_global() => online.register_name(name, pid, asker),
@@ -217,23 +227,23 @@ impl Process {
             }
             _ => return,
         }
-        self.wants = Some((asker.1, Want::Answer));
+        self.wants = Some((asker.1, Want::Answer(None)));
     }
     /// `unregister(name)`.
     fn unregister(&mut self, program: &Arc<Program>, online: Option<&Arc<Online>>, name: &[u8]) {
         let Some(holder) = program.find_name(name) else { return };
         match online {
-            _ if holder == self.core.pid() => {
-                program.free_name(name, holder);
-                self.core.remove_name(name);
-            }
-            _ if holder.runtime() == program.runtime => {
-                program.free_name(name, holder);
-                program.route(holder, Signal::Unnamed(name.into()));
+            _ if program.holds(holder) => {
+                let had = Program::free_name(program, name, holder);
+                if had && holder == self.core.pid() {
+                    self.core.remove_name(name);
+                } else if had {
+                    program.route(holder, Signal::Unnamed(name.into()));
+                }
             }
             Some(online) => {
                 let asker = (self.core.pid(), self.core.next_id());
-                self.wants = Some((asker.1, Want::Answer));
+                self.wants = Some((asker.1, Want::Answer(None)));
                 online.request_name(name, holder, false, asker);
             }
             None => {}
@@ -242,7 +252,13 @@ impl Process {
     /// `isnodealive(node)`, or who has a name there.
     pub(super) fn ask_node(&mut self, online: &Arc<Online>, node: NodeName, name: Option<&[u8]>) {
         let id = self.core.next_id();
-        self.wants = Some((id, Want::Answer));
+        self.wants = Some((id, Want::Answer(None)));
         online.ask(node, name, (self.core.pid(), id));
+    }
+    /// `migrate(node)`: when they are connected, it moves.
+    pub(super) fn migrate(&mut self, online: &Arc<Online>, node: NodeName) {
+        let id = self.core.next_id();
+        self.wants = Some((id, Want::Move(node.clone())));
+        online.ask(node, None, (self.core.pid(), id));
     }
 }

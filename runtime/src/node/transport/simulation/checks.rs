@@ -18,6 +18,12 @@ impl World {
     fn programs(&self) -> Vec<Arc<Program>> {
         self.hosts.iter().filter_map(|h| h.program.clone()).collect()
     }
+    /// On which host each process is.
+    fn places(&self) -> BTreeMap<Pid, usize> {
+        let programs = self.programs();
+        let all = programs.iter().flat_map(|p| p.processes().keys().map(|pid| (*pid, p.host)).collect::<Vec<_>>());
+        all.collect()
+    }
     fn links_of(online: &Online) -> Vec<Arc<Link>> {
         let mut links: Vec<Arc<Link>> = online.table().links.values().cloned().collect();
         links.sort_by_key(|l| l.number);
@@ -96,11 +102,28 @@ impl World {
                 self.violation(format!("{} still has {left}", online.name));
             }
         }
+        self.check_places();
         self.check_names();
         self.check_relations();
         self.check_ties();
         self.check_node_monitors();
         self.check_losses();
+    }
+    /// Every process is in one place, unless it has ended or something was lost.
+    fn check_places(&self) {
+        let (mut seen, mut twice) = (BTreeSet::new(), Vec::new());
+        for program in self.programs() {
+            twice.extend(program.processes().keys().filter(|pid| !seen.insert(**pid)).copied());
+        }
+        let common = self.common();
+        let ended = &common.ledger.ended;
+        let nowhere = common.pids.iter().filter(|pid| !seen.contains(pid) && !ended.contains(pid));
+        let nowhere: Vec<Pid> = nowhere.filter(|_| self.plan.faults == 0).copied().collect();
+        let risen: Vec<Pid> = seen.iter().filter(|pid| ended.contains(pid)).copied().collect();
+        drop(common);
+        twice.iter().for_each(|pid| self.violation(format!("{pid} is on two hosts")));
+        nowhere.iter().for_each(|pid| self.violation(format!("{pid} has not ended, and is nowhere")));
+        risen.iter().for_each(|pid| self.violation(format!("{pid} has ended, and is somewhere")));
     }
     /// Names: one holder each, which knows of it, and all nodes agree.
     fn check_names(&self) {
@@ -179,11 +202,12 @@ impl World {
     }
     /// What hangs on a session is what there is between processes of its two nodes, and no more.
     fn check_ties(&self) {
+        let places = self.places();
         for program in self.programs() {
             let Some(online) = program.online() else { continue };
             let mut expected = BTreeSet::new();
             for (pid, process) in program.processes().iter() {
-                let elsewhere = |other: &Pid| other.runtime() != program.runtime;
+                let elsewhere = |other: &Pid| places.get(other) != Some(&program.host);
                 expected.extend(
                     process.core.links().into_iter().filter(elsewhere).map(|other| format!("link {pid} {other}")),
                 );
@@ -203,20 +227,26 @@ impl World {
         }
     }
     fn check_node_monitors(&self) {
-        for program in self.programs() {
-            let Some(online) = program.online() else { continue };
+        let places = self.places();
+        let online: Vec<Arc<Online>> = self.programs().iter().filter_map(|p| p.online()).collect();
+        for online in &online {
             for watcher in online.control.lock().unwrap_or_else(|e| e.into_inner()).watchers() {
-                if !program.processes().contains_key(&watcher) {
+                if !places.contains_key(&watcher) {
                     self.violation(format!(
                         "{} remembers that {watcher} monitors a node, which has ended",
                         online.name
                     ));
                 }
             }
+        }
+        let left = |pid: Pid, node: &str| -> u32 {
+            online.iter().map(|o| o.control.lock().unwrap_or_else(|e| e.into_inner()).monitors(pid, node)).sum()
+        };
+        for program in self.programs() {
             for (pid, process) in program.processes().iter() {
                 for (node, made) in &process.node_monitors {
                     let told = self.common().ledger.node_downs.get(&(*pid, node.clone())).copied().unwrap_or(0);
-                    let left = online.control.lock().unwrap_or_else(|e| e.into_inner()).monitors(*pid, node);
+                    let left = left(*pid, node);
                     if told + left != *made {
                         self.violation(format!(
                             "{pid} monitors {node} {made} times, was told {told}, and {left} are left"
@@ -231,16 +261,21 @@ impl World {
         let common = self.common();
         let missing = common.ledger.missing();
         let ended: BTreeSet<Pid> = common.ledger.ended.clone();
+        let visited = common.ledger.visited.clone();
         drop(common);
+        let places = self.places();
         let lost = self.network.lost_sessions;
         if self.plan.faults == 0 && lost > 0 {
             self.violation(format!("nothing was broken, and {lost} sessions were lost"));
         }
         for (from, to, at, what) in missing {
-            let host = |pid: Pid| self.programs.get(&pid.runtime().id()).map(|p| p.host);
-            let (Some(a), Some(b)) = (host(from), host(to)) else { continue };
-            let gone = ended.contains(&to) || self.program_of(to).is_none() || self.program_of(from).is_none();
-            if !gone && (a == b || !self.network.lost_since(at, a, b)) {
+            let gone = ended.contains(&to) || !places.contains_key(&to) || !places.contains_key(&from);
+            let hosts = |pid: Pid| {
+                visited.get(&pid).cloned().unwrap_or_else(|| places.get(&pid).copied().into_iter().collect())
+            };
+            let (a, b) = (hosts(from), hosts(to));
+            let lost = a.iter().any(|a| b.iter().any(|b| a != b && self.network.lost_since(at, *a, *b)));
+            if !gone && !lost {
                 self.violation(format!("{what} of {from} for {to}, sent at {at}, has not come"));
             }
         }
@@ -269,6 +304,7 @@ impl Online {
         for link in table.links.values() {
             all.extend(link.lock().waiting_for().into_iter().map(|what| format!("{what} of {}", link.address)));
         }
+        all.extend(self.unsettled_moves());
         all.extend(self.global.lock().unwrap_or_else(|e| e.into_inner()).iter().flat_map(|g| g.waiting_for()));
         all.sort();
         all

@@ -63,7 +63,8 @@ impl World {
 /// Lets a network of so many nodes form, and do what costs.
 pub fn measure(n: usize) -> Costs {
     let (keepalive, delay) = (60 * SECOND, MILLISECOND);
-    let mut world = World::new(1, Plan { hosts: n, acts: 0, faults: 0, connects_all: true, keepalive, delay });
+    let mut world =
+        World::new(1, Plan { hosts: n, acts: 0, faults: 0, moves: false, connects_all: true, keepalive, delay });
     world.calm = true;
     (0..n).for_each(|i| world.start(i));
     let before = world.spent();

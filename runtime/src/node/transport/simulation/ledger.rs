@@ -94,12 +94,31 @@ pub struct Ledger {
     pub node_downs: BTreeMap<(Pid, String), u32>,
     /// Processes that have ended.
     pub ended: BTreeSet<Pid>,
+    /// How often each process had moved when it last did something, and on which host that was.
+    places: BTreeMap<Pid, (u64, usize)>,
+    /// Hosts on which those have been that have moved.
+    pub visited: BTreeMap<Pid, BTreeSet<usize>>,
 }
 
 impl Ledger {
     /// Notes what must not be.
     pub fn violation(&mut self, what: String) {
         self.violations.push(what);
+    }
+    /// A process that has moved so often does something on a host.
+    pub fn runs(&mut self, pid: Pid, epoch: u64, host: usize) {
+        match self.places.insert(pid, (epoch, host)) {
+            Some((then, there)) if then > epoch || then == epoch && there != host => self.violation(format!(
+                "{pid} runs on host {host} (move {epoch}), and on host {there} (move {then}) as well"
+            )),
+            before => {
+                if epoch > 0 {
+                    let visited = self.visited.entry(pid).or_default();
+                    visited.extend(before.map(|(_, there)| there));
+                    visited.insert(host);
+                }
+            }
+        }
     }
     fn record(&mut self, from: Pid, to: Pid, sign: Sign, at: Time) -> u64 {
         self.next += 1;

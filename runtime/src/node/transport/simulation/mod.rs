@@ -5,21 +5,23 @@
 //! process. Here are only time (a number), connections (two queues of bytes that come late, in pieces, or not any more),
 //! and programs whose processes do at random what Lua's would.
 //!
-//! The parts: network (connections and faults), program (a node's processes), acts (what processes do), ledger (what was
+//! The parts: network (connections and faults), program (a node's processes), moving (those that move), acts (what processes do), ledger (what was
 //! sent and seen), checks (what holds when all is quiet), scenarios (what was found once), cost (what a network of n nodes
 //! costs).
 //!
 //! `RLUA_SIM_SEEDS=10000` runs so many seeds, from `RLUA_SIM_FIRST` on; `RLUA_SIM_TRACE=7` runs seed 7 alone and prints
-//! what happens.
+//! what happens. With `RLUA_SIM_MOVES` set half of the seeds have processes that move, and no faults.
 
 mod acts;
 mod checks;
 mod cost;
 mod ledger;
+mod moving;
 mod network;
 mod program;
 mod scenarios;
 
+use super::super::chance::Random;
 use super::super::cookie::{Key, generate, key};
 use super::super::frame::Limits;
 use super::super::hello::{Hello, VERSIONS, features};
@@ -33,31 +35,11 @@ use rlua_machine::value::{Pid, Runtime};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Chance.
-pub struct Random(u64);
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-    fn key(&mut self) -> [u8; 32] {
-        std::array::from_fn(|_| self.next() as u8)
-    }
-}
-
 /// What happens next.
 #[derive(Clone, Debug)]
 enum Event {
-    /// A process has something to handle.
-    Run(Pid),
+    /// A process of a program, named by the identity of its runtime, has something to handle.
+    Run(u128, Pid),
     /// The connections of a host look at their time, and at what there is to write.
     Pump(usize),
     /// The node of a host sees to what is wanted of connections.
@@ -95,6 +77,8 @@ struct Plan {
     /// Acts of processes.
     acts: u32,
     faults: u32,
+    /// Processes move.
+    moves: bool,
     connects_all: bool,
     keepalive: Time,
     /// How long bytes are under way, at most.
@@ -233,8 +217,8 @@ impl World {
         self.common().now = at;
         self.digest = self.digest.rotate_left(5) ^ at.wrapping_mul(31).wrapping_add(number);
         match event {
-            Event::Run(pid) => {
-                if let Some(program) = self.program_of(pid) {
+            Event::Run(program, pid) => {
+                if let Some(program) = self.live(program) {
                     program.run(pid);
                     self.look_soon(program.host);
                 }
@@ -267,9 +251,9 @@ impl World {
         }
         self.follow_up();
     }
-    /// The live program of a process.
-    fn program_of(&self, pid: Pid) -> Option<Arc<Program>> {
-        let program = self.programs.get(&pid.runtime().id())?;
+    /// A program, if it has not ended.
+    fn live(&self, runtime: u128) -> Option<Arc<Program>> {
+        let program = self.programs.get(&runtime)?;
         let current = self.hosts[program.host].program.as_ref()?;
         Arc::ptr_eq(program, current).then(|| program.clone())
     }
@@ -279,8 +263,8 @@ impl World {
             let mut common = self.common();
             (std::mem::take(&mut common.woken), std::mem::take(&mut common.dials))
         };
-        for (_, pid) in woken {
-            self.soon(MILLISECOND, Event::Run(pid));
+        for (program, pid) in woken {
+            self.soon(MILLISECOND, Event::Run(program.runtime.id(), pid));
         }
         for (host, online, c, node) in dials {
             self.dial(host, online, c, node);
@@ -305,14 +289,20 @@ impl World {
 /// The plan of a seed.
 fn plan(seed: u64) -> Plan {
     let mut random = Random(!seed);
-    Plan {
+    let mut plan = Plan {
+        moves: false,
         hosts: 3 + random.below(5) as usize,
         acts: 100 + random.below(300) as u32,
         faults: if random.one_in(4) { 0 } else { 1 + random.below(12) as u32 },
         connects_all: !random.one_in(4),
         keepalive: [2 * SECOND, 10 * SECOND, 60 * SECOND][random.below(3) as usize],
         delay: [MILLISECOND, 20 * MILLISECOND, 300 * MILLISECOND][random.below(3) as usize],
+    };
+    plan.moves = random.one_in(2) && std::env::var_os("RLUA_SIM_MOVES").is_some();
+    if plan.moves {
+        plan.faults = 0;
     }
+    plan
 }
 /// Runs a seed; what must not be, and a number that all events lead to.
 fn run(seed: u64, traced: bool) -> (Vec<String>, u64) {

@@ -117,9 +117,15 @@ impl World {
         self.trace(|| format!("hosts {a} and {b} are parted for {} ms", time / MILLISECOND));
         self.network.parted.insert((a.min(b), a.max(b)), until);
     }
-    /// All reach each other again.
+    /// All reach each other again, and what waited for that comes.
     pub(super) fn heal(&mut self) {
         self.network.parted.clear();
+        let (now, delay) = (self.now(), self.plan.delay);
+        let late = self.events.extract_if((now + delay, u64::MAX).., |_, e| matches!(e, Event::Arrive(_)));
+        let late: Vec<Event> = late.map(|(_, e)| e).collect();
+        for event in late {
+            self.soon(delay, event);
+        }
     }
     fn host_named(&self, node: &NodeName) -> Option<usize> {
         self.hosts.iter().position(|h| h.name == *node)

@@ -5,25 +5,21 @@
 
 use super::super::super::connections::Connection;
 use super::super::super::name::NodeName;
-use super::super::super::ties::Tie;
 use super::super::super::translate::SpawnRequest;
+use super::super::surroundings::Guest;
 use super::super::{Online, Surroundings};
 use super::ledger::Ledger;
 use super::{Random, SECOND, Time};
 use crate::codec::{Message, ModuleSource};
 use crate::migration::frozen::Fault;
 use crate::process::core::{Core, Effect};
-use crate::process::frozen::Thawed;
-use crate::process::inbox::{Delivered, Held, Inbox};
+use crate::process::inbox::{Delivered, Held, Inbox, take_questions};
 use crate::process::mailbox::Mailbox;
 use crate::process::signal::{Answer, Info, Name, Question, Signal};
 use crate::scheduler::Departed;
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
-
-/// Moves are not simulated here.
-const STAYS: &str = "no process without a machine moves";
 
 /// What all programs of a world have in common.
 pub struct Common {
@@ -65,13 +61,28 @@ pub struct Program {
     inner: Mutex<Inner>,
     processes: Mutex<BTreeMap<Pid, Process>>,
 }
-struct Inner {
+/// What all threads of a program would have behind locks.
+pub struct Inner {
     online: Option<Arc<Online>>,
-    inboxes: BTreeMap<Pid, Inbox>,
+    /// Of processes that were born here and never left.
+    pub inboxes: BTreeMap<Pid, Inbox>,
+    /// Of processes that have moved here, also of those that have come back.
+    pub guests: BTreeMap<Pid, Inbox>,
     names: BTreeMap<Name, Pid>,
-    met: HashMap<Runtime, NodeName>,
+    /// Nodes of other runtimes.
+    pub met: HashMap<Runtime, NodeName>,
     serial: u64,
     root: Pid,
+}
+impl Inner {
+    /// The inbox of a process that is here.
+    pub fn inbox(&mut self, pid: Pid) -> Option<&mut Inbox> {
+        self.inboxes.get_mut(&pid).or_else(|| self.guests.get_mut(&pid))
+    }
+    /// A process does not have a name any more; whether it had.
+    fn remove_name_of(&mut self, name: &[u8], pid: Pid) -> bool {
+        self.names.get(name) == Some(&pid) && self.names.remove(name).is_some()
+    }
 }
 
 /// What a process waits for.
@@ -79,8 +90,10 @@ struct Inner {
 pub enum Want {
     /// The node's answer to a send of this message.
     Sent(u64),
-    /// An answer of a process, or about it.
-    Answer,
+    /// An answer of a process, or about it; of which, if it was asked itself.
+    Answer(Option<Pid>),
+    /// A connection with a node, and then to be there.
+    Move(NodeName),
     /// A process at another node.
     Spawned,
 }
@@ -89,7 +102,10 @@ pub enum Want {
 pub struct Process {
     /// Its links, monitors and waits.
     pub core: Core,
-    mailbox: Mailbox,
+    /// Messages that it has.
+    pub mailbox: Mailbox,
+    /// How often it has moved.
+    pub epoch: u64,
     /// What it waits for, under which number.
     pub wants: Option<(u64, Want)>,
     /// NODEDOWN that it has asked for, by node.
@@ -103,6 +119,7 @@ impl Program {
         let inner = Inner {
             online: None,
             inboxes: BTreeMap::new(),
+            guests: BTreeMap::new(),
             names: BTreeMap::new(),
             met: HashMap::new(),
             serial: 1,
@@ -119,7 +136,8 @@ impl Program {
     pub fn common(&self) -> MutexGuard<'_, Common> {
         self.common.lock().expect("nobody panics with it")
     }
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    /// What is behind its lock.
+    pub fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nobody panics with it")
     }
     /// The node that it is.
@@ -141,8 +159,7 @@ impl Program {
     }
     fn enter(self: &Arc<Self>, core: Core) {
         let pid = core.pid();
-        let process = Process { core, mailbox: Mailbox::default(), wants: None, node_monitors: BTreeMap::new() };
-        self.processes().insert(pid, process);
+        self.processes().insert(pid, Process::new(core));
         self.inner().inboxes.insert(pid, Inbox::new());
         let mut common = self.common();
         common.pids.push(pid);
@@ -165,22 +182,23 @@ impl Program {
         }
     }
     /// A process gives a name back.
-    pub fn free_name(&self, name: &[u8], pid: Pid) {
-        let mut inner = self.inner();
-        let had = inner.names.get(name) == Some(&pid) && inner.names.remove(name).is_some();
-        drop(inner);
+    pub fn free_name(&self, name: &[u8], pid: Pid) -> bool {
+        let had = self.inner().remove_name_of(name, pid);
         self.common().trace(|| format!("{pid} gives the name {:?} back: {had}", String::from_utf8_lossy(name)));
         if had && let Some(online) = self.online() {
             online.name_is_free(name);
         }
+        had
     }
     /// Whether a process is known to be dead; none: it has to be asked.
     pub fn known_dead(&self, pid: Pid) -> Option<bool> {
-        let inner = self.inner();
         if pid.runtime() != self.runtime {
-            return if inner.online.is_some() { None } else { Some(true) };
+            return if self.online().is_some() { None } else { Some(true) };
         }
-        match inner.inboxes.get(&pid) {
+        if self.may_be_elsewhere(pid) {
+            return None;
+        }
+        match self.inner().inboxes.get(&pid) {
             None => Some(true),
             Some(inbox) if inbox.may_be_ending() => None,
             Some(_) => Some(false),
@@ -190,18 +208,21 @@ impl Program {
     /// Runs a process: what has come is handled.
     pub fn run(self: &Arc<Self>, pid: Pid) {
         let mut signals = Vec::new();
-        let begun = self.inner().inboxes.get_mut(&pid).and_then(|i| i.begin_slice(&mut signals));
+        let begun = self.inner().inbox(pid).and_then(|i| i.begin_slice(&mut signals));
         if begun.is_none() {
             return;
         }
         let Some(mut process) = self.processes().remove(&pid) else { return };
+        self.common().ledger.runs(pid, process.epoch, self.host);
         match self.handle(&mut process, &mut signals) {
             Some((reason, abnormal)) => self.end(process, signals, &reason, abnormal),
             None => {
-                process.look_for_answer(self);
+                if let Some(node) = process.look_for_answer(self) {
+                    return self.send_off(process, &node);
+                }
                 self.processes().insert(pid, process);
                 let mut inner = self.inner();
-                let rests = inner.inboxes.get_mut(&pid).is_none_or(|inbox| inbox.wait(true));
+                let rests = inner.inbox(pid).is_none_or(|inbox| inbox.wait(true));
                 drop(inner);
                 if !rests {
                     self.common().woken.push((self.clone(), pid));
@@ -212,6 +233,7 @@ impl Program {
     /// Lets a process do something, and sees to what follows. `f` says whether it ends, and how.
     pub fn act(self: &Arc<Self>, pid: Pid, f: impl FnOnce(&mut Process, &Arc<Program>) -> Option<(Message, bool)>) {
         let Some(mut process) = self.processes().remove(&pid) else { return };
+        self.common().ledger.runs(pid, process.epoch, self.host);
         match f(&mut process, self) {
             Some((reason, abnormal)) => self.end(process, Vec::new(), &reason, abnormal),
             None => {
@@ -315,21 +337,14 @@ impl Program {
         self.common()
             .trace(|| format!("{pid} ends: {:?}", reason.text().map(|t| String::from_utf8_lossy(&t).into_owned())));
         let mut left = unhandled;
-        left.extend(self.inner().inboxes.get_mut(&pid).map(Inbox::end).unwrap_or_default());
+        left.extend(self.inner().inbox(pid).map(Inbox::end).unwrap_or_default());
         process.core.ending = true;
         if !process.node_monitors.is_empty()
             && let Some(online) = self.online()
         {
             online.forget_watcher(pid);
         }
-        let mut questions = Vec::new();
-        left.retain(|s| {
-            let asks = matches!(s, Signal::Ask { .. });
-            if asks {
-                questions.push(s.clone());
-            }
-            !asks && !s.is_message() && !s.may_end()
-        });
+        let mut questions = take_questions(&mut left);
         self.handle(&mut process, &mut left);
         let mut farewell = process.core.farewell();
         while let Some(name) = farewell.next_name() {
@@ -344,23 +359,20 @@ impl Program {
         }
         self.common().ledger.ended.insert(pid);
         loop {
-            let buried = self.inner().inboxes.get_mut(&pid).map_or(Ok(Vec::new()), Inbox::bury);
-            let (left, is_over) = match buried {
-                Ok(asked) => (asked, true),
-                Err(left) => (left, false),
-            };
-            for signal in left {
-                if matches!(signal, Signal::Ask { .. }) {
-                    questions.push(signal);
-                } else if let Some((to, answer)) = signal.bounce(pid) {
-                    self.route(to, answer);
-                }
-            }
-            if is_over {
-                break;
+            let first = self.inner().inbox(pid).and_then(|inbox| inbox.bury(pid, &mut questions));
+            let Some(first) = first else { break };
+            for (to, answer) in first {
+                self.route(to, answer);
             }
         }
-        self.inner().inboxes.remove(&pid);
+        let mut inner = self.inner();
+        let was_guest = inner.guests.remove(&pid).is_some();
+        inner.inboxes.remove(&pid);
+        let online = inner.online.clone().filter(|_| was_guest);
+        drop(inner);
+        if let Some(online) = online {
+            online.process_ended(pid);
+        }
         for (to, answer) in questions.into_iter().filter_map(|s| s.bounce(pid)) {
             self.route(to, answer);
         }
@@ -368,19 +380,37 @@ impl Program {
 }
 
 impl Process {
-    /// Whether the answer that it waits for has come.
-    fn look_for_answer(&mut self, program: &Program) {
-        let Some((id, want)) = self.wants.clone() else { return };
-        let Some(answer) = self.core.take_reply(id) else { return };
+    /// A process that has done nothing yet.
+    pub fn new(core: Core) -> Process {
+        let (mailbox, node_monitors) = Default::default();
+        Process { core, mailbox, epoch: 0, wants: None, node_monitors }
+    }
+    /// Whether the answer that it waits for has come; the node that it moves to because of it.
+    fn look_for_answer(&mut self, program: &Program) -> Option<NodeName> {
+        let (id, want) = self.wants.clone()?;
+        let answer = self.core.take_reply(id)?;
         self.wants = None;
-        if let (Want::Sent(number), Answer::Done(Err(_))) = (&want, &answer) {
-            program.common().ledger.failed(*number);
+        match (want, answer) {
+            (Want::Sent(number), Answer::Done(Err(_))) => program.common().ledger.failed(number),
+            (Want::Move(node), Answer::Done(Ok(()))) => {
+                self.wants = Some((id, Want::Move(node.clone())));
+                return Some(node);
+            }
+            _ => {}
+        }
+        None
+    }
+    /// The question under way, and whom it was asked.
+    pub fn asked(&self) -> Option<(u64, Pid)> {
+        match self.wants {
+            Some((id, Want::Answer(Some(whom)))) => Some((id, whom)),
+            _ => None,
         }
     }
     /// Asks a process something.
     pub fn ask(&mut self, program: &Arc<Program>, whom: Pid, question: Question) {
         let (id, from) = (self.core.next_id(), self.core.pid());
-        self.wants = Some((id, Want::Answer));
+        self.wants = Some((id, Want::Answer(Some(whom))));
         let signal = Signal::Ask { from, id, question };
         let mut common = program.common();
         let now = common.now;
@@ -412,40 +442,43 @@ impl Surroundings for Arc<Program> {
         self.common().random.next()
     }
     fn route(&self, to: Pid, signal: Signal) -> bool {
+        self.common().trace(|| format!("host {} routes to {to}: {}", self.host, brief(&signal)));
         let mut next = Some((to, signal));
         let mut reached = None;
         while let Some((to, signal)) = next.take() {
-            if to.runtime() != self.runtime {
-                let sent = match self.online() {
-                    Some(online) => online.route(to, signal),
-                    None => Err(signal),
-                };
-                if let Err(signal) = &sent {
-                    self.common().ledger.refused(to, signal);
+            let mut signal = Some(signal);
+            if to.runtime() == self.runtime {
+                let mut inner = self.inner();
+                let inbox = inner.inboxes.get_mut(&to);
+                let delivered = inbox.and_then(|i| Some(i.deliver(signal.take()?, Held::default())));
+                drop(inner);
+                match delivered {
+                    Some(Delivered::Queued) | None => {}
+                    Some(Delivered::Wake) => self.common().woken.push((self.clone(), to)),
+                    Some(Delivered::Refused(back)) => signal = Some(back),
                 }
-                reached.get_or_insert(sent.is_ok());
-                next = sent.err().and_then(|signal| signal.unreachable(to));
+                reached.get_or_insert(signal.is_none());
+            }
+            let Some(signal) = signal else { break };
+            if to.runtime() == self.runtime && !self.may_be_elsewhere(to) {
+                if let Signal::Named(name) = &signal {
+                    self.inner().remove_name_of(name, to);
+                }
+                next = signal.bounce(to);
                 continue;
             }
-            let mut signal = Some(signal);
-            let mut inner = self.inner();
-            let inbox = inner.inboxes.get_mut(&to);
-            let delivered = inbox.and_then(|i| Some(i.deliver(signal.take()?, Held::default())));
-            drop(inner);
-            let refused = match delivered {
-                Some(Delivered::Queued) => None,
-                Some(Delivered::Wake) => {
-                    self.common().woken.push((self.clone(), to));
-                    None
-                }
-                Some(Delivered::Refused(signal)) => Some(signal),
-                None => signal.take(),
+            let sent = match self.online() {
+                Some(online) => online.route(to, signal),
+                None => Err(signal),
             };
-            reached.get_or_insert(refused.is_none());
-            if let Some(Signal::Named(name)) = &refused {
-                self.inner().names.remove(name);
+            if let Err(signal) = &sent {
+                self.common().ledger.refused(to, signal);
             }
-            next = refused.and_then(|s| s.bounce(to));
+            match to.runtime() == self.runtime {
+                true => reached = Some(sent.is_ok()),
+                false => _ = reached.get_or_insert(sent.is_ok()),
+            }
+            next = sent.err().and_then(|signal| signal.unreachable(to));
         }
         reached.unwrap_or(false)
     }
@@ -463,13 +496,20 @@ impl Surroundings for Arc<Program> {
         }
         inner.names.insert(name.clone(), pid);
         drop(inner);
-        self.route(pid, Signal::Named(name))
+        let given = self.take(pid, Signal::Named(name.clone())).is_ok();
+        if !given {
+            self.inner().remove_name_of(&name, pid);
+        }
+        given
     }
     fn take_name(&self, name: &[u8]) -> bool {
         self.common().trace(|| format!("host {} takes the name {:?}", self.host, String::from_utf8_lossy(name)));
-        let had = self.inner().names.remove(name);
-        had.inspect(|pid| _ = self.route(*pid, Signal::Unnamed(name.into())));
-        had.is_some()
+        let mut inner = self.inner();
+        let Some(pid) = inner.names.get(name).copied().filter(|pid| inner.inbox(*pid).is_some()) else { return false };
+        inner.remove_name_of(name, pid);
+        drop(inner);
+        let _ = self.take(pid, Signal::Unnamed(name.into()));
+        true
     }
     fn adopt_name(&self, name: Name, pid: Pid) {
         self.inner().names.entry(name).or_insert(pid);
@@ -477,23 +517,20 @@ impl Surroundings for Arc<Program> {
     fn free_name(&self, name: &[u8], pid: Pid) {
         Program::free_name(self, name, pid);
     }
-    fn deliver_here(&self, _: Pid, signal: Signal) -> Result<(), Signal> {
-        Err(signal)
+    fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
+        self.take(to, signal)
     }
-    fn goes_on(&self, _: Pid, _: String) {
-        unreachable!("{STAYS}")
+    fn goes_on(&self, pid: Pid, why: String) {
+        self.stays(pid, &why);
     }
-    fn departs(&self, _: Pid) -> Result<Departed, String> {
-        unreachable!("{STAYS}")
+    fn departs(&self, pid: Pid) -> Result<Departed, String> {
+        self.leaves(pid)
     }
-    fn unpack(&self, _: &[u8], _: &dyn ModuleSource) -> Result<Thawed, Fault> {
-        unreachable!("{STAYS}")
+    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
+        self.made(frozen, modules)
     }
-    fn arrives(&self, _: Thawed) -> Vec<(Pid, Tie)> {
-        unreachable!("{STAYS}")
-    }
-    fn starts(&self, _: Pid) {
-        unreachable!("{STAYS}")
+    fn starts(&self, pid: Pid) {
+        self.goes(pid);
     }
     fn register_timeout(&self) -> Time {
         5 * SECOND

@@ -9,7 +9,7 @@ use rlua_machine::value::Pid;
 use std::sync::Arc;
 
 fn world(seed: u64, hosts: usize, connects_all: bool, delay: Time) -> World {
-    let plan = Plan { hosts, acts: 0, faults: 0, connects_all, keepalive: 60 * SECOND, delay };
+    let plan = Plan { hosts, acts: 0, faults: 0, moves: false, connects_all, keepalive: 60 * SECOND, delay };
     let mut world = World::new(seed, plan);
     world.calm = true;
     (0..hosts).for_each(|i| world.start(i));
@@ -50,6 +50,20 @@ impl World {
     }
 }
 
+#[test]
+fn what_a_parted_network_held_up_comes_as_soon_as_it_is_whole() {
+    let mut w = world(1, 2, true, MILLISECOND);
+    w.connect(0, 1);
+    w.part(0, 1, 50 * SECOND);
+    let (here, there) = (w.root(0), w.root(1));
+    w.does(0, |p, program| program.core(p, |core, effects| core.link(there, effects)));
+    w.wait(SECOND);
+    let linked = |w: &World| w.program(1).processes()[&there].core.links().contains(&here);
+    assert!(!linked(&w));
+    w.heal();
+    w.wait(SECOND);
+    assert!(linked(&w));
+}
 #[test]
 fn two_that_dial_each_other_at_once_keep_one_session() {
     for seed in 0..200 {
@@ -99,7 +113,7 @@ fn a_name_at_a_node_whose_names_are_its_own_is_given_there() {
     let there = w.root(1);
     w.does(0, |p, program| {
         p.register(program, program.online().as_ref(), b"name", there);
-        assert!(matches!(p.wants, Some((_, Want::Answer))));
+        assert!(matches!(p.wants, Some((_, Want::Answer(_)))));
     });
     w.wait(SECOND);
     assert!(!w.waits(0));
@@ -130,7 +144,7 @@ fn a_process_is_not_made_for_who_believes_that_it_is_not() {
     w.does(0, |p, program| p.spawn_at(&program.online().expect("it is a node"), node, true, false));
     // As soon as the request has come, and before the root of the other has handled it.
     while !w.common().woken.iter().any(|(_, pid)| pid.runtime() != parent.runtime())
-        && !w.events.values().any(|e| matches!(e, super::Event::Run(pid) if *pid == w.root(1)))
+        && !w.events.values().any(|e| matches!(e, super::Event::Run(_, pid) if *pid == w.root(1)))
     {
         w.step();
     }
