@@ -34,7 +34,7 @@ use super::hello::{Hello, Refusal};
 use super::name::NodeName;
 use super::peer::Event;
 use super::session::Sent;
-use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target, receiver};
+use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
 use super::translate::{self, Incoming, Outgoing};
 use super::{SECOND, Time};
 use crate::codec::{DecodeError, Message, ModuleSource};
@@ -538,7 +538,7 @@ impl Online {
     }
     fn up(self: &Arc<Self>, c: Connection, node: NodeName) {
         self.met_at.store(self.now(), Ordering::Relaxed);
-        let moves = self.moves_if_any();
+        let mut moves = self.moves_if_any();
         let mut table = self.table();
         let Some(link) = table.links.get(&c).cloned() else { return };
         let Some(runtime) = link.peer().and_then(|p| p.runtime()) else { return };
@@ -549,7 +549,10 @@ impl Online {
         let waiting = table.waiting.remove(&node).unwrap_or_default();
         let mut answers = Vec::new();
         // Whoever is to answer one of them has to know where it is.
-        moves.inspect(|moves| self.tell_of_guests(moves, &link));
+        if let Some(moves) = &mut moves {
+            self.tell_of_guests(moves, &link, runtime);
+        }
+        drop(moves);
         // Before anybody else can send there.
         for Waiting { to, at, signal, asker } in waiting {
             let sent = match signal {
@@ -722,11 +725,10 @@ impl Online {
 
     // From others.
 
-    /// A signal answers nothing that is waited for in its session, but perhaps something in another: its sender has moved.
+    /// A signal answers nothing that is waited for in its session, but perhaps something in another: its sender or its receiver has
+    /// moved.
     fn arrived_unasked(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
-        // Or its receiver has.
-        let goes_on = receiver(&signal).is_some_and(|to| !self.holds(to));
-        if goes_on || self.sessions().iter().any(|l| l.with_ties(|t| t.comes(&signal)) == Some(true)) {
+        if self.is_for_somebody(&signal) {
             self.arrived(link, signal, true);
         }
     }

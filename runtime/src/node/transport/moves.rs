@@ -10,7 +10,7 @@
 
 use super::super::name::NodeName;
 use super::super::names::Names;
-use super::super::signal::{Bytes, Carried, Contents, MoveSignal, Signal as Wire, sender};
+use super::super::signal::{Bytes, Carried, Contents, MoveSignal, Signal as Wire, receiver, sender};
 use super::super::ties::Ties;
 use super::super::{Time, translate};
 use super::link::Link;
@@ -29,6 +29,8 @@ use std::sync::atomic::Ordering;
 
 /// How long a process that has come waits for the nodes that it may have sent to.
 const SETTLE_TIME: Time = 2_000_000_000;
+/// Marks at most that wait for the connection with their asker.
+const MARKED_MAX: usize = 4096;
 
 /// What is known of processes that move or have moved.
 #[derive(Default)]
@@ -41,6 +43,8 @@ pub struct Moves {
     early: HashMap<(Pid, u64), HashSet<NodeName>>,
     /// What hangs between processes here and such as have moved to nodes that are not connected yet.
     adrift: HashMap<NodeName, Ties>,
+    /// Marks that have come out, and whose askers are not connected yet.
+    marked: Vec<(Runtime, Pid, u64)>,
     /// Names of those that have left and may not run yet.
     leaving: HashMap<Pid, Vec<Name>>,
 }
@@ -86,12 +90,15 @@ impl Online {
     pub(super) fn moves_if_any(&self) -> Option<MutexGuard<'_, Moves>> {
         self.any_moved.load(Ordering::Acquire).then(|| self.moves())
     }
-    /// A session stands: its node hears first of the processes that have moved here.
-    pub(super) fn tell_of_guests(&self, moves: &Moves, link: &Arc<Link>) {
+    /// A session stands: its node hears first of the processes that have moved here, and of its marks.
+    pub(super) fn tell_of_guests(&self, moves: &mut Moves, link: &Arc<Link>, peer: Runtime) {
         let own = self.program.runtime();
         for (pid, epoch) in moves.routes.all_at(own) {
             let runtime = own.id().to_be_bytes();
             self.send_move(link, MoveSignal::Moved { pid, epoch, runtime, node: self.name.clone() });
+        }
+        for (_, pid, id) in moves.marked.extract_if(.., |m| m.0 == peer) {
+            self.send_move(link, MoveSignal::Marked { pid, id });
         }
     }
     /// Answers a parent that has asked for a process, over the connection by which it has: it was there when it asked, or on
@@ -126,11 +133,6 @@ impl Online {
     }
     fn link_to(&self, runtime: Runtime) -> Option<Arc<Link>> {
         self.table().by_runtime.get(&runtime).cloned()
-    }
-    /// Where the signals of a process come from and go to: the connection with the node where it is.
-    fn link_of(&self, moves: &Moves, pid: Pid) -> Option<Arc<Link>> {
-        let runtime = moves.whereabouts(pid);
-        if runtime == self.program.runtime() { None } else { self.link_to(runtime) }
     }
     fn send_move(&self, link: &Arc<Link>, signal: MoveSignal<Pid>) -> bool {
         matches!(link.send((Wire::Move(signal), Vec::new()), None, self), Some(Ok(_)))
@@ -259,7 +261,7 @@ impl Online {
             Sent::Home(Held::Own(signal)) => Err(signal),
             Sent::Home(_) => unreachable!("what was sent comes back"),
             Sent::To(runtime, held) => {
-                self.pass(runtime, to, held, &mut after);
+                self.pass(&mut moves, runtime, to, held, &mut after);
                 Ok(after.told.is_empty())
             }
         };
@@ -282,7 +284,7 @@ impl Online {
             Some(_) => {
                 link.with_ties(|t| t.forget_here(to));
                 if let Sent::To(runtime, held) = moves.routes.send(to, Held::Passing(signal)) {
-                    self.pass(runtime, to, held, &mut after);
+                    self.pass(&mut moves, runtime, to, held, &mut after);
                 }
             }
         }
@@ -290,7 +292,7 @@ impl Online {
         self.see_to(after);
         Ok(())
     }
-    fn pass(&self, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
+    fn pass(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
         if runtime == self.program.runtime() {
             match held {
                 Held::Own(signal) | Held::Passing(signal) => {
@@ -298,7 +300,7 @@ impl Online {
                         after.told.extend(signal.bounce(to));
                     }
                 }
-                Held::Mark { asker, id } => self.answer_mark(to, asker, id, after),
+                Held::Mark { asker, id } => self.answer_mark(moves, to, asker, id, after),
             }
             return;
         }
@@ -326,14 +328,16 @@ impl Online {
                 }
             }
             (None, Held::Passing(signal)) => after.told.extend(lost(to, signal)),
-            (None, Held::Mark { asker, id }) => self.answer_mark(to, asker, id, after),
+            (None, Held::Mark { asker, id }) => self.answer_mark(moves, to, asker, id, after),
         }
     }
-    fn answer_mark(&self, pid: Pid, asker: Runtime, id: u64, after: &mut After) {
+    fn answer_mark(&self, moves: &mut Moves, pid: Pid, asker: Runtime, id: u64, after: &mut After) {
         if asker == self.program.runtime() {
             after.marks.push((pid, id));
         } else if let Some(link) = self.link_to(asker) {
             self.send_move(&link, MoveSignal::Marked { pid, id });
+        } else if moves.marked.len() < MARKED_MAX {
+            moves.marked.push((asker, pid, id));
         }
     }
     /// A place was learnt: a mark goes by the old path, if there was one.
@@ -346,20 +350,29 @@ impl Online {
         {
             let asker = self.program.runtime().id().to_be_bytes();
             self.send_move(&link, MoveSignal::Mark { pid, asker, id });
+            // Where it comes out is to answer.
+            if place.runtime != self.program.runtime() && self.link_to(place.runtime).is_none() {
+                let home = self.way_home(&self.table(), place.runtime);
+                home.inspect(|home| self.want_connection(home.clone()));
+            }
         }
+    }
+    fn want_connection(&self, node: NodeName) {
+        self.table().want(node, Waiting { to: None, at: None, signal: None, asker: None });
+        self.wake();
     }
     /// A process has ended: what was held back for it is answered as for a dead one.
     fn forget_route(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
         for h in moves.routes.ended(pid) {
             match h {
                 Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
-                Held::Mark { asker, id } => self.answer_mark(pid, asker, id, after),
+                Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
             }
         }
     }
-    fn let_go(&self, pid: Pid, runtime: Runtime, held: Vec<Held>, after: &mut After) {
+    fn let_go(&self, moves: &mut Moves, pid: Pid, runtime: Runtime, held: Vec<Held>, after: &mut After) {
         for h in held {
-            self.pass(runtime, pid, h, after);
+            self.pass(moves, runtime, pid, h, after);
         }
     }
 
@@ -458,20 +471,20 @@ impl Online {
             MoveSignal::Mark { pid, asker, id } => {
                 let Some(asker) = Runtime::find(u128::from_be_bytes(asker)) else { return };
                 match moves.routes.place(pid) {
-                    None => self.answer_mark(pid, asker, id, &mut after),
+                    None => self.answer_mark(moves, pid, asker, id, &mut after),
                     Some(place) if place.runtime == self.program.runtime() => {
-                        self.answer_mark(pid, asker, id, &mut after);
+                        self.answer_mark(moves, pid, asker, id, &mut after);
                     }
                     Some(_) => {
                         if let Sent::To(runtime, held) = moves.routes.send(pid, Held::Mark { asker, id }) {
-                            self.pass(runtime, pid, held, &mut after);
+                            self.pass(moves, runtime, pid, held, &mut after);
                         }
                     }
                 }
             }
             MoveSignal::Marked { pid, id } => {
                 if let Some((runtime, held)) = moves.routes.marked(pid, id) {
-                    self.let_go(pid, runtime, held, &mut after);
+                    self.let_go(moves, pid, runtime, held, &mut after);
                 }
             }
             MoveSignal::Ended { pid, epoch, lost } => {
@@ -506,7 +519,7 @@ impl Online {
     fn let_go_marked(&self, moves: &mut Moves, after: &mut After) {
         while let Some((pid, id)) = after.marks.pop() {
             if let Some((runtime, held)) = moves.routes.marked(pid, id) {
-                self.let_go(pid, runtime, held, after);
+                self.let_go(moves, pid, runtime, held, after);
             }
         }
     }
@@ -522,28 +535,9 @@ impl Online {
             Err(e) => return self.fault(link, &format!("a signal that cannot be read: {e}")),
         };
         if self.is_here(moves, to) {
-            // It hangs on the connection with its sender, not on the one that it has come by.
-            let wire = translate::outgoing(to, &signal).map(|(wire, _)| wire);
-            let from = wire.as_ref().and_then(sender);
-            let between = from.and_then(|from| self.link_of(moves, from));
-            let expected = match (&wire, between) {
-                (Some(wire), Some(between)) => between.with_ties(|t| t.comes(wire)).unwrap_or(true),
-                // An answer: whoever waits for it has asked over one of the connections, or over one that is no more.
-                (Some(wire), None) if from.is_none() => {
-                    self.sessions().iter().any(|l| l.with_ties(|t| t.comes(wire)) == Some(true));
-                    true
-                }
-                // Its sender's node is not connected.
-                (Some(wire), None) => {
-                    let mut ties = Ties::default();
-                    if ties.comes(wire)
-                        && let Some(from) = from.filter(|from| !self.is_here(moves, *from))
-                    {
-                        self.drift(moves, moves.whereabouts(from), ties, after);
-                    }
-                    true
-                }
-                _ => true,
+            let expected = match translate::outgoing(to, &signal) {
+                Some((wire, _)) => self.comes(moves, &wire, after),
+                None => true,
             };
             if expected && let Err(signal) = self.program.deliver_here(to, signal) {
                 after.told.extend(signal.bounce(to));
@@ -551,11 +545,41 @@ impl Online {
             return;
         }
         match moves.routes.send(to, Held::Passing(signal)) {
-            Sent::To(runtime, held) => self.pass(runtime, to, held, after),
+            Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
             Sent::Held => {}
             Sent::Home(Held::Passing(signal)) => after.told.extend(signal.bounce(to)),
             Sent::Home(_) => {}
         }
+    }
+
+    /// A signal has come for a process here, by whatever way: what hangs on it. False: it answers nothing that is waited for.
+    fn comes(&self, moves: &mut Moves, wire: &Wire<Pid>, after: &mut After) -> bool {
+        // What it answers hangs on one connection, which need not be the one with where its sender is now.
+        if receiver(wire).is_some() {
+            return self.is_waited_for(moves, wire);
+        }
+        let Some(from) = sender(wire).filter(|from| !self.is_here(moves, *from)) else { return true };
+        let runtime = moves.whereabouts(from);
+        match self.link_to(runtime) {
+            Some(link) => link.with_ties(|t| t.comes(wire)).unwrap_or(true),
+            None => {
+                let mut ties = Ties::default();
+                ties.comes(wire);
+                self.drift(moves, runtime, ties, after);
+                true
+            }
+        }
+    }
+
+    /// Whether something hangs on any connection, or on none, that a signal answers: it is answered by it.
+    fn is_waited_for(&self, moves: &mut Moves, answer: &Wire<Pid>) -> bool {
+        self.sessions().iter().any(|l| l.with_ties(|t| t.comes(answer)) == Some(true))
+            || moves.adrift.values_mut().any(|t| t.comes(answer))
+    }
+    /// The same of one that has come over a connection on which nothing hangs that it answers: also if it is to be passed on.
+    pub(super) fn is_for_somebody(&self, answer: &Wire<Pid>) -> bool {
+        let Some(mut moves) = self.moves_if_any() else { return false };
+        receiver(answer).is_some_and(|to| !self.is_here(&moves, to)) || self.is_waited_for(&mut moves, answer)
     }
 
     // At the target.
@@ -607,8 +631,7 @@ impl Online {
         }
         let Some(node) = self.way_home(&self.table(), runtime) else { return after.told.extend(ties.lost()) };
         moves.adrift.entry(node.clone()).or_default().add(ties);
-        self.table().want(node, Waiting { to: None, at: None, signal: None, asker: None });
-        self.wake();
+        self.want_connection(node);
     }
     /// A node is connected, or cannot be: what hangs between processes here and there.
     pub(super) fn moor(&self, node: &NodeName, link: Option<&Link>) {
@@ -668,7 +691,7 @@ impl Online {
             }
         }
         for (pid, to, held) in moves.routes.lost(runtime) {
-            self.let_go(pid, to, held, &mut after);
+            self.let_go(moves, pid, to, held, &mut after);
         }
         if let Some(name) = name {
             moves.settling.values_mut().for_each(|(nodes, _)| {
@@ -694,7 +717,7 @@ impl Online {
             self.at_origin(moves, Some(origin), &mut after);
         }
         for (pid, to, held) in moves.routes.timeout(now) {
-            self.let_go(pid, to, held, &mut after);
+            self.let_go(moves, pid, to, held, &mut after);
         }
         self.start_settled(moves);
         self.let_go_marked(moves, &mut after);
