@@ -3,7 +3,7 @@
 use crate::program::STANDARD_INPUT;
 use crate::{output, program, repl};
 use clap::{ArgMatches, Args};
-use rlua_runtime::{Action, Config, FreezeBudget, Program, SLICE, Start, Stress};
+use rlua_runtime::{Action, Config, FreezeBudget, Phase, Program, SLICE, Start, Stress};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
@@ -50,6 +50,9 @@ pub struct Arguments {
     /// Report slices of more than N reductions, for tests
     #[arg(long, hide = true, value_name = "N")]
     long_slice: Option<u64>,
+    /// Stop, as by SIGSTOP, when a move comes to this phase, for tests
+    #[arg(long, hide = true, value_name = "PHASE")]
+    stop_at: Option<String>,
     #[command(flatten)]
     node: crate::node::Options,
     /// Become this node first: NAME@HOST, or NAME@HOST:PORT, which needs no port mapper
@@ -202,6 +205,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
             freeze,
             moves: has(StressMode::Move),
             long_slice: arguments.long_slice,
+            at_phase: arguments.stop_at.clone().map(stop_at),
         },
     };
     let program = Program::new(config);
@@ -211,4 +215,19 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         repl::interrupt_by_keyboard(program.interrupter());
     }
     (program.run(start) & 0xff) as u8
+}
+
+/// The phase of a move at which the program stops.
+static STOP_AT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
+/// What stops it there, once it has said so.
+fn stop_at(phase: String) -> fn(Phase) {
+    let _ = STOP_AT.set(phase);
+    |phase| {
+        if STOP_AT.get().is_some_and(|p| *p == format!("{phase:?}")) {
+            let _ = output::print(format!("stopped at {phase:?}\n"));
+            #[cfg(unix)]
+            let _ = signal_hook::low_level::raise(signal_hook::consts::SIGSTOP);
+        }
+    }
 }

@@ -53,6 +53,7 @@ pub fn check_node_name(text: &str) -> Result<String, String> {
 #[doc(hidden)]
 pub use concurrent::find_native;
 pub(crate) use concurrent::know_libraries;
+pub use migration::handover::Phase;
 pub use migration::inspect::inspect;
 pub use node::transport::{Settings as NodeSettings, list_port_mapper, run_port_mapper};
 pub use program::{Interrupter, Program, Start};

@@ -81,6 +81,15 @@ impl Started {
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         Started { child, out }
     }
+    /// All that it writes from now on, line by line.
+    pub fn take_output(&mut self) -> impl Iterator<Item = String> + Send + 'static {
+        // Nothing else is read: an empty pipe of its own takes its place.
+        let mut command = Command::new("true");
+        let mut nothing = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let empty = BufReader::new(nothing.stdout.take().expect("it is piped"));
+        let _ = nothing.wait();
+        std::mem::replace(&mut self.out, empty).lines().map_while(Result::ok)
+    }
     /// Its next line.
     pub fn line(&mut self) -> String {
         let mut line = String::new();

@@ -12,7 +12,6 @@ use super::outgoing::{Payer, Refused};
 use super::session::{self, End, Sent, Session};
 use super::signal::{Signal, sender};
 use super::ties::Ties;
-use crate::process::signal::Signal as Local;
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::BTreeSet;
 
@@ -33,8 +32,8 @@ pub enum Event {
     Met(Runtime, NodeName),
     /// A process that was suspended goes on.
     Resume(Pid),
-    /// The session is over, these are to be told, and these spawns of parents there have failed, by parent and number.
-    Lost(End, Vec<(Pid, Local)>, BTreeSet<(Pid, u64)>),
+    /// The session is over, what hung on it, and spawns of parents there that have failed, by parent and number.
+    Lost(End, Box<Ties>, BTreeSet<(Pid, u64)>),
 }
 
 impl Peer {
@@ -110,7 +109,7 @@ impl Peer {
             session::Event::Ended(why) => {
                 let ties = std::mem::take(&mut self.ties);
                 let abandoned = ties.abandoned();
-                Event::Lost(why, ties.lost(), abandoned)
+                Event::Lost(why, Box::new(ties), abandoned)
             }
         })
     }

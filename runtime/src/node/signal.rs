@@ -372,6 +372,8 @@ pub enum MoveSignal<P> {
     Ready {
         /// The offer's.
         number: u64,
+        /// The process.
+        pid: P,
     },
     /// 2: it was not.
     Refused {
@@ -452,6 +454,24 @@ pub enum MoveSignal<P> {
         to: P,
         /// The signal.
         carried: Carried<P>,
+    },
+    /// 12: after a session was lost, to the origin of a move that is ready: was it committed? The answer is
+    /// [`MoveSignal::Commit`] and what followed it, or [`MoveSignal::Abort`].
+    WasCommitted {
+        /// The offer's.
+        number: u64,
+        /// The process.
+        pid: P,
+    },
+    /// 13: after a session was lost, to the target of a move that was committed: does the process run? The answer is
+    /// [`MoveSignal::Running`], [`MoveSignal::Refused`] if it never came, and none if it is ready and asks itself.
+    DoesRun {
+        /// The offer's.
+        number: u64,
+        /// The process.
+        pid: P,
+        /// How often it has moved.
+        epoch: u64,
     },
 }
 
@@ -546,7 +566,7 @@ impl<P> MoveSignal<P> {
         use MoveSignal::*;
         Ok(match self {
             Offer { number, pid, epoch, contents } => Offer { number, pid: f(pid)?, epoch, contents: contents.map(f)? },
-            Ready { number } => Ready { number },
+            Ready { number, pid } => Ready { number, pid: f(pid)? },
             Refused { number, why } => Refused { number, why },
             Commit { number, pid, names, nodes } => Commit { number, pid: f(pid)?, names, nodes },
             Abort { number, pid } => Abort { number, pid: f(pid)? },
@@ -557,6 +577,8 @@ impl<P> MoveSignal<P> {
             Marked { pid, id } => Marked { pid: f(pid)?, id },
             Ended { pid, epoch, lost } => Ended { pid: f(pid)?, epoch, lost },
             Forward { to, carried } => Forward { to: f(to)?, carried: carried.map(f)? },
+            WasCommitted { number, pid } => WasCommitted { number, pid: f(pid)? },
+            DoesRun { number, pid, epoch } => DoesRun { number, pid: f(pid)?, epoch },
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Journey: none of its own: what an embedder or the command line chooses before a program starts.
 
+use crate::migration::handover::Phase;
 use rlua_machine::heap::Stress as CollectorStress;
 use rlua_machine::vm::Vm;
 
@@ -51,6 +52,8 @@ pub struct Stress {
     pub moves: bool,
     /// Slices of more reductions are reported on standard error.
     pub long_slice: Option<u64>,
+    /// Called at each phase of a move, with what the node has to say by then written.
+    pub at_phase: Option<fn(Phase)>,
 }
 
 /// How often the freeze mode freezes.

@@ -1,7 +1,7 @@
 //! Processes that move away, and that come: the scheduler's part.
 //!
 //! Journey: a stopped process -> **held -> gone**, and **made -> entered -> running**. When which of it happens is decided in
-//! migration/ and carried out by the node (node/transport/migration.rs).
+//! migration/ and carried out by the node (node/transport/moves.rs, handover.rs).
 //!
 //! Always: of a process that moves, what comes waits in its inbox until it goes on here or what came follows it. A process
 //! that has moved is in the table of guests, also where it was born, so that all that is sent to it goes through the node.

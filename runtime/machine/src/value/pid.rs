@@ -105,6 +105,17 @@ impl Pid {
     }
 }
 
+impl Ord for Runtime {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.id().cmp(&other.id())
+    }
+}
+impl PartialOrd for Runtime {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Ord for Pid {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         if self.runtime() == other.runtime() {

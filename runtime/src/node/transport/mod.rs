@@ -12,6 +12,7 @@
 
 mod cookie;
 mod dial;
+mod handover;
 mod link;
 mod listen;
 pub mod mapper;
@@ -508,14 +509,13 @@ impl Online {
                     p.close(&why);
                 }
                 while let Some(happened) = link.poll() {
-                    if let Happened::Session(Event::Lost(_, told, abandoned)) = happened {
+                    if let Happened::Session(Event::Lost(_, ties, abandoned)) = happened {
                         self.table().abandoned.extend(abandoned);
-                        self.tell(told);
-                        link.lock().end();
+                        self.tell_of_loss(&link, *ties);
                     }
                 }
                 self.leave_names(c);
-                self.leave_moves(peer.0, peer.1);
+                self.leave_moves(c, peer.0, peer.1);
                 drop(delivery);
             }
             Action::Up(c, node) => self.up(c, node),
@@ -538,10 +538,15 @@ impl Online {
     }
     fn up(self: &Arc<Self>, c: Connection, node: NodeName) {
         self.met_at.store(self.now(), Ordering::Relaxed);
-        let mut moves = self.moves_if_any();
-        let mut table = self.table();
-        let Some(link) = table.links.get(&c).cloned() else { return };
+        let Some(link) = self.table().links.get(&c).cloned() else { return };
         let Some(runtime) = link.peer().and_then(|p| p.runtime()) else { return };
+        let mut moves = self.moves_if_any();
+        let after = moves.as_mut().and_then(|moves| self.session_stands(moves, &link, runtime, &node));
+        let mut table = self.table();
+        if !table.links.contains_key(&c) {
+            drop((table, moves));
+            return after.into_iter().for_each(|after| self.see_to(after));
+        }
         self.program.met(runtime, &node);
         table.homes.insert(runtime, node.clone());
         table.by_name.insert(node.clone(), link.clone());
@@ -591,6 +596,7 @@ impl Online {
             link.send((Wire::Nodes { names, last: true }, Vec::new()), None, self);
         }
         self.join_names(&link);
+        after.into_iter().for_each(|after| self.see_to(after));
         self.moor(&node, Some(&link));
         for (to, signal) in answers {
             self.program.route(to, signal);
@@ -681,14 +687,13 @@ impl Online {
                         self.program.route(pid, Signal::Reply { id, answer: Answer::Done(Ok(())) });
                     }
                 }
-                Happened::Session(Event::Lost(end, told, abandoned)) => {
+                Happened::Session(Event::Lost(end, ties, abandoned)) => {
                     self.table().abandoned.extend(abandoned);
                     let peer = (link.peer_runtime(), link.peer_name());
                     self.forget(link.number);
-                    link.lock().end();
-                    self.tell(told);
+                    self.tell_of_loss(link, *ties);
                     self.leave_names(link.number);
-                    self.leave_moves(peer.0, peer.1);
+                    self.leave_moves(link.number, peer.0, peer.1);
                     drop(delivery);
                     let why = end.to_string();
                     self.decide(|connections, actions| connections.ended(link.number, &why, actions));

@@ -8,6 +8,7 @@
 //! after that of names, and before the node's table. A process that comes does not run before all nodes to which it may
 //! have sent from its last place have handled that, or cannot be waited for.
 
+use super::super::connections::Connection;
 use super::super::name::NodeName;
 use super::super::names::Names;
 use super::super::signal::{Bytes, Carried, Contents, MoveSignal, Signal as Wire, receiver, sender};
@@ -17,7 +18,7 @@ use super::link::Link;
 use super::surroundings::Guest;
 use super::{Online, Waiting, lost, names};
 use crate::migration::frozen::Fault;
-use crate::migration::handover::{Handover, Origin};
+use crate::migration::handover::{Decision, Following, Handover, Phase, Ready};
 use crate::migration::routes::{Mark, Place, Routes, Sent};
 use crate::process::signal::{Name, Signal};
 use crate::scheduler::{Departed, Parcel};
@@ -35,28 +36,41 @@ const MARKED_MAX: usize = 4096;
 /// What is known of processes that move or have moved.
 #[derive(Default)]
 pub struct Moves {
-    handover: Handover<Guest>,
-    routes: Routes<Held>,
+    pub(super) handover: Handover<Guest, Held>,
+    pub(super) routes: Routes<Held>,
     /// Processes that have come and do not run yet: which nodes are waited for, and until when.
-    settling: HashMap<Pid, (HashSet<NodeName>, Time)>,
+    pub(super) settling: HashMap<Pid, (HashSet<NodeName>, Time)>,
     /// Nodes that have settled before the commit has come, by process and epoch.
-    early: HashMap<(Pid, u64), HashSet<NodeName>>,
+    pub(super) early: HashMap<(Pid, u64), HashSet<NodeName>>,
     /// What hangs between processes here and such as have moved to nodes that are not connected yet.
     adrift: HashMap<NodeName, Ties>,
     /// Marks that have come out, and whose askers are not connected yet.
     marked: Vec<(Runtime, Pid, u64)>,
-    /// Names of those that have left and may not run yet.
-    leaving: HashMap<Pid, Vec<Name>>,
+    /// Those that have left and may not run yet.
+    pub(super) leaving: HashMap<Pid, Left>,
+    /// The session with a runtime: what is over with another is over already.
+    pub(super) sessions: HashMap<Runtime, Connection>,
+}
+
+/// What is kept of a process that has left until it runs elsewhere.
+pub(super) struct Left {
+    /// Its names.
+    pub names: Vec<Name>,
+    /// The commit, which may have to be sent again.
+    pub commit: MoveSignal<Pid>,
+    /// What hung between it and processes here when the session was lost.
+    pub ties: Ties,
 }
 
 impl Moves {
     /// The runtime where a process is, as far as is known.
-    fn whereabouts(&self, pid: Pid) -> Runtime {
+    pub(super) fn whereabouts(&self, pid: Pid) -> Runtime {
         self.routes.place(pid).map_or(pid.runtime(), |p| p.runtime)
     }
 }
 
 /// What is held back for a process, or goes the way of all that is sent to it.
+#[derive(Clone)]
 pub enum Held {
     /// A signal of a process here.
     Own(Signal),
@@ -73,29 +87,39 @@ pub enum Held {
 
 /// What follows from a decision, done when the lock is given back.
 #[derive(Default)]
-struct After {
+pub(super) struct After {
     /// Signals for processes.
-    told: Vec<(Pid, Signal)>,
+    pub told: Vec<(Pid, Signal)>,
     /// Marks of this node that have come out.
-    marks: Vec<(Pid, u64)>,
+    pub marks: Vec<(Pid, u64)>,
     /// Processes that have left, and run elsewhere or are lost.
-    gone: Vec<(Pid, Vec<Name>)>,
+    pub gone: Vec<(Pid, Vec<Name>)>,
 }
 
 impl Online {
-    fn moves(&self) -> MutexGuard<'_, Moves> {
+    pub(super) fn moves(&self) -> MutexGuard<'_, Moves> {
         self.moves.lock().unwrap_or_else(|e| e.into_inner())
     }
     /// The lock, if any process is known to have moved.
     pub(super) fn moves_if_any(&self) -> Option<MutexGuard<'_, Moves>> {
         self.any_moved.load(Ordering::Acquire).then(|| self.moves())
     }
-    /// A session stands: its node hears first of the processes that have moved here, and of its marks.
+    /// A session stands: its node is asked first what was left in doubt, and hears of the processes that have moved here, and of its
+    /// marks.
     pub(super) fn tell_of_guests(&self, moves: &mut Moves, link: &Arc<Link>, peer: Runtime) {
+        for question in moves.handover.connected(peer) {
+            let signal = match question {
+                Decision::AskOrigin(pid, number, _) => MoveSignal::WasCommitted { number, pid },
+                Decision::AskTarget(pid, number, epoch, _) => MoveSignal::DoesRun { number, pid, epoch },
+                _ => unreachable!("a session that stands is asked over"),
+            };
+            self.send_move(link, signal);
+        }
         let own = self.program.runtime();
         for (pid, epoch) in moves.routes.all_at(own) {
-            let runtime = own.id().to_be_bytes();
-            self.send_move(link, MoveSignal::Moved { pid, epoch, runtime, node: self.name.clone() });
+            let (runtime, node) = (own.id().to_be_bytes(), self.name.clone());
+            let moved = MoveSignal::Moved { pid, epoch, runtime, node };
+            link.send_along((Wire::Move(moved), Vec::new()), pid, self);
         }
         for (_, pid, id) in moves.marked.extract_if(.., |m| m.0 == peer) {
             self.send_move(link, MoveSignal::Marked { pid, id });
@@ -131,10 +155,10 @@ impl Online {
     pub(super) fn sessions(&self) -> Vec<Arc<Link>> {
         self.table().by_runtime.values().cloned().collect()
     }
-    fn link_to(&self, runtime: Runtime) -> Option<Arc<Link>> {
+    pub(super) fn link_to(&self, runtime: Runtime) -> Option<Arc<Link>> {
         self.table().by_runtime.get(&runtime).cloned()
     }
-    fn send_move(&self, link: &Arc<Link>, signal: MoveSignal<Pid>) -> bool {
+    pub(super) fn send_move(&self, link: &Arc<Link>, signal: MoveSignal<Pid>) -> bool {
         matches!(link.send((Wire::Move(signal), Vec::new()), None, self), Some(Ok(_)))
     }
 
@@ -146,37 +170,26 @@ impl Online {
         let link = self.table().by_name.get(&node).cloned();
         let link = link.ok_or_else(|| format!("no connection to {node}"))?;
         let target = link.peer_runtime().ok_or_else(|| format!("no connection to {node}"))?;
+        self.reaches(Phase::Frozen);
         // Before it is gone: who finds it nowhere waits for the lock, and then knows where it is.
         self.any_moved.store(true, Ordering::Release);
+        self.join_moves(&link);
         let mut moves = self.moves();
-        let number = moves.handover.begin(pid, target, self.now());
+        let number = moves.handover.begin(pid, epoch, target, self.now());
         let contents = Contents::new(frozen);
         let offer = Wire::Move(MoveSignal::Offer { number, pid, epoch, contents });
         if !link.send_along((offer, modules), pid, self) {
-            moves.handover.refused(target, number, String::new());
+            moves.handover.stays(number, String::new());
             return Err(format!(
                 "cannot move to {node}: it is too large for the other node, or the connection is lost"
             ));
         }
+        self.reaches(Phase::Offered);
         drop(moves);
         self.wake();
         Ok(())
     }
-    fn at_origin(&self, moves: &mut Moves, decided: Option<Origin>, after: &mut After) {
-        match decided {
-            Some(Origin::GoOn(pid, why, abort)) => {
-                if let Some((runtime, number)) = abort
-                    && let Some(link) = self.link_to(runtime)
-                {
-                    self.send_move(&link, MoveSignal::Abort { number, pid });
-                }
-                self.program.goes_on(pid, why);
-            }
-            Some(Origin::Over(pid)) => after.gone.extend(moves.leaving.remove(&pid).map(|names| (pid, names))),
-            Some(Origin::Commit(..)) | None => {}
-        }
-    }
-    fn commit(
+    pub(super) fn commit(
         &self,
         moves: &mut Moves,
         names: Option<&Names>,
@@ -184,8 +197,8 @@ impl Online {
         after: &mut After,
     ) {
         let stay = |moves: &mut Moves, why: String, after: &mut After| {
-            moves.handover.refused(target, number, String::new());
-            self.at_origin(moves, Some(Origin::GoOn(pid, why, Some((target, number)))), after);
+            let decided = moves.handover.stays(number, why);
+            self.decided(moves, decided, after);
         };
         let Some(link) = self.link_to(target) else { return stay(moves, "the connection was lost".to_string(), after) };
         let Some(name) = self.program.node_of(target) else {
@@ -209,16 +222,19 @@ impl Online {
         let nodes = others.iter().filter_map(|l| l.peer_name()).collect();
         let stamped = had.iter().map(|n| (Bytes::from(&n[..]), names.and_then(|all| all.stamp_of(n))));
         let names = stamped.collect();
-        moves.leaving.insert(pid, had);
-        self.send_move(&link, MoveSignal::Commit { number, pid, names, nodes });
+        let commit = MoveSignal::Commit { number, pid, names, nodes };
+        moves.leaving.insert(pid, Left { names: had, commit: commit.clone(), ties: Ties::default() });
+        // If it cannot be sent the session is over, and what follows is kept when that is known here.
+        self.send_move(&link, commit);
         for signal in signals {
             self.leaves_here(moves, &link, pid, &signal);
-            self.forward(&link, pid, signal, after);
+            self.pass(moves, target, pid, Held::Passing(signal), after);
         }
         let runtime = target.id().to_be_bytes();
         for other in others {
             self.send_move(other, MoveSignal::Moved { pid, epoch, runtime, node: name.clone() });
         }
+        self.reaches(Phase::Committed);
     }
     /// Notes what hangs on a signal of a process here for one that is elsewhere now, as if it went to a process that was
     /// born there.
@@ -239,7 +255,7 @@ impl Online {
         moves.whereabouts(pid) == self.program.runtime()
     }
     /// Sends on what is for a process elsewhere.
-    fn forward(&self, link: &Arc<Link>, to: Pid, signal: Signal, after: &mut After) {
+    pub(super) fn forward(&self, link: &Arc<Link>, to: Pid, signal: Signal, after: &mut After) {
         let sent = translate::carry(&signal).is_some_and(|(carried, modules)| {
             let forward = Wire::Move(MoveSignal::Forward { to, carried });
             link.send_along((forward, modules), to, self)
@@ -292,18 +308,26 @@ impl Online {
         self.see_to(after);
         Ok(())
     }
-    fn pass(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
+    /// Gives what is for a process to the runtime where it is, or keeps it if that is not known for sure.
+    pub(super) fn pass(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
         if runtime == self.program.runtime() {
-            match held {
-                Held::Own(signal) | Held::Passing(signal) => {
-                    if let Err(signal) = self.program.deliver_here(to, signal) {
-                        after.told.extend(signal.bounce(to));
-                    }
-                }
-                Held::Mark { asker, id } => self.answer_mark(moves, to, asker, id, after),
-            }
-            return;
+            return self.pass_here(moves, to, held, after);
         }
+        if let Following::Send(held) = moves.handover.follows(to, held) {
+            self.pass_there(moves, runtime, to, held, after);
+        }
+    }
+    pub(super) fn pass_here(&self, moves: &mut Moves, to: Pid, held: Held, after: &mut After) {
+        match held {
+            Held::Own(signal) | Held::Passing(signal) => {
+                if let Err(signal) = self.program.deliver_here(to, signal) {
+                    after.told.extend(signal.bounce(to));
+                }
+            }
+            Held::Mark { asker, id } => self.answer_mark(moves, to, asker, id, after),
+        }
+    }
+    pub(super) fn pass_there(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
         match (self.link_to(runtime), held) {
             (Some(link), Held::Own(signal)) => {
                 self.leaves_by(&link, to, &signal);
@@ -331,7 +355,7 @@ impl Online {
             (None, Held::Mark { asker, id }) => self.answer_mark(moves, to, asker, id, after),
         }
     }
-    fn answer_mark(&self, moves: &mut Moves, pid: Pid, asker: Runtime, id: u64, after: &mut After) {
+    pub(super) fn answer_mark(&self, moves: &mut Moves, pid: Pid, asker: Runtime, id: u64, after: &mut After) {
         if asker == self.program.runtime() {
             after.marks.push((pid, id));
         } else if let Some(link) = self.link_to(asker) {
@@ -362,7 +386,7 @@ impl Online {
         self.wake();
     }
     /// A process has ended: what was held back for it is answered as for a dead one.
-    fn forget_route(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
+    pub(super) fn forget_route(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
         for h in moves.routes.ended(pid) {
             match h {
                 Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
@@ -370,7 +394,7 @@ impl Online {
             }
         }
     }
-    fn let_go(&self, moves: &mut Moves, pid: Pid, runtime: Runtime, held: Vec<Held>, after: &mut After) {
+    pub(super) fn let_go(&self, moves: &mut Moves, pid: Pid, runtime: Runtime, held: Vec<Held>, after: &mut After) {
         for h in held {
             self.pass(moves, runtime, pid, h, after);
         }
@@ -380,8 +404,16 @@ impl Online {
 
     pub(super) fn move_signal(self: &Arc<Self>, link: &Arc<Link>, signal: MoveSignal<Pid>) {
         let Some(from) = link.peer_runtime() else { return };
+        self.join_moves(link);
         let mut after = After::default();
         let (mut adopted, mut runs) = (Vec::new(), None);
+        match &signal {
+            MoveSignal::Offer { .. } => self.reaches(Phase::HeardOffer),
+            MoveSignal::Ready { .. } => self.reaches(Phase::HeardReady),
+            MoveSignal::Commit { .. } => self.reaches(Phase::HeardCommit),
+            MoveSignal::Running { .. } => self.reaches(Phase::HeardRunning),
+            _ => {}
+        }
         // What takes long, and what has its place before the lock of moves.
         let unpacked = match &signal {
             MoveSignal::Offer { contents, .. } => Some(self.program.unpack(&contents.bytes.0, &**self)),
@@ -398,7 +430,8 @@ impl Online {
             MoveSignal::Offer { number, pid, epoch, contents } => match unpacked {
                 Some(Ok(guest)) if guest.pid == pid && guest.epoch == epoch => {
                     moves.handover.made(from, number, pid, epoch, guest);
-                    self.send_move(link, MoveSignal::Ready { number });
+                    self.send_move(link, MoveSignal::Ready { number, pid });
+                    self.reaches(Phase::Made);
                 }
                 Some(Err(Fault::UnknownModule(hash))) => {
                     let signal = Wire::Move(MoveSignal::Offer { number, pid, epoch, contents });
@@ -412,38 +445,60 @@ impl Online {
                 }
                 _ => self.fault(link, "a process that is another than was offered"),
             },
-            MoveSignal::Ready { number } => match moves.handover.is_ready(from, number) {
-                Some(Origin::Commit(pid, number, target)) => {
+            MoveSignal::Ready { number, pid } => match moves.handover.is_ready(from, number, pid) {
+                Some(Decision::Commit(pid, number, target)) => {
                     self.commit(moves, names, (pid, number, target), &mut after);
                 }
-                decided => self.at_origin(moves, decided, &mut after),
+                decided => self.decided(moves, decided, &mut after),
             },
             MoveSignal::Refused { number, why } => {
                 let why = String::from_utf8_lossy(&why.0).into_owned();
                 let decided = moves.handover.refused(from, number, why);
-                self.at_origin(moves, decided, &mut after);
+                self.decided(moves, decided, &mut after);
             }
             MoveSignal::Running { number } => {
                 let decided = moves.handover.runs(from, number);
-                self.at_origin(moves, decided, &mut after);
+                self.decided(moves, decided, &mut after);
             }
-            MoveSignal::Commit { number, names, nodes, .. } => {
-                if let Some((pid, epoch, guest)) = moves.handover.committed(from, number) {
-                    self.arrive(moves, link, (pid, epoch, guest), nodes, &mut after);
+            MoveSignal::Commit { number, pid, names, nodes } => match moves.handover.committed(from, number) {
+                Some(Decision::Arrive(ready)) => {
+                    // If it was here before, that is over.
+                    let before = moves.handover.is_known(pid, ready.epoch, false);
+                    self.decided(moves, before, &mut after);
+                    let pid = ready.pid;
+                    self.arrive(moves, link, ready, nodes, &mut after);
                     adopted.extend(names.into_iter().map(|(name, stamp)| (name, pid, stamp)));
                     runs = Some(number);
                 }
-            }
+                _ => _ = self.send_move(link, MoveSignal::Refused { number, why: "it is not here".into() }),
+            },
             MoveSignal::Abort { number, .. } => {
-                moves.handover.aborted(from, number);
+                let decided = moves.handover.aborted(from, number);
+                self.decided(moves, decided, &mut after);
+            }
+            MoveSignal::WasCommitted { number, pid } => {
+                let decided = moves.handover.asked(from, number, pid);
+                self.decided(moves, Some(decided), &mut after);
+            }
+            MoveSignal::DoesRun { number, pid, epoch } => {
+                let has_come = moves.routes.place(pid).is_some_and(|p| p.epoch >= epoch);
+                // One that is ready asks itself.
+                if has_come {
+                    self.send_move(link, MoveSignal::Running { number });
+                } else if !moves.handover.is_waiting(from, number) {
+                    self.send_move(link, MoveSignal::Refused { number, why: "it is not here".into() });
+                }
             }
             MoveSignal::Moved { pid, epoch, runtime, node } => {
                 let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
                 self.program.met(runtime, &node);
                 self.table().homes.insert(runtime, node);
                 let target = self.link_to(runtime);
+                let here = runtime == self.program.runtime();
+                let known = moves.handover.is_known(pid, epoch, !here);
+                self.decided(moves, known, &mut after);
                 let is_news = moves.routes.place(pid).is_none_or(|p| p.epoch <= epoch);
-                if is_news && runtime != self.program.runtime() {
+                if is_news && !here {
                     let mut ties = Ties::default();
                     self.sessions().iter().filter_map(|l| l.with_ties(|t| t.take_there(pid))).for_each(|t| ties.add(t));
                     match &target {
@@ -471,7 +526,11 @@ impl Online {
             MoveSignal::Mark { pid, asker, id } => {
                 let Some(asker) = Runtime::find(u128::from_be_bytes(asker)) else { return };
                 match moves.routes.place(pid) {
-                    None => self.answer_mark(moves, pid, asker, id, &mut after),
+                    None => {
+                        if moves.handover.awaits(pid, Held::Mark { asker, id }).is_err() {
+                            self.answer_mark(moves, pid, asker, id, &mut after);
+                        }
+                    }
                     Some(place) if place.runtime == self.program.runtime() => {
                         self.answer_mark(moves, pid, asker, id, &mut after);
                     }
@@ -502,21 +561,28 @@ impl Online {
         self.let_go_marked(moves, &mut after);
         drop(guard);
         drop(global);
+        // One that has come back may have the same names.
+        self.free_names(std::mem::take(&mut after.gone));
         self.names_have_come(adopted);
         // Once all know by whom its names are said, they need not be said by its last node any more.
         if let Some(number) = runs {
+            self.reaches(Phase::Arrived);
             self.send_move(link, MoveSignal::Running { number });
+            self.reaches(Phase::Told);
         }
         self.see_to(after);
     }
-    fn see_to(&self, after: After) {
-        for (pid, names) in after.gone {
-            names.iter().for_each(|name| self.program.free_name(name, pid));
-        }
+    pub(super) fn see_to(&self, after: After) {
+        self.free_names(after.gone);
         self.tell(after.told);
     }
+    fn free_names(&self, gone: Vec<(Pid, Vec<Name>)>) {
+        for (pid, names) in gone {
+            names.iter().for_each(|name| self.program.free_name(name, pid));
+        }
+    }
     /// Marks of this node that have come out.
-    fn let_go_marked(&self, moves: &mut Moves, after: &mut After) {
+    pub(super) fn let_go_marked(&self, moves: &mut Moves, after: &mut After) {
         while let Some((pid, id)) = after.marks.pop() {
             if let Some((runtime, held)) = moves.routes.marked(pid, id) {
                 self.let_go(moves, pid, runtime, held, after);
@@ -547,8 +613,11 @@ impl Online {
         match moves.routes.send(to, Held::Passing(signal)) {
             Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
             Sent::Held => {}
-            Sent::Home(Held::Passing(signal)) => after.told.extend(signal.bounce(to)),
-            Sent::Home(_) => {}
+            Sent::Home(held) => {
+                if let Err(Held::Passing(signal)) = moves.handover.awaits(to, held) {
+                    after.told.extend(signal.bounce(to));
+                }
+            }
         }
     }
 
@@ -584,16 +653,19 @@ impl Online {
 
     // At the target.
 
-    fn arrive(
+    pub(super) fn arrive(
         &self,
         moves: &mut Moves,
         link: &Arc<Link>,
-        (pid, epoch, guest): (Pid, u64, Guest),
+        Ready { pid, epoch, process, kept, .. }: Ready<Guest, Held>,
         nodes: Vec<NodeName>,
         after: &mut After,
     ) {
         let own = self.program.runtime();
-        let ties = (guest.enter)();
+        let ties = (process.enter)();
+        for held in kept {
+            self.pass_here(moves, pid, held, after);
+        }
         // Those here were tied over the connection with its last place.
         let links = self.sessions();
         for l in &links {
@@ -645,7 +717,7 @@ impl Online {
         }
     }
     /// Processes for which nothing is waited for any more run.
-    fn start_settled(&self, moves: &mut Moves) {
+    pub(super) fn start_settled(&self, moves: &mut Moves) {
         let now = self.now();
         moves.settling.retain(|pid, (nodes, until)| {
             let waits = !nodes.is_empty() && *until > now;
@@ -670,73 +742,18 @@ impl Online {
         self.see_to(after);
     }
 
-    // Sessions and time.
-
-    /// A session is over.
-    pub(super) fn leave_moves(&self, runtime: Option<Runtime>, name: Option<NodeName>) {
-        let Some(runtime) = runtime else { return };
-        let mut after = After::default();
-        let mut guard = self.moves();
-        let moves = &mut *guard;
-        let (decided, never) = moves.handover.lost(runtime);
-        for origin in decided {
-            self.at_origin(moves, Some(origin), &mut after);
-        }
-        // Nobody will ever know whether they were committed.
-        for (pid, epoch, process) in never {
-            drop(process);
-            moves.early.remove(&(pid, epoch));
-            for l in self.sessions() {
-                self.send_move(&l, MoveSignal::Ended { pid, epoch, lost: true });
-            }
-        }
-        for (pid, to, held) in moves.routes.lost(runtime) {
-            self.let_go(moves, pid, to, held, &mut after);
-        }
-        if let Some(name) = name {
-            moves.settling.values_mut().for_each(|(nodes, _)| {
-                nodes.remove(&name);
-            });
-        }
-        self.start_settled(moves);
-        self.let_go_marked(moves, &mut after);
-        drop(guard);
-        self.see_to(after);
-    }
-    pub(super) fn next_timeout_of_moves(&self) -> Option<Time> {
-        let moves = self.moves();
-        let settling = moves.settling.values().map(|(_, until)| *until).min();
-        [moves.handover.next_timeout(), moves.routes.next_timeout(), settling].into_iter().flatten().min()
-    }
-    pub(super) fn timeout_of_moves(&self) {
-        let now = self.now();
-        let mut after = After::default();
-        let mut guard = self.moves();
-        let moves = &mut *guard;
-        for origin in moves.handover.timeout(now) {
-            self.at_origin(moves, Some(origin), &mut after);
-        }
-        for (pid, to, held) in moves.routes.timeout(now) {
-            self.let_go(moves, pid, to, held, &mut after);
-        }
-        self.start_settled(moves);
-        self.let_go_marked(moves, &mut after);
-        drop(guard);
-        self.see_to(after);
-    }
-
     /// What is under way, or held back.
     #[cfg(test)]
     pub(super) fn unsettled_moves(&self) -> Vec<String> {
         let moves = self.moves();
         let mut all = Vec::new();
         for (what, is_left) in [
-            ("a move under way", moves.handover.next_timeout().is_some()),
+            ("a move under way", moves.handover.is_busy()),
             ("signals that are held back for processes that have moved", moves.routes.next_timeout().is_some()),
             ("processes that have come and do not run", !moves.settling.is_empty()),
             ("nodes that have settled before the commit", !moves.early.is_empty()),
             ("ties with processes at nodes that are not connected", !moves.adrift.is_empty()),
-            ("names of processes that have left", !moves.leaving.is_empty()),
+            ("processes that have left and are not known to run", !moves.leaving.is_empty()),
         ] {
             if is_left {
                 all.push(what.to_string());

@@ -12,6 +12,7 @@ use super::names::time_of;
 use super::{Online, dial};
 use crate::codec::ModuleSource;
 use crate::migration::frozen::Fault;
+use crate::migration::handover::Phase;
 use crate::process::options::{Setting, key};
 use crate::process::signal::{Name, Signal, Status};
 use crate::scheduler::{Departed, Scheduler};
@@ -64,6 +65,10 @@ pub trait Surroundings: Send + Sync {
     fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault>;
     /// A process that was entered runs.
     fn starts(&self, pid: Pid);
+    /// What is called at each phase of a move, if a test wants it.
+    fn at_phase(&self) -> Option<fn(Phase)> {
+        None
+    }
     /// How long nodes may take to agree on a name.
     fn register_timeout(&self) -> Time;
     /// The node of another runtime, if it was met.
@@ -144,6 +149,9 @@ impl Surroundings for Arc<Scheduler> {
     }
     fn starts(&self, pid: Pid) {
         Scheduler::starts(self, pid);
+    }
+    fn at_phase(&self) -> Option<fn(Phase)> {
+        self.config.stress.at_phase
     }
     fn register_timeout(&self) -> Time {
         time_of(self.options.read().unwrap_or_else(|e| e.into_inner()).registertimeout)

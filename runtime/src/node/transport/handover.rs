@@ -1,0 +1,266 @@
+//! What is decided about moves (migration/handover.rs), carried out; sessions and time as they concern moves.
+//!
+//! Journey: a stopped process -> offer, ready, **commit, or a question after a lost session**, running -> a process that goes
+//! on. What is tied to a process that has left and may not have arrived is kept with it: it is told of the loss of the
+//! session only if the process ran by then, or is given up.
+//!
+//! Always: all of it happens under the lock of moves.
+
+use super::super::Time;
+use super::super::connections::Connection;
+use super::super::name::NodeName;
+use super::super::signal::MoveSignal;
+use super::super::ties::Ties;
+use super::link::Link;
+use super::moves::{After, Held, Moves};
+use super::surroundings::Guest;
+use super::{Online, Waiting, lost};
+use crate::migration::handover::{Decision, Phase, Ready};
+use rlua_machine::value::{Pid, Runtime};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Online {
+    /// Carries out what was decided, but for commits and arrivals.
+    pub(super) fn decided(
+        &self,
+        moves: &mut Moves,
+        decided: impl IntoIterator<Item = Decision<Guest, Held>>,
+        after: &mut After,
+    ) {
+        for decision in decided {
+            match decision {
+                Decision::Commit(..) | Decision::Arrive(_) => unreachable!("these are seen to by who asks for them"),
+                Decision::GoOn(pid, why, abort) => {
+                    if let Some((runtime, number)) = abort {
+                        self.tell_runtime(moves, runtime, MoveSignal::Abort { number, pid });
+                    }
+                    self.program.goes_on(pid, why);
+                }
+                Decision::Over(pid, was_lost, rest) => {
+                    if let Some(left) = moves.leaving.remove(&pid) {
+                        after.gone.push((pid, left.names));
+                        // It ran when the session was lost, and was told of that, too.
+                        after.told.extend(if was_lost { left.ties.lost() } else { Vec::new() });
+                    }
+                    let at = moves.whereabouts(pid);
+                    self.let_go(moves, pid, at, rest, after);
+                }
+                Decision::Again(pid, number, runtime, kept) => {
+                    self.commit_again(moves, (pid, number, runtime), kept, after)
+                }
+                Decision::GiveUp(pid, epoch, kept) => {
+                    let name = self.program.node_of(moves.whereabouts(pid));
+                    let name = name.map_or(String::new(), |n| format!(" to {n}"));
+                    self.program
+                        .report(&format!("{pid} was lost on its way{name}: nobody knows whether it has arrived"));
+                    if let Some(left) = moves.leaving.remove(&pid) {
+                        after.gone.push((pid, left.names));
+                        after.told.extend(left.ties.lost());
+                    }
+                    let held = moves.routes.ended(pid);
+                    self.lose(moves, pid, epoch, kept.into_iter().chain(held), after);
+                }
+                Decision::Abort(pid, number, runtime) => {
+                    self.tell_runtime(moves, runtime, MoveSignal::Abort { number, pid })
+                }
+                Decision::Discard(Ready { pid, epoch, process, kept, .. }) => {
+                    drop(process);
+                    moves.early.remove(&(pid, epoch));
+                    for held in kept {
+                        match held {
+                            Held::Own(signal) | Held::Passing(signal) => after.told.push((pid, signal)),
+                            Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
+                        }
+                    }
+                }
+                Decision::DiscardInDoubt(Ready { pid, epoch, process, kept, .. }) => {
+                    drop(process);
+                    moves.early.remove(&(pid, epoch));
+                    self.lose(moves, pid, epoch, kept, after);
+                }
+                Decision::AskOrigin(pid, number, runtime) => {
+                    self.tell_runtime(moves, runtime, MoveSignal::WasCommitted { number, pid });
+                }
+                Decision::AskTarget(pid, number, epoch, runtime) => {
+                    self.tell_runtime(moves, runtime, MoveSignal::DoesRun { number, pid, epoch });
+                }
+                Decision::Dial(runtime) => {
+                    let mut table = self.table();
+                    if !table.by_runtime.contains_key(&runtime)
+                        && let Some(node) = self.way_home(&table, runtime)
+                    {
+                        table.want(node, Waiting { to: None, at: None, signal: None, asker: None });
+                        drop(table);
+                        self.wake();
+                    }
+                }
+            }
+        }
+    }
+    /// The connection with a runtime, though it may be known for no other purpose yet.
+    fn session_with(&self, moves: &Moves, runtime: Runtime) -> Option<Arc<Link>> {
+        self.table().links.get(moves.sessions.get(&runtime)?).cloned()
+    }
+    fn tell_runtime(&self, moves: &Moves, runtime: Runtime, signal: MoveSignal<Pid>) {
+        if let Some(link) = self.session_with(moves, runtime) {
+            self.send_move(&link, signal);
+        }
+    }
+    /// The target was ready when the session was lost, and has handled nothing of what followed.
+    fn commit_again(
+        &self,
+        moves: &mut Moves,
+        (pid, number, runtime): (Pid, u64, Runtime),
+        kept: Vec<Held>,
+        after: &mut After,
+    ) {
+        let (Some(link), Some(left)) = (self.session_with(moves, runtime), moves.leaving.get_mut(&pid)) else { return };
+        let ties = std::mem::take(&mut left.ties);
+        link.with_ties(|t| t.add(ties));
+        debug_assert!(matches!(&left.commit, MoveSignal::Commit { number: n, .. } if *n == number));
+        self.send_move(&link, left.commit.clone());
+        for held in kept {
+            self.pass_there(moves, runtime, pid, held, after);
+        }
+    }
+    /// A process is lost: what was held back for it is answered, and all nodes are told.
+    fn lose(&self, moves: &mut Moves, pid: Pid, epoch: u64, held: impl IntoIterator<Item = Held>, after: &mut After) {
+        for h in held {
+            match h {
+                Held::Own(signal) | Held::Passing(signal) => after.told.extend(lost(pid, signal)),
+                Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
+            }
+        }
+        for l in self.sessions() {
+            self.send_move(&l, MoveSignal::Ended { pid, epoch, lost: true });
+        }
+    }
+
+    /// A move has come to a phase.
+    pub(super) fn reaches(&self, phase: Phase) {
+        if let Some(f) = self.program.at_phase() {
+            super::link::write_marked();
+            f(phase);
+        }
+    }
+
+    // Sessions and time.
+
+    /// Something about moves comes or goes over a session, perhaps before anybody could say that it stands.
+    pub(super) fn join_moves(&self, link: &Arc<Link>) {
+        let Some(peer) = link.peer().filter(|p| !p.visits()) else { return };
+        let Some(runtime) = peer.runtime() else { return };
+        let mut moves = self.moves();
+        if let Some(after) = self.session_stands(&mut moves, link, runtime, &peer.name) {
+            self.tell_of_guests(&mut moves, link, runtime);
+            drop(moves);
+            self.see_to(after);
+        }
+    }
+    /// A session stands: what was under way over the one before is lost, and who had its node's name before is no more. None:
+    /// that is known, or it is over already.
+    pub(super) fn session_stands(
+        &self,
+        moves: &mut Moves,
+        link: &Arc<Link>,
+        runtime: Runtime,
+        name: &NodeName,
+    ) -> Option<After> {
+        let before = moves.sessions.get(&runtime).copied();
+        if before == Some(link.number) || !self.table().links.contains_key(&link.number) {
+            return None;
+        }
+        let mut after = After::default();
+        if before.is_some() {
+            self.session_over(moves, runtime, Some(name), &mut after);
+        }
+        moves.sessions.insert(runtime, link.number);
+        let others = moves.handover.missed().into_iter().filter(|r| *r != runtime);
+        let replaced: Vec<Runtime> = others.filter(|r| self.program.node_of(*r).as_ref() == Some(name)).collect();
+        for runtime in replaced {
+            let decided = moves.handover.gone(runtime);
+            self.decided(moves, decided, &mut after);
+        }
+        self.let_go_marked(moves, &mut after);
+        Some(after)
+    }
+    /// A session is over: who is tied by it is told, but for what is tied to processes of which it is not known where they
+    /// are.
+    pub(super) fn tell_of_loss(&self, link: &Link, mut ties: Ties) {
+        let mut told = Vec::new();
+        if self.any_moved.load(Ordering::Acquire) {
+            let mut moves = self.moves();
+            // What has come to hang on it since the session has ended.
+            let mut late = link.with_ties(std::mem::take);
+            let runtime = link.peer_runtime();
+            link.lock().end();
+            for ties in [Some(&mut ties), late.as_mut()].into_iter().flatten() {
+                let here = &mut *moves;
+                for (pid, left) in &mut here.leaving {
+                    if here.handover.is_on_its_way(*pid, runtime) {
+                        left.ties.add(ties.take_there(*pid));
+                    }
+                }
+            }
+            told.extend(late.map(Ties::lost).into_iter().flatten());
+        } else {
+            link.lock().end();
+        }
+        told.extend(ties.lost());
+        self.tell(told);
+    }
+    /// A session is over, and who was tied by it has been told.
+    pub(super) fn leave_moves(&self, c: Connection, runtime: Option<Runtime>, name: Option<NodeName>) {
+        let Some(runtime) = runtime else { return };
+        let mut guard = self.moves();
+        let moves = &mut *guard;
+        // Another stands already, and this was seen to.
+        if moves.sessions.get(&runtime).is_some_and(|s| *s != c) {
+            return;
+        }
+        moves.sessions.remove(&runtime);
+        let mut after = After::default();
+        self.session_over(moves, runtime, name.as_ref(), &mut after);
+        let waits = moves.handover.next_timeout().is_some();
+        drop(guard);
+        self.see_to(after);
+        if waits {
+            self.wake();
+        }
+    }
+    fn session_over(&self, moves: &mut Moves, runtime: Runtime, name: Option<&NodeName>, after: &mut After) {
+        let decided = moves.handover.lost(runtime, self.now());
+        self.decided(moves, decided, after);
+        for (pid, to, held) in moves.routes.lost(runtime) {
+            self.let_go(moves, pid, to, held, after);
+        }
+        if let Some(name) = name {
+            moves.settling.values_mut().for_each(|(nodes, _)| {
+                nodes.remove(name);
+            });
+        }
+        self.start_settled(moves);
+        self.let_go_marked(moves, after);
+    }
+    pub(super) fn next_timeout_of_moves(&self) -> Option<Time> {
+        let moves = self.moves();
+        let settling = moves.settling.values().map(|(_, until)| *until).min();
+        [moves.handover.next_timeout(), moves.routes.next_timeout(), settling].into_iter().flatten().min()
+    }
+    pub(super) fn timeout_of_moves(&self) {
+        let now = self.now();
+        let mut after = After::default();
+        let mut guard = self.moves();
+        let moves = &mut *guard;
+        let decided = moves.handover.timeout(now);
+        self.decided(moves, decided, &mut after);
+        for (pid, to, held) in moves.routes.timeout(now) {
+            self.let_go(moves, pid, to, held, &mut after);
+        }
+        self.start_settled(moves);
+        self.let_go_marked(moves, &mut after);
+        drop(guard);
+        self.see_to(after);
+    }
+}
