@@ -236,6 +236,7 @@ impl Freezer {
                 }
                 ObjectKind::Table => {
                     let t = &*o.cast::<Table>();
+                    t.touch();
                     if let Some(library) = t.library() {
                         self.directory.byte(kind::LIBRARY);
                         self.directory.text(library.name().as_bytes());

@@ -24,10 +24,9 @@
 
 #![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
 
-use super::{FIRST_THRESHOLD, Header, Heap, MARKED, MIN_PAUSE, value_of};
+use super::{CAPTURED, FIRST_THRESHOLD, Header, Heap, MARKED, MIN_PAUSE, value_of};
 use crate::value::{Table, Value, tag};
 use crate::vm::thread::Thread;
-use std::collections::VecDeque;
 
 /// Units of work in one piece: an object reached or swept is about one, which is some 50 ns where memory is slow.
 pub(crate) const PIECE: usize = 8000;
@@ -101,6 +100,7 @@ impl Heap {
     /// many were done.
     pub(crate) fn collect_piece(&mut self, roots: &Roots, units: usize) -> usize {
         self.work = 0;
+        self.adopt();
         let budget = if self.at_once { usize::MAX } else { units };
         let mut ended = false;
         // SAFETY: at a safepoint all pointers in the roots and in live objects are to live objects (rules 1 and 2).
@@ -131,10 +131,11 @@ impl Heap {
     }
     fn begin(&mut self) {
         self.modules.begin();
+        self.lazy_begins();
         self.phase = Phase::Mark;
         self.attempts = 0;
         self.queue_marked = 0;
-        self.threshold = self.threshold.min(self.bytes);
+        self.threshold = self.threshold.min(self.objects.bytes);
         self.begun_full = self.is_full();
         self.exhausted = false;
         if self.whole == Some(Whole::Waits) {
@@ -146,6 +147,7 @@ impl Heap {
         self.phase = Phase::Idle;
         self.at_once = false;
         self.has_ended = true;
+        self.drop_lazy();
         self.exhausted = self.begun_full && self.is_full();
         if self.knows_low() {
             super::reserve::refill();
@@ -153,7 +155,7 @@ impl Heap {
         // Whoever handles the error needs some memory for that; once.
         if self.exhausted && self.grace == 0 {
             self.grace = self.limit / GRACE;
-        } else if self.bytes < self.limit {
+        } else if self.objects.bytes < self.limit {
             self.grace = 0;
         }
         if self.whole == Some(Whole::Begun) {
@@ -168,9 +170,9 @@ impl Heap {
         } else if self.stress.is_some() {
             0
         } else if self.is_collecting() {
-            self.bytes.min(self.bound())
+            self.objects.bytes.min(self.bound())
         } else {
-            (self.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.bound())
+            (self.objects.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.bound())
         };
     }
 
@@ -181,7 +183,7 @@ impl Heap {
             if !self.propagate(budget) || !self.mark_queue(budget) || !self.look_into_weak_tables(budget) {
                 return;
             }
-            if !self.gray.is_empty() || !self.large.is_empty() {
+            if !self.gray.is_empty() || !self.large.is_empty() || self.has_records() {
                 return;
             }
             // Nothing is gray. What the program has done meanwhile is found from the roots; if that is little, marking ends.
@@ -252,9 +254,12 @@ impl Heap {
             self.clear_keys();
             self.clear_values(seen);
             self.forget_weak_tables();
+            self.lazy_ends();
             self.modules.drop_unseen();
+            self.capture_epoch = self.capture_epoch.wrapping_add(1);
+            self.captured = None;
             debug_assert!(self.gray.is_empty() && self.large.is_empty() && self.sweeping.is_null());
-            self.sweeping = std::mem::replace(&mut self.all, std::ptr::null_mut());
+            self.sweeping = std::mem::replace(&mut self.objects.first, std::ptr::null_mut());
             self.phase = Phase::Sweep;
         }
         const KEPT: usize = 64;
@@ -264,9 +269,7 @@ impl Heap {
         if self.rescan.capacity() > KEPT {
             self.rescan = Vec::new();
         }
-        if self.large.capacity() > KEPT {
-            self.large = VecDeque::new();
-        }
+        self.large.clear();
     }
     /// Moves dead objects with a finalizer to the end of the queue, latest marked first.
     unsafe fn separate_finalizable(&mut self) {
@@ -298,8 +301,8 @@ impl Heap {
                 if m & MARKED != 0 {
                     (*o).mark.set(m & !MARKED);
                     (*o).set_black(false);
-                    (*o).next.set(self.all);
-                    self.all = o;
+                    (*o).next.set(self.objects.first);
+                    self.objects.first = o;
                     self.work += 1;
                 } else {
                     self.free(o);
@@ -319,10 +322,20 @@ impl Heap {
             self.barrier(container, v);
         }
     }
+    /// An object that is perhaps captured is written.
+    #[inline]
+    fn written(&mut self, object: &Header) {
+        if object.guard.get() & CAPTURED != 0 {
+            object.guard.set(object.guard.get() & !CAPTURED);
+            self.captured_writes = self.captured_writes.saturating_add(1);
+            self.capture_epoch = self.capture_epoch.wrapping_add(1);
+        }
+    }
     /// A store into an object that was black at a time.
     #[cold]
     #[inline(never)]
     pub(crate) fn barrier(&mut self, container: &Header, v: Value) {
+        self.written(container);
         if self.phase == Phase::Mark {
             // SAFETY: what is stored is live.
             unsafe { self.mark(v) }
@@ -339,6 +352,7 @@ impl Heap {
         // SAFETY: the tag says that it is an object of the heap, which the native keeps.
         let header = unsafe { &*o };
         if header.guard.get() != 0 {
+            self.written(header);
             header.set_black(false);
             if self.phase == Phase::Mark {
                 self.gray.push(o);
@@ -379,14 +393,14 @@ impl Heap {
                 while let Some(o) = self.gray.pop() {
                     self.trace(o);
                     if self.work >= budget {
-                        return self.gray.is_empty() && self.large.is_empty();
+                        return self.gray.is_empty() && self.large.is_empty() && !self.has_records();
                     }
                 }
-                if !self.trace_large_part() {
+                if !self.trace_large_part() && !self.trace_records() {
                     return true;
                 }
                 if self.work >= budget {
-                    return self.gray.is_empty() && self.large.is_empty();
+                    return self.gray.is_empty() && self.large.is_empty() && !self.has_records();
                 }
             }
         }

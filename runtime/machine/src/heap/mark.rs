@@ -113,7 +113,7 @@ impl Heap {
             let meta = (*t).metatable.get();
             if !meta.is_null() {
                 self.mark_object(meta.cast());
-                if self.is_weak(t) {
+                if !(*t).is_unfilled() && self.is_weak(t) {
                     if self.phase == Phase::End {
                         self.trace_weak(t)
                     } else {
@@ -129,6 +129,10 @@ impl Heap {
     pub(super) unsafe fn trace_strong(&mut self, t: *mut Table) {
         unsafe {
             (*t).header.set_black(true);
+            if (*t).is_unfilled() {
+                self.reach_record((*t).record());
+                return;
+            }
             if (*t).is_shared() {
                 // Nothing in it is an object of this heap.
                 return;

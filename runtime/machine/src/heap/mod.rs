@@ -18,9 +18,12 @@
 //! 3. A heap belongs to one process, and one thread at a time touches it.
 
 mod collect;
+mod lazy;
 mod mark;
 mod modules;
+mod objects;
 pub mod reserve;
+mod seldom;
 mod weak;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};
@@ -34,9 +37,13 @@ use crate::vm::thread::Thread;
 use collect::Phase;
 pub use collect::Stress;
 pub(crate) use collect::{PIECE, Roots, UNITS_A_REDUCTION, Whole};
+pub use lazy::{Image, Lazy, Maker};
 use modules::Modules;
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
-use std::cell::{Cell, RefCell};
+use objects::{Objects, closure_layout, native_closure_layout};
+use seldom::Seldom;
+use std::alloc::{Layout, alloc, dealloc};
+use std::any::Any;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -75,7 +82,7 @@ pub struct Header {
     pub(crate) mark: Cell<u8>,
     /// Of the kind's own use.
     pub(crate) flags: Cell<u8>,
-    /// Not 0: a store must take the slow way: [`BLACK`], [`SHARED`].
+    /// Not 0: a store must take the slow way: [`BLACK`], [`SHARED`], [`UNFILLED`], [`CAPTURED`].
     pub(crate) guard: Cell<u8>,
     /// Serial number for hashing and `%p`, 0 until it is needed; a string's hash.
     pub serial: Cell<u32>,
@@ -94,8 +101,16 @@ pub(crate) const FINALIZER: u8 = 2;
 pub(crate) const BLACK: u8 = 1;
 /// The table's nodes are a library's: it gets its own before the store (value/table/shared.rs).
 pub(crate) const SHARED: u8 = 2;
+/// The table is still to be filled (lazy.rs).
+pub(crate) const UNFILLED: u8 = 4;
+/// The object is as a spawn snapshot has it that can serve again; a store ends that ([`Heap::capture_epoch`]).
+pub(crate) const CAPTURED: u8 = 8;
 
 impl Header {
+    /// Marks the object as one that is as a snapshot has it.
+    pub fn set_captured(&self) {
+        self.guard.set(self.guard.get() | CAPTURED);
+    }
     /// Makes the object black, or not.
     #[inline(always)]
     pub(crate) fn set_black(&self, is_black: bool) {
@@ -121,15 +136,13 @@ const MIN_PAUSE: u32 = 120;
 
 /// The heap of one process.
 pub struct Heap {
-    all: *mut Header,
+    objects: Objects,
     /// Objects that this cycle's sweep has still to look at.
     sweeping: *mut Header,
     /// Objects whose metatable has `__gc`, first marked first.
     finalizable: Vec<*mut Header>,
     /// Dead objects whose `__gc` is still to run, first in line first.
     to_finalize: VecDeque<*mut Header>,
-    /// Bytes of all objects and their parts.
-    bytes: usize,
     /// Bytes at which a collection, or the next piece of one, is due.
     threshold: usize,
     /// Bytes past which allocations fail (checked at safepoints, and before large ones).
@@ -171,15 +184,21 @@ pub struct Heap {
     /// Objects to be traced.
     gray: Vec<*mut Header>,
     /// Large tables to be traced in parts; of the first one, the entries up to `cursor` were.
-    large: VecDeque<*mut Table>,
+    large: Seldom<VecDeque<*mut Table>>,
     cursor: usize,
     /// Coroutines to be traced again, since they have run.
     rescan: Vec<*mut Thread>,
-    weak: WeakTables,
+    weak: Seldom<WeakTables>,
     /// Modules whose code or constants this heap may hold.
     modules: Modules,
-    /// Key `__mode`, `__gc`.
-    mode_key: Value,
+    /// What unfilled tables are filled from (lazy.rs), or null.
+    lazy: *mut Lazy,
+    /// Changes when what is known as captured changes,
+    capture_epoch: u32,
+    /// How often an object that was marked so was written,
+    captured_writes: u32,
+    /// and what whoever captures keeps of it.
+    captured: Option<Box<dyn Any + Send>>,
 }
 
 // SAFETY: rule 3: a heap and all it points to move between threads as a whole; modules and atoms, which it shares with
@@ -196,11 +215,10 @@ impl Heap {
     /// An empty heap.
     pub fn new() -> Heap {
         Heap {
-            all: std::ptr::null_mut(),
+            objects: Objects::NONE,
             sweeping: std::ptr::null_mut(),
             finalizable: Vec::new(),
             to_finalize: VecDeque::new(),
-            bytes: 0,
             threshold: FIRST_THRESHOLD,
             limit: usize::MAX,
             usual_limit: None,
@@ -222,22 +240,25 @@ impl Heap {
             attempts: 0,
             queue_marked: 0,
             gray: Vec::new(),
-            large: VecDeque::new(),
+            large: Seldom::default(),
             cursor: 0,
             rescan: Vec::new(),
-            weak: WeakTables::default(),
+            weak: Seldom::default(),
             modules: Modules::new(),
-            mode_key: crate::vm::metamethod::name_value(crate::vm::metamethod::Event::Mode),
+            lazy: std::ptr::null_mut(),
+            capture_epoch: 0,
+            captured_writes: 0,
+            captured: None,
         }
     }
     /// Bytes of all objects.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.objects.bytes + self.lazy_bytes()
     }
     /// Whether a collection is due.
     #[inline(always)]
     pub fn wants_collection(&self) -> bool {
-        self.bytes >= self.threshold
+        self.objects.bytes >= self.threshold
     }
     /// Sets the bytes past which allocations fail.
     pub fn set_limit(&mut self, bytes: usize) {
@@ -249,7 +270,7 @@ impl Heap {
     pub(crate) fn note_reserve(&mut self, is_low: bool) {
         if is_low {
             self.usual_limit.get_or_insert(self.limit);
-            self.limit = self.limit.min(self.bytes);
+            self.limit = self.limit.min(self.objects.bytes);
             self.threshold = self.threshold.min(self.limit);
         } else if let Some(limit) = self.usual_limit.take() {
             self.limit = limit;
@@ -268,34 +289,34 @@ impl Heap {
     }
     /// Bytes that may be allocated before the next collection; 0 in the middle of one.
     pub fn until_collection(&self) -> usize {
-        if self.is_collecting() { 0 } else { self.threshold.saturating_sub(self.bytes) }
+        if self.is_collecting() { 0 } else { self.threshold.saturating_sub(self.objects.bytes) }
     }
     /// As `until_collection`, for a heap that was just thawed: one that is frozen often must come to its collections.
     /// So one that is due is done in one piece: that takes no longer than the thawing.
     pub fn set_until_collection(&mut self, n: usize) {
         if !self.stopped {
-            self.threshold = self.bytes.saturating_add(n).min(self.bound());
+            self.threshold = self.objects.bytes.saturating_add(n).min(self.bound());
             self.at_once = n == 0;
         }
     }
     /// Whether it has grown past its limit.
     pub fn is_past_limit(&self) -> bool {
-        self.bytes >= self.limit
+        self.objects.bytes >= self.limit
     }
     /// Whether it has grown past what it is let have.
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes >= self.bound()
+        self.objects.bytes >= self.bound()
     }
     fn bound(&self) -> usize {
         self.limit.saturating_add(self.grace)
     }
     /// Bytes up to the limit.
     pub(crate) fn room(&self) -> usize {
-        self.limit.saturating_sub(self.bytes)
+        self.limit.saturating_sub(self.objects.bytes)
     }
     /// Whether so many bytes more are within the limit.
     pub(crate) fn has_room(&self, n: usize) -> bool {
-        n < self.limit.saturating_sub(self.bytes)
+        n < self.limit.saturating_sub(self.objects.bytes)
     }
     /// Collects at every safepoint from now on, for tests.
     pub fn set_stress(&mut self, stress: Stress) {
@@ -316,10 +337,13 @@ impl Heap {
         self.stopped
     }
     pub(crate) fn add_bytes(&mut self, n: usize) {
-        self.bytes += n;
+        self.objects.bytes += n;
     }
     pub(crate) fn sub_bytes(&mut self, n: usize) {
-        self.bytes -= n;
+        if n > self.objects.bytes {
+            self.adopt();
+        }
+        self.objects.bytes -= n;
     }
     /// The serial number of an object, given at the first call.
     pub(crate) fn serial_of(&mut self, header: &Header) -> u32 {
@@ -398,32 +422,59 @@ impl Heap {
 
     // Allocation.
 
-    #[inline(always)]
-    unsafe fn link(&mut self, object: *mut Header, bytes: usize) {
-        // SAFETY: the caller has just written the object in full; nobody else knows it yet.
-        unsafe { (*object).next.set(self.all) };
-        self.all = object;
-        self.bytes += bytes;
-    }
-    #[inline(always)]
-    unsafe fn allocate<T>(&mut self, layout: Layout) -> *mut T {
-        // SAFETY: no object has size 0.
-        let p = unsafe { alloc(layout) };
-        if p.is_null() {
-            handle_alloc_error(layout);
-        }
-        p.cast()
-    }
     /// An empty table.
     #[inline]
     pub fn table(&mut self) -> Ref<Table> {
-        // SAFETY: written in full before it is linked.
-        unsafe {
-            let t = self.allocate::<Table>(Layout::new::<Table>());
-            t.write(Table::init(Header::new(ObjectKind::Table)));
-            self.link(t.cast(), size_of::<Table>());
-            Ref::new(t)
-        }
+        self.objects.table()
+    }
+    /// A string: the atom if there is one, else a new object.
+    pub fn string(&mut self, bytes: &[u8]) -> Value {
+        self.objects.string(bytes)
+    }
+    /// A string whose bytes, all zero at first, are still to be written ([`Heap::write_string`]): a long one, made piece
+    /// by piece. Nothing may ask for its hash before that is done.
+    pub(crate) fn unfinished_string(&mut self, len: usize) -> Value {
+        self.objects.unfinished_string(len)
+    }
+    /// A string of `len` bytes that `fill` writes; the bytes it finds are zero.
+    pub(crate) fn string_with(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Value {
+        self.objects.string_with(len, fill)
+    }
+    /// A Lua closure whose upvalues are all to be set by the caller before the next safepoint.
+    pub fn closure(&mut self, proto: *const Proto, count: usize) -> Ref<Closure> {
+        self.objects.closure(proto, count)
+    }
+    /// A native function with upvalues.
+    pub fn native_closure(&mut self, native: &'static Native, upvalues: &[Value]) -> Ref<NativeClosure> {
+        self.objects.native_closure(native, upvalues)
+    }
+    /// A closed upvalue.
+    pub fn upvalue(&mut self, v: Value) -> Ref<Upvalue> {
+        self.objects.upvalue(v)
+    }
+    /// A userdata.
+    pub fn userdata(&mut self, resource: u64, metatable: Option<Ref<Table>>) -> Ref<Userdata> {
+        self.objects.userdata(resource, metatable)
+    }
+    /// A buffer for a native's state.
+    pub fn buffer(&mut self, state: impl State) -> Ref<Buffer> {
+        self.objects.buffer(state)
+    }
+    /// A coroutine with an empty stack.
+    pub fn thread(&mut self) -> Ref<Thread> {
+        self.objects.thread()
+    }
+    /// Another number as soon as one of the objects that were marked so is written, or may have been freed.
+    pub fn capture_epoch(&self) -> u32 {
+        self.capture_epoch
+    }
+    /// How often one of the objects that were marked so was written.
+    pub fn captured_writes(&self) -> u32 {
+        self.captured_writes
+    }
+    /// What whoever captures keeps until a collection ends.
+    pub fn captured(&mut self) -> &mut Option<Box<dyn Any + Send>> {
+        &mut self.captured
     }
     /// A table with room for `array` and `fields` entries. Sizes past the largest are cut.
     pub fn table_sized(&mut self, array: usize, fields: usize) -> Ref<Table> {
@@ -435,53 +486,18 @@ impl Heap {
         }
         t
     }
-    /// A string: the atom if there is one, else a new object.
-    pub fn string(&mut self, bytes: &[u8]) -> Value {
-        if bytes.len() <= 1 {
-            return single(bytes);
-        }
-        self.new_string(bytes)
-    }
     /// A name that is likely an atom.
     pub fn name(&mut self, bytes: &[u8]) -> Value {
         match find_atom(bytes) {
             Some(s) => Value::object(tag::ATOM, s),
-            None => self.new_string(bytes),
+            None => self.objects.new_string(bytes),
         }
     }
     /// A name that becomes an atom: for the libraries' own, which are finite.
     pub fn atom(&mut self, bytes: &[u8]) -> Value {
         match crate::value::string::make_atom(bytes) {
             Some(s) => Value::object(tag::ATOM, s),
-            None => self.new_string(bytes),
-        }
-    }
-    fn new_string(&mut self, bytes: &[u8]) -> Value {
-        // SAFETY: header and bytes are written before the object is linked.
-        unsafe {
-            let layout = Str::layout(bytes.len());
-            let s = self.allocate::<Str>(layout);
-            s.write(Str { header: Header::new(ObjectKind::String), len: bytes.len() });
-            Str::init_kept_hash(s);
-            s.add(1).cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-            self.link(s.cast(), layout.size());
-            Value::object(tag::STRING, s)
-        }
-    }
-    /// A string whose bytes, all zero at first, are still to be written ([`Heap::write_string`]): a long one, made piece
-    /// by piece. Nothing may ask for its hash before that is done.
-    pub(crate) fn unfinished_string(&mut self, len: usize) -> Value {
-        // SAFETY: the header is written before the object is linked; zeros are bytes.
-        unsafe {
-            let layout = Str::layout(len);
-            // Of the system's memory, zeros cost nothing until they are touched.
-            let s = alloc_zeroed(layout).cast::<Str>();
-            if s.is_null() {
-                handle_alloc_error(layout);
-            }
-            s.write(Str { header: Header::new(ObjectKind::String), len });
-            self.link(s.cast(), layout.size());
-            Value::object(tag::STRING, s)
+            None => self.objects.new_string(bytes),
         }
     }
     /// Writes some bytes of an unfinished string. False, and nothing is written, if it is none or they do not fit: what a
@@ -506,21 +522,6 @@ impl Heap {
         }
         true
     }
-    /// A string of `len` bytes that `fill` writes; the bytes it finds are zero.
-    pub(crate) fn string_with(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Value {
-        // SAFETY: header and bytes are written before the object is linked.
-        unsafe {
-            let layout = Str::layout(len);
-            let s = self.allocate::<Str>(layout);
-            s.write(Str { header: Header::new(ObjectKind::String), len });
-            Str::init_kept_hash(s);
-            let bytes = s.add(1).cast::<u8>();
-            bytes.write_bytes(0, len);
-            fill(std::slice::from_raw_parts_mut(bytes, len));
-            self.link(s.cast(), layout.size());
-            Value::object(tag::STRING, s)
-        }
-    }
     /// A string of two parts.
     pub(crate) fn joined_string(&mut self, [first, second]: &[&[u8]; 2]) -> Value {
         if first.is_empty() || first.len() + second.len() <= 1 {
@@ -531,84 +532,6 @@ impl Heap {
             head.copy_from_slice(first);
             rest.copy_from_slice(second);
         })
-    }
-    /// A Lua closure whose upvalues are all to be set by the caller before the next safepoint.
-    pub fn closure(&mut self, proto: *const Proto, count: usize) -> Ref<Closure> {
-        // SAFETY: written in full, the cells null; the caller sets them.
-        unsafe {
-            let layout = closure_layout(count);
-            let c = self.allocate::<Closure>(layout);
-            c.write(Closure { header: Header::new(ObjectKind::Closure), proto, count });
-            c.add(1).cast::<*mut Upvalue>().write_bytes(0, count);
-            self.link(c.cast(), layout.size());
-            Ref::new(c)
-        }
-    }
-    /// A native function with upvalues.
-    pub fn native_closure(&mut self, native: &'static Native, upvalues: &[Value]) -> Ref<NativeClosure> {
-        // SAFETY: written in full.
-        unsafe {
-            let layout = native_closure_layout(upvalues.len());
-            let c = self.allocate::<NativeClosure>(layout);
-            c.write(NativeClosure { header: Header::new(ObjectKind::NativeClosure), native, count: upvalues.len() });
-            std::ptr::copy_nonoverlapping(upvalues.as_ptr(), c.add(1).cast(), upvalues.len());
-            self.link(c.cast(), layout.size());
-            Ref::new(c)
-        }
-    }
-    /// A closed upvalue.
-    pub fn upvalue(&mut self, v: Value) -> Ref<Upvalue> {
-        // SAFETY: written in full; `location` points at the object's own cell.
-        unsafe {
-            let u = self.allocate::<Upvalue>(Layout::new::<Upvalue>());
-            u.write(Upvalue {
-                header: Header::new(ObjectKind::Upvalue),
-                location: Cell::new(std::ptr::null_mut()),
-                closed: Cell::new(v),
-                owner: Cell::new(std::ptr::null_mut()),
-                next_open: Cell::new(std::ptr::null_mut()),
-            });
-            (*u).location.set((*u).closed.as_ptr());
-            self.link(u.cast(), size_of::<Upvalue>());
-            Ref::new(u)
-        }
-    }
-    /// A userdata.
-    pub fn userdata(&mut self, resource: u64, metatable: Option<Ref<Table>>) -> Ref<Userdata> {
-        // SAFETY: written in full.
-        unsafe {
-            let u = self.allocate::<Userdata>(Layout::new::<Userdata>());
-            u.write(Userdata {
-                header: Header::new(ObjectKind::Userdata),
-                metatable: Cell::new(metatable.map_or(std::ptr::null_mut(), Ref::as_ptr)),
-                resource: Cell::new(resource),
-                user_value: Cell::new(Value::NIL),
-            });
-            self.link(u.cast(), size_of::<Userdata>());
-            Ref::new(u)
-        }
-    }
-    /// A buffer for a native's state.
-    pub fn buffer(&mut self, state: impl State) -> Ref<Buffer> {
-        // SAFETY: written in full.
-        unsafe {
-            let bytes = size_of::<Buffer>() + size_of_val(&state);
-            let b = self.allocate::<Buffer>(Layout::new::<Buffer>());
-            b.write(Buffer { header: Header::new(ObjectKind::Buffer), state: RefCell::new(Box::new(state)) });
-            self.link(b.cast(), bytes);
-            Ref::new(b)
-        }
-    }
-    /// A coroutine with an empty stack.
-    pub fn thread(&mut self) -> Ref<Thread> {
-        // SAFETY: written in full.
-        unsafe {
-            let t = self.allocate::<Thread>(Layout::new::<Thread>());
-            t.write(Thread::new(Header::new(ObjectKind::Thread)));
-            let bytes = size_of::<Thread>() + (*t).bytes();
-            self.link(t.cast(), bytes);
-            Ref::new(t)
-        }
     }
     /// Keeps a module while this heap may hold its code or constants.
     pub fn keep_module(&mut self, module: &Arc<Module>) {
@@ -675,12 +598,18 @@ impl Heap {
         unsafe {
             let (layout, parts) = extent(object);
             match (*object).kind {
-                ObjectKind::Table => (*object.cast::<Table>()).free_parts(),
+                ObjectKind::Table => {
+                    let t = &*object.cast::<Table>();
+                    if t.is_unfilled() {
+                        self.unfilled_freed();
+                    }
+                    t.free_parts();
+                }
                 ObjectKind::Thread => std::ptr::drop_in_place(object.cast::<Thread>()),
                 ObjectKind::Buffer => std::ptr::drop_in_place(object.cast::<Buffer>()),
                 _ => {}
             }
-            self.bytes -= layout.size() + parts;
+            self.objects.bytes -= layout.size() + parts;
             dealloc(object.cast(), layout);
         }
     }
@@ -690,7 +619,7 @@ impl Heap {
     /// Objects by what they are: their number, and bytes with their parts.
     pub fn census(&self) -> Vec<(ObjectKind, usize, usize)> {
         let mut kinds: Vec<(ObjectKind, usize, usize)> = Vec::new();
-        for mut object in [self.all, self.sweeping] {
+        for mut object in [self.objects.first, self.sweeping, self.lazy_first()] {
             while !object.is_null() {
                 // SAFETY: an object in a list of the heap was not freed.
                 let (kind, bytes, next) = unsafe {
@@ -708,8 +637,9 @@ impl Heap {
     }
     /// Frees so many objects of a heap that is not used any more; true if none is left.
     pub(crate) fn release(&mut self, mut most: usize) -> bool {
+        self.adopt();
         loop {
-            let list = if self.all.is_null() { &mut self.sweeping } else { &mut self.all };
+            let list = if self.objects.first.is_null() { &mut self.sweeping } else { &mut self.objects.first };
             let object = *list;
             if object.is_null() {
                 return true;
@@ -730,6 +660,7 @@ impl Heap {
 impl Drop for Heap {
     fn drop(&mut self) {
         self.release(usize::MAX);
+        self.free_lazy();
     }
 }
 
@@ -753,13 +684,6 @@ unsafe fn extent(object: *mut Header) -> (Layout, usize) {
         }
     }
 }
-fn closure_layout(count: usize) -> Layout {
-    Layout::from_size_align(size_of::<Closure>() + count * size_of::<*mut Upvalue>(), 8).expect("at most 255 upvalues")
-}
-fn native_closure_layout(count: usize) -> Layout {
-    Layout::from_size_align(size_of::<NativeClosure>() + count * size_of::<Value>(), 8).expect("few upvalues")
-}
-
 /// Whether the system has so many bytes in one piece now, and some more. Asked before large blocks are taken where no
 /// error can be returned; nothing is touched, so it costs about two calls of the system. Blocks that are not large are
 /// taken on trust.
@@ -799,26 +723,6 @@ pub unsafe fn value_of(object: *mut Header) -> Value {
         ObjectKind::Buffer => tag::BUFFER,
     };
     Value::object(tag, object)
-}
-
-/// The empty string and the strings of one byte: atoms.
-fn single(bytes: &[u8]) -> Value {
-    use std::sync::OnceLock;
-    struct Singles([*mut Str; 257]);
-    // SAFETY: atoms are immutable and never freed.
-    unsafe impl Send for Singles {}
-    // SAFETY: as above.
-    unsafe impl Sync for Singles {}
-    static SINGLES: OnceLock<Singles> = OnceLock::new();
-    let all = SINGLES.get_or_init(|| {
-        Singles(std::array::from_fn(|i| {
-            let byte = [i as u8];
-            let bytes: &[u8] = if i == 256 { &[] } else { &byte };
-            crate::value::string::make_atom(bytes).expect("the atom table has room for the single bytes")
-        }))
-    });
-    let index = bytes.first().map_or(256, |&b| b as usize);
-    Value::object(tag::ATOM, all.0[index])
 }
 
 #[cfg(test)]

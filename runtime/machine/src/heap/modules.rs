@@ -4,6 +4,7 @@
 //! reached of them is noted here. A program that keeps what `load` gives has as many as it likes, so each is found by its
 //! address.
 
+use super::seldom::Seldom;
 use crate::vm::load::Module;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ pub(super) struct Modules {
     /// By place in `list`: reached in this collection, or kept since it began.
     seen: Vec<bool>,
     /// Places by address, once there are more than a few.
-    places: HashMap<*const Module, u32>,
+    places: Seldom<HashMap<*const Module, u32>>,
     /// What was marked last.
     last: *const Module,
 }
 
 impl Modules {
     pub fn new() -> Modules {
-        Modules { list: Vec::new(), seen: Vec::new(), places: HashMap::new(), last: std::ptr::null() }
+        Modules { list: Vec::new(), seen: Vec::new(), places: Seldom::default(), last: std::ptr::null() }
     }
     pub fn list(&self) -> &[Arc<Module>] {
         &self.list
@@ -80,9 +81,9 @@ impl Modules {
         self.note_places();
     }
     fn note_places(&mut self) {
-        self.places = HashMap::new();
+        self.places.clear();
         if self.list.len() > FEW {
-            self.places = self.list.iter().enumerate().map(|(i, m)| (Arc::as_ptr(m), i as u32)).collect();
+            *self.places = self.list.iter().enumerate().map(|(i, m)| (Arc::as_ptr(m), i as u32)).collect();
         }
     }
 }

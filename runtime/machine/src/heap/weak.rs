@@ -12,6 +12,7 @@
 use super::mark::{SLOTS_A_UNIT, bury, is_dead};
 use super::{Header, Heap};
 use crate::value::{Table, Value, tag};
+use crate::vm::metamethod::{Event, name_value};
 use std::collections::HashMap;
 
 /// What the collector knows of weak tables in this cycle.
@@ -51,7 +52,11 @@ impl Heap {
             if meta.is_null() {
                 return Mode::Strong;
             }
-            let Some(s) = (*meta).get(self.mode_key).as_string() else { return Mode::Strong };
+            if (*meta).is_unfilled() {
+                // Whoever makes a table another's metatable fills it, and a snapshot with a weak table has no unfilled ones.
+                return Mode::Strong;
+            }
+            let Some(s) = (*meta).get(name_value(Event::Mode)).as_string() else { return Mode::Strong };
             match (s.bytes().contains(&b'k'), s.bytes().contains(&b'v')) {
                 (false, false) => Mode::Strong,
                 (false, true) => Mode::Values,
@@ -157,7 +162,7 @@ impl Heap {
                 } else if !self.is_dead_weak((*n).key()) {
                     self.mark((*n).value());
                 } else if (*n).value().tag & tag::KEEPS_BITS != 0 {
-                    let weak = &mut self.weak;
+                    let weak = &mut *self.weak;
                     let last = weak.pending.insert((*n).key_bits as *mut Header, weak.chained.len());
                     weak.chained.push(((*n).value(), last.unwrap_or(usize::MAX)));
                 }
@@ -180,7 +185,7 @@ impl Heap {
                     }
                     self.trace(o);
                 }
-                if self.trace_large_part() {
+                if self.trace_large_part() || self.trace_records() {
                     continue;
                 }
                 let Some(&t) = self.weak.ephemerons.get(self.weak.traced) else { return };
@@ -242,6 +247,6 @@ impl Heap {
         }
     }
     pub(super) fn forget_weak_tables(&mut self) {
-        self.weak = WeakTables::default();
+        self.weak.clear();
     }
 }

@@ -18,13 +18,15 @@
 mod layout;
 mod shared;
 mod traversal;
+mod unfilled;
 
 pub use shared::Library;
 pub(crate) use traversal::Entry;
+pub use unfilled::Parts;
 
 use super::hash::{HashKey, hash_bytes, hash_word, known_hash, normalize};
 use super::{Ref, Str, Value, tag};
-use crate::heap::{Header, Heap};
+use crate::heap::{Header, Heap, SHARED, UNFILLED};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::cell::Cell;
 
@@ -175,6 +177,7 @@ impl Table {
     }
     /// The table's own hash key.
     pub fn hash_key(&self) -> Option<HashKey> {
+        self.touch();
         // SAFETY: a keyed table has one node more than the mask says, and its key in there.
         self.is_keyed().then(|| unsafe {
             let n = &*self.nodes.get().add(self.node_count());
@@ -193,7 +196,10 @@ impl Table {
     }
     /// Nodes that are allocated for this table: one more if there is a hash key, none if they are a library's.
     fn allocated_nodes(&self) -> usize {
-        if self.is_shared() { 0 } else { self.node_count() + self.is_keyed() as usize }
+        if self.header.guard.get() & (SHARED | UNFILLED) != 0 {
+            return 0;
+        }
+        self.node_count() + self.is_keyed() as usize
     }
     /// Bytes of both parts.
     pub(crate) fn bytes(&self) -> usize {
@@ -247,6 +253,10 @@ impl Table {
         self.get_integer_hashed(key)
     }
     fn get_integer_hashed(&self, key: i64) -> Value {
+        if self.is_unfilled() {
+            self.fill();
+            return self.get_integer(key);
+        }
         let n = self.find_integer_node(key);
         // SAFETY: a found node is inside the node array.
         if n.is_null() { Value::NIL } else { unsafe { (*n).value() } }
@@ -321,6 +331,10 @@ impl Table {
     #[cold]
     #[inline(never)]
     fn find_keyed_str(&self, key: &Str) -> *mut Node {
+        if self.is_unfilled() {
+            self.fill();
+            return self.find_str_node(key);
+        }
         let Some(hash) = self.hash_key().map(|own| own.hash_str(key)) else { return std::ptr::null_mut() };
         self.find_from(Some(hash), |n| {
             n.key_tag as u64 & 0xf == tag::STRING_TYPE
@@ -389,14 +403,21 @@ impl Table {
 
     // Stores.
 
+    /// Makes the parts of a guarded table such as may be written.
+    #[inline(always)]
+    fn make_own(&self, heap: &mut Heap) {
+        self.touch();
+        if self.is_shared() {
+            self.own(heap);
+        }
+    }
+
     /// Sets `self[key] = value` without metamethods. Counts bytes and objects' serials on `heap`.
     pub fn set(&self, heap: &mut Heap, key: Value, value: Value) -> Result<(), TableError> {
         let key = normalize(key);
         self.header.flags.set(0);
         if self.header.guard.get() != 0 {
-            if self.is_shared() {
-                self.own(heap);
-            }
+            self.make_own(heap);
             heap.barrier(&self.header, key);
             heap.barrier(&self.header, value);
         }
@@ -691,9 +712,7 @@ impl Table {
             return Err(TableError::Overflow);
         }
         if self.header.guard.get() != 0 {
-            if self.is_shared() {
-                self.own(heap);
-            }
+            self.make_own(heap);
             heap.table_moves(self);
         }
         let (old_nodes, old_count, old_allocated) = (self.nodes.get(), self.node_count(), self.allocated_nodes());
@@ -842,6 +861,7 @@ impl Table {
     }
     /// Makes sure that the keys from 1 to `n` are in the array part.
     pub(crate) fn reserve_array(&self, heap: &mut Heap, n: u32) -> Result<(), TableError> {
+        self.touch();
         if n <= self.asize.get() {
             return Ok(());
         }

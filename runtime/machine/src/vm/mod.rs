@@ -367,6 +367,7 @@ impl Vm {
         self.saved_fuel = 0;
         self.stop = false;
         self.asked_for = 0;
+        self.heap.adopt();
         self.look_at_reserve();
         if self.heap.wants_collection() {
             if self.heap.stress().is_some() || self.raising {

@@ -1,6 +1,7 @@
 //! A snapshot's contents, made in a fresh machine.
 //!
-//! Journey: spawn -> records -> **the child's heap**. First all objects are made, empty; then they are filled, so that each
+//! Journey: spawn -> records -> **the child's heap**. Mostly little is made: tables are filled when they are first used
+//! (image.rs). What has to be thawed as a whole: first all objects are made, empty; then they are filled, so that each
 //! may refer to any other. Both in steps: the machine runs nothing before the last one, so nothing is collected meanwhile.
 
 use super::placeholder::placeholder;
@@ -10,6 +11,7 @@ use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::table::Node;
 use rlua_machine::value::{Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
+use std::sync::Arc;
 
 /// A process that is being made of a snapshot, part of which is gone when it is made.
 pub struct Thawing {
@@ -24,6 +26,8 @@ pub struct Thawing {
     /// Objects with finalizers that are listed.
     listed: usize,
     begun: bool,
+    /// Tables are filled when they are first used.
+    lazily: bool,
 }
 
 // SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
@@ -32,7 +36,16 @@ unsafe impl Send for Thawing {}
 impl Thawing {
     /// Begins with a snapshot.
     pub fn new(snapshot: Snapshot) -> Thawing {
-        Thawing { snapshot, objects: Vec::new(), filled: 0, inside: 0, own: None, listed: 0, begun: false }
+        Thawing {
+            snapshot,
+            objects: Vec::new(),
+            filled: 0,
+            inside: 0,
+            own: None,
+            listed: 0,
+            begun: false,
+            lazily: false,
+        }
     }
     /// Does so many units of work in the machine whose globals and registry these will be; the body and its arguments, if
     /// all is made.
@@ -40,25 +53,32 @@ impl Thawing {
         if !self.begun {
             self.begin(vm, units);
         }
-        while self.objects.len() < self.snapshot.records.len {
+        if self.lazily {
+            return vm.heap.complete_lazy(units).then(|| {
+                let lazy = vm.heap.lazy().expect("begun");
+                let s = &self.snapshot;
+                (lazy.value(s.body), s.arguments.iter().map(|&v| lazy.value(v)).collect())
+            });
+        }
+        while self.objects.len() < self.snapshot.graph.len() {
             if *units == 0 {
                 return None;
             }
             self.make(vm, units);
         }
-        while self.filled < self.snapshot.records.len {
+        while self.filled < self.snapshot.graph.len() {
             if *units == 0 {
                 return None;
             }
             self.fill(units);
         }
         // In the order of the list from its end on, as whoever lists them wants them.
-        while self.listed < self.snapshot.finalizable.len() {
+        while self.listed < self.snapshot.graph.finalizable.len() {
             if *units == 0 {
                 return None;
             }
-            let end = self.snapshot.finalizable.len() - self.listed;
-            let piece = &self.snapshot.finalizable[end.saturating_sub(PIECE)..end];
+            let end = self.snapshot.graph.finalizable.len() - self.listed;
+            let piece = &self.snapshot.graph.finalizable[end.saturating_sub(PIECE)..end];
             let listed: Vec<Value> = piece.iter().map(|&v| value(&self.objects, v)).collect();
             let set = vm.heap.set_finalizer_lists(&listed, &[]);
             debug_assert!(set, "the spawner's list has each object once");
@@ -68,27 +88,38 @@ impl Thawing {
         let (s, objects) = (&self.snapshot, &self.objects);
         let roots = [GLOBALS, REGISTRY].map(|n| objects[n].as_table().expect("the first records are tables"));
         vm.set_roots(roots[0], roots[1]);
-        vm.string_metatable = pointer(objects, s.string_metatable);
-        vm.type_metatables = s.type_metatables.map(|m| pointer(objects, m));
+        let [first, others @ ..] = s.graph.metatables().map(|m| pointer(objects, m));
+        (vm.string_metatable, vm.type_metatables) = (first, others);
         Some((value(objects, s.body), s.arguments.iter().map(|&v| value(objects, v)).collect()))
     }
     fn begin(&mut self, vm: &mut Vm, units: &mut usize) {
         self.begun = true;
-        for m in &self.snapshot.modules {
-            vm.heap.keep_module(m);
-        }
-        *units = units.saturating_sub(self.snapshot.modules.len());
         vm.heap.set_serial_counter(vm.heap.serial_counter().max(self.snapshot.serials));
         let own = [vm.globals(), vm.registry()];
         let is_empty = |t: &Ref<Table>| t.asize.get() == 0 && !t.has_nodes() && t.metatable().is_none();
         self.own = (own[0] != own[1] && own.iter().all(is_empty)).then_some(own);
-        self.objects = Vec::with_capacity(self.snapshot.records.len);
+        if let Some(own) = self.own.filter(|_| !self.snapshot.graph.whole) {
+            self.lazily = true;
+            vm.heap.begin_lazy(self.snapshot.graph.clone(), &own);
+            let (lazy, s) = (vm.heap.lazy().expect("begun"), &self.snapshot);
+            let meta = s.graph.metatables();
+            let [first, others @ ..] = meta.map(|m| lazy.pointer(m));
+            lazy.value(s.body);
+            for &v in &s.arguments {
+                lazy.value(v);
+            }
+            *units = units.saturating_sub(s.arguments.len());
+            (vm.string_metatable, vm.type_metatables) = (first, others);
+            return;
+        }
+        self.snapshot.graph.each_module(&mut |m| vm.heap.keep_module(m));
+        self.objects = Vec::with_capacity(self.snapshot.graph.len());
     }
     /// Makes the object of the next record, empty.
     fn make(&mut self, vm: &mut Vm, units: &mut usize) {
         let n = self.objects.len();
         let mut work = 1;
-        let v = match self.snapshot.records.get(n) {
+        let v = match self.snapshot.graph.get(n) {
             Record::String(bytes) => {
                 work += bytes.len() / 64;
                 vm.heap.string(bytes)
@@ -126,7 +157,7 @@ impl Thawing {
     fn fill(&mut self, units: &mut usize) {
         let (objects, o) = (&self.objects[..], self.objects[self.filled]);
         let header = o.bits as *const Header;
-        let record = self.snapshot.records.get(self.filled);
+        let record = self.snapshot.graph.get(self.filled);
         *units = units.saturating_sub(1);
         match record {
             Record::Table { serial, metatable, last_free, border_hint, array, nodes, refers, .. } => {
@@ -195,12 +226,16 @@ impl Thawing {
         (self.filled, self.inside) = (self.filled + 1, 0);
         if self.filled.is_multiple_of(Records::PART) {
             // Nobody looks at its records any more.
-            self.snapshot.records.parts[self.filled / Records::PART - 1] = Vec::new();
+            if let Some(graph) = Arc::get_mut(&mut self.snapshot.graph).filter(|g| g.first == 0) {
+                graph.records.parts[self.filled / Records::PART - 1] = Vec::new();
+            }
         }
     }
     /// Frees about so many records of one that will not go on; true if none is left.
     pub fn release(&mut self, mut most: usize) -> bool {
-        while let Some(part) = self.snapshot.records.parts.pop_back() {
+        // Whoever has it, too, frees it.
+        let Some(graph) = Arc::get_mut(&mut self.snapshot.graph) else { return true };
+        while let Some(part) = graph.records.parts.pop_back() {
             if most < part.len() {
                 return false;
             }

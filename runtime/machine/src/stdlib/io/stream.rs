@@ -156,6 +156,7 @@ pub(super) struct Standard {
 /// The open files of a process.
 pub struct Files {
     pub(super) standard: Arc<Standard>,
+    /// The standard streams, and others; empty as long as none is used, as in most processes.
     open: Vec<Option<Stream>>,
 }
 
@@ -174,11 +175,11 @@ impl Files {
         }
         let input = BufReader::new(std::io::stdin());
         let standard = Arc::new(Standard { input: Mutex::new(input), output: Mutex::new(output) });
-        Files { standard, open: standard_streams() }
+        Files { standard, open: Vec::new() }
     }
     /// The same standard streams, no other files.
     pub fn child(&self) -> Files {
-        Files { standard: self.standard.clone(), open: standard_streams() }
+        Files { standard: self.standard.clone(), open: Vec::new() }
     }
     /// Writes out what is buffered for standard output.
     pub fn flush(&self) {
@@ -210,8 +211,14 @@ impl Files {
             _ => false,
         }
     }
+    fn list(&mut self) -> &mut Vec<Option<Stream>> {
+        if self.open.is_empty() {
+            self.open = vec![Some(Stream::Stdin), Some(Stream::Stdout), Some(Stream::Stderr)];
+        }
+        &mut self.open
+    }
     pub(super) fn add(&mut self, stream: Stream) -> u64 {
-        match self.open.iter().skip(3).position(Option::is_none) {
+        match self.list().iter().skip(3).position(Option::is_none) {
             Some(i) => {
                 self.open[i + 3] = Some(stream);
                 i as u64 + 3
@@ -232,10 +239,10 @@ impl Files {
     }
     /// Takes a file from the list.
     pub(super) fn take(&mut self, index: u64) -> Option<Stream> {
-        self.open.get_mut(index as usize).and_then(Option::take)
+        self.list().get_mut(index as usize).and_then(Option::take)
     }
     pub(super) fn get(&mut self, index: u64) -> Option<&mut Stream> {
-        self.open.get_mut(index as usize)?.as_mut()
+        self.list().get_mut(index as usize)?.as_mut()
     }
     /// Writes out all open files, at the end of a process.
     pub fn flush_all(&mut self) {
@@ -254,10 +261,6 @@ impl Default for Files {
         Files::new(None)
     }
 }
-fn standard_streams() -> Vec<Option<Stream>> {
-    vec![Some(Stream::Stdin), Some(Stream::Stdout), Some(Stream::Stderr)]
-}
-
 pub(super) fn valid_mode(mode: &[u8]) -> bool {
     let end = mode.iter().rposition(|&b| b != b'b').map_or(0, |i| i + 1);
     matches!(&mode[..end], b"r" | b"w" | b"a" | b"r+" | b"w+" | b"a+")

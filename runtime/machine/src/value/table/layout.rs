@@ -14,6 +14,7 @@ const _: () = assert!(size_of::<Node>() == 8 + 8 + 4 + 1 + 1 + 2, "nodes have no
 impl Table {
     /// The array slots.
     pub fn array_part(&self) -> &[Value] {
+        self.touch();
         match self.asize.get() as usize {
             0 => &[],
             // SAFETY: `asize` initialised slots.
@@ -22,6 +23,7 @@ impl Table {
     }
     /// The nodes, taken or not.
     pub fn node_part(&self) -> &[Node] {
+        self.touch();
         // SAFETY: `node_count` initialised nodes; with none the pointer is to the static one.
         unsafe { std::slice::from_raw_parts(self.nodes.get(), self.node_count()) }
     }

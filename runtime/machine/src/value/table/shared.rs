@@ -71,7 +71,7 @@ impl Table {
         }
     }
     /// Makes an empty table one of the library.
-    fn use_library(&self, library: &'static Library) {
+    pub fn use_library(&self, library: &'static Library) {
         self.array.set((library as *const Library).cast_mut().cast());
         self.nodes.set(library.nodes.as_ptr().cast_mut());
         self.mask.set(library.nodes.len() as u32 - 1);

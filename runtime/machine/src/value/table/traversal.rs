@@ -57,6 +57,10 @@ impl Table {
             }
         }
         let first = asize as i64 + 1;
+        if self.is_unfilled() {
+            self.fill();
+            return self.length();
+        }
         if !self.has_nodes() || self.get_integer_hashed(first).is_nil() {
             return asize as i64;
         }
@@ -89,6 +93,7 @@ impl Table {
     }
     /// Position after `key` in the order of traversal, for [`Table::entry_from`]; none if the key is not in the table.
     pub(crate) fn position_after(&self, key: Value) -> Option<usize> {
+        self.touch();
         if key.is_nil() {
             return Some(0);
         }
@@ -121,6 +126,10 @@ impl Table {
     pub(crate) fn entry_within(&self, position: usize, most: usize) -> Entry {
         let asize = self.asize.get() as usize;
         let all = self.places();
+        if all == 0 && self.is_unfilled() {
+            self.fill();
+            return self.entry_within(position, most);
+        }
         let end = position.saturating_add(most).min(all);
         for i in position..end.min(asize) {
             // SAFETY: in range.

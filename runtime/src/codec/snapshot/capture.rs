@@ -1,0 +1,590 @@
+//! A snapshot is taken.
+//!
+//! Journey: spawn -> **records** -> the child's heap. First what the spawner's globals and registry reach, and the body: the
+//! graph below, which is kept beside the numbers of its objects. Each of those is marked, so that a store into it is noticed;
+//! the next spawn takes the same graph unless something was written, a variable that lives in a stack has changed, or a
+//! collection has ended. Then what the body and the arguments reach beyond that.
+//!
+//! What must be thawed as a whole is taken as a whole, in one graph, for one child.
+
+use super::super::{ManyNumbers, Numbers, is_file, is_standard_stream};
+use super::{Graph, PIECE, Record, Records, Snapshot};
+use rlua_machine::heap::{Header, Lazy, ObjectKind, value_of};
+use rlua_machine::stdlib::NativeState;
+use rlua_machine::value::function::{NativeClosure, Upvalue};
+use rlua_machine::value::string::Str;
+use rlua_machine::value::table::Node;
+use rlua_machine::value::userdata::{Buffer, Userdata};
+use rlua_machine::value::{Closure, Table, Value, tag};
+use rlua_machine::vm::Vm;
+use rlua_machine::vm::load::Module;
+use rlua_machine::vm::metamethod::{Event, name_value};
+use std::sync::Arc;
+
+/// A graph of what a spawner's globals reach, and what says whether it is so still.
+struct Kept {
+    graph: Arc<Graph>,
+    numbers: ManyNumbers,
+    /// Variables that lived in a stack, and their values.
+    open: Vec<(*mut Upvalue, Value)>,
+    /// Without a body: that of an earlier one had variables that changed.
+    without_body: bool,
+    epoch: u32,
+    serials: u32,
+    metatables: [*mut Table; 7],
+}
+
+// SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
+unsafe impl Send for Kept {}
+
+/// What a heap keeps from one spawn to the next, until a collection ends.
+enum Known {
+    /// A graph.
+    Graph(Box<Kept>),
+    /// What the globals reach is to be taken as a whole.
+    Whole,
+}
+
+impl Kept {
+    /// Learns the numbers of what was made of the graph.
+    fn know(&mut self, lazy: &Lazy) {
+        lazy.each_made(&mut |address, n| {
+            if (n as usize) < self.graph.len() {
+                // It may be known.
+                let _ = self.numbers.insert(address, n);
+            }
+        });
+    }
+    /// Whether nothing was written.
+    fn is_unwritten(&self, vm: &Vm) -> bool {
+        self.epoch == vm.heap.capture_epoch()
+            && self.serials == vm.heap.serial_counter()
+            && self.metatables == metatables(vm)
+    }
+    /// Whether the variables that lived in a stack are as they were; only while nothing was written.
+    fn is_unchanged(&self) -> bool {
+        // SAFETY: no collection has ended since (the epoch says so), so the variables are live.
+        self.open.iter().all(|&(u, v)| unsafe { (*u).get() }.raw_equals(v))
+    }
+}
+
+/// Objects of its image up to which a process looks whether it can pass that on: it looks at all of them.
+const FEW: usize = 1000;
+
+/// What the process itself began with, if it has not written to any of that.
+fn inherited(vm: &Vm) -> Option<Box<Kept>> {
+    let lazy = vm.heap.lazy().filter(|l| l.made_count() <= FEW && vm.heap.captured_writes() == 0)?;
+    let own = lazy.image().into_any().downcast::<Graph>().ok()?;
+    let is_same =
+        own.serials == vm.heap.serial_counter() && own.metatables().map(|m| lazy.pointer(m)) == metatables(vm);
+    let graph = own.below.clone().unwrap_or(own);
+    let mut kept = Box::new(Kept {
+        graph,
+        numbers: ManyNumbers::default(),
+        open: Vec::new(),
+        without_body: false,
+        epoch: vm.heap.capture_epoch(),
+        serials: vm.heap.serial_counter(),
+        metatables: metatables(vm),
+    });
+    kept.know(lazy);
+    is_same.then_some(kept)
+}
+
+/// The metatables of types.
+fn metatables(vm: &Vm) -> [*mut Table; 7] {
+    let [a, b, c, d, e, f] = vm.type_metatables;
+    [vm.string_metatable, a, b, c, d, e, f]
+}
+
+/// What is being taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// What the globals reach.
+    Below,
+    /// What is on top of that.
+    Above,
+    /// All, in one graph.
+    Whole,
+}
+
+struct Taker {
+    /// The graph below, if this is on top of one.
+    kept: Option<Box<Kept>>,
+    /// The number of the first record.
+    first: usize,
+    /// Objects are marked, so that a store into them is noticed.
+    marks: bool,
+    open: Vec<(*mut Upvalue, Value)>,
+    /// It has to be thawed as a whole.
+    whole: bool,
+    numbers: ManyNumbers,
+    objects: Vec<*mut Header>,
+    modules: Vec<*const Module>,
+    /// Places of modules in that list, by their addresses.
+    module_places: Numbers,
+    /// The table that was taken last is large: its parts are still to be copied.
+    large: bool,
+    /// The table that was translated last has dead keys.
+    dead_keys: bool,
+    /// A weak table was taken: what it alone refers to must not go before it is taken, so there are no steps any more.
+    at_once: bool,
+}
+
+impl Taker {
+    /// The value with a number for an address.
+    #[inline]
+    fn value(&mut self, v: Value) -> Value {
+        if v.tag & tag::KEEPS_BITS == 0 {
+            return v;
+        }
+        if v.tag == tag::MODULE_STRING {
+            // Stays where it is; its module is kept.
+            let s = v.bits as *const Str;
+            // SAFETY: a string of a module is live while a value holds it, and its `next` is its module.
+            self.keep(unsafe { (*s).header.next.get() } as *const Module);
+            return v;
+        }
+        let bits = self.number(v.bits as *mut Header) as u64;
+        // A placeholder is a userdata.
+        Value { tag: if v.tag == tag::THREAD { tag::USERDATA } else { v.tag }, bits }
+    }
+    fn new(kept: Option<Box<Kept>>, marks: bool) -> Taker {
+        Taker {
+            first: kept.as_ref().map_or(0, |k| k.graph.len()),
+            kept,
+            marks,
+            open: Vec::new(),
+            whole: false,
+            numbers: ManyNumbers::default(),
+            objects: Vec::new(),
+            modules: Vec::new(),
+            module_places: Numbers::default(),
+            large: false,
+            dead_keys: false,
+            at_once: false,
+        }
+    }
+    /// Fills a table before it is taken, and learns the numbers of what was made for that.
+    fn know_made(&mut self, vm: &Vm, o: *mut Header) {
+        let (Some(lazy), Some(kept)) = (vm.heap.lazy(), &mut self.kept) else { return };
+        let before = lazy.made_count();
+        // SAFETY: the object is live, and its kind says what it is.
+        unsafe {
+            if (*o).kind == ObjectKind::Table {
+                (*o.cast::<Table>()).touch();
+            }
+        }
+        if lazy.made_count() != before {
+            kept.know(lazy);
+        }
+    }
+    /// The number of an object that has one.
+    fn find(&self, address: u64) -> Option<u32> {
+        self.kept.as_ref().and_then(|k| k.numbers.get(address)).or_else(|| self.numbers.get(address))
+    }
+    fn number(&mut self, o: *mut Header) -> u32 {
+        if let Some(known) = self.kept.as_ref().and_then(|k| k.numbers.get(o as u64)) {
+            return known;
+        }
+        let next = (self.first + self.objects.len()) as u32;
+        match self.numbers.insert(o as u64, next) {
+            Err(known) => known,
+            Ok(()) => {
+                self.objects.push(o);
+                next
+            }
+        }
+    }
+    fn keep(&mut self, m: *const Module) {
+        let next = self.modules.len() as u32;
+        if self.modules.last() != Some(&m) && *self.module_places.entry(m as u64).or_insert(next) == next {
+            self.modules.push(m);
+        }
+    }
+    fn table_or_nil(&mut self, t: *mut Table) -> Value {
+        if t.is_null() { Value::NIL } else { Value { tag: tag::TABLE, bits: self.number(t.cast()) as u64 } }
+    }
+    /// Puts numbers for addresses; whether there are any.
+    fn translate_array(&mut self, array: &mut [Value]) -> bool {
+        let mut refers = false;
+        for v in array {
+            if v.tag & tag::KEEPS_BITS != 0 {
+                *v = self.value(*v);
+                refers = true;
+            }
+        }
+        refers
+    }
+    /// As above; a dead key's address is left, and counts.
+    fn translate_nodes(&mut self, nodes: &mut [Node]) -> bool {
+        let mut refers = false;
+        for n in nodes {
+            let (k, v) = (n.key(), n.value());
+            if v.is_nil() && k.tag & tag::KEEPS_BITS != 0 {
+                // Perhaps nobody else has the key, and then it may be gone.
+                n.key_tag = tag::DEAD_KEY as u8;
+                (refers, self.dead_keys) = (true, true);
+            } else if (k.tag | v.tag) & tag::KEEPS_BITS != 0 {
+                let k = self.value(k);
+                (n.key_tag, n.key_bits) = (k.tag as u8, k.bits);
+                n.set_value(self.value(v));
+                refers = true;
+            } else if k.tag == tag::DEAD_KEY {
+                (refers, self.dead_keys) = (true, true);
+            }
+        }
+        refers
+    }
+    unsafe fn record(&mut self, o: *mut Header) -> Record {
+        // SAFETY: the caller gives a live object, whose kind says what it is.
+        unsafe {
+            let serial = (*o).serial.get();
+            if self.marks && !matches!((*o).kind, ObjectKind::String | ObjectKind::Buffer | ObjectKind::Thread) {
+                (*o).set_captured();
+            }
+            match (*o).kind {
+                ObjectKind::String => Record::String((*o.cast::<Str>()).bytes().into()),
+                ObjectKind::Table => {
+                    let t = &*o.cast::<Table>();
+                    let metatable = self.table_or_nil(t.metatable.get());
+                    if let Some(library) = t.library() {
+                        return Record::Library { serial, metatable, library };
+                    }
+                    let (slots, node_count) = (t.array_part().len(), t.node_count());
+                    let (mut array, mut nodes) = (Vec::with_capacity(slots), Vec::with_capacity(node_count));
+                    let mut refers = false;
+                    // SAFETY: a metatable that is set is live as long as its table.
+                    let mode = t.metatable.get().as_ref().map_or(Value::NIL, |m| m.get(name_value(Event::Mode)));
+                    self.at_once |= !mode.is_nil();
+                    self.whole |= !mode.is_nil();
+                    if slots + node_count > PIECE {
+                        self.large = true;
+                    } else {
+                        array.extend_from_slice(t.array_part());
+                        nodes.extend_from_slice(t.node_part());
+                        refers |= self.translate_array(&mut array);
+                        refers |= self.translate_nodes(&mut nodes);
+                    }
+                    Record::Table {
+                        serial,
+                        metatable,
+                        hash_key: t.hash_key(),
+                        last_free: t.last_free(),
+                        border_hint: t.border_hint.get(),
+                        array,
+                        nodes,
+                        refers,
+                    }
+                }
+                ObjectKind::Closure => {
+                    let c = &*o.cast::<Closure>();
+                    self.keep((*c.proto).module);
+                    let upvalues = (0..c.count).map(|i| self.number((*c.cells().add(i)).cast())).collect();
+                    Record::Closure { serial, proto: c.proto, upvalues }
+                }
+                ObjectKind::NativeClosure => {
+                    let c = &*o.cast::<NativeClosure>();
+                    let upvalues = c.upvalues().iter().map(|u| self.value(u.get())).collect();
+                    Record::NativeClosure { serial, native: c.native, upvalues }
+                }
+                ObjectKind::Userdata => {
+                    let u = &*o.cast::<Userdata>();
+                    // A closed file, or a value of another library, is no resource.
+                    let open = u.resource.get() != u64::MAX;
+                    if is_file(u) && !is_standard_stream(u) && open {
+                        self.whole = true;
+                        return Record::Placeholder { serial, what: b"an open file" };
+                    }
+                    let metatable = self.table_or_nil(u.metatable.get());
+                    let user_value = self.value(u.user_value.get());
+                    Record::Userdata { serial, metatable, resource: u.resource.get(), user_value }
+                }
+                // An open variable is copied by its value.
+                ObjectKind::Upvalue => {
+                    let u = o.cast::<Upvalue>();
+                    let v = (*u).get();
+                    if self.marks && (*u).is_open() {
+                        self.open.push((u, v));
+                    }
+                    Record::Upvalue { serial, value: self.value(v) }
+                }
+                ObjectKind::Buffer => {
+                    // Nobody is told when it changes.
+                    self.whole = true;
+                    Record::Buffer(Box::new(NativeState::of(&*o.cast::<Buffer>()).clone()))
+                }
+                ObjectKind::Thread => {
+                    self.whole = true;
+                    Record::Placeholder { serial, what: b"a coroutine" }
+                }
+            }
+        }
+    }
+}
+
+/// What a function and its arguments reach, and the globals and the registry, taken in steps for a process that will begin
+/// with them. In the course of that nothing that it takes is changed; whoever takes the steps keeps the body and the
+/// arguments.
+pub struct Capture {
+    body: Value,
+    arguments: Box<[Value]>,
+    stage: Stage,
+    /// What is below goes without the body.
+    without_body: bool,
+    /// What is below is what this process itself began with.
+    inherited: bool,
+    taker: Taker,
+    records: Records,
+    /// Slots and nodes of the last record that are copied, if it is a large table.
+    translated: Option<usize>,
+    /// Records of tables that have dead keys, and how many of the first one's nodes were looked at.
+    with_dead_keys: Vec<u32>,
+    looked_at: usize,
+    /// What has a finalizer, by address, latest marked first, once it is asked for; how many of them were looked at.
+    listed: Option<Vec<u64>>,
+    finalizable: Vec<Value>,
+    modules: Vec<Arc<Module>>,
+    /// Of this graph: body, arguments, metatables.
+    numbered: (Value, Box<[Value]>, [Value; 7]),
+}
+
+// SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
+unsafe impl Send for Capture {}
+
+impl Capture {
+    /// Begins with the roots.
+    pub fn new(vm: &mut Vm, body: Value, arguments: &[Value]) -> Capture {
+        let mut c = Capture {
+            body,
+            arguments: arguments.into(),
+            stage: Stage::Whole,
+            without_body: false,
+            inherited: false,
+            taker: Taker::new(None, false),
+            records: Records::default(),
+            translated: None,
+            with_dead_keys: Vec::new(),
+            looked_at: 0,
+            listed: None,
+            finalizable: Vec::new(),
+            modules: Vec::new(),
+            numbered: (Value::NIL, Box::default(), [Value::NIL; 7]),
+        };
+        let known = vm.heap.captured().take().and_then(|k| k.downcast::<Known>().ok());
+        match known.map(|k| *k) {
+            Some(Known::Whole) => {
+                *vm.heap.captured() = Some(Box::new(Known::Whole));
+                c.begin(vm, Stage::Whole, None);
+            }
+            Some(Known::Graph(kept)) if kept.is_unwritten(vm) => {
+                if kept.is_unchanged() {
+                    c.begin(vm, Stage::Above, Some(kept));
+                } else {
+                    c.without_body = true;
+                    c.begin(vm, Stage::Below, None);
+                }
+            }
+            None if let Some(kept) = inherited(vm) => {
+                c.inherited = true;
+                c.begin(vm, Stage::Above, Some(kept));
+            }
+            other => {
+                c.without_body = matches!(other, Some(Known::Graph(kept)) if kept.without_body);
+                c.begin(vm, Stage::Below, None);
+            }
+        }
+        c
+    }
+    /// Begins a graph.
+    fn begin(&mut self, vm: &Vm, stage: Stage, kept: Option<Box<Kept>>) {
+        self.stage = stage;
+        self.taker = Taker::new(kept, stage == Stage::Below);
+        self.records = Records::default();
+        self.translated = None;
+        self.with_dead_keys.clear();
+        self.looked_at = 0;
+        self.listed = None;
+        self.finalizable.clear();
+        self.modules.clear();
+        let t = &mut self.taker;
+        if stage != Stage::Above {
+            t.number(vm.globals().as_ptr().cast());
+            t.number(vm.registry().as_ptr().cast());
+            self.numbered.2 = metatables(vm).map(|m| t.table_or_nil(m));
+        }
+        if stage != Stage::Below || !self.without_body {
+            self.numbered.0 = t.value(self.body);
+        }
+        if stage != Stage::Below {
+            self.numbered.1 = self.arguments.iter().map(|&v| t.value(v)).collect();
+        }
+    }
+    /// Does so many units of work, one for an object or a slot; the snapshot, if it is whole.
+    pub fn step(&mut self, vm: &mut Vm, units: &mut usize) -> Option<Snapshot> {
+        loop {
+            let is_taken = self.take(vm, units)
+                && self.settle_dead_keys(units)
+                && self.look_at_finalizable(vm, units)
+                && self.keep_modules(vm, units);
+            if !is_taken {
+                return None;
+            }
+            if self.stage != Stage::Whole && (self.taker.whole || !self.finalizable.is_empty()) {
+                let kept = self.taker.kept.take();
+                *vm.heap.captured() = match kept {
+                    Some(_) if self.inherited => None,
+                    // It is the body or the arguments: another spawn may have others.
+                    Some(kept) => Some(Box::new(Known::Graph(kept))),
+                    None => Some(Box::new(Known::Whole)),
+                };
+                self.begin(vm, Stage::Whole, None);
+                continue;
+            }
+            let kept = self.taker.kept.take();
+            if self.stage == Stage::Below {
+                let kept = Box::new(Kept {
+                    graph: Arc::new(self.graph(vm, None)),
+                    numbers: std::mem::take(&mut self.taker.numbers),
+                    open: std::mem::take(&mut self.taker.open),
+                    without_body: self.without_body,
+                    epoch: vm.heap.capture_epoch(),
+                    serials: vm.heap.serial_counter(),
+                    metatables: metatables(vm),
+                });
+                self.begin(vm, Stage::Above, Some(kept));
+                continue;
+            }
+            let graph = match &kept {
+                Some(kept) if self.records.len == 0 => kept.graph.clone(),
+                Some(kept) => Arc::new(self.graph(vm, Some(kept.graph.clone()))),
+                None => Arc::new(self.graph(vm, None)),
+            };
+            if let Some(kept) = kept.filter(|k| k.epoch == vm.heap.capture_epoch() && !self.inherited) {
+                *vm.heap.captured() = Some(Box::new(Known::Graph(kept)));
+            }
+            let (body, arguments) = (self.numbered.0, std::mem::take(&mut self.numbered.1));
+            return Some(Snapshot { graph, body, arguments, serials: vm.heap.serial_counter() });
+        }
+    }
+    /// What was taken, as a graph.
+    fn graph(&mut self, vm: &Vm, below: Option<Arc<Graph>>) -> Graph {
+        let [string_metatable, type_metatables @ ..] = self.numbered.2;
+        Graph {
+            first: self.taker.first,
+            below,
+            records: std::mem::take(&mut self.records).finish(),
+            modules: std::mem::take(&mut self.modules),
+            string_metatable,
+            type_metatables,
+            serials: vm.heap.serial_counter(),
+            finalizable: std::mem::take(&mut self.finalizable).into(),
+            whole: self.stage == Stage::Whole,
+        }
+    }
+    /// Takes objects; true if all are taken.
+    fn take(&mut self, vm: &Vm, units: &mut usize) -> bool {
+        let t = &mut self.taker;
+        while self.records.len < t.objects.len() || self.translated.is_some() {
+            if *units == 0 && !t.at_once {
+                return false;
+            }
+            let last = self.records.len.wrapping_sub(1);
+            if let Some(at) = self.translated {
+                let Record::Table { array, nodes, refers, .. } = self.records.get_mut(last) else {
+                    unreachable!("only tables are large")
+                };
+                // SAFETY: as below.
+                let table = unsafe { &*t.objects[last].cast::<Table>() };
+                let slots = table.array_part();
+                let end = (at + PIECE).min(slots.len() + table.node_count());
+                let (from_slot, from_node) = (at.min(slots.len()), at.saturating_sub(slots.len()));
+                let (to_slot, to_node) = (end.min(slots.len()), end.saturating_sub(slots.len()));
+                array.extend_from_slice(&slots[from_slot..to_slot]);
+                nodes.extend_from_slice(&table.node_part()[from_node..to_node]);
+                *refers |= t.translate_array(&mut array[from_slot..]);
+                *refers |= t.translate_nodes(&mut nodes[from_node..]);
+                self.translated = (end < slots.len() + table.node_count()).then_some(end);
+                *units = units.saturating_sub(end - at);
+            } else {
+                let o = t.objects[self.records.len];
+                if self.inherited {
+                    t.know_made(vm, o);
+                }
+                // SAFETY: reached from roots of this heap, which still reach it: nobody has changed anything on the way, and
+                // what a weak table refers to is taken before the next safepoint (heap/mod.rs, rule 1).
+                let record = unsafe { t.record(o) };
+                *units = units.saturating_sub(record.size());
+                self.records.push(record);
+                self.translated = std::mem::take(&mut t.large).then_some(0);
+            }
+            if self.translated.is_none() && std::mem::take(&mut t.dead_keys) {
+                self.with_dead_keys.push(self.records.len as u32 - 1);
+            }
+        }
+        true
+    }
+    /// Gives dead keys their numbers, now that it is known what lives; true if all have theirs.
+    fn settle_dead_keys(&mut self, units: &mut usize) -> bool {
+        while let Some(&r) = self.with_dead_keys.last() {
+            if *units == 0 {
+                return false;
+            }
+            let Record::Table { nodes, .. } = self.records.get_mut(r as usize) else {
+                unreachable!("only tables have keys")
+            };
+            let end = nodes.len().min(self.looked_at + PIECE);
+            let piece = &mut nodes[self.looked_at..end];
+            *units = units.saturating_sub(piece.len());
+            for n in piece.iter_mut().filter(|n| n.key_tag as u64 == tag::DEAD_KEY) {
+                n.key_bits = self.taker.find(n.key_bits).map_or(u64::MAX, |n| n as u64);
+            }
+            self.looked_at = end;
+            if end == nodes.len() {
+                self.with_dead_keys.pop();
+                self.looked_at = 0;
+            }
+        }
+        true
+    }
+    /// Finds what is to be finalized among the objects; true if all was looked at. What the collector finds dead meanwhile
+    /// is none of them.
+    fn look_at_finalizable(&mut self, vm: &Vm, units: &mut usize) -> bool {
+        let listed = self.listed.get_or_insert_with(|| {
+            let mut listed = vm.heap.finalizable_addresses();
+            listed.reverse();
+            listed
+        });
+        while let Some(address) = listed.pop() {
+            if let Some(n) = self.taker.numbers.get(address) {
+                let at = n as usize - self.taker.first;
+                let o = self.taker.objects[at];
+                // SAFETY: as in `take`: the objects are live.
+                let v = unsafe { value_of(o) };
+                // A standard stream is the runtime's: no process is the one to finalize it.
+                let stream = v.as_userdata().is_some_and(|u| is_standard_stream(&u));
+                let copied = !matches!(self.records.get(at), Record::Placeholder { .. });
+                if copied && !stream {
+                    self.finalizable.push(Value { tag: v.tag, bits: n as u64 });
+                }
+            }
+            *units = units.saturating_sub(1);
+            if *units == 0 {
+                return false;
+            }
+        }
+        true
+    }
+    /// Keeps the modules of the functions; true if all are kept.
+    fn keep_modules(&mut self, vm: &Vm, units: &mut usize) -> bool {
+        while self.modules.len() < self.taker.modules.len() {
+            if *units == 0 {
+                return false;
+            }
+            *units -= 1;
+            let kept = vm.heap.module_at(self.taker.modules[self.modules.len()]);
+            self.modules.push(kept.expect("a heap keeps the modules of its functions").clone());
+        }
+        true
+    }
+}
