@@ -9,7 +9,7 @@
 //! last of all, when it is known whether its object still lives.
 
 use super::wire::Write;
-use super::{KEYED, Numbers, VERSION, code, kind};
+use super::{KEYED, Numbers, VERSION, code, kind, words};
 use rlua_machine::heap::{Header, ObjectKind};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -200,7 +200,7 @@ impl Freezer {
             std::collections::hash_map::Entry::Vacant(e) => {
                 e.insert(next);
                 let native = Vm::native_in(Value { tag: tag::NATIVE, bits }).expect("a native");
-                self.native_names.text(native.name.as_bytes());
+                words::put_name(&mut self.native_names, native.name.as_bytes());
                 next as u64
             }
         }
@@ -231,8 +231,17 @@ impl Freezer {
         unsafe {
             match (*o).kind {
                 ObjectKind::String => {
-                    self.directory.byte(kind::STRING);
-                    self.directory.text((*o.cast::<Str>()).bytes());
+                    let bytes = (*o.cast::<Str>()).bytes();
+                    match words::find(bytes) {
+                        Some(word) => {
+                            self.directory.byte(kind::WORD);
+                            self.directory.number(word);
+                        }
+                        None => {
+                            self.directory.byte(kind::STRING);
+                            self.directory.text(bytes);
+                        }
+                    }
                 }
                 ObjectKind::Table => {
                     let t = &*o.cast::<Table>();

@@ -23,6 +23,7 @@ mod outside;
 mod snapshot;
 mod thaw;
 pub(crate) mod wire;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,8 @@ pub(crate) mod kind {
     pub const BUFFER: u8 = 7;
     /// A table of the library that nobody has written to.
     pub const LIBRARY: u8 = 8;
+    /// A string that is a word (words.rs).
+    pub const WORD: u8 = 9;
 }
 
 /// In the size of a table's hash part: its hash key follows.
@@ -114,7 +117,7 @@ pub fn runtimes_in(bytes: &[u8], is_process: bool) -> Result<Vec<u128>, wire::Fa
     }
     if is_process {
         for _ in 0..reader.count()? {
-            reader.text()?;
+            words::take_name(&mut reader)?;
         }
     }
     let mut ids = Vec::new();

@@ -9,7 +9,7 @@
 
 use super::legal::{self, FrameRecord, ThreadRecord};
 use super::wire::{Fault, Reader};
-use super::{KEYED, VERSION, code, find_native, kind};
+use super::{KEYED, VERSION, code, find_native, kind, words};
 use rlua_machine::heap::Header;
 use rlua_machine::stdlib::{NativeState, find_library};
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -183,7 +183,7 @@ impl Thawer<'_> {
         }
         self.read_modules(modules)?;
         for _ in 0..self.reader.count()? {
-            let name = self.reader.text()?;
+            let name = words::take_name(&mut self.reader)?;
             match find_native(self.vm.natives, name) {
                 Some(n) => self.natives.push(n),
                 None => {
@@ -300,6 +300,10 @@ impl Thawer<'_> {
             kind::STRING => {
                 let bytes = self.reader.text()?;
                 if bytes.len() <= 1 { self.vm.heap.string(bytes) } else { self.vm.heap.name(bytes) }
+            }
+            kind::WORD => {
+                let bytes = words::take(&mut self.reader)?;
+                self.vm.heap.name(bytes)
             }
             kind::TABLE => {
                 let asize = self.reader.number()?;

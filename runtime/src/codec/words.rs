@@ -1,0 +1,98 @@
+//! Words that most frozen processes have, by their numbers: names of the library.
+//!
+//! Journey: value -> **bytes** -> value. They belong to the version of the format (spec/format.md): nothing is taken away and
+//! nothing moves. A word that is not here is written out, which is only longer.
+
+use super::wire::{Fault, Reader, Write};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// The words of version 3.
+#[rustfmt::skip]
+pub const WORDS: &[&str] = &[
+    "_G", "_VERSION", "Lua 5.4", "assert", "collectgarbage", "dofile", "error", "getmetatable", "ipairs", "load", "loadfile",
+    "loadstring", "next", "pairs", "pcall", "print", "rawequal", "rawget", "rawlen", "rawset", "require", "select",
+    "setmetatable", "tonumber", "tostring", "type", "unpack", "warn", "xpcall", "arg", "package", "coroutine", "table", "io",
+    "os", "string", "math", "utf8", "debug", "concurrent", "concurrent.time",
+    "_LOADED", "_PRELOAD", "_IO_input", "_IO_output", "FILE*",
+    "__index", "__newindex", "__call", "__gc", "__close", "__mode", "__name", "__tostring", "__metatable", "__pairs", "__len",
+    "__eq", "__lt", "__le", "__concat", "__unm", "__bnot", "__add", "__sub", "__mul", "__div", "__mod", "__pow", "__idiv",
+    "__band", "__bor", "__bxor", "__shl", "__shr",
+    "path", "cpath", "config", "preload", "loaded", "searchers", "searchpath", "loadlib",
+    "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;/usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua",
+    "/usr/local/lib/lua/5.4/?.so;/usr/local/lib/lua/5.4/loadall.so;./?.so", "/\n;\n?\n!\n-\n",
+    "stdin", "stdout", "stderr", "close", "flush", "input", "lines", "open", "output", "popen", "read", "tmpfile", "write",
+    "io.close", "io.flush", "io.input", "io.lines", "io.open", "io.output", "io.popen", "io.read", "io.tmpfile", "io.type",
+    "io.write", "file:__gc", "file:__tostring", "table.unpack", "package.loadlib", "package.searchpath",
+    "package.searcher_preload", "package.searcher_lua", "package.searcher_c", "package.searcher_croot",
+    "package.open_concurrent", "package.open_concurrent_time",
+    "string.__add", "string.__sub", "string.__mul", "string.__div", "string.__mod", "string.__pow", "string.__idiv",
+    "string.__unm", "concurrent.receive", "concurrent.sleep", "concurrent.migrate", "concurrent.checkpoint",
+];
+
+struct Places {
+    /// By a mark that is found without looking at all of a string: whether there is a word with it.
+    marks: [bool; 1024],
+    numbers: HashMap<&'static [u8], u64>,
+}
+
+fn mark(bytes: &[u8]) -> usize {
+    let end = |b: Option<&u8>| *b.unwrap_or(&0) as usize;
+    (bytes.len() * 5 + end(bytes.first()) * 37 + end(bytes.last()) * 101) % 1024
+}
+/// The number of a word.
+pub fn find(bytes: &[u8]) -> Option<u64> {
+    static PLACES: OnceLock<Places> = OnceLock::new();
+    let places = PLACES.get_or_init(|| {
+        let mut marks = [false; 1024];
+        WORDS.iter().for_each(|w| marks[mark(w.as_bytes())] = true);
+        Places { marks, numbers: (0..).zip(WORDS).map(|(i, w)| (w.as_bytes(), i)).collect() }
+    });
+    if places.marks[mark(bytes)] { places.numbers.get(bytes).copied() } else { None }
+}
+/// Writes a name, which is not empty: as text, or as an empty one and the number of a word.
+pub fn put_name(to: &mut Vec<u8>, name: &[u8]) {
+    match find(name) {
+        Some(word) => {
+            to.byte(0);
+            to.number(word);
+        }
+        None => to.text(name),
+    }
+}
+/// Reads a name.
+pub fn take_name<'b>(from: &mut Reader<'b>) -> Result<&'b [u8], Fault> {
+    match from.text()? {
+        [] => take(from),
+        name => Ok(name),
+    }
+}
+/// Reads the number of a word.
+pub fn take<'b>(from: &mut Reader<'b>) -> Result<&'b [u8], Fault> {
+    Ok(WORDS[from.count_below(WORDS.len())?].as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_has_its_number() {
+        for (i, w) in WORDS.iter().enumerate() {
+            assert_eq!(find(w.as_bytes()), Some(i as u64), "{w}");
+        }
+        assert_eq!(find(b"no such word"), None);
+        for name in ["string.format", "pcall", ""] {
+            let mut bytes = Vec::new();
+            if name.is_empty() {
+                // Beyond the last word.
+                bytes.byte(0);
+                bytes.number(WORDS.len() as u64);
+                assert!(take_name(&mut Reader::new(&bytes)).is_err());
+                continue;
+            }
+            put_name(&mut bytes, name.as_bytes());
+            assert_eq!(take_name(&mut Reader::new(&bytes)), Ok(name.as_bytes()));
+        }
+    }
+}
