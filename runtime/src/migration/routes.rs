@@ -10,7 +10,7 @@
 
 use crate::node::Time;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// How long a mark may take.
 const HOLD_TIME: Time = 10_000_000_000;
@@ -38,7 +38,7 @@ struct Route<T> {
 
 /// What is known of processes that have moved. `T`: what is sent to one.
 pub struct Routes<T> {
-    routes: HashMap<Pid, Route<T>>,
+    routes: BTreeMap<Pid, Route<T>>,
     last_id: u64,
 }
 
@@ -66,7 +66,7 @@ pub enum Sent<T> {
 
 impl<T> Default for Routes<T> {
     fn default() -> Self {
-        Routes { routes: HashMap::new(), last_id: 0 }
+        Routes { routes: BTreeMap::new(), last_id: 0 }
     }
 }
 
@@ -82,9 +82,7 @@ impl<T> Routes<T> {
     /// All processes that have moved to a place, in order, and how often they had moved then.
     pub fn all_at(&self, runtime: Runtime) -> Vec<(Pid, u64)> {
         let there = self.routes.iter().filter(|(_, r)| r.place.runtime == runtime);
-        let mut all: Vec<(Pid, u64)> = there.map(|(pid, r)| (*pid, r.place.epoch)).collect();
-        all.sort_unstable();
-        all
+        there.map(|(pid, r)| (*pid, r.place.epoch)).collect()
     }
     /// Something is sent to a process.
     pub fn send(&mut self, pid: Pid, what: T) -> Sent<T> {

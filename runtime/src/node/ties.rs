@@ -142,6 +142,21 @@ impl Ties {
         }
         true
     }
+    /// A signal leaves or comes over another connection: nothing hangs here any more that it undoes.
+    pub fn passes(&mut self, s: &Signal<Pid>) {
+        match s {
+            Signal::Exit { from, to, .. } | Signal::Unlink { from, to: Target::Pid(to), .. } => {
+                self.links.remove(&(*from, *to));
+                self.links.remove(&(*to, *from));
+            }
+            Signal::Down { to, id, .. } => _ = self.watched.remove(&(*to, *id)),
+            Signal::Demonitor { from, id, .. } => {
+                self.watching.remove(&(*from, *id));
+                self.watched.remove(&(*from, *id));
+            }
+            _ => {}
+        }
+    }
     /// A process was made there for a parent that has ended meanwhile: what the child is to be told.
     pub fn orphaned(&self, parent: Pid, child: Pid) -> Vec<Signal<Pid>> {
         let mut told = Vec::new();

@@ -268,6 +268,7 @@ impl Online {
             false => signal,
         };
         let Some(out) = translate::outgoing(to, &signal) else { return Err(signal) };
+        self.passes(&out.0);
         let link = {
             let mut table = self.table();
             match table.by_runtime.get(&to.runtime()) {
@@ -556,6 +557,7 @@ impl Online {
         // Whoever is to answer one of them has to know where it is.
         if let Some(moves) = &mut moves {
             self.tell_of_guests(moves, &link, runtime);
+            self.moor(moves, &node, &link);
         }
         drop(moves);
         // Before anybody else can send there.
@@ -597,12 +599,12 @@ impl Online {
         }
         self.join_names(&link);
         after.into_iter().for_each(|after| self.see_to(after));
-        self.moor(&node, Some(&link));
         for (to, signal) in answers {
             self.program.route(to, signal);
         }
     }
     fn unreachable(&self, node: NodeName, why: &str) {
+        self.set_adrift_for_good(&node);
         let waiting = self.table().waiting.remove(&node).unwrap_or_default();
         let answer = || Answer::Done(Err(format!("no connection to {node}: {why}")));
         for Waiting { to, signal, asker, .. } in waiting {
@@ -760,6 +762,10 @@ impl Online {
     }
     /// Whether signals may wait for code afterwards.
     fn handle(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) -> bool {
+        // What answers something has found it.
+        if matches!(signal, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
+            self.passes(&signal);
+        }
         match translate::incoming(signal, &**self) {
             Ok(Incoming::For(to, local)) => {
                 let child = match &local {

@@ -24,7 +24,7 @@ use crate::process::signal::{Name, Signal};
 use crate::scheduler::{Departed, Parcel};
 use crate::sync::MutexGuard;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -39,11 +39,11 @@ pub struct Moves {
     pub(super) handover: Handover<Guest, Held>,
     pub(super) routes: Routes<Held>,
     /// Processes that have come and do not run yet: which nodes are waited for, and until when.
-    pub(super) settling: HashMap<Pid, (HashSet<NodeName>, Time)>,
+    pub(super) settling: BTreeMap<Pid, (HashSet<NodeName>, Time)>,
     /// Nodes that have settled before the commit has come, by process and epoch.
     pub(super) early: HashMap<(Pid, u64), HashSet<NodeName>>,
     /// What hangs between processes here and such as have moved to nodes that are not connected yet.
-    adrift: HashMap<NodeName, Ties>,
+    adrift: BTreeMap<NodeName, Ties>,
     /// Marks that have come out, and whose askers are not connected yet.
     marked: Vec<(Runtime, Pid, u64)>,
     /// Those that have left and may not run yet.
@@ -151,9 +151,11 @@ impl Online {
     pub fn has_moved(&self, pid: Pid) -> bool {
         self.any_moved.load(Ordering::Acquire) && self.moves().routes.place(pid).is_some()
     }
-    /// The connections with all nodes.
+    /// The connections with all nodes, by age.
     pub(super) fn sessions(&self) -> Vec<Arc<Link>> {
-        self.table().by_runtime.values().cloned().collect()
+        let mut all: Vec<Arc<Link>> = self.table().by_runtime.values().cloned().collect();
+        all.sort_unstable_by_key(|l| l.number);
+        all
     }
     pub(super) fn link_to(&self, runtime: Runtime) -> Option<Arc<Link>> {
         self.table().by_runtime.get(&runtime).cloned()
@@ -212,9 +214,7 @@ impl Online {
         after.told.extend(wakes);
         moves.routes.left(pid, Place { epoch, runtime: target });
         let links = self.sessions();
-        for l in &links {
-            l.with_ties(|t| t.forget_here(pid));
-        }
+        self.forget_ties(moves, pid);
         for (other, tie) in ties.into_iter().filter(|(other, _)| self.is_here(moves, *other)) {
             link.with_ties(|t| t.add(Ties::of_departed(pid, other, tie)));
         }
@@ -235,6 +235,13 @@ impl Online {
             self.send_move(other, MoveSignal::Moved { pid, epoch, runtime, node: name.clone() });
         }
         self.reaches(Phase::Committed);
+    }
+    /// Nothing hangs here of a process any more that is here no more.
+    fn forget_ties(&self, moves: &mut Moves, pid: Pid) {
+        for l in self.sessions() {
+            l.with_ties(|t| t.forget_here(pid));
+        }
+        moves.adrift.values_mut().for_each(|t| t.forget_here(pid));
     }
     /// Notes what hangs on a signal of a process here for one that is elsewhere now, as if it went to a process that was
     /// born there.
@@ -625,15 +632,21 @@ impl Online {
     fn comes(&self, moves: &mut Moves, wire: &Wire<Pid>, after: &mut After) -> bool {
         // What it answers hangs on one connection, which need not be the one with where its sender is now.
         if receiver(wire).is_some() {
-            return self.is_waited_for(moves, wire);
+            // A process that is here, or was, hangs on none; nor does one that it has asked.
+            let is_here = sender(wire).is_none_or(|from| self.is_here(moves, from));
+            return self.is_waited_for(moves, wire) || is_here;
         }
         let Some(from) = sender(wire).filter(|from| !self.is_here(moves, *from)) else { return true };
         let runtime = moves.whereabouts(from);
         match self.link_to(runtime) {
-            Some(link) => link.with_ties(|t| t.comes(wire)).unwrap_or(true),
+            Some(link) => {
+                self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
+                link.with_ties(|t| t.comes(wire)).unwrap_or(true)
+            }
             None => {
                 let mut ties = Ties::default();
                 ties.comes(wire);
+                moves.adrift.values_mut().for_each(|t| t.passes(wire));
                 self.drift(moves, runtime, ties, after);
                 true
             }
@@ -705,15 +718,25 @@ impl Online {
         moves.adrift.entry(node.clone()).or_default().add(ties);
         self.want_connection(node);
     }
-    /// A node is connected, or cannot be: what hangs between processes here and there.
-    pub(super) fn moor(&self, node: &NodeName, link: Option<&Link>) {
-        if !self.any_moved.load(Ordering::Acquire) {
+    /// A node is connected: what hangs between processes here and there.
+    pub(super) fn moor(&self, moves: &mut Moves, node: &NodeName, link: &Link) {
+        if let Some(ties) = moves.adrift.remove(node) {
+            link.with_ties(|t| t.add(ties));
+        }
+    }
+    /// A node cannot be connected.
+    pub(super) fn set_adrift_for_good(&self, node: &NodeName) {
+        let ties = self.moves_if_any().and_then(|mut moves| moves.adrift.remove(node));
+        self.tell(ties.map_or(Vec::new(), Ties::lost));
+    }
+    /// A signal leaves or comes, and what it undoes may hang on any connection.
+    pub(super) fn passes(&self, wire: &Wire<Pid>) {
+        if !matches!(wire, Wire::Exit { .. } | Wire::Down { .. } | Wire::Unlink { .. } | Wire::Demonitor { .. }) {
             return;
         }
-        let Some(ties) = self.moves().adrift.remove(node) else { return };
-        match link {
-            Some(link) => _ = link.with_ties(|t| t.add(ties)),
-            None => self.tell(ties.lost()),
+        if let Some(mut moves) = self.moves_if_any() {
+            self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
+            moves.adrift.values_mut().for_each(|t| t.passes(wire));
         }
     }
     /// Processes for which nothing is waited for any more run.
@@ -732,9 +755,9 @@ impl Online {
         let mut after = After::default();
         let mut moves = self.moves();
         let Some(place) = moves.routes.place(pid) else { return };
+        // What it has asked is answered to its birthplace, if at all.
+        self.forget_ties(&mut moves, pid);
         for l in self.sessions() {
-            // What it has asked is answered to its birthplace, if at all.
-            l.with_ties(|t| t.forget_here(pid));
             self.send_move(&l, MoveSignal::Ended { pid, epoch: place.epoch, lost: false });
         }
         self.forget_route(&mut moves, pid, &mut after);

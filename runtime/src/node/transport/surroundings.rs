@@ -10,7 +10,7 @@ use super::super::name::NodeName;
 use super::super::ties::Tie;
 use super::names::time_of;
 use super::{Online, dial};
-use crate::codec::ModuleSource;
+use crate::codec::{Message, ModuleSource};
 use crate::migration::frozen::Fault;
 use crate::migration::handover::Phase;
 use crate::process::options::{Setting, key};
@@ -51,7 +51,7 @@ pub trait Surroundings: Send + Sync {
     fn give_name(&self, name: Name, pid: Pid) -> bool;
     /// Takes a name from the process here that has it. False: none has, or it has just left.
     fn take_name(&self, name: &[u8]) -> bool;
-    /// A process that has moved here has a name.
+    /// A process that has moved here has a name; if names are not global another may have it here, which keeps it.
     fn adopt_name(&self, name: Name, pid: Pid);
     /// A process that has moved away has a name no more.
     fn free_name(&self, name: &[u8], pid: Pid);
@@ -127,8 +127,12 @@ impl Surroundings for Arc<Scheduler> {
         had
     }
     fn adopt_name(&self, name: Name, pid: Pid) {
-        // Somebody may have it already, if names are not global: it stays with that one.
-        let _ = self.names.insert(name, pid);
+        if !self.names.insert(name.clone(), pid) {
+            let winner = self.names.find(&name).unwrap_or(pid);
+            // It is here, and waits until it may run.
+            let _ = Scheduler::deliver_here(self, pid, Signal::Unnamed(name.clone()));
+            let _ = Scheduler::deliver_here(self, pid, Signal::Message(Message::name_conflict(&name, winner)));
+        }
     }
     fn free_name(&self, name: &[u8], pid: Pid) {
         Scheduler::free_name(self, name, pid);

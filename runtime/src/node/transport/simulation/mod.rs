@@ -396,7 +396,7 @@ mod tests {
     }
     #[test]
     fn a_seed_replays_exactly() {
-        for seed in 0..10 {
+        for seed in 0..20 {
             assert_eq!(run(seed, false), run(seed, false), "seed {seed}");
         }
     }

@@ -512,7 +512,11 @@ impl Surroundings for Arc<Program> {
         true
     }
     fn adopt_name(&self, name: Name, pid: Pid) {
-        self.inner().names.entry(name).or_insert(pid);
+        let winner = *self.inner().names.entry(name.clone()).or_insert(pid);
+        if winner != pid {
+            let _ = self.take(pid, Signal::Unnamed(name.clone()));
+            let _ = self.take(pid, Signal::Message(Message::name_conflict(&name, winner)));
+        }
     }
     fn free_name(&self, name: &[u8], pid: Pid) {
         Program::free_name(self, name, pid);
