@@ -580,6 +580,16 @@ impl Online {
         self.see_to(after);
     }
     pub(super) fn see_to(&self, after: After) {
+        // What was asked over a connection may be answered here.
+        if let Some(mut moves) = self.moves_if_any() {
+            for (to, signal) in &after.told {
+                if self.is_here(&moves, *to)
+                    && let Some((wire, _)) = translate::outgoing(*to, signal)
+                {
+                    self.is_waited_for(&mut moves, &wire);
+                }
+            }
+        }
         self.free_names(after.gone);
         self.tell(after.told);
     }

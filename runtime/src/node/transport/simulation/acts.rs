@@ -230,7 +230,7 @@ impl Process {
         self.wants = Some((asker.1, Want::Answer(None)));
     }
     /// `unregister(name)`.
-    fn unregister(&mut self, program: &Arc<Program>, online: Option<&Arc<Online>>, name: &[u8]) {
+    pub(super) fn unregister(&mut self, program: &Arc<Program>, online: Option<&Arc<Online>>, name: &[u8]) {
         let Some(holder) = program.find_name(name) else { return };
         match online {
             _ if program.holds(holder) => {

@@ -65,6 +65,39 @@ fn what_a_parted_network_held_up_comes_as_soon_as_it_is_whole() {
     assert!(linked(&w));
 }
 #[test]
+fn a_process_that_has_moved_has_its_names_where_it_is() {
+    let mut w = world(1, 3, true, MILLISECOND);
+    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    w.does(0, |p, program| program.spawn(p, false, false));
+    w.wait(SECOND);
+    let (home, there, node) = (w.program(0), w.program(1), w.hosts[1].name.clone());
+    let pid = Pid::new(home.runtime, 2);
+    let acts = |w: &mut World, program: &Arc<Program>, f: &mut dyn FnMut(&mut super::program::Process)| {
+        program.act(pid, |p, _| {
+            f(p);
+            None
+        });
+        w.follow_up();
+        w.look_soon(program.host);
+        w.wait(SECOND);
+    };
+    let online = |p: &Program| p.online().expect("it is a node");
+    acts(&mut w, &home, &mut |p| p.migrate(&online(&home), node.clone()));
+    assert!(there.processes().contains_key(&pid) && !home.processes().contains_key(&pid));
+    acts(&mut w, &there, &mut |p| p.register(&there, there.online().as_ref(), b"name", pid));
+    assert_eq!(there.names().get(&b"name"[..]), Some(&pid));
+    assert_eq!((home.find_name(b"name"), w.program(2).find_name(b"name")), (Some(pid), Some(pid)));
+    // A name of it is given by another node, which knows where it is, and taken.
+    w.does(2, |p, program| p.register(program, program.online().as_ref(), b"other", pid));
+    w.wait(SECOND);
+    assert_eq!(there.names().get(&b"other"[..]), Some(&pid));
+    w.does(0, |p, program| p.unregister(program, program.online().as_ref(), b"other"));
+    w.wait(SECOND);
+    assert_eq!((there.find_name(b"other"), home.find_name(b"other")), (None, None));
+    acts(&mut w, &there, &mut |p| p.unregister(&there, there.online().as_ref(), b"name"));
+    assert_eq!((there.find_name(b"name"), home.find_name(b"name")), (None, None));
+}
+#[test]
 fn two_that_dial_each_other_at_once_keep_one_session() {
     for seed in 0..200 {
         let mut w = world(seed, 2, true, 50 * MILLISECOND);
