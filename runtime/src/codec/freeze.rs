@@ -200,7 +200,7 @@ impl Freezer {
             std::collections::hash_map::Entry::Vacant(e) => {
                 e.insert(next);
                 let native = Vm::native_in(Value { tag: tag::NATIVE, bits }).expect("a native");
-                words::put_name(&mut self.native_names, native.name.as_bytes());
+                self.native_names.text(native.name.as_bytes());
                 next as u64
             }
         }
@@ -430,9 +430,18 @@ impl Freezer {
                 out.run(&v.bits.to_le_bytes());
             }
             tag::NATIVE => {
-                let n = self.native(v.bits);
-                out.byte(code::NATIVE);
-                out.number(n);
+                let native = Vm::native_in(v).expect("a native");
+                match words::find(native.name.as_bytes()) {
+                    Some(word) => {
+                        out.byte(code::NATIVE_WORD);
+                        out.number(word);
+                    }
+                    None => {
+                        let n = self.native(v.bits);
+                        out.byte(code::NATIVE);
+                        out.number(n);
+                    }
+                }
             }
             tag::PID => {
                 let n = self.pid(Pid::from_bits(v.bits));
@@ -446,6 +455,12 @@ impl Freezer {
             // The reader of spawn snapshots does not leave any yet.
             tag::FROZEN => unreachable!("a reference into a snapshot"),
             _ => {
+                let atom = v.as_string().filter(|_| v.tag == tag::ATOM);
+                if let Some(word) = atom.and_then(|s| words::find(s.bytes())) {
+                    out.byte(code::WORD);
+                    out.number(word);
+                    return;
+                }
                 let n = self.number(v.bits as *mut Header);
                 out.byte(code::OBJECT);
                 out.number(n as u64);

@@ -59,7 +59,7 @@ pub(crate) mod kind {
     pub const BUFFER: u8 = 7;
     /// A table of the library that nobody has written to.
     pub const LIBRARY: u8 = 8;
-    /// A string that is a word (words.rs).
+    /// A string that is a word (words.rs), and was an object of the heap.
     pub const WORD: u8 = 9;
 }
 
@@ -84,6 +84,10 @@ pub(crate) mod code {
     /// In a node: there is no key.
     pub const EMPTY: u8 = 10;
     pub const LIGHT: u8 = 11;
+    /// A string that is a word, and was an atom: no dead key can be the same object.
+    pub const WORD: u8 = 12;
+    /// A native function whose name is a word.
+    pub const NATIVE_WORD: u8 = 13;
 }
 
 /// A native function by its name, among those that a machine knows.
@@ -117,7 +121,7 @@ pub fn runtimes_in(bytes: &[u8], is_process: bool) -> Result<Vec<u128>, wire::Fa
     }
     if is_process {
         for _ in 0..reader.count()? {
-            words::take_name(&mut reader)?;
+            reader.text()?;
         }
     }
     let mut ids = Vec::new();

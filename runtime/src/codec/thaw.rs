@@ -9,7 +9,7 @@
 
 use super::legal::{self, FrameRecord, ThreadRecord};
 use super::wire::{Fault, Reader};
-use super::{KEYED, VERSION, code, find_native, kind, words};
+use super::{KEYED, VERSION, code, find_native, kind, words::WORDS};
 use rlua_machine::heap::Header;
 use rlua_machine::stdlib::{NativeState, find_library};
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -126,6 +126,7 @@ pub fn thaw_renamed(
         objects: Vec::new(),
         threads: Vec::new(),
         open: Vec::new(),
+        words: Vec::new(),
         until_collection: 0,
         renamed,
         rekeyed: Vec::new(),
@@ -153,6 +154,8 @@ struct Thawer<'b> {
     threads: Vec<ThreadRecord>,
     /// Number of the coroutine, slot, variable.
     open: Vec<(u32, u32, *mut Upvalue)>,
+    /// Words that were met, by their numbers.
+    words: Vec<Value>,
     /// Bytes until the next collection.
     until_collection: usize,
     /// The process that is named otherwise.
@@ -183,7 +186,7 @@ impl Thawer<'_> {
         }
         self.read_modules(modules)?;
         for _ in 0..self.reader.count()? {
-            let name = words::take_name(&mut self.reader)?;
+            let name = self.reader.text()?;
             match find_native(self.vm.natives, name) {
                 Some(n) => self.natives.push(n),
                 None => {
@@ -301,10 +304,7 @@ impl Thawer<'_> {
                 let bytes = self.reader.text()?;
                 if bytes.len() <= 1 { self.vm.heap.string(bytes) } else { self.vm.heap.name(bytes) }
             }
-            kind::WORD => {
-                let bytes = words::take(&mut self.reader)?;
-                self.vm.heap.name(bytes)
-            }
+            kind::WORD => self.word()?,
             kind::TABLE => {
                 let asize = self.reader.number()?;
                 let asize = self.pay(asize)?;
@@ -557,6 +557,17 @@ impl Thawer<'_> {
         let (again, transfer) = (bits & 2 != 0, (first, n));
         Ok(Some(Box::new(Hook { function, mask, count, left, old_pc, told, again, running: false, transfer })))
     }
+    /// A string that is a word: one for all its places.
+    fn word(&mut self) -> Check<Value> {
+        let n = self.reader.count_below(WORDS.len())?;
+        if self.words.is_empty() {
+            self.words = vec![Value::NIL; WORDS.len()];
+        }
+        if self.words[n].is_nil() {
+            self.words[n] = self.vm.heap.name(WORDS[n].as_bytes());
+        }
+        Ok(self.words[n])
+    }
     /// A record, by its number.
     fn object(&mut self) -> Check<Value> {
         let n = self.reader.number()?;
@@ -591,6 +602,17 @@ impl Thawer<'_> {
                 Value::pid(self.renamed.filter(|(old, _)| *old == pid).map_or(pid, |(_, new)| new))
             }
             code::LIGHT => Value::light(self.reader.number()?),
+            code::WORD => self.word()?,
+            code::NATIVE_WORD => {
+                let name = WORDS[self.reader.count_below(WORDS.len())?];
+                match find_native(self.vm.natives, name.as_bytes()) {
+                    Some(n) => Value::native(n),
+                    None => {
+                        self.error = Some(ThawError::UnknownNative(name.to_string()));
+                        return Err("native");
+                    }
+                }
+            }
             code::OBJECT => {
                 let v = self.object()?;
                 if v.tag == tag::UPVALUE || (v.tag == tag::BUFFER && place == Place::Value) {

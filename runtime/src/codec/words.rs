@@ -3,7 +3,6 @@
 //! Journey: value -> **bytes** -> value. They belong to the version of the format (spec/format.md): nothing is taken away and
 //! nothing moves. A word that is not here is written out, which is only longer.
 
-use super::wire::{Fault, Reader, Write};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -50,28 +49,6 @@ pub fn find(bytes: &[u8]) -> Option<u64> {
     });
     if places.marks[mark(bytes)] { places.numbers.get(bytes).copied() } else { None }
 }
-/// Writes a name, which is not empty: as text, or as an empty one and the number of a word.
-pub fn put_name(to: &mut Vec<u8>, name: &[u8]) {
-    match find(name) {
-        Some(word) => {
-            to.byte(0);
-            to.number(word);
-        }
-        None => to.text(name),
-    }
-}
-/// Reads a name.
-pub fn take_name<'b>(from: &mut Reader<'b>) -> Result<&'b [u8], Fault> {
-    match from.text()? {
-        [] => take(from),
-        name => Ok(name),
-    }
-}
-/// Reads the number of a word.
-pub fn take<'b>(from: &mut Reader<'b>) -> Result<&'b [u8], Fault> {
-    Ok(WORDS[from.count_below(WORDS.len())?].as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,17 +59,5 @@ mod tests {
             assert_eq!(find(w.as_bytes()), Some(i as u64), "{w}");
         }
         assert_eq!(find(b"no such word"), None);
-        for name in ["string.format", "pcall", ""] {
-            let mut bytes = Vec::new();
-            if name.is_empty() {
-                // Beyond the last word.
-                bytes.byte(0);
-                bytes.number(WORDS.len() as u64);
-                assert!(take_name(&mut Reader::new(&bytes)).is_err());
-                continue;
-            }
-            put_name(&mut bytes, name.as_bytes());
-            assert_eq!(take_name(&mut Reader::new(&bytes)), Ok(name.as_bytes()));
-        }
     }
 }

@@ -190,7 +190,7 @@ impl Heap {
             let (end, attempts) = if self.stress == Some(Stress::Pieces) { (8, 100) } else { (END, ATTEMPTS) };
             let end = if self.attempts >= attempts || budget == usize::MAX { usize::MAX } else { end };
             self.attempts += 1;
-            let mut rescan = std::mem::take(&mut self.rescan);
+            let mut rescan = std::mem::take(&mut *self.rescan);
             let limit = self.work.saturating_add(end);
             while self.work < limit
                 && let Some(t) = rescan.pop()
@@ -221,13 +221,13 @@ impl Heap {
     }
     /// The queue of finalizers is a root, from its end on, since its beginning is taken away; true if all is marked.
     unsafe fn mark_queue(&mut self, budget: usize) -> bool {
-        while self.queue_marked < self.to_finalize.len() {
+        while (self.queue_marked as usize) < self.to_finalize.len() {
             if self.work >= budget {
                 return false;
             }
             self.queue_marked += 1;
             self.work += 1;
-            let o = self.to_finalize[self.to_finalize.len() - self.queue_marked];
+            let o = self.to_finalize[self.to_finalize.len() - self.queue_marked as usize];
             unsafe { self.mark_object(o) }
         }
         true
@@ -257,7 +257,7 @@ impl Heap {
             self.lazy_ends();
             self.modules.drop_unseen();
             self.capture_epoch = self.capture_epoch.wrapping_add(1);
-            self.captured = None;
+            self.captured.clear();
             debug_assert!(self.gray.is_empty() && self.large.is_empty() && self.sweeping.is_null());
             self.sweeping = std::mem::replace(&mut self.objects.first, std::ptr::null_mut());
             self.phase = Phase::Sweep;
@@ -265,9 +265,6 @@ impl Heap {
         const KEPT: usize = 64;
         if self.gray.capacity() > KEPT {
             self.gray = Vec::new();
-        }
-        if self.rescan.capacity() > KEPT {
-            self.rescan = Vec::new();
         }
         self.large.clear();
     }

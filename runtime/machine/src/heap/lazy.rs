@@ -73,7 +73,7 @@ pub struct Lazy {
     /// Unfilled tables there are.
     unfilled: Cell<usize>,
     /// While the collector marks.
-    marking: RefCell<Option<Box<Marking>>>,
+    marking: Cell<Option<Box<Marking>>>,
 }
 
 #[derive(Default)]
@@ -150,12 +150,19 @@ impl Lazy {
         // SAFETY: it was just made.
         unsafe { (*o).set_captured() };
         self.made.borrow_mut().insert(n, o);
-        if let Some(marking) = &mut *self.marking.borrow_mut() {
+        self.marked(|marking| {
             // SAFETY: it was just made.
             unsafe { (*o).mark.set((*o).mark.get() | MARKED) };
             marking.born.push(o);
-        }
+        });
         self.incomplete.borrow_mut().push((n, v));
+    }
+    /// Does something with what is known of marking, if that goes on.
+    fn marked<T>(&self, f: impl FnOnce(&mut Marking) -> T) -> Option<T> {
+        let mut marking = self.marking.take()?;
+        let result = f(&mut marking);
+        self.marking.set(Some(marking));
+        Some(result)
     }
     /// Completes so many objects; true if none is left.
     fn complete(&self, most: &mut usize) -> bool {
@@ -193,7 +200,7 @@ impl Heap {
             made: RefCell::default(),
             incomplete: RefCell::default(),
             unfilled: Cell::new(0),
-            marking: RefCell::default(),
+            marking: Cell::default(),
         });
         self.lazy = Box::into_raw(lazy);
         let lazy = self.lazy().expect("there is one");
@@ -222,7 +229,7 @@ impl Heap {
     fn adopt_made(&mut self) {
         let Some(lazy) = self.lazy() else { return };
         let made = lazy.objects.replace(Objects::NONE);
-        let born = lazy.marking.borrow_mut().as_mut().map(|m| std::mem::take(&mut m.born));
+        let born = lazy.marked(|m| std::mem::take(&mut m.born));
         let mut last = made.first;
         // SAFETY: objects in a list are live, as are those that were born.
         unsafe {
@@ -247,20 +254,18 @@ impl Heap {
     /// Marking begins.
     pub(super) fn lazy_begins(&mut self) {
         if let Some(l) = self.lazy() {
-            *l.marking.borrow_mut() = Some(Box::default());
+            l.marking.set(Some(Box::default()));
         }
     }
     /// An unfilled table was reached.
     pub(super) fn reach_record(&mut self, n: u32) {
-        if let Some(l) = self.lazy()
-            && let Some(marking) = &mut *l.marking.borrow_mut()
-        {
-            marking.reach(n);
+        if let Some(l) = self.lazy() {
+            l.marked(|m| m.reach(n));
         }
     }
     /// Whether there are records to be followed.
     pub(super) fn has_records(&self) -> bool {
-        self.lazy().is_some_and(|l| l.marking.borrow().as_ref().is_some_and(|m| !m.gray.is_empty()))
+        self.lazy().is_some_and(|l| l.marked(|m| !m.gray.is_empty()) == Some(true))
     }
     /// Follows some records; false if there is none to be followed.
     pub(super) fn trace_records(&mut self) -> bool {
@@ -271,10 +276,9 @@ impl Heap {
         }
         let mut found = Vec::new();
         let Some(lazy) = self.lazy() else { return false };
-        {
-            let mut marking = lazy.marking.borrow_mut();
-            let Some(marking) = marking.as_mut().filter(|m| !m.gray.is_empty()) else { return false };
+        let has_some = lazy.marked(|marking| {
             let made = lazy.made.borrow();
+            let has_some = !marking.gray.is_empty();
             for _ in 0..SOME {
                 let Some(n) = marking.gray.pop() else { break };
                 lazy.image.refers(n, &mut |m| match made.get(&m) {
@@ -282,6 +286,10 @@ impl Heap {
                     None => marking.reach(m),
                 });
             }
+            has_some
+        });
+        if has_some != Some(true) {
+            return false;
         }
         self.work += SOME / 4 + found.len() / 4;
         for o in found {
@@ -294,7 +302,7 @@ impl Heap {
     pub(super) fn lazy_ends(&mut self) {
         let mut modules = Vec::new();
         if let Some(l) = self.lazy() {
-            *l.marking.borrow_mut() = None;
+            l.marking.set(None);
             // SAFETY: nothing of it was freed yet.
             l.made.borrow_mut().retain(|_, o| unsafe { (**o).mark.get() & MARKED != 0 });
             if l.unfilled.get() > 0 {

@@ -180,14 +180,14 @@ pub struct Heap {
     /// Times that the end of marking was tried in this cycle.
     attempts: u32,
     /// Objects of the queue that are marked, from its end on.
-    queue_marked: usize,
+    queue_marked: u32,
     /// Objects to be traced.
     gray: Vec<*mut Header>,
     /// Large tables to be traced in parts; of the first one, the entries up to `cursor` were.
     large: Seldom<VecDeque<*mut Table>>,
     cursor: usize,
     /// Coroutines to be traced again, since they have run.
-    rescan: Vec<*mut Thread>,
+    rescan: Seldom<Vec<*mut Thread>>,
     weak: Seldom<WeakTables>,
     /// Modules whose code or constants this heap may hold.
     modules: Modules,
@@ -198,7 +198,7 @@ pub struct Heap {
     /// How often an object that was marked so was written,
     captured_writes: u32,
     /// and what whoever captures keeps of it.
-    captured: Option<Box<dyn Any + Send>>,
+    captured: Seldom<Option<Box<dyn Any + Send>>>,
 }
 
 // SAFETY: rule 3: a heap and all it points to move between threads as a whole; modules and atoms, which it shares with
@@ -242,13 +242,13 @@ impl Heap {
             gray: Vec::new(),
             large: Seldom::default(),
             cursor: 0,
-            rescan: Vec::new(),
+            rescan: Seldom::default(),
             weak: Seldom::default(),
             modules: Modules::new(),
             lazy: std::ptr::null_mut(),
             capture_epoch: 0,
             captured_writes: 0,
-            captured: None,
+            captured: Seldom::default(),
         }
     }
     /// Bytes of all objects.

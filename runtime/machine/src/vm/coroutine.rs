@@ -111,7 +111,7 @@ impl Vm {
             let fresh = (*child).depth_of_frames() == 0;
             let to = if fresh { (*child).top } else { (*(*child).frame).base };
             let used = to.offset_from((*child).stack) as usize;
-            if used + n + SLACK >= (*child).stack_len {
+            if used + n + SLACK >= (*child).stack_len() {
                 (*child).resize_stack(&mut self.heap, (used + n + 2 * SLACK).next_power_of_two());
             }
             let to = (*child).stack.add(used);

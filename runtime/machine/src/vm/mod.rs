@@ -314,7 +314,7 @@ impl Vm {
         // SAFETY: the main coroutine is empty; the slots are within its grown stack.
         unsafe {
             self.top = (*self.thread).stack;
-            self.ensure_slots(arguments.len() + SLACK).ok();
+            self.ensure_slots(arguments.len() + 1).ok();
             let base = self.top;
             *base = function;
             for (i, &a) in arguments.iter().enumerate() {
@@ -701,8 +701,8 @@ impl Vm {
         // slots at the least.
         unsafe {
             let t = &*self.thread;
-            self.stack_end = t.stack.add(t.stack_len - SLACK);
-            self.frames_end = t.frames.add(t.frames_len);
+            self.stack_end = t.stack.add(t.stack_len() - SLACK);
+            self.frames_end = t.frames.add(t.frames_len());
         }
     }
     /// Slots of the running stack that are in use.
@@ -718,7 +718,7 @@ impl Vm {
                 return Ok(());
             }
             let needed = self.slots_used() + n + SLACK;
-            let handling = (*self.thread).stack_len >= MAX_SLOTS + EXTRA_SLOTS;
+            let handling = (*self.thread).stack_len() >= MAX_SLOTS + EXTRA_SLOTS;
             let limit = if handling { MAX_SLOTS + EXTRA_SLOTS } else { MAX_SLOTS };
             if needed > limit {
                 self.overflowed_again = handling;
@@ -728,14 +728,14 @@ impl Vm {
                 }
                 return Err(());
             }
-            let doubled = ((*self.thread).stack_len * 2).min(limit);
+            let doubled = ((*self.thread).stack_len() * 2).min(limit);
             self.resize_stack(doubled.max(needed));
             Ok(())
         }
     }
     unsafe fn resize_stack(&mut self, slots: usize) {
         // SAFETY: the running coroutine is live.
-        unsafe { self.resize(slots, (*self.thread).frames_len, &mut std::ptr::null_mut()) }
+        unsafe { self.resize(slots, (*self.thread).frames_len(), &mut std::ptr::null_mut()) }
     }
     /// Moves the running coroutine's stack and frames, and what is known of them here; `slot` is a place in the stack.
     unsafe fn resize(&mut self, slots: usize, frames: usize, slot: &mut *mut Value) {
@@ -766,7 +766,7 @@ impl Vm {
         // more. SAFETY: as in ensure_slots.
         unsafe {
             let needed = self.slots_used() + n + 2 * SLACK;
-            let doubled = ((*self.thread).stack_len * 2).min(MAX_SLOTS);
+            let doubled = ((*self.thread).stack_len() * 2).min(MAX_SLOTS);
             self.resize_stack(doubled.max(needed));
         }
     }
@@ -780,16 +780,16 @@ impl Vm {
     fn grow_frames(&mut self, function: &mut *mut Value) -> Result<(), ()> {
         // SAFETY: the running coroutine is live.
         unsafe {
-            let len = (*self.thread).frames_len;
+            let len = (*self.thread).frames_len();
             let handling = len > MAX_FRAMES;
             if len >= MAX_FRAMES + 1000 || (len >= MAX_FRAMES && !handling) {
                 self.overflowed_again = handling;
                 if !handling {
-                    self.resize((*self.thread).stack_len, MAX_FRAMES + 1000, function);
+                    self.resize((*self.thread).stack_len(), MAX_FRAMES + 1000, function);
                 }
                 return Err(());
             }
-            self.resize((*self.thread).stack_len, (len * 2).min(MAX_FRAMES), function);
+            self.resize((*self.thread).stack_len(), (len * 2).min(MAX_FRAMES), function);
             Ok(())
         }
     }

@@ -179,10 +179,10 @@ impl Vm {
             self.error = Value::NIL;
             f.state |= ERROR;
             // A stack that grew past its size to handle an overflow goes back.
-            if (*t).stack_len > MAX_SLOTS && self.slots_used() < MAX_SLOTS / 2 {
+            if (*t).stack_len() > MAX_SLOTS && self.slots_used() < MAX_SLOTS / 2 {
                 self.shrink_after_overflow();
             }
-            if (*t).frames_len > MAX_FRAMES && self.frame_count() < MAX_FRAMES / 2 {
+            if (*t).frames_len() > MAX_FRAMES && self.frame_count() < MAX_FRAMES / 2 {
                 self.save_thread();
                 (*t).resize_frames(&mut self.heap, MAX_FRAMES);
                 self.load_thread(t);

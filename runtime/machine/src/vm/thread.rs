@@ -166,10 +166,10 @@ pub struct Thread {
     pub(crate) header: Header,
     /// The value stack.
     pub stack: *mut Value,
-    pub(crate) stack_len: usize,
+    stack_slots: u32,
     /// The stack of frames.
     pub frames: *mut Frame,
-    pub(crate) frames_len: usize,
+    frames_room: u32,
     /// The top frame; below `frames` if there is none.
     pub frame: *mut Frame,
     /// First slot above the values in use.
@@ -204,9 +204,9 @@ impl Thread {
             Thread {
                 header,
                 stack,
-                stack_len: FIRST_SLOTS,
+                stack_slots: FIRST_SLOTS as u32,
                 frames,
-                frames_len: FIRST_FRAMES,
+                frames_room: FIRST_FRAMES as u32,
                 frame: frames.wrapping_sub(1),
                 top: stack,
                 open: std::ptr::null_mut(),
@@ -222,9 +222,19 @@ impl Thread {
             }
         }
     }
+    /// Slots of the stack; at most about a million.
+    #[inline(always)]
+    pub(crate) fn stack_len(&self) -> usize {
+        self.stack_slots as usize
+    }
+    /// Frames there is room for.
+    #[inline(always)]
+    pub(crate) fn frames_len(&self) -> usize {
+        self.frames_room as usize
+    }
     /// Bytes of the two arrays.
     pub(crate) fn bytes(&self) -> usize {
-        layout(self.stack_len, self.frames_len).size()
+        layout(self.stack_len(), self.frames_len()).size()
     }
     /// Number of frames.
     pub fn depth_of_frames(&self) -> usize {
@@ -238,12 +248,12 @@ impl Thread {
     /// Makes the stack `slots` long. The frames move, too.
     pub(crate) unsafe fn resize_stack(&mut self, heap: &mut Heap, slots: usize) {
         // SAFETY: as in `resize`, which this is.
-        unsafe { self.resize(heap, slots, self.frames_len) }
+        unsafe { self.resize(heap, slots, self.frames_len()) }
     }
     /// Makes room for `count` frames. The stack moves, too.
     pub(crate) unsafe fn resize_frames(&mut self, heap: &mut Heap, count: usize) {
         // SAFETY: as in `resize`, which this is.
-        unsafe { self.resize(heap, self.stack_len, count) }
+        unsafe { self.resize(heap, self.stack_len(), count) }
     }
     /// Moves both arrays to a block of another size, and all pointers into them.
     pub(crate) unsafe fn resize(&mut self, heap: &mut Heap, slots: usize, frames: usize) {
@@ -256,15 +266,15 @@ impl Thread {
         unsafe {
             let depth = self.depth_of_frames();
             debug_assert!(depth <= frames);
-            let (old, old_len) = (self.stack, self.stack_len);
+            let (old, old_len) = (self.stack, self.stack_len());
             let (new, new_frames) = allocate(slots, frames);
             std::ptr::copy_nonoverlapping(old, new, old_len.min(slots));
             std::ptr::copy_nonoverlapping(self.frames, new_frames, depth);
-            dealloc(old.cast(), layout(old_len, self.frames_len));
+            dealloc(old.cast(), layout(old_len, self.frames_len()));
             heap.add_bytes(layout(slots, frames).size());
-            heap.sub_bytes(layout(old_len, self.frames_len).size());
-            (self.stack, self.stack_len) = (new, slots);
-            (self.frames, self.frames_len) = (new_frames, frames);
+            heap.sub_bytes(layout(old_len, self.frames_len()).size());
+            (self.stack, self.stack_slots) = (new, slots as u32);
+            (self.frames, self.frames_room) = (new_frames, frames as u32);
             self.frame = new_frames.wrapping_add(depth).wrapping_sub(1);
             let moved =
                 |p: *mut Value| (new as usize).wrapping_add((p as usize).wrapping_sub(old as usize)) as *mut Value;
@@ -287,7 +297,7 @@ impl Thread {
     }
     /// The first `n` slots.
     pub fn slots(&self, n: usize) -> &[Value] {
-        assert!(n <= self.stack_len);
+        assert!(n <= self.stack_len());
         // SAFETY: all slots are initialised.
         unsafe { std::slice::from_raw_parts(self.stack, n) }
     }
@@ -314,10 +324,10 @@ impl Thread {
         }
         // SAFETY: the coroutine has no frames and no open upvalues.
         unsafe {
-            if len > self.stack_len {
+            if len > self.stack_len() {
                 self.resize_stack(heap, len);
             }
-            if frames > self.frames_len {
+            if frames > self.frames_len() {
                 let len =
                     if frames > MAX_FRAMES { MAX_FRAMES + 1000 } else { frames.next_power_of_two().min(MAX_FRAMES) };
                 self.resize_frames(heap, len);
@@ -341,7 +351,7 @@ impl Thread {
             {
                 end = end.max((*frame).base.add(p.registers as usize));
             }
-            end.min(self.stack.add(self.stack_len - SLACK))
+            end.min(self.stack.add(self.stack_len() - SLACK))
         }
     }
     /// As `extent`, without those registers of a Lua function on top that nothing will read at the safepoint it is at.
@@ -380,7 +390,7 @@ impl Thread {
                 heap.mark(*slot);
                 slot = slot.add(1);
             }
-            let limit = self.stack.add(self.stack_len);
+            let limit = self.stack.add(self.stack_len());
             while slot < limit {
                 *slot = Value::NIL;
                 slot = slot.add(1);
@@ -396,7 +406,7 @@ impl Thread {
                 heap.mark_object(u.cast());
                 u = (*u).next_open.get();
             }
-            self.stack_len
+            self.stack_len()
         }
     }
     /// The open upvalue of a slot, made if need be.
@@ -440,7 +450,7 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         // SAFETY: the block was allocated with this layout. Open upvalues that outlive the thread cannot be: they keep it.
-        unsafe { dealloc(self.stack.cast(), layout(self.stack_len, self.frames_len)) }
+        unsafe { dealloc(self.stack.cast(), layout(self.stack_len(), self.frames_len())) }
     }
 }
 
