@@ -1,7 +1,7 @@
 -- The node that talk.py talks with: it does what messages `{ what = ..., from = pid, node = name }` ask for, and tells the sender
 -- what came of it, as `{ 'result', ... }`. Argument: the node's name.
 local c = require 'concurrent'
-c.setoption('keepalivetimeout', 8000)
+c.setoption('keepalivetimeout', 15000)
 c.setoption('trapexit', true)
 assert(c.init((...)))
 

@@ -717,6 +717,7 @@ def visitors_are_no_nodes():
     check(visitor.ask("echo", value=visitor.me), [visitor.me])
     check([s for s in visitor.session.waiting if s["kind"] in ("connected", "names")], [])
     assert visitor.node.name.encode() not in helper.ask("nodes")[0].items
+    helper.leave()
     # Two may have one name; there may be 64.
     visits = [Talk(name="same", listen=False, dial=False, features=IS_VISITOR, id=VISITOR + bytes([2, i])) for i in range(64)]
     for visit in visits[:63]:
@@ -725,7 +726,6 @@ def visitors_are_no_nodes():
     for visit in visits[:63]:
         visit.leave()
     visitor.leave()
-    helper.leave()
 
 
 def what_breaks_the_protocol_ends_the_session():
@@ -767,6 +767,8 @@ def what_breaks_the_protocol_ends_the_session():
         reached=lambda t: signal("reached", to=t.me, id=1)(t), gone=lambda t: signal("gone", to=t.me, id=1)(t),
     )
     for what, text in broken.items():
+        # Whom others' faults do not concern; and so it is heard of.
+        check(helper.ask("echo", value=what.encode()), [what.encode()])
         talk = Talk()
         talk.message(b"nothing", to=by_name(b"nobody"))
         talk.session.runtimes.append(helper.lua)
