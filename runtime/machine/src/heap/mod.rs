@@ -159,7 +159,7 @@ pub struct Heap {
     pub pause: u32,
     serial: u32,
     /// State of the generator of random words; none takes them from the system.
-    seed: Option<u64>,
+    seed: Seldom<Option<u64>>,
     /// The hash key that tables take, and under which long strings keep their hashes.
     hash_key: Option<HashKey>,
     phase: Phase,
@@ -227,7 +227,7 @@ impl Heap {
             stopped: false,
             pause: 200,
             serial: 0,
-            seed: None,
+            seed: Seldom::default(),
             hash_key: None,
             phase: Phase::Idle,
             work: 0,
@@ -355,7 +355,7 @@ impl Heap {
     }
     /// A random word, for a hash key.
     pub(crate) fn random_word(&mut self) -> u64 {
-        match &mut self.seed {
+        match &mut *self.seed {
             None => RandomState::new().hash_one(0),
             // SplitMix64.
             Some(state) => {
@@ -379,7 +379,7 @@ impl Heap {
     }
     /// Makes all random words from now on follow from a seed.
     pub fn set_seed(&mut self, seed: u64) {
-        self.seed = Some(seed);
+        *self.seed = Some(seed);
     }
     /// The serial number that was given last.
     pub fn serial_counter(&self) -> u32 {

@@ -167,9 +167,9 @@ pub struct Thread {
     /// The value stack.
     pub stack: *mut Value,
     stack_slots: u32,
+    frames_room: u32,
     /// The stack of frames.
     pub frames: *mut Frame,
-    frames_room: u32,
     /// The top frame; below `frames` if there is none.
     pub frame: *mut Frame,
     /// First slot above the values in use.
