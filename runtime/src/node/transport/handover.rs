@@ -243,6 +243,22 @@ impl Online {
         self.start_settled(moves);
         self.let_go_marked(moves, after);
     }
+    /// It is a node no more: nobody is waited for, processes that have come run, and what is in doubt is lost.
+    pub(super) fn close_moves(&self) {
+        let Some(mut guard) = self.moves_if_any() else { return };
+        let moves = &mut *guard;
+        let mut after = After::default();
+        let decided = moves.handover.timeout(Time::MAX);
+        self.decided(moves, decided, &mut after);
+        for (pid, to, held) in moves.routes.timeout(Time::MAX) {
+            self.let_go(moves, pid, to, held, &mut after);
+        }
+        moves.settling.values_mut().for_each(|(nodes, _)| nodes.clear());
+        self.start_settled(moves);
+        after.told.extend(moves.take_adrift().into_iter().flat_map(Ties::lost));
+        drop(guard);
+        self.see_to(after);
+    }
     pub(super) fn next_timeout_of_moves(&self) -> Option<Time> {
         let moves = self.moves();
         let settling = moves.settling.values().map(|(_, until)| *until).min();

@@ -929,6 +929,7 @@ impl Online {
         for node in waiting {
             self.unreachable(node, &Refusal::Closing.to_string());
         }
+        self.close_moves();
         let links: Vec<Arc<Link>> = std::mem::take(&mut self.table().links).into_values().collect();
         for link in links {
             link.lock().end();

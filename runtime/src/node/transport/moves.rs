@@ -63,6 +63,10 @@ pub(super) struct Left {
 }
 
 impl Moves {
+    /// What hangs between processes here and such as have moved to nodes that are not connected.
+    pub(super) fn take_adrift(&mut self) -> Vec<Ties> {
+        std::mem::take(&mut self.adrift).into_values().collect()
+    }
     /// The runtime where a process is, as far as is known.
     pub(super) fn whereabouts(&self, pid: Pid) -> Runtime {
         self.routes.place(pid).map_or(pid.runtime(), |p| p.runtime)
@@ -646,17 +650,16 @@ impl Online {
             let is_here = sender(wire).is_none_or(|from| self.is_here(moves, from));
             return self.is_waited_for(moves, wire) || is_here;
         }
+        // Also if its sender has ended since, and is not known to have been elsewhere any more.
+        self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
+        moves.adrift.values_mut().for_each(|t| t.passes(wire));
         let Some(from) = sender(wire).filter(|from| !self.is_here(moves, *from)) else { return true };
         let runtime = moves.whereabouts(from);
         match self.link_to(runtime) {
-            Some(link) => {
-                self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
-                link.with_ties(|t| t.comes(wire)).unwrap_or(true)
-            }
+            Some(link) => link.with_ties(|t| t.comes(wire)).unwrap_or(true),
             None => {
                 let mut ties = Ties::default();
                 ties.comes(wire);
-                moves.adrift.values_mut().for_each(|t| t.passes(wire));
                 self.drift(moves, runtime, ties, after);
                 true
             }

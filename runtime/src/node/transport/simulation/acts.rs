@@ -9,6 +9,7 @@ use super::super::{Online, Sending, Surroundings};
 use super::program::{Process, Program, Want};
 use super::{Event, World};
 use crate::codec::Message;
+use crate::process::inbox::RunState;
 use crate::process::signal::{Question, Signal, Status};
 use rlua_machine::value::Pid;
 use std::sync::Arc;
@@ -21,8 +22,10 @@ impl World {
     pub(super) fn act(&mut self) {
         let host = self.below(self.hosts.len() as u64) as usize;
         let Some(program) = self.hosts[host].program.clone() else { return };
-        let idle: Vec<Pid> =
+        let mut idle: Vec<Pid> =
             program.processes().iter().filter(|(_, p)| p.wants.is_none()).map(|(pid, _)| *pid).collect();
+        // One that has just come does not run yet.
+        idle.retain(|pid| program.inner().inbox(*pid).is_some_and(|i| i.state() != RunState::Moving));
         let Some(&pid) = idle.get(self.below(idle.len().max(1) as u64) as usize) else { return };
         let other = self.some_pid();
         let node = self.hosts[self.below(self.hosts.len() as u64) as usize].name.clone();

@@ -5,6 +5,7 @@
 use super::super::super::{SECOND, Time};
 use super::program::{Program, Want};
 use super::{MILLISECOND, Plan, World};
+use crate::process::inbox::RunState;
 use rlua_machine::value::Pid;
 use std::sync::Arc;
 
@@ -96,6 +97,29 @@ fn a_process_that_has_moved_has_its_names_where_it_is() {
     assert_eq!((there.find_name(b"other"), home.find_name(b"other")), (None, None));
     acts(&mut w, &there, &mut |p| p.unregister(&there, there.online().as_ref(), b"name"));
     assert_eq!((there.find_name(b"name"), home.find_name(b"name")), (None, None));
+}
+#[test]
+fn a_process_that_comes_to_a_node_that_leaves_runs() {
+    let mut w = world(1, 3, true, 100 * MILLISECOND);
+    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    w.does(0, |p, program| program.spawn(p, false, false));
+    w.wait(SECOND);
+    let (home, there, node) = (w.program(0), w.program(1), w.hosts[1].name.clone());
+    let pid = Pid::new(home.runtime, 2);
+    home.act(pid, |p, program| {
+        p.migrate(&program.online().expect("it is a node"), node);
+        None
+    });
+    w.follow_up();
+    w.look_soon(0);
+    // It waits there until the third node has heard of the move.
+    while !there.processes().contains_key(&pid) {
+        w.step();
+    }
+    assert_eq!(there.inner().inbox(pid).map(|i| i.state()), Some(RunState::Moving));
+    w.leave(1);
+    w.wait(SECOND);
+    assert_eq!(there.inner().inbox(pid).map(|i| i.state()), Some(RunState::Waiting { messages: true }));
 }
 #[test]
 fn two_that_dial_each_other_at_once_keep_one_session() {
