@@ -8,6 +8,7 @@ mod attach;
 mod check;
 mod compile;
 mod disasm;
+mod drain;
 mod memory;
 #[cfg(feature = "mimalloc")]
 mod mimalloc;
@@ -90,6 +91,15 @@ enum Command {
     #[command(after_help = "Examples:\n  rlua-actor ps worker@localhost\n  \
                             rlua-actor ps --sort heap -n 10 worker@localhost")]
     Ps(ps::Arguments),
+    /// Move the processes of a running node to others, so that it can be ended or replaced
+    ///
+    /// They go on there in the middle of whatever they do, with their pids, mailboxes, links and names; who talks to them notices
+    /// nothing. The main script's process stays. A line for each other that cannot move says why; then, and if the node cannot be
+    /// reached, the exit status is 1, else 0. Processes that are spawned at the node meanwhile are moved, too, but those that
+    /// come later stay: let others spawn elsewhere first, or end the node with --stop.
+    #[command(after_help = "Examples:\n  rlua-actor drain old@localhost --to new@localhost --stop\n  \
+                            rlua-actor drain worker@gaia        to all nodes that it is connected with")]
+    Drain(drain::Arguments),
     /// Run the port mapper of this host, or ask it for the nodes that run here
     ///
     /// A node starts one inside itself if none runs; so this is for hosts that want one of its own.
@@ -120,6 +130,7 @@ fn main() -> std::process::ExitCode {
         Some(Command::Node(arguments)) => node::run(arguments),
         Some(Command::Attach(arguments)) => attach::run(arguments),
         Some(Command::Ps(arguments)) => ps::run(arguments),
+        Some(Command::Drain(arguments)) => drain::run(arguments),
         Some(Command::Pmd(arguments)) => pmd::run(arguments),
         Some(Command::Resume(arguments)) => resume::run(arguments),
         Some(Command::Inspect(arguments)) => resume::inspect(arguments),
@@ -132,7 +143,8 @@ fn main() -> std::process::ExitCode {
 /// The command line. What does not begin with a command is `run`'s, so that this program can stand where `lua` stood.
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
-    let commands = ["run", "check", "compile", "node", "attach", "ps", "pmd", "resume", "inspect", "disasm", "help"];
+    let commands =
+        ["run", "check", "compile", "node", "attach", "ps", "drain", "pmd", "resume", "inspect", "disasm", "help"];
     let own = [&commands[..], &["-h", "--help", "-V", "--version"]].concat();
     if let Some(first) = all.get(1)
         && !own.iter().any(|word| first == word)

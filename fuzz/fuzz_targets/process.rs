@@ -42,6 +42,7 @@ fn seeds() -> Vec<Vec<u8>> {
             reported: false,
             messages: vec![(3, message(b"a")), (5, message(&[b'x'; 100]))],
             next_message: 6,
+            wanted_by: Some((pid(8), 3)),
         };
         record.write(&[], &machine)
     };

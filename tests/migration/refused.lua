@@ -64,5 +64,31 @@ tries('with much', function()
   assert(#text == 16 << 20 and t[300000] == 300000 and c.receive(0) == text)
   assert(c.migrate 'here@localhost' and c.node() == 'here@localhost')
 end)
+-- Targets that refuse, and one that dies: whoever wants to move goes on.
+tries('another cookie', function()
+  local ok, why = c.migrate 'other@localhost'
+  assert(ok == nil and why:find('no connection to other@localhost', 1, true), why)
+end)
+tries('no memory there', function()
+  local text = ('x'):rep(32 << 20)
+  local ok, why = c.migrate 'small@localhost'
+  assert(ok == nil and why == 'not enough memory for it there (--max-memory)', why)
+  assert(#text == 32 << 20 and c.node() == 'here@localhost')
+  text = nil
+  collectgarbage()
+  assert(c.migrate 'small@localhost' and c.node() == 'small@localhost')
+end)
+tries('it dies', function()
+  assert(c.migrate 'mortal@localhost' and c.migrate 'here@localhost')
+  c.monitornode 'mortal@localhost'
+  assert(c.spawn('mortal@localhost', function()
+    local pid = io.open '/proc/self/stat':read 'n'
+    os.execute('kill -9 ' .. pid)
+  end))
+  assert(c.receive(20000).signal == 'NODEDOWN')
+  local ok, why = c.migrate 'mortal@localhost'
+  assert(ok == nil and why:find('no connection to mortal@localhost', 1, true), why)
+  assert(c.node() == 'here@localhost')
+end)
 print 'all is well'
 os.exit(0)

@@ -101,11 +101,11 @@ fn send_elsewhere(
             Ok(wait(context(vm), SENDING))
         }
         Sending::Sent | Sending::Wait => {
-            cx.end_wait();
+            cx.give_up_question();
             vm.return_one(Value::TRUE)
         }
         Sending::Failed(why) => {
-            cx.end_wait();
+            cx.give_up_question();
             refuse(vm, Value::FALSE, why)
         }
     }

@@ -20,7 +20,7 @@ mod options;
 mod schedule;
 pub(crate) mod spawn;
 
-pub(crate) use migration::{CHECKPOINT_WRITTEN, MIGRATE_REFUSED};
+pub(crate) use migration::{CHECKPOINT_WRITTEN, MIGRATABLE_KNOWN, MIGRATE_REFUSED};
 
 use crate::node::name::NodeName;
 use crate::process::context::{Context, context};
@@ -76,6 +76,7 @@ pub(crate) static NATIVES: &[Native] = &[
     steps!("concurrent.link", link::link),
     steps!("concurrent.loop", schedule::run_loop),
     leaf!("concurrent.metatable", message::register_metatable),
+    steps!("concurrent.migratable", migration::migratable),
     steps!("concurrent.migrate", migration::migrate),
     steps!("concurrent.monitor", link::monitor),
     steps!("concurrent.monitornode", node::monitor_node),

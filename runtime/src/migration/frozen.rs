@@ -66,6 +66,8 @@ pub struct Record<P> {
     pub messages: Vec<(u64, Bytes)>,
     /// The number that the next message gets.
     pub next_message: u64,
+    /// Who has wanted it to move and is to be told that it has, and the number of the question.
+    pub wanted_by: Option<(P, u64)>,
 }
 
 /// A setting of an option.
@@ -119,6 +121,8 @@ pub enum Fault {
     Code(String),
     /// The machine.
     Machine(String),
+    /// There is not enough memory for it here.
+    NoRoom,
     /// A module that neither came along nor is known here.
     UnknownModule([u8; 32]),
 }
@@ -131,6 +135,7 @@ impl fmt::Display for Fault {
             Fault::Message(what) => write!(f, "damaged message: {what}"),
             Fault::Code(what) => write!(f, "damaged code: {what}"),
             Fault::Machine(what) => f.write_str(what),
+            Fault::NoRoom => f.write_str("not enough memory for it there (--max-memory)"),
             Fault::UnknownModule(hash) => f.write_str(&ThawError::UnknownModule(*hash).to_string()),
         }
     }
@@ -268,6 +273,7 @@ impl<P> Record<P> {
             reported: self.reported,
             messages: self.messages,
             next_message: self.next_message,
+            wanted_by: self.wanted_by.map(|(p, id)| Ok((f(p)?, id))).transpose()?,
         })
     }
     /// The rules that a process keeps and bytes may break.

@@ -27,6 +27,10 @@ pub mod features {
 /// The first 14 bytes of the identity of a visitor's runtime. A number of 16 bits follows, so that no number of visits
 /// fills a node's list of runtimes.
 const VISITOR_LABEL: &[u8; 14] = b"rlua-visitor 1";
+/// Whether a runtime is a visitor, by its identity.
+pub fn is_visitor(id: u128) -> bool {
+    id.to_be_bytes().starts_with(VISITOR_LABEL)
+}
 /// Bits of the number, chosen at random, from which the serial numbers of a visitor's processes go up: so that a visitor
 /// of the same identity has others.
 pub const VISITOR_SERIAL_BITS: u32 = 40;

@@ -248,23 +248,29 @@ pub enum Body {
 }
 
 /// What is asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Question {
-    /// Does it live?
+    /// 0: does it live?
     Alive,
-    /// What is known of it?
+    /// 1: what is known of it?
     Info,
+    /// 2: will it move to this node?
+    Migrate(NodeName),
+    /// 3: could it move?
+    Migratable,
 }
 
 /// What is answered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Answer<P> {
-    /// The process lives.
+    /// 0: the process lives.
     Alive(P),
-    /// There is none.
+    /// 1: there is none.
     Dead,
-    /// What is known of it, a message.
+    /// 2: what is known of it, a message.
     Info(Contents<P>),
+    /// 3: it has moved, or could; or why not.
+    Done(Result<(), Bytes>),
 }
 
 /// When a name was registered: smaller ones stay. No two registrations have the same.
@@ -690,6 +696,7 @@ impl<P> Answer<P> {
             Answer::Alive(p) => Answer::Alive(f(p)?),
             Answer::Dead => Answer::Dead,
             Answer::Info(c) => Answer::Info(c.map(f)?),
+            Answer::Done(result) => Answer::Done(result),
         })
     }
 }

@@ -26,6 +26,8 @@ pub enum Tie {
     WatchedUnder(u64),
     /// It has asked the other something.
     Asked(u64),
+    /// The other has asked it something, and will be answered where it goes.
+    AskedBy(u64),
 }
 
 /// What hangs on one session. In each pair the process that is here comes first.
@@ -218,6 +220,8 @@ impl Ties {
             Tie::Watches(id) => _ = ties.watching.insert((here, id), there),
             Tie::WatchedUnder(id) => _ = ties.watched.insert((there, id), here),
             Tie::Asked(id) => _ = ties.asked.insert((here, id), Some(there)),
+            // What is waited for there alone.
+            Tie::AskedBy(_) => {}
         }
         ties
     }
@@ -228,6 +232,7 @@ impl Ties {
             Tie::Link => _ = ties.links.insert((here, there)),
             Tie::Watches(id) => _ = ties.watched.insert((there, id), here),
             Tie::WatchedUnder(id) => _ = ties.watching.insert((here, id), there),
+            Tie::AskedBy(id) => _ = ties.asked.insert((here, id), Some(there)),
             // What is waited for there alone.
             Tie::Unlink(_) | Tie::Asked(_) => {}
         }

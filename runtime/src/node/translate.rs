@@ -60,7 +60,7 @@ pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
         Local::Monitor { from, id } => plain(Signal::Monitor { from: *from, to: Target::Pid(to), id: *id }),
         Local::Demonitor { from, id } => plain(Signal::Demonitor { from: *from, to: Target::Pid(to), id: *id }),
         Local::Ask { from, id, question } => {
-            plain(Signal::Ask { from: *from, to: Target::Pid(to), id: *id, question: question_of(*question) })
+            plain(Signal::Ask { from: *from, to: Target::Pid(to), id: *id, question: question_of(question) })
         }
         Local::Reply { id, answer } => match answer {
             Answer::Spawned(child) => plain(Signal::Spawned { to, id: *id, result: Ok(*child) }),
@@ -98,7 +98,7 @@ pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
         Local::Demonitor { from, id } => plain(Carried::Demonitor(*from, *id)),
         Local::Down { from, id, reason } => with(reason, &|contents| Carried::Down { from: *from, id: *id, contents }),
         Local::Kill { reason, .. } => with(reason, &Carried::Kill),
-        Local::Ask { from, id, question } => plain(Carried::Ask(*from, *id, question_of(*question))),
+        Local::Ask { from, id, question } => plain(Carried::Ask(*from, *id, question_of(question))),
         Local::Reply { id, answer } => match answer {
             Answer::Spawned(child) => plain(Carried::Spawned(*id, Ok(*child))),
             Answer::NotSpawned(why) => plain(Carried::Spawned(*id, Err(why[..].into()))),
@@ -133,10 +133,12 @@ pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local
         Carried::Spawned(id, Err(why)) => Local::Reply { id, answer: Answer::NotSpawned(why.0) },
     })
 }
-fn question_of(question: Question) -> wire::Question {
+fn question_of(question: &Question) -> wire::Question {
     match question {
         Question::Alive => wire::Question::Alive,
         Question::Info(_) => wire::Question::Info,
+        Question::Migrate(node) => wire::Question::Migrate(node.clone()),
+        Question::Migratable => wire::Question::Migratable,
     }
 }
 fn asked(question: wire::Question) -> Question {
@@ -144,9 +146,11 @@ fn asked(question: wire::Question) -> Question {
         wire::Question::Alive => Question::Alive,
         // Its own node sees what it does.
         wire::Question::Info => Question::Info(Status::Unknown),
+        wire::Question::Migrate(node) => Question::Migrate(node),
+        wire::Question::Migratable => Question::Migratable,
     }
 }
-/// None: it is of the node, or of a spawn.
+/// None: it is made here, or of a spawn.
 fn answer_of(answer: &Answer) -> Option<wire::Answer<Pid>> {
     Some(match answer {
         Answer::Alive(pid) => wire::Answer::Alive(*pid),
@@ -155,7 +159,8 @@ fn answer_of(answer: &Answer) -> Option<wire::Answer<Pid>> {
             let bytes = postcard::to_stdvec(&PortableInfo::new(info)).expect("it has lengths");
             wire::Answer::Info(Contents::new(bytes))
         }
-        Answer::Spawned(_) | Answer::NotSpawned(_) | Answer::Done(_) | Answer::Lost => return None,
+        Answer::Done(result) => wire::Answer::Done(result.clone().map_err(|why| why.as_str().into())),
+        Answer::Spawned(_) | Answer::NotSpawned(_) | Answer::Lost => return None,
     })
 }
 /// One that cannot be read comes back.
@@ -163,6 +168,7 @@ fn answered(answer: wire::Answer<Pid>) -> Result<Answer, (DecodeError, wire::Ans
     Ok(match answer {
         wire::Answer::Alive(pid) => Answer::Alive(pid),
         wire::Answer::Dead => Answer::Dead,
+        wire::Answer::Done(result) => Answer::Done(result.map_err(|why| String::from_utf8_lossy(&why.0).into_owned())),
         wire::Answer::Info(c) => match postcard::from_bytes::<PortableInfo>(&c.bytes.0) {
             Ok(info) => Answer::Info(Box::new(info.known())),
             Err(_) => {

@@ -86,6 +86,8 @@ pub enum Leaving {
     Checkpoint(Vec<u8>),
     /// `concurrent.migrate`: the node.
     Migrate(NodeName),
+    /// `concurrent.migratable`.
+    Migratable,
 }
 
 /// What a native has begun and will go on with when it is entered again. It can be begun anew.
@@ -182,6 +184,8 @@ impl Context {
                 }
                 Effect::Deliver(m) => self.mailbox.push(m),
                 Effect::Resume => self.resume = true,
+                Effect::Order { to, id, node } => self.take_order((to, id), node),
+                Effect::OrderLate => self.order_is_late(),
                 Effect::NameLost(name) => {
                     if self.scheduler.names.find(&name) != Some(self.slot.pid) {
                         self.core.remove_name(&name);
@@ -192,6 +196,7 @@ impl Context {
                 | Effect::Interrupt
                 | Effect::CheckLimit
                 | Effect::Spawn(_)
+                | Effect::Migratable { .. }
                 | Effect::Describe { .. }) => self.urgent.push(e),
             }
         }
@@ -293,7 +298,7 @@ impl Context {
 
     /// A native that may wait begins: what a native before it left behind when it raised an error is not its own.
     pub fn begin_native(&mut self) {
-        self.end_wait();
+        self.give_up_question();
         self.core.take_wake();
     }
     /// Begins a wait, until a time if there is one; goes on with one under way. True: its time is over.
@@ -334,6 +339,11 @@ impl Context {
         self.progress = Some(progress);
         self.progress_number += 1;
         Value::integer(self.progress_number)
+    }
+    /// Nobody waits for the answer to what was asked last.
+    pub fn give_up_question(&mut self) {
+        self.asked = None;
+        self.end_wait();
     }
     /// What was kept under a number, if nothing has come in between.
     pub fn take_progress(&mut self, number: Value) -> Option<Progress> {

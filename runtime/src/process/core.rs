@@ -10,9 +10,11 @@
 //!
 //! Not here: queues and states of running (inbox.rs), Lua's part of an end (exit.rs), the mailbox (mailbox.rs).
 
+use super::order::Order;
 use super::signal::{Answer, Name, Question, Signal, Status, Wake};
 use crate::codec::Message;
 use crate::migration::frozen::Record;
+use crate::node::name::NodeName;
 use crate::node::ties::Tie;
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
@@ -74,6 +76,24 @@ pub enum Effect {
     Spawn(Box<SpawnRequest>),
     /// A name was taken away, unless it has been given back since.
     NameLost(Name),
+    /// Another process wants this one to move (order.rs).
+    Order {
+        /// Who.
+        to: Pid,
+        /// Number of the question.
+        id: u64,
+        /// Where to.
+        node: NodeName,
+    },
+    /// The time is over in which the move that another process wants was to begin.
+    OrderLate,
+    /// Whoever runs the process tells whether it could move.
+    Migratable {
+        /// Whom.
+        to: Pid,
+        /// Number of the question.
+        id: u64,
+    },
 }
 
 /// One end of a link.
@@ -127,6 +147,8 @@ pub struct Core {
     spawning: Option<Spawning>,
     /// What the root was woken by.
     wake: Option<Wake>,
+    /// The move that another process wants.
+    pub order: Option<Box<Order>>,
 }
 
 /// What is left to be told when a process has ended, in the order in which it is told.
@@ -155,6 +177,7 @@ impl Core {
             reply: None,
             spawning: None,
             wake: None,
+            order: None,
         }
     }
     fn relations(&mut self) -> &mut Relations {
@@ -239,7 +262,21 @@ impl Core {
             Signal::Ask { from, id, question } => effects.push(match question {
                 Question::Alive => Effect::Route(from, Signal::Reply { id, answer: Answer::Alive(self.pid) }),
                 Question::Info(status) => Effect::Describe { to: from, id, status },
+                Question::Migrate(node) => Effect::Order { to: from, id, node },
+                Question::Migratable => Effect::Migratable { to: from, id },
             }),
+            // Whether the node is connected that it is to move to.
+            Signal::Reply { id, answer } if self.order.as_ref().is_some_and(|o| o.id == id) => {
+                let Some(mut order) = self.order.take() else { return };
+                match answer {
+                    Answer::Done(Ok(())) => {
+                        order.is_connected = true;
+                        self.order = Some(order);
+                    }
+                    Answer::Done(Err(why)) => effects.push(order.refused(why)),
+                    _ => effects.push(order.refused("noconnection".to_string())),
+                }
+            }
             Signal::Reply { id, answer } => {
                 // Before anything else that the child may have sent is handled.
                 if let Some(spawning) = self.spawning.take_if(|s| s.id == id)
@@ -264,6 +301,8 @@ impl Core {
                 {
                     w.timed_out = true;
                     effects.push(Effect::Resume);
+                } else if self.order.as_ref().is_some_and(|o| o.id == wait) {
+                    effects.push(Effect::OrderLate);
                 }
             }
             Signal::Wake(wake) => {
@@ -434,14 +473,15 @@ impl Core {
     }
     /// How it is tied to which others.
     pub fn ties(&self) -> Vec<(Pid, Tie)> {
-        let Some(r) = &self.relations else { return Vec::new() };
+        let asked = self.order.iter().map(|o| (o.asker.0, Tie::AskedBy(o.asker.1)));
+        let Some(r) = &self.relations else { return asked.collect() };
         let links = r.links.iter().flat_map(|(p, l)| {
             let linked = l.active.then_some((*p, Tie::Link));
             linked.into_iter().chain((l.unlinking > 0).then_some((*p, Tie::Unlink(l.unlinking))))
         });
         let watched = r.watched.iter().map(|(p, id)| (*p, Tie::Watches(*id)));
         let watchers = r.watchers.iter().map(|(p, id)| (*p, Tie::WatchedUnder(*id)));
-        links.chain(watched).chain(watchers).collect()
+        links.chain(watched).chain(watchers).chain(asked).collect()
     }
     /// Nobody whom it was tied to can be reached, as after a checkpoint: what it is to be told.
     pub fn loses_all(&mut self) -> Vec<Signal> {
@@ -486,6 +526,10 @@ impl Core {
             Some((i, answer)) if i == id => Some(answer),
             _ => None,
         }
+    }
+    /// Whether the answer to a question has come.
+    pub fn is_answered(&self, id: u64) -> bool {
+        self.reply.as_ref().is_some_and(|(i, _)| *i == id)
     }
     /// What the root was woken by, once.
     pub fn take_wake(&mut self) -> Option<Wake> {

@@ -12,6 +12,7 @@ use super::core::Core;
 use super::exit::{Ending, Stage};
 use super::mailbox::Mailbox;
 use super::options::Setting;
+use super::order::Order;
 use super::signal::Name;
 use super::slot::Slot;
 use crate::codec::{self, ModuleSource};
@@ -40,11 +41,17 @@ impl Process {
         let machine = self.freeze_machine(codec::freeze_without_code)?;
         let (mut record, mut modules) = self.record();
         record.epoch = epoch;
+        record.wanted_by = context(&mut self.vm).core.order.as_ref().map(|o| o.asker);
         let frozen = record.write(&[], &machine);
         modules.extend_from_slice(self.vm.heap.modules());
         Ok(Frozen { bytes: frozen, modules })
     }
-    /// The machine's part, or why not, as in `upvalue 'log' holds an open file`. The process stays as it is. What it has not handled yet (signals, an answer) is not in them: whoever calls has seen to it.
+    /// Whether its machine could be written down; why not, if not.
+    pub fn check_outside(&mut self) -> Result<(), Vec<u8>> {
+        self.freeze_machine(codec::freeze_without_code).map(drop)
+    }
+    /// The machine's part, or why not, as in `upvalue 'log' holds an open file`. The process stays as it is. What it has not
+    /// handled yet (signals, an answer) is not in them: whoever calls has seen to it.
     fn freeze_machine(
         &mut self,
         freeze: fn(&mut Vm) -> Result<Vec<u8>, codec::FreezeError>,
@@ -103,6 +110,7 @@ impl Process {
             reported: cx.reported,
             messages: cx.mailbox.all().map(|(n, m)| (*n, portable(m))).collect(),
             next_message: cx.mailbox.next_number(),
+            wanted_by: None,
         };
         cx.core.freeze(&mut record, cx.wait == Wait::Message);
         let mut modules: Vec<Arc<Module>> = modules.into_values().collect();
@@ -144,6 +152,8 @@ impl Process {
         cx.epoch = record.epoch;
         cx.reductions = record.reductions;
         cx.reported = record.reported;
+        // It tells by itself, before it goes on.
+        cx.urgent.extend(record.wanted_by.filter(|_| renamed.is_none()).map(Order::done));
         cx.wait = if record.waiting.is_some_and(|w| w.2) { Wait::Message } else { Wait::Signal };
         cx.go_on(record.now, record.asked, record.progress, record.remaining);
         let runtime_now = scheduler.clock.now();
@@ -169,7 +179,8 @@ impl Process {
     /// For tests: it goes on as if it had moved to where it is. False: something is under way that does not move.
     pub fn move_in_place(&mut self) -> Option<usize> {
         let cx = context(&mut self.vm);
-        if cx.core.is_told_something() || cx.leaving.is_some() || !cx.urgent.is_empty() || !cx.unhandled.is_empty() {
+        let tells = cx.core.is_told_something() || !cx.urgent.is_empty() || !cx.unhandled.is_empty();
+        if tells || cx.leaving.is_some() || cx.core.order.is_some() {
             return None;
         }
         let (scheduler, slot, resume) = (cx.scheduler.clone(), cx.slot.clone(), cx.resume);
@@ -210,3 +221,6 @@ pub struct Thawed {
     /// Whether the processes of its program run.
     pub gate_is_open: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ pub mod frozen;
 pub mod inbox;
 pub mod mailbox;
 pub mod options;
+pub mod order;
 pub mod registry;
 pub mod signal;
 pub mod slot;

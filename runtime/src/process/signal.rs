@@ -8,6 +8,7 @@
 //! ended is answered for it ([`Signal::bounce`]).
 
 use crate::codec::Message;
+use crate::node::name::NodeName;
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
 use serde::{Deserialize, Serialize};
@@ -115,12 +116,16 @@ pub enum Signal {
 }
 
 /// What one process asks another.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Question {
     /// Does it live, once it has handled all that came before?
     Alive,
     /// What is known of it? What it was doing before the question reached it.
     Info(Status),
+    /// Will it move to a node? Answered when it goes on there, or here.
+    Migrate(NodeName),
+    /// Could it move?
+    Migratable,
 }
 
 /// What a process is doing, as others see it.
@@ -156,7 +161,7 @@ pub enum Answer {
     Spawned(Pid),
     /// It was not: why.
     NotSpawned(Vec<u8>),
-    /// The node has done what it was asked for, or why not.
+    /// What was asked for is done, or why it is not.
     Done(Result<(), String>),
 }
 

@@ -13,7 +13,7 @@ use crate::process::context::{Context, context};
 use crate::process::core::Farewell;
 use crate::process::inbox::take_questions;
 use crate::process::mailbox::Mailbox;
-use crate::process::signal::{Signal, Wake};
+use crate::process::signal::{Question, Signal, Wake};
 use crate::process::slot::Slot;
 use rlua_machine::stdlib::host::host;
 use rlua_machine::value::Value;
@@ -99,7 +99,11 @@ impl Scheduler {
         {
             online.forget_watcher(slot.pid);
         }
-        let questions = take_questions(&mut left);
+        let mut questions = take_questions(&mut left);
+        if let Some(order) = cx.core.order.take() {
+            let (from, id) = order.asker;
+            questions.push(Signal::Ask { from, id, question: Question::Migrate(order.node) });
+        }
         cx.handle(&mut left);
         let farewell = cx.core.farewell();
         let status = end.status.or(slot.is_root.then_some(1));

@@ -57,6 +57,10 @@ impl Memory {
         let total = self.total.fetch_add(grown.by(), Ordering::Relaxed) + grown.by();
         total.max(0) as usize
     }
+    /// Bytes of all processes.
+    pub fn total(&self) -> usize {
+        self.total.load(Ordering::Relaxed).max(0) as usize
+    }
     /// The process that takes most, or nearly so.
     pub fn largest(&self) -> Option<Arc<Slot>> {
         let l = self.listed.lock().unwrap_or_else(|e| e.into_inner());

@@ -6,15 +6,18 @@
 //! Always: of a process that moves, what comes waits in its inbox until it goes on here or what came follows it. A process
 //! that has moved is in the table of guests, also where it was born, so that all that is sent to it goes through the node.
 
+use super::slice::Outcome;
 use super::{Handle, Scheduler};
 use crate::codec::ModuleSource;
 use crate::migration::frozen::Fault;
+use crate::node::hello::is_visitor;
 use crate::node::name::NodeName;
 use crate::node::ties::Tie;
 use crate::process::Process;
 use crate::process::context::context;
 use crate::process::frozen::{Frozen, Thawed};
 use crate::process::inbox::Delivered;
+use crate::process::order;
 use crate::process::signal::{Name, Signal, Wake};
 use crate::process::slot::Slot;
 use rlua_machine::stdlib::host;
@@ -76,6 +79,57 @@ impl Scheduler {
             packed.map_err(|why| [b"cannot migrate ", who.as_bytes(), b": ", &why].concat())?;
         Ok(Parcel { node: node.clone(), epoch, frozen, modules })
     }
+    /// Moves a process that another wants to move, if it is time. None: it goes on.
+    pub(super) fn move_as_ordered(self: &Arc<Self>, p: &mut Process, may_run: bool) -> Option<Outcome> {
+        if !context(&mut p.vm).is_ordered() {
+            return None;
+        }
+        if p.is_busy() {
+            if !may_run {
+                context(&mut p.vm).refuse_order(order::NOT_BORN.to_string());
+            }
+            return None;
+        }
+        // May take long, and what ends it come meanwhile.
+        rlua_machine::stdlib::io::flush_printed(&mut p.vm);
+        let cx = context(&mut p.vm);
+        if !cx.is_at_rest() {
+            return None;
+        }
+        if cx.ending.is_some() {
+            cx.refuse_order(order::IS_ENDING.to_string());
+            return None;
+        }
+        let node = cx.core.order.as_ref()?.node.clone();
+        match self.pack(p, &node) {
+            Ok(parcel) => Some(Outcome::Moving(Box::new(parcel))),
+            Err(why) => {
+                context(&mut p.vm).refuse_order(String::from_utf8_lossy(&why).into_owned());
+                None
+            }
+        }
+    }
+    /// Whether a process could move, or what holds it.
+    pub(super) fn hindrance(&self, p: &mut Process) -> Result<(), Vec<u8>> {
+        let busy = p.is_busy();
+        let cx = context(&mut p.vm);
+        let who = cx.pid().to_string();
+        let why = if cx.slot.is_root {
+            order::IS_ROOT
+        } else if is_visitor(cx.slot.parent.runtime().id()) {
+            order::SERVES_VISITOR
+        } else if cx.ending.is_some() {
+            order::IS_ENDING
+        } else if busy && !self.gate_is_open() {
+            order::NOT_BORN
+        } else if busy {
+            // It moves when that is done.
+            return Ok(());
+        } else {
+            return p.check_outside().map_err(|why| [b"cannot migrate ", who.as_bytes(), b": ", &why].concat());
+        };
+        Err(format!("cannot migrate {who}: {why}").into_bytes())
+    }
     /// Sends the parcel of a process that was stopped; it goes on if that cannot be done.
     pub(super) fn send_off(self: &Arc<Self>, pid: Pid, parcel: Parcel) {
         let begun = match self.node.online() {
@@ -94,9 +148,16 @@ impl Scheduler {
             return;
         }
         if let Some(p) = &mut s.process {
-            context(&mut p.vm).refused = Some(why.into_bytes());
-            p.waiting = None;
-            p.vm.continue_request(crate::concurrent::MIGRATE_REFUSED);
+            let cx = context(&mut p.vm);
+            match cx.core.order.take() {
+                // It tells by itself: here a lock may be held.
+                Some(order) => cx.urgent.push(order.refused(why)),
+                None => {
+                    cx.refused = Some(why.into_bytes());
+                    p.waiting = None;
+                    p.vm.continue_request(crate::concurrent::MIGRATE_REFUSED);
+                }
+            }
         }
         drop(s);
         self.enqueue(slot);
@@ -138,9 +199,18 @@ impl Scheduler {
     }
     /// The process of a parcel, of which nothing is believed. It does not run.
     pub(crate) fn unpack(self: &Arc<Self>, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault> {
+        let room = self.config.max_memory.saturating_sub(self.memory.total());
+        if frozen.len() > room {
+            return Err(Fault::NoRoom);
+        }
         let mut host = host::with(self.files());
         host.outside = Some(Arc::new(Handle(self.clone())));
-        Process::thaw(frozen, modules, self, host, None, false)
+        let mut thawed = Process::thaw(frozen, modules, self, host, None, false)?;
+        let vm = &mut thawed.process.vm;
+        match vm.heap.bytes() + context(vm).mailbox.bytes() > room {
+            true => Err(Fault::NoRoom),
+            false => Ok(thawed),
+        }
     }
     /// Enters a process that has come; it does not run yet, and what comes for it waits. What it is tied to.
     pub(crate) fn arrives(self: &Arc<Self>, mut thawed: Thawed) -> Vec<(Pid, Tie)> {
@@ -163,9 +233,12 @@ impl Scheduler {
     /// A process that has come runs from now on.
     pub(crate) fn starts(self: &Arc<Self>, pid: Pid) {
         let Some(slot) = self.table.guest(pid) else { return };
-        let moving = slot.lock().inbox.end_move();
+        let mut s = slot.lock();
+        let moving = s.inbox.end_move();
+        let tells = s.process.as_mut().is_some_and(|p| !context(&mut p.vm).urgent.is_empty());
+        drop(s);
         if moving {
-            if self.gate.is_open() {
+            if self.gate.is_open() || tells {
                 self.enqueue(slot);
             } else {
                 self.hold(slot);

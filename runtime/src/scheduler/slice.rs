@@ -16,6 +16,7 @@ use crate::process::chore::{Chore, Done, MESSAGES, OBJECTS};
 use crate::process::context::{Context, Leaving, Wait, context, reason_text};
 use crate::process::core::Effect;
 use crate::process::exit::Stage;
+use crate::process::order;
 use crate::process::signal::{Answer, Signal};
 use crate::process::slot::Slot;
 use rlua_machine::stdlib::host::host;
@@ -30,7 +31,7 @@ use std::sync::atomic::Ordering;
 const QUICK_REASON: usize = 16 * 1024;
 
 /// What a slice ends with.
-enum Outcome {
+pub(super) enum Outcome {
     /// To the end of the queue.
     Ready,
     /// Ready, but the gate is closed to it.
@@ -186,6 +187,9 @@ impl Scheduler {
         {
             return outcome;
         }
+        if let Some(outcome) = self.move_as_ordered(p, may_run) {
+            return outcome;
+        }
         let cx = context(&mut p.vm);
         if p.waiting.is_some() && !cx.resume {
             return Outcome::Waiting(cx.wait);
@@ -243,6 +247,7 @@ impl Scheduler {
     /// has ended it, or its request, before. None: it goes on.
     fn leave(self: &Arc<Self>, p: &mut Process) -> Option<Outcome> {
         if matches!(context(&mut p.vm).leaving, Some(Leaving::Checkpoint(_) | Leaving::Migrate(_))) {
+            rlua_machine::stdlib::io::flush_printed(&mut p.vm);
             // What has come belongs to it.
             let heap_bytes = p.vm.heap.bytes();
             context(&mut p.vm).poll(heap_bytes);
@@ -264,8 +269,9 @@ impl Scheduler {
                 return None;
             }
             Leaving::Checkpoint(path) => (self.checkpoint(p, &path).err(), crate::concurrent::CHECKPOINT_WRITTEN),
+            Leaving::Migratable => (self.hindrance(p).err(), crate::concurrent::MIGRATABLE_KNOWN),
             Leaving::Migrate(node) => {
-                rlua_machine::stdlib::io::flush_printed(&mut p.vm);
+                context(&mut p.vm).refuse_order("it is moving already".to_string());
                 match self.pack(p, &node) {
                     Ok(parcel) => return Some(Outcome::Moving(Box::new(parcel))),
                     Err(why) => (Some(why), crate::concurrent::MIGRATE_REFUSED),
@@ -378,6 +384,9 @@ impl Scheduler {
                             return Outcome::Ready;
                         }
                         if p.waiting.is_some() {
+                            if let Some(outcome) = self.move_as_ordered(p, true) {
+                                return outcome;
+                            }
                             let cx = context(&mut p.vm);
                             if !std::mem::take(&mut cx.resume) {
                                 return Outcome::Waiting(cx.wait);
@@ -409,6 +418,11 @@ impl Scheduler {
                     let info = p.describe(status);
                     self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
                 }
+                Effect::Migratable { to, id } => {
+                    let result = self.hindrance(p).map_err(|why| String::from_utf8_lossy(&why).into_owned());
+                    self.route(to, Signal::Reply { id, answer: Answer::Done(result) });
+                }
+                Effect::Route(to, signal) => _ = self.route(to, signal),
                 // Nothing changes in the machine meanwhile.
                 e if p.is_busy() => kept.push(e),
                 Effect::Exit(reason) => {
@@ -439,9 +453,11 @@ impl Scheduler {
                 }
                 Effect::Spawn(request) => self.begin_spawn(p, request),
                 Effect::CheckLimit => check_limit(p),
-                Effect::Route(..) | Effect::Deliver(_) | Effect::Resume | Effect::NameLost(_) => {
-                    unreachable!("the context has carried it out")
-                }
+                Effect::Deliver(_)
+                | Effect::Resume
+                | Effect::NameLost(_)
+                | Effect::Order { .. }
+                | Effect::OrderLate => unreachable!("the context has carried it out"),
             }
         }
         if !kept.is_empty() {
@@ -511,6 +527,10 @@ impl Scheduler {
                 Effect::Describe { to, id, status } => {
                     let info = cx.describe(status, bytes);
                     self.route(to, Signal::Reply { id, answer: Answer::Info(Box::new(info)) });
+                }
+                Effect::Migratable { to, id } => {
+                    let result = Err(format!("cannot migrate {}: {}", slot.pid, order::IN_CALL));
+                    self.route(to, Signal::Reply { id, answer: Answer::Done(result) });
                 }
                 // Seen to when the call is over: Lua may have to run.
                 e => kept.push(e),

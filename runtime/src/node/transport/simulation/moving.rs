@@ -182,6 +182,7 @@ impl Process {
             reported: false,
             messages: self.mailbox.all().map(|(n, m)| (*n, Bytes(m.to_portable().bytes))).collect(),
             next_message: self.mailbox.next_number(),
+            wanted_by: None,
         };
         self.core.freeze(&mut record, true);
         let mut runtimes: Vec<Runtime> = self.core.ties().iter().map(|(other, _)| other.runtime()).collect();

@@ -289,6 +289,9 @@ impl Program {
                     self.route(to, Signal::Reply { id, answer });
                 }
                 Effect::Spawn(request) => self.spawn_for(*request),
+                Effect::Order { .. } | Effect::OrderLate | Effect::Migratable { .. } => {
+                    unreachable!("nobody asks this here")
+                }
             }
         }
     }
