@@ -183,3 +183,14 @@ fn a_process_that_cannot_move_goes_on() {
     let cookie = "rlua-actor: connection with other@localhost: cookie? (it seems to have another one)\n";
     assert_eq!((text(&run.stdout).as_str(), text(&run.stderr).as_str()), ("all is well\n", cookie));
 }
+
+/// An interrupt, a kill and an exit signal reach a process on its way, and where it has gone.
+#[test]
+fn what_ends_a_process_follows_it() {
+    let user = User::new("ends");
+    let _there = user.start(&["node", "there@localhost"]);
+    user.wait_for("there");
+    let run = user.run(&["run", &path("tests/migration/ends.lua")]);
+    // Those that an interrupt has ended are reported.
+    assert_eq!(text(&run.stdout), "all is well\n", "{}", text(&run.stderr));
+}

@@ -10,5 +10,7 @@
 pub mod checkpoint;
 pub mod frozen;
 pub mod handover;
+#[cfg(test)]
+mod handover_model;
 pub mod inspect;
 pub mod routes;

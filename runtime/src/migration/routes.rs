@@ -34,6 +34,8 @@ struct Hold<T> {
 struct Route<T> {
     place: Place,
     hold: Option<Hold<T>>,
+    /// Where it went from here, if it was here.
+    onward: Option<Runtime>,
 }
 
 /// What is known of processes that have moved. `T`: what is sent to one.
@@ -99,7 +101,7 @@ impl<T> Routes<T> {
     /// still held back since it came.
     pub fn left(&mut self, pid: Pid, place: Place) {
         let hold = self.routes.remove(&pid).and_then(|r| r.hold);
-        self.routes.insert(pid, Route { place, hold });
+        self.routes.insert(pid, Route { place, hold, onward: Some(place.runtime) });
     }
     /// The process is somewhere: `up` says whether a connection stands. A mark is to be sent if there was another path that
     /// may still carry something.
@@ -112,9 +114,10 @@ impl<T> Routes<T> {
             return None;
         }
         let via = before.as_ref().map_or(pid.runtime(), |r| r.place.runtime);
+        let onward = before.as_ref().and_then(|r| r.onward);
         if let Some(Route { hold: Some(hold), .. }) = before {
             // The mark that is under way comes out behind the process, wherever it is.
-            self.routes.insert(pid, Route { place, hold: Some(hold) });
+            self.routes.insert(pid, Route { place, hold: Some(hold), onward });
             return None;
         }
         let marks = via != place.runtime && up(via);
@@ -123,8 +126,13 @@ impl<T> Routes<T> {
             Hold { id: self.last_id, via, until: now + HOLD_TIME, held: Vec::new() }
         });
         let mark = hold.as_ref().map(|h| Mark { via, pid, id: h.id });
-        self.routes.insert(pid, Route { place, hold });
+        self.routes.insert(pid, Route { place, hold, onward });
         mark
+    }
+    /// A mark of this node has come back to it, though the process is not here: where it goes on, behind the process. What is
+    /// held back waits for it, and it for nothing.
+    pub fn own_mark(&self, pid: Pid) -> Option<Runtime> {
+        self.routes.get(&pid).map(|r| r.onward.unwrap_or(r.place.runtime))
     }
     /// A mark has come out; what was held back, and where it goes.
     pub fn marked(&mut self, pid: Pid, id: u64) -> Option<(Runtime, Vec<T>)> {
@@ -181,6 +189,21 @@ mod tests {
         assert_eq!(routes.marked(pid, mark.id), Some((c, vec![2, 3])));
         assert_eq!(routes.send(pid, 4), Sent::To(c, 4));
         assert!(routes.ended(pid).is_empty() && routes.is_empty());
+    }
+    #[test]
+    fn a_mark_does_not_wait_for_itself() {
+        let (home, own, next) = (runtime(1), runtime(2), runtime(3));
+        let pid = Pid::new(home, 7);
+        let mut routes: Routes<u32> = Routes::default();
+        // It comes here, and leaves before the mark is back that went to where it was born.
+        let mark = routes.learn(pid, Place { epoch: 1, runtime: own }, 0, |_| true).expect("there was a path");
+        assert_eq!((mark.via, routes.send(pid, 1)), (home, Sent::Held));
+        routes.left(pid, Place { epoch: 2, runtime: next });
+        assert_eq!(routes.own_mark(pid), Some(next));
+        // Though it is known to have gone on from there.
+        routes.learn(pid, Place { epoch: 3, runtime: home }, 0, |_| true);
+        assert_eq!(routes.own_mark(pid), Some(next));
+        assert_eq!(routes.marked(pid, mark.id), Some((home, vec![1])));
     }
     #[test]
     fn a_hold_ends_without_its_mark() {

@@ -365,6 +365,9 @@ impl Online {
     }
     /// Raises an error in a process elsewhere; false: it cannot be reached.
     pub fn interrupt(&self, from: Pid, to: Pid) -> bool {
+        if self.has_moved(to) {
+            return self.program.route(to, Signal::Interrupt);
+        }
         let link = self.table().by_runtime.get(&to.runtime()).cloned();
         link.is_some_and(|link| matches!(link.send(translate::interrupt(from, to), None, self), Some(Ok(_))))
     }

@@ -545,6 +545,11 @@ impl Online {
                     Some(place) if place.runtime == self.program.runtime() => {
                         self.answer_mark(moves, pid, asker, id, &mut after);
                     }
+                    Some(_) if asker == self.program.runtime() => {
+                        if let Some(runtime) = moves.routes.own_mark(pid) {
+                            self.pass(moves, runtime, pid, Held::Mark { asker, id }, &mut after);
+                        }
+                    }
                     Some(_) => {
                         if let Sent::To(runtime, held) = moves.routes.send(pid, Held::Mark { asker, id }) {
                             self.pass(moves, runtime, pid, held, &mut after);
