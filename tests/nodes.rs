@@ -144,3 +144,30 @@ fn many_nodes_agree_on_names() {
     }
     assert!(said.iter().all(|(_, agreed)| *agreed == said[0].1), "{said:?}");
 }
+
+/// A process of a node that nobody here has met comes in a message, and can be sent to.
+#[test]
+fn a_pid_says_where_it_is() {
+    let user = User::new("third");
+    let apart = "local c = require 'concurrent' c.setoption('connectall', false) ";
+    let first = format!(
+        "{apart} c.init 'first@localhost' c.register 'first' print 'ready'
+        local p = c.receive() print(c.send(p, {{ from = c.self() }})) print(c.receive())"
+    );
+    let mut first = user.start(&["run", "-e", &first]);
+    assert_eq!(first.line(), "ready");
+    let _third = user.start(&["node", "third@localhost"]);
+    user.wait_for("third");
+    let second = format!(
+        "{apart} c.init 'second@localhost'
+        local p = c.spawn('third@localhost', function()
+          local c = require 'concurrent'
+          c.send(c.receive().from, 'from the third')
+          c.receive()
+        end)
+        print(c.send({{ 'first', 'first@localhost' }}, p))"
+    );
+    let second = user.run(&["run", "-e", &second]);
+    assert_eq!((text(&second.stdout), text(&second.stderr)), ("true\n".to_string(), String::new()));
+    assert_eq!((first.line(), first.line()), ("true".to_string(), "from the third".to_string()));
+}

@@ -17,19 +17,22 @@ use std::sync::Arc;
 /// A signal for the wire, and the code that it needs there.
 pub type Outgoing = (Signal<Pid>, Vec<Arc<Module>>);
 
-fn contents(m: &Message) -> (Contents<Pid>, Vec<Arc<Module>>) {
-    let PortableMessage { bytes, modules } = m.to_portable();
-    (Contents::new(bytes), modules)
+/// A message for a node that knows where these processes are; of others it is told.
+fn contents(m: &Message, known: &[Pid]) -> (Contents<Pid>, Vec<Arc<Module>>) {
+    let PortableMessage { bytes, modules, runtimes: mut pids } = m.to_portable();
+    pids.retain(|pid| known.iter().all(|known| known.runtime() != pid.runtime()));
+    (Contents { pids, ..Contents::new(bytes) }, modules)
 }
 
 /// A message for a process there.
 pub fn message(from: Pid, to: Target<Pid>, m: &Message) -> Outgoing {
-    let (contents, modules) = contents(m);
+    let known = [from, if let Target::Pid(to) = to { to } else { from }];
+    let (contents, modules) = contents(m, &known);
     (Signal::Send { from, to, contents }, modules)
 }
 /// An untrappable end for a process there.
 pub fn kill(from: Pid, to: Pid, reason: &Message) -> Outgoing {
-    let (contents, modules) = contents(reason);
+    let (contents, modules) = contents(reason, &[from, to]);
     (Signal::Kill { from, to: Target::Pid(to), contents }, modules)
 }
 /// An error in a process there.
@@ -38,7 +41,7 @@ pub fn interrupt(from: Pid, to: Pid) -> Outgoing {
 }
 /// A process that is to be made there: what it runs, and a message of its arguments.
 pub fn spawn(parent: Pid, id: u64, body: Body, link: bool, monitor: Option<u64>, arguments: &Message) -> Outgoing {
-    let (contents, modules) = contents(arguments);
+    let (contents, modules) = contents(arguments, &[parent]);
     (Signal::Spawn { parent, id, body, link, monitor, contents }, modules)
 }
 
@@ -47,11 +50,11 @@ pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
     let plain = |s| Some((s, Vec::new()));
     match signal {
         Local::Exit { from, reason, normal } => {
-            let (contents, modules) = contents(reason);
+            let (contents, modules) = contents(reason, &[*from, to]);
             Some((Signal::Exit { from: *from, to, normal: *normal, contents }, modules))
         }
         Local::Down { from, id, reason } => {
-            let (contents, modules) = contents(reason);
+            let (contents, modules) = contents(reason, &[*from, to]);
             Some((Signal::Down { from: *from, to, id: *id, contents }, modules))
         }
         Local::Link { from } => plain(Signal::Link { from: *from, to: Target::Pid(to), id: 0 }),
@@ -82,7 +85,7 @@ pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
 /// A signal for a process that is elsewhere now, as it goes on there. None: it is of a kind that stays in its runtime.
 pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
     let with = |m: &Message, f: &dyn Fn(Contents<Pid>) -> Carried<Pid>| {
-        let (contents, modules) = contents(m);
+        let (contents, modules) = contents(m, &[]);
         Some((f(contents), modules))
     };
     let plain = |c| Some((c, Vec::new()));

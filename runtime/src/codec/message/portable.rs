@@ -26,6 +26,8 @@ const VERSION: u8 = 1;
 const HEAD: [u8; 3] = [VERSION, 0, 0];
 /// Bytes of a text that is not copied once more, when it has come.
 const LARGE: usize = 4096;
+/// Runtimes of a message whose nodes are told along with it. To reach the processes of more, one has to hear of them otherwise.
+const RUNTIMES: usize = 16;
 /// Pids that are found by looking; more are by hashing.
 const FEW_PIDS: usize = 8;
 /// What the system tells, by its code.
@@ -38,6 +40,8 @@ pub struct PortableMessage {
     pub bytes: Vec<u8>,
     /// Those modules, for a runtime that does not have them.
     pub modules: Vec<Arc<Module>>,
+    /// One process of each runtime whose processes it speaks of; of [`RUNTIMES`] at most.
+    pub runtimes: Vec<Pid>,
 }
 
 impl Message {
@@ -77,7 +81,13 @@ impl Message {
             }
             bytes.splice(..HEAD.len(), head);
         }
-        PortableMessage { bytes, modules: modules.to_vec() }
+        let mut runtimes = Vec::new();
+        for &pid in &walk.pids {
+            if runtimes.len() < RUNTIMES && runtimes.iter().all(|known: &Pid| known.runtime() != pid.runtime()) {
+                runtimes.push(pid);
+            }
+        }
+        PortableMessage { bytes, modules: modules.to_vec(), runtimes }
     }
     /// A message of a table with these fields, all texts.
     pub fn record(fields: &[(&[u8], &[u8])]) -> Message {

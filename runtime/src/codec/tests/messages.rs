@@ -212,7 +212,7 @@ fn portable_messages_name_what_they_mean() {
     }
     let short = received(&Message::string(b"normal").to_portable()).expect("made here");
     assert!(short.is_string(b"normal"));
-    let mut unknown = PortableMessage { bytes, modules: Vec::new() };
+    let mut unknown = PortableMessage { bytes, modules: Vec::new(), runtimes: Vec::new() };
     assert!(received(&unknown).is_ok());
     unknown.bytes.push(0);
     assert!(received(&unknown).is_err(), "there is a byte after the end");
@@ -328,7 +328,11 @@ fn patterns_fit_bytes() {
 fn fields_come_once() {
     let mut to = machine();
     for value in [&[13, 0, 2, 3, 8, 3, 2, 3, 8, 3, 4][..], &[13, 0, 1, 3, 8, 0], &[13, 1, 1, 3, 2, 3, 2, 3, 4]] {
-        let m = received(&PortableMessage { bytes: [&[1, 0, 0][..], value].concat(), modules: Vec::new() });
+        let m = received(&PortableMessage {
+            bytes: [&[1, 0, 0][..], value].concat(),
+            modules: Vec::new(),
+            runtimes: Vec::new(),
+        });
         assert!(decode_message(&mut to, &m.expect("it can be read")).is_err(), "{value:?}");
     }
 }
@@ -368,7 +372,7 @@ fn damaged_messages_are_refused() {
     );
     vm.run(10_000);
     let v = vm.globals().get_field(&mut vm.heap, b"m");
-    let PortableMessage { bytes, modules } = encode_message(&vm, v).expect("it can be sent").to_portable();
+    let PortableMessage { bytes, modules, .. } = encode_message(&vm, v).expect("it can be sent").to_portable();
     let mut random = Random(3);
     let mut to = machine();
     let (mut good, rounds) = (0, 30_000);
@@ -382,7 +386,7 @@ fn damaged_messages_are_refused() {
                 bad[i] = if random.next(2) == 0 { random.next(256) as u8 } else { bad[i] ^ 1 << random.next(8) };
             }
         }
-        let bad = PortableMessage { bytes: bad, modules: modules.clone() };
+        let bad = PortableMessage { bytes: bad, modules: modules.clone(), runtimes: Vec::new() };
         let Ok(message) = received(&bad) else { continue };
         let whole = decode_message(&mut to, &message);
         good += whole.is_ok() as usize;
