@@ -35,7 +35,9 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     if to.runtime() != context(vm).scheduler.runtime {
         return Ok(None);
     }
-    check_room(vm, v)?;
+    if v.is_string() {
+        check_room(vm, v)?;
+    }
     let message = match codec::encode_message_within(vm, v, QUICK_UNITS) {
         Ok(Some(m)) => m,
         Ok(None) => {
@@ -45,7 +47,7 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
         Err(e) => return Err(vm.error(e.message())),
     };
     vm.charge(message.size() / BYTES_PER_REDUCTION);
-    Ok(context(vm).scheduler.route(to, Signal::Message(message)).then_some(Value::TRUE))
+    Ok(context(vm).scheduler.send_here(to, message).then_some(Value::TRUE))
 }
 /// State of `send`: it waits for the connection, or for room.
 const SENDING: u32 = 2;
@@ -245,18 +247,62 @@ const SEARCH: usize = 5;
 
 /// `receive` without a match, if there is a message.
 pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
-    let plain = (vm.arg(TIMEOUT).is_nil() || vm.arg(TIMEOUT).is_number()) && vm.arg(MATCH).is_nil();
+    let is_plain = vm.count() == 0
+        || (vm.arg(TIMEOUT).is_nil() || vm.arg(TIMEOUT).is_number()) && vm.arg(MATCH).is_nil();
+    let heap_bytes = vm.heap.bytes();
     let cx = context(vm);
-    if !plain || (cx.slot.is_root && !cx.scheduler.gate_is_open()) {
+    if !is_plain || (cx.slot.is_root && !cx.scheduler.gate_is_open()) {
         return Ok(None);
     }
-    if cx.mailbox.first().is_some_and(|m| m.size() > QUICK_BYTES) {
-        return Ok(None);
+    if cx.mailbox.is_empty() {
+        cx.poll(heap_bytes);
     }
-    match cx.mailbox.pop() {
-        Some(m) => decode(vm, &m).map(Some),
-        None => Ok(None),
+    match cx.mailbox.first() {
+        Some(m) if m.size() <= QUICK_BYTES => {
+            let m = cx.mailbox.pop().expect("it was just seen");
+            return decode(vm, &m).map(Some);
+        }
+        // Most wait without more ado.
+        None if vm.count() == 0 => wait_for_any(vm),
+        _ => {}
     }
+    Ok(None)
+}
+/// `receive()` waits, unless there is something else to see to first: then it begins as a state machine.
+#[inline]
+fn wait_for_any(vm: &mut Vm) {
+    let cx = context(vm);
+    if cx.slot.is_root || !cx.urgent.is_empty() || cx.core.ending || crate::process::exit::notice_return(vm) {
+        return;
+    }
+    // Up to DEADLINE.
+    for v in [Value::NIL, Value::NIL, Value::integer(0), Value::FALSE] {
+        vm.push(v);
+    }
+    let cx = context(vm);
+    cx.begin_native();
+    cx.wait_until(Wait::Message, None);
+    cx.resume = false;
+    vm.ask_as_leaf(LOOK);
+}
+/// A message has come for a process that waits in a native which would be entered at a state. If that is a `receive` that
+/// takes whatever comes first, it is given the message's value, and need not be entered: how many reductions that was.
+/// `Err`: it is to be entered, once the message is in the mailbox.
+pub(crate) fn answer_receive(vm: &mut Vm, state: u32, m: codec::Message) -> std::result::Result<usize, codec::Message> {
+    let cx = context(vm);
+    let size = m.size();
+    if state != LOOK || cx.wait != Wait::Message || !cx.mailbox.is_empty() || size > QUICK_BYTES {
+        return Err(m);
+    }
+    // Only a `receive` waits for messages.
+    vm.enter_request();
+    if !vm.arg(MATCH).is_nil() {
+        return Err(m);
+    }
+    let Ok(v) = codec::decode_message(vm, &m) else { return Err(m) };
+    context(vm).end_wait();
+    vm.finish_request(&[v]);
+    Ok(size / BYTES_PER_REDUCTION)
 }
 pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
     match state {
@@ -289,7 +335,7 @@ pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
                 let heap_bytes = vm.heap.bytes();
                 let cx = context(vm);
                 cx.poll(heap_bytes);
-                if cx.mailbox.first().is_none() {
+                if cx.mailbox.is_empty() {
                     return wait_for_more(vm);
                 }
             }

@@ -20,6 +20,7 @@ mod options;
 mod schedule;
 pub(crate) mod spawn;
 
+pub(crate) use message::answer_receive;
 pub(crate) use migration::{CHECKPOINT_WRITTEN, MIGRATABLE_KNOWN, MIGRATE_REFUSED};
 
 use crate::node::name::NodeName;

@@ -30,40 +30,42 @@ pub enum Wait {
 }
 
 /// All of a process but its machine.
+// In this order, what each slice touches lies together.
+#[repr(C, align(64))]
 pub struct Context {
+    /// Messages that wait.
+    pub mailbox: Mailbox,
     /// Who runs it.
     pub scheduler: Arc<Scheduler>,
     /// The slot others know.
     pub slot: Arc<Slot>,
+    /// Reductions used so far.
+    pub reductions: u64,
+    /// What the wait under way is for.
+    pub wait: Wait,
+    /// What it waits for may have come.
+    pub resume: bool,
+    /// What the runner has to see to before the process goes on.
+    pub urgent: Vec<Effect>,
+    /// Timer of the wait under way, and its time by the runtime's clock.
+    timer: Option<(TimerKey, Time)>,
+    /// It ends itself, or is to be written down, because a native asked for it.
+    pub leaving: Option<Leaving>,
+    /// How it is ending, if it is.
+    pub ending: Option<Ending>,
     /// Links, monitors, names, waits.
     pub core: Core,
-    /// Messages that wait.
-    pub mailbox: Mailbox,
     /// Options it set for itself.
     pub options: OwnOptions,
     /// How often it has moved to another node.
     pub epoch: u64,
-    /// Reductions used so far.
-    pub reductions: u64,
-    /// How it is ending, if it is.
-    pub ending: Option<Ending>,
-    /// What the wait under way is for.
-    pub wait: Wait,
-    /// Timer of the wait under way, and its time by the runtime's clock.
-    timer: Option<(TimerKey, Time)>,
     /// What its own clock is ahead of the runtime's, modulo 2^64: deadlines in its natives' registers go by its own, which
     /// moves with it.
     clock_ahead: u64,
     /// The question under way, and whom it was asked.
     asked: Option<(u64, Pid)>,
-    /// What the runner has to see to before the process goes on.
-    pub urgent: Vec<Effect>,
     /// What came after a kill.
     pub unhandled: Vec<Signal>,
-    /// What it waits for may have come.
-    pub resume: bool,
-    /// It ends itself, or is to be written down, because a native asked for it.
-    pub leaving: Option<Leaving>,
     /// What has come of a checkpoint or a move: why it could not be.
     pub refused: Option<Vec<u8>>,
     /// Its uncaught error was reported.
@@ -114,6 +116,9 @@ pub struct Search {
     pub matching: crate::codec::Matching,
 }
 
+/// Lines of memory that each slice touches, from its beginning.
+pub const LINES: usize = 5;
+
 impl Context {
     /// Of a new process.
     pub fn new(scheduler: Arc<Scheduler>, slot: Arc<Slot>) -> Box<Context> {
@@ -160,6 +165,7 @@ impl Context {
         }
         let mut effects = std::mem::take(&mut self.effects);
         let end = signals.iter().position(|s| matches!(s, Signal::Kill { .. })).map_or(signals.len(), |i| i + 1);
+        self.mailbox.reserve(end);
         for signal in signals.drain(..end) {
             match signal {
                 Signal::Message(m) => {
@@ -210,10 +216,14 @@ impl Context {
         result
     }
     /// Handles what has arrived since the slice began. The lock is taken only if there is something.
+    #[inline]
     pub fn poll(&mut self, heap_bytes: usize) {
-        if !self.slot.pending.any() {
-            return;
+        if self.slot.pending.any() {
+            self.take_arrived(heap_bytes);
         }
+    }
+    #[inline(never)]
+    fn take_arrived(&mut self, heap_bytes: usize) {
         let mut signals = std::mem::take(&mut self.signals);
         self.slot.take_signals(&mut signals);
         if !signals.is_empty() {
@@ -224,6 +234,7 @@ impl Context {
         self.signals = signals;
     }
     /// Tells others how much the process holds.
+    #[inline]
     pub fn publish(&self, heap_bytes: usize) {
         let p = &self.slot.published;
         p.messages.store(self.mailbox.len(), Ordering::Relaxed);
@@ -297,11 +308,14 @@ impl Context {
     // Waits.
 
     /// A native that may wait begins: what a native before it left behind when it raised an error is not its own.
+    #[inline]
     pub fn begin_native(&mut self) {
+        self.wait = Wait::Signal;
         self.give_up_question();
         self.core.take_wake();
     }
     /// Begins a wait, until a time if there is one; goes on with one under way. True: its time is over.
+    #[inline]
     pub fn wait_until(&mut self, wait: Wait, deadline: Option<Time>) -> bool {
         self.wait = wait;
         match self.core.wait_state() {
@@ -326,12 +340,18 @@ impl Context {
         self.scheduler.clock.now().wrapping_add(self.clock_ahead)
     }
     /// Ends the wait under way.
+    #[inline]
     pub fn end_wait(&mut self) {
         if self.core.wait_state().is_some() {
-            if let Some((key, _)) = self.timer.take() {
-                self.scheduler.cancel_timer(key);
+            if self.timer.is_some() {
+                self.cancel_timer();
             }
             self.core.end_wait();
+        }
+    }
+    fn cancel_timer(&mut self) {
+        if let Some((key, _)) = self.timer.take() {
+            self.scheduler.cancel_timer(key);
         }
     }
     /// Keeps what a native has begun; the number by which it will ask for it.
@@ -341,6 +361,7 @@ impl Context {
         Value::integer(self.progress_number)
     }
     /// Nobody waits for the answer to what was asked last.
+    #[inline]
     pub fn give_up_question(&mut self) {
         self.asked = None;
         self.end_wait();

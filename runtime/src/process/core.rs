@@ -133,20 +133,22 @@ struct Spawning {
 }
 
 /// The core of a process.
+// In this order, what each slice touches lies together.
+#[repr(C)]
 #[derive(Debug)]
 pub struct Core {
-    pid: Pid,
-    relations: Option<Box<Relations>>,
-    /// Exit signals become messages.
-    pub trapexit: bool,
-    /// It is ending: exit signals do not matter any more.
-    pub ending: bool,
-    last_id: u64,
     waiting: Option<Waiting>,
-    reply: Option<(u64, Answer)>,
-    spawning: Option<Spawning>,
+    last_id: u64,
     /// What the root was woken by.
     wake: Option<Wake>,
+    /// It is ending: exit signals do not matter any more.
+    pub ending: bool,
+    /// Exit signals become messages.
+    pub trapexit: bool,
+    pid: Pid,
+    relations: Option<Box<Relations>>,
+    reply: Option<(u64, Answer)>,
+    spawning: Option<Spawning>,
     /// The move that another process wants.
     pub order: Option<Box<Order>>,
 }
@@ -199,6 +201,7 @@ impl Core {
         self.relations.iter().flat_map(|r| r.watchers.iter().map(|(p, id)| (*p, *id))).collect()
     }
     /// A number that this process has not used yet.
+    #[inline]
     pub fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
@@ -503,6 +506,7 @@ impl Core {
         self.reply.is_some() || self.wake.is_some()
     }
     /// Begins a wait; its number, by which a timer ends it.
+    #[inline]
     pub fn begin_wait(&mut self) -> u64 {
         let number = self.next_id();
         self.waiting = Some(Waiting { number, timed_out: false });
@@ -513,10 +517,12 @@ impl Core {
         self.waiting.map(|w| w.number)
     }
     /// Ends the wait under way, if there is one.
+    #[inline]
     pub fn end_wait(&mut self) {
         self.waiting = None;
     }
     /// Whether a wait is under way, and whether its time is over.
+    #[inline]
     pub fn wait_state(&self) -> Option<bool> {
         self.waiting.map(|w| w.timed_out)
     }
@@ -532,6 +538,7 @@ impl Core {
         self.reply.as_ref().is_some_and(|(i, _)| *i == id)
     }
     /// What the root was woken by, once.
+    #[inline]
     pub fn take_wake(&mut self) -> Option<Wake> {
         self.wake.take()
     }

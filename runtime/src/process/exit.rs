@@ -79,14 +79,19 @@ impl Process {
 }
 
 /// As [`Process::notice_return`]; whether it is.
+#[inline]
 pub fn notice_return(vm: &mut Vm) -> bool {
     if context(vm).ending.is_some() || !vm.main_returns() {
         return false;
     }
+    begin_return(vm);
+    true
+}
+#[cold]
+fn begin_return(vm: &mut Vm) {
     let cx = context(vm);
     cx.core.ending = true;
     let deadline = cx.scheduler.clock.now() + END_TIME;
     let reason = Message::string(b"normal");
     cx.ending = Some(Ending { reason, abnormal: false, stage: Stage::Return, budget: END_BUDGET, deadline });
-    true
 }

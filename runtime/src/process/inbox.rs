@@ -45,11 +45,11 @@ const KEPT: usize = 64;
 pub const SIGNAL_BYTES: usize = size_of::<Signal>();
 
 /// The queue, the state and the limits.
+// In this order, what each message touches lies together.
+#[repr(C)]
 #[derive(Debug)]
 pub struct Inbox {
     state: RunState,
-    /// Most processes have one at a time, which lies here.
-    signals: SmallVec<[Signal; 1]>,
     /// Among the signals, or among those being handled, is one that may end the process.
     may_end: bool,
     /// Among the signals is one that ends it for certain: nothing that comes later is ever handled.
@@ -58,20 +58,22 @@ pub struct Inbox {
     urgent: bool,
     /// It may run Lua although the gate is closed: its slice of a `step`.
     permit: bool,
-    /// Messages among the signals.
-    messages: usize,
-    /// Bytes of the signals.
-    bytes: usize,
-    /// Messages past which the process ends; 0: no limit.
-    pub max_messages: usize,
-    /// Bytes of heap and mailbox past which it ends; 0: no limit.
-    pub max_bytes: usize,
     /// `OverLimit` was sent and not handled yet.
     warned: bool,
     /// Entries in run queues that are to be ignored: what they were for was seen to by others.
     stale: u32,
+    /// Messages among the signals.
+    messages: usize,
+    /// Bytes of the signals.
+    bytes: usize,
+    /// Most processes have one at a time, which lies here.
+    signals: SmallVec<[Signal; 1]>,
     /// What the runtime's total knows of this process.
     pub account: Account,
+    /// Messages past which the process ends; 0: no limit.
+    pub max_messages: usize,
+    /// Bytes of heap and mailbox past which it ends; 0: no limit.
+    pub max_bytes: usize,
 }
 
 /// What is asked of who delivers a signal.
@@ -170,6 +172,26 @@ impl Inbox {
         }
         Delivered::Wake
     }
+    /// Takes a message where that is simple: nothing is limited, nothing ends. True: the process is to be put in a run
+    /// queue. `Err`: it is a matter for [`Inbox::deliver`].
+    #[inline]
+    pub fn deliver_message(&mut self, m: Message) -> Result<bool, Message> {
+        let wakes = match self.state {
+            RunState::Waiting { messages: true } => true,
+            RunState::Queued | RunState::Running | RunState::Waiting { messages: false } => false,
+            _ => return Err(m),
+        };
+        if self.killed || (self.max_messages | self.max_bytes) != 0 {
+            return Err(m);
+        }
+        self.messages += 1;
+        self.bytes += SIGNAL_BYTES + m.size();
+        self.signals.push(Signal::Message(m));
+        if wakes {
+            self.state = RunState::Queued;
+        }
+        Ok(wakes)
+    }
     fn push(&mut self, signal: Signal) {
         self.may_end |= signal.may_end();
         self.killed |= matches!(signal, Signal::Kill { .. });
@@ -204,7 +226,23 @@ impl Inbox {
         self.take(into);
         Some(std::mem::take(&mut self.permit))
     }
+    /// As [`Inbox::begin_slice`], of a process that is queued because of one message, which is all that has come. None:
+    /// nothing has changed.
+    #[inline]
+    pub fn begin_with_message(&mut self) -> Option<Message> {
+        let is_plain = self.state == RunState::Queued && self.stale == 0 && !self.permit && !self.urgent;
+        if !is_plain || self.signals.len() != 1 || self.signals.spilled() {
+            return None;
+        }
+        let Some(Signal::Message(m)) = self.signals.pop() else { unreachable!("all others are urgent") };
+        self.state = RunState::Running;
+        self.messages = 0;
+        self.bytes = 0;
+        self.warned = false;
+        Some(m)
+    }
     /// What was taken out is handled, and the process goes on.
+    #[inline]
     pub fn survived(&mut self) {
         if self.signals.is_empty() {
             self.may_end = false;
@@ -229,6 +267,7 @@ impl Inbox {
         held
     }
     /// A slice is over and the process waits; false: something has come meanwhile, and it is to be queued.
+    #[inline]
     pub fn wait(&mut self, messages: bool) -> bool {
         self.survived();
         let goes_on = self.urgent || (messages && !self.signals.is_empty());
@@ -353,6 +392,37 @@ mod tests {
         assert!(matches!(i.deliver(message(), Held::default()), Delivered::Queued));
         assert!(matches!(i.deliver(link(), Held::default()), Delivered::Wake));
         assert_eq!(run(&mut i).len(), 2);
+    }
+    #[test]
+    fn one_message_goes_the_quick_way_and_nothing_else_does() {
+        let text = || Message::string(b"m");
+        let mut i = Inbox::new();
+        assert!(i.begin_with_message().is_none(), "nothing has come");
+        run(&mut i);
+        assert!(i.wait(true));
+        assert!(matches!(i.deliver_message(text()), Ok(true)));
+        assert_eq!((i.messages(), i.bytes()), (1, SIGNAL_BYTES));
+        assert!(i.begin_with_message().is_some());
+        assert_eq!((i.state(), i.messages(), i.bytes()), (RunState::Running, 0, 0));
+        // While it runs nobody is woken, and what came is not missed.
+        assert!(matches!(i.deliver_message(text()), Ok(false)));
+        assert!(!i.wait(true));
+        // Two, or something else among them.
+        assert!(matches!(i.deliver_message(text()), Ok(false)));
+        assert!(i.begin_with_message().is_none());
+        assert_eq!(run(&mut i).len(), 2);
+        assert!(i.wait(true));
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Wake));
+        assert!(i.begin_with_message().is_none());
+        assert_eq!(run(&mut i).len(), 1);
+        // A sleeper keeps it; limits and ends are looked at the long way.
+        assert!(i.wait(false));
+        assert!(matches!(i.deliver_message(text()), Ok(false)));
+        i.max_messages = 1;
+        assert!(i.deliver_message(text()).is_err());
+        i.max_messages = 0;
+        assert!(matches!(i.deliver(kill(), Held::default()), Delivered::Wake));
+        assert!(i.deliver_message(text()).is_err());
     }
     #[test]
     fn limits_reach_a_sleeper() {

@@ -15,30 +15,48 @@ const ENTRY: usize = size_of::<Entry>();
 type Entry = (u64, Message);
 
 /// The mailbox.
+// In this order, what each slice touches lies together, at the end.
+#[repr(C)]
 #[derive(Default, Debug)]
 pub struct Mailbox {
-    /// The oldest; none: there are none at all. Most processes have one at a time.
-    first: Option<Entry>,
     rest: VecDeque<Entry>,
     next_number: u64,
-    bytes: usize,
     /// Messages of the system among them.
     system: usize,
+    /// The oldest; none: there are none at all. Most processes have one at a time.
+    first: Option<Entry>,
+    bytes: usize,
+    /// How many there are.
+    len: usize,
 }
 
 impl Mailbox {
     /// Number of messages.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.first.is_some() as usize + self.rest.len()
+        self.len
+    }
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
     /// Bytes of all messages.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
+    /// So many messages are about to come, at most.
+    pub fn reserve(&mut self, n: usize) {
+        if n > 1 {
+            self.rest.reserve(n - 1);
+        }
+    }
     /// Adds a message at the end.
+    #[inline]
     pub fn push(&mut self, m: Message) {
         self.bytes += ENTRY + m.size();
         self.system += m.is_from_system() as usize;
+        self.len += 1;
         let entry = (self.next_number, m);
         self.next_number += 1;
         match self.first {
@@ -55,7 +73,9 @@ impl Mailbox {
     #[inline]
     pub fn pop(&mut self) -> Option<Message> {
         let (_, m) = self.first.take()?;
-        self.move_up();
+        if !self.rest.is_empty() {
+            self.move_up();
+        }
         self.gone(&m);
         Some(m)
     }
@@ -78,9 +98,11 @@ impl Mailbox {
             }
         }
     }
+    #[inline]
     fn gone(&mut self, m: &Message) {
         self.bytes -= ENTRY + m.size();
         self.system -= m.is_from_system() as usize;
+        self.len -= 1;
     }
     /// The oldest message whose number is at least this.
     pub fn at_or_after(&self, number: u64) -> Option<(u64, &Message)> {
@@ -160,6 +182,7 @@ impl Mailbox {
         self.rest.retain(stays);
         self.bytes -= bytes;
         self.system -= system;
+        self.len -= system;
         self.move_up();
         looked_at
     }
@@ -184,7 +207,9 @@ mod tests {
         assert_eq!(m.remove_system(b"DOWN", Pid::from_bits(5)), 2);
         assert_eq!(m.remove_system(b"DOWN", Pid::from_bits(4)), 2);
         assert_eq!(m.remove_system(b"DOWN", Pid::from_bits(4)), 0);
+        assert_eq!(m.len(), 1);
         m.pop();
         assert_eq!((m.len(), m.bytes()), (0, 0));
+        assert!(m.is_empty());
     }
 }

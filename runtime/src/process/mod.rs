@@ -33,15 +33,17 @@ use signal::{Info, Status};
 
 /// A process as its runner has it. All but the machine is in its [`context::Context`], which the machine's natives
 /// reach, too.
+// In this order, what each slice touches lies together.
+#[repr(C, align(64))]
 pub struct Process {
-    /// Its virtual machine.
-    pub vm: Vm,
     /// The state in which the native that it waits in goes on, if it waits.
     pub waiting: Option<u32>,
     /// Spawned and not yet born: what it starts from.
     pub birth: Option<Box<Birth>>,
     /// What is to be done before it goes on.
     pub chore: Option<Box<Chore>>,
+    /// Its virtual machine.
+    pub vm: Vm,
 }
 
 impl Process {
@@ -52,6 +54,11 @@ impl Process {
         vm.attached.set(context);
         scheduler.config.set_up(&mut vm);
         Box::new(Process { vm, waiting: None, birth, chore: None })
+    }
+    /// It runs soon: what a slice begins with is brought from memory meanwhile.
+    #[inline]
+    pub fn look_ahead(&self) {
+        rlua_machine::heap::look_ahead(self, 4);
     }
     /// What is known of it.
     pub fn describe(&mut self, status: Status) -> Info {

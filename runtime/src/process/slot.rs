@@ -10,33 +10,40 @@ use super::account::Grown;
 use super::context::Context;
 use super::inbox::{Delivered, Held, Inbox, RunState};
 use super::signal::Signal;
+use crate::codec::Message;
 use crate::scheduler::Telling;
 use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+/// Bytes of an inbox that a delivery need not count.
+const SMALL_INBOX: usize = 1024;
+
 /// A process as others see it.
+// In this order, what each message touches lies together.
+#[repr(C)]
 pub struct Slot {
     /// Its identity.
     pub pid: Pid,
     /// Whether it is the main script's.
     pub is_root: bool,
-    /// Who spawned it.
-    pub parent: Pid,
+    /// Whether signals wait.
+    pub pending: Pending,
     shared: Mutex<Shared>,
     /// What its owner says of it.
     pub published: Published,
-    /// Whether signals wait.
-    pub pending: Pending,
+    /// Who spawned it.
+    pub parent: Pid,
 }
 
 /// What a slot's lock protects.
+#[repr(C)]
 pub struct Shared {
-    /// Signals and state.
-    pub inbox: Inbox,
     /// The process, while nobody runs it.
     pub process: Option<Box<Process>>,
+    /// Signals and state.
+    pub inbox: Inbox,
     /// What handles its signals, while it is in a call of the system.
     pub context: Option<Box<Context>>,
     /// A slice that a `step` let it have is under way.
@@ -66,6 +73,7 @@ impl Pending {
     pub fn any(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
+    #[inline]
     fn set(&self, any: bool) {
         if self.0.load(Ordering::Relaxed) != any {
             self.0.store(any, Ordering::Release);
@@ -98,6 +106,7 @@ impl Slot {
         })
     }
     /// Locks what is shared.
+    #[inline]
     pub fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(|e| e.into_inner())
     }
@@ -113,6 +122,21 @@ impl Slot {
         let now = held.bytes + s.inbox.bytes();
         (delivered, s.inbox.account.note(now))
     }
+    /// As [`Slot::deliver`], of a message where that is simple ([`Inbox::deliver_message`]): whether the process is to be
+    /// put in a run queue, and what the runtime's total has to be told of.
+    #[inline]
+    pub fn deliver_message(&self, m: Message) -> Result<(bool, Option<Grown>), Message> {
+        let mut s = self.lock();
+        let wakes = s.inbox.deliver_message(m)?;
+        if wakes && let Some(process) = &s.process {
+            process.look_ahead();
+        }
+        self.pending.set(true);
+        // Less is within what the total may be wrong by, and seen to by the owner.
+        let bytes = s.inbox.bytes();
+        let grown = if bytes > SMALL_INBOX { s.inbox.account.note(self.published.held().bytes + bytes) } else { None };
+        Ok((wakes, grown))
+    }
     /// Takes all signals out, for the owner who runs the process.
     pub fn take_signals(&self, into: &mut Vec<Signal>) {
         let mut s = self.lock();
@@ -126,6 +150,13 @@ impl Slot {
             self.pending.set(false);
         }
         permit
+    }
+    /// As [`Slot::begin_slice`], if a message is all that there is ([`Inbox::begin_with_message`]).
+    #[inline]
+    pub fn begin_with_message(&self, s: &mut Shared) -> Option<Message> {
+        let m = s.inbox.begin_with_message()?;
+        self.pending.set(false);
+        Some(m)
     }
     /// Whether it is dead for certain; none: it has to be asked.
     pub fn known_dead(&self) -> Option<bool> {

@@ -36,6 +36,7 @@ pub use moving::{Departed, Parcel};
 pub(crate) use tasks::idle;
 pub(crate) use worker::{Handle, is_worker};
 
+use crate::codec::Message;
 use crate::node::hello::{VISITOR_SERIAL_BITS, visitor_id};
 use crate::node::transport::Node;
 use crate::process::account::Grown;
@@ -224,6 +225,37 @@ impl Scheduler {
             }
         }
         reached.unwrap_or(false)
+    }
+    /// Gives a process of this runtime a message. False: there is no such process.
+    #[inline]
+    pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> bool {
+        let mut message = Some(message);
+        let delivered = self.table.with(to, |slot| {
+            let m = message.take().expect("it is given once");
+            match slot.deliver_message(m) {
+                Ok((wakes, grown)) => {
+                    let slot = (wakes || grown.is_some()).then(|| slot.clone());
+                    Some((slot, wakes, grown))
+                }
+                Err(m) => {
+                    message = Some(m);
+                    None
+                }
+            }
+        });
+        match delivered.flatten() {
+            Some((None, ..)) => true,
+            Some((Some(slot), wakes, grown)) => {
+                if let Some(grown) = grown {
+                    self.grown(&slot, grown);
+                }
+                if wakes {
+                    self.schedule(slot);
+                }
+                true
+            }
+            None => self.route(to, Signal::Message(message.expect("nobody has it"))),
+        }
     }
     /// Whether a process has ended; none: that may be decided and not yet done, so it has to be asked.
     pub(crate) fn known_dead(&self, pid: Pid) -> Option<bool> {

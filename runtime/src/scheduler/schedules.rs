@@ -237,8 +237,10 @@ fn deliveries(slices: [Slice; 3]) {
             let mut signals = Vec::new();
             let mut s = slot.lock();
             let blocked = matches!(s.inbox.state(), RunState::BlockedQueued);
-            if s.inbox.begin_slice(&mut signals).is_none() {
-                return;
+            match slot.begin_with_message(&mut s) {
+                Some(m) => signals.push(Signal::Message(m)),
+                None if s.inbox.begin_slice(&mut signals).is_none() => return,
+                None => {}
             }
             assert_eq!(context.swap(false, Ordering::SeqCst), blocked);
             drop(s);
@@ -292,7 +294,19 @@ fn deliveries(slices: [Slice; 3]) {
                     let (all, slot) = (all.clone(), slot.clone());
                     thread::spawn(move || {
                         for number in 0..EACH {
-                            match slot.deliver(signal(sender, number)).0 {
+                            // A message the quick way, where that is one.
+                            let signal = match signal(sender, number) {
+                                Signal::Message(m) => match slot.deliver_message(m) {
+                                    Ok((true, _)) => {
+                                        all.inject(slot.clone());
+                                        continue;
+                                    }
+                                    Ok((false, _)) => continue,
+                                    Err(m) => Signal::Message(m),
+                                },
+                                signal => signal,
+                            };
+                            match slot.deliver(signal).0 {
                                 Delivered::Wake => all.inject(slot.clone()),
                                 Delivered::Queued => {}
                                 Delivered::Refused(_) => panic!("it lives"),

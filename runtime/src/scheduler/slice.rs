@@ -8,12 +8,12 @@ use super::Scheduler;
 use super::end::End;
 use super::moving::Parcel;
 use super::worker::Abandoned;
-use crate::codec;
+use crate::codec::{self, Message};
 use crate::node::translate::SpawnRequest;
 use crate::process::Process;
 use crate::process::birth::Birth;
 use crate::process::chore::{Chore, Done, MESSAGES, OBJECTS};
-use crate::process::context::{Context, Leaving, Wait, context, reason_text};
+use crate::process::context::{self, Context, Leaving, Wait, context, reason_text};
 use crate::process::core::Effect;
 use crate::process::exit::Stage;
 use crate::process::order;
@@ -52,8 +52,16 @@ thread_local! {
 impl Scheduler {
     /// Runs a slice of a process that was queued; how long it was, in looks at the clock that it is worth.
     pub(super) fn run_slice(self: &Arc<Self>, slot: Arc<Slot>) -> u32 {
-        let mut signals = SIGNALS.take();
         let mut s = slot.lock();
+        if (slot.is_root || self.gate.is_open())
+            && let Some(message) = slot.begin_with_message(&mut s)
+        {
+            let Some(process) = s.process.take() else { unreachable!("a queued process is in its slot") };
+            drop(s);
+            process.vm.look_ahead(context::LINES);
+            return self.run_process(slot, process, |this, p| this.slice_of_message(p, message));
+        }
+        let mut signals = SIGNALS.take();
         if let Some(telling) = s.telling.take() {
             drop(s);
             SIGNALS.set(signals);
@@ -75,15 +83,31 @@ impl Scheduler {
             SIGNALS.set(signals);
             return 1;
         }
-        let Some(mut process) = process else { unreachable!("a queued process is in its slot") };
+        let Some(process) = process else { unreachable!("a queued process is in its slot") };
         let may_run = permit || slot.is_root || self.gate.is_open();
+        let weight = self.run_process(slot, process, |this, p| this.slice(p, &mut signals, may_run));
+        signals.clear();
+        SIGNALS.set(signals);
+        if let Some(slot) = stepping
+            && std::mem::take(&mut slot.lock().stepping)
+        {
+            self.stepped();
+        }
+        weight
+    }
+    /// Runs the slice, and sees to what comes of it.
+    #[inline]
+    fn run_process(
+        self: &Arc<Self>,
+        slot: Arc<Slot>,
+        mut process: Box<Process>,
+        slice: impl FnOnce(&Arc<Self>, &mut Process) -> Outcome,
+    ) -> u32 {
         self.no_deadlock();
         let before = context(&mut process.vm).reductions;
         // A bug of ours ends the process, not the node.
-        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.slice(&mut process, &mut signals, may_run)));
-        signals.clear();
-        SIGNALS.set(signals);
-        let weight = match outcome {
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| slice(self, &mut process)));
+        match outcome {
             Ok(outcome) => {
                 let cx = context(&mut process.vm);
                 let used = cx.reductions - before;
@@ -96,14 +120,9 @@ impl Scheduler {
                 self.slice_thrown(slot, process, thrown);
                 1
             }
-        };
-        if let Some(slot) = stepping
-            && std::mem::take(&mut slot.lock().stepping)
-        {
-            self.stepped();
         }
-        weight
     }
+    #[inline]
     fn slice_over(self: &Arc<Self>, slot: Arc<Slot>, mut process: Box<Process>, outcome: Outcome) {
         let (heap_bytes, is_full) = (process.vm.heap.bytes(), process.vm.heap.is_past_limit());
         let cx = context(&mut process.vm);
@@ -169,6 +188,27 @@ impl Scheduler {
         let Some(cx) = cx else { return self.finish(1) };
         let reason = codec::Message::string(b"internal error");
         self.end_context(slot, cx, End::kill(reason, false));
+    }
+    /// A slice that begins with one message and nothing else.
+    fn slice_of_message(self: &Arc<Self>, p: &mut Process, message: Message) -> Outcome {
+        let mut message = message;
+        let is_free = !p.is_busy() && context(&mut p.vm).urgent.is_empty();
+        if let Some(state) = p.waiting.filter(|_| is_free) {
+            match crate::concurrent::answer_receive(&mut p.vm, state, message) {
+                Ok(used) => {
+                    p.waiting = None;
+                    let cx = context(&mut p.vm);
+                    cx.resume = false;
+                    cx.reductions += used as u64;
+                    return self.reduce(p, (self.config.slice - used as i64).max(1));
+                }
+                Err(m) => message = m,
+            }
+        }
+        let cx = context(&mut p.vm);
+        cx.mailbox.push(message);
+        cx.resume = true;
+        self.slice(p, &mut Vec::new(), true)
     }
     fn slice(self: &Arc<Self>, p: &mut Process, signals: &mut Vec<Signal>, may_run: bool) -> Outcome {
         if !signals.is_empty() {
@@ -361,6 +401,13 @@ impl Scheduler {
                 }
                 Exit::Request(state) => {
                     p.waiting = Some(state);
+                    // Most only wait.
+                    let cx = context(&mut p.vm);
+                    let is_more = !cx.urgent.is_empty() || cx.leaving.is_some() || cx.resume;
+                    let wait = cx.wait;
+                    if !is_more && !p.is_busy() && !freezing && !rlua_machine::stdlib::io::has_printed() {
+                        return Outcome::Waiting(wait);
+                    }
                     if let Some(end) = self.see_to_urgent(p) {
                         return Outcome::Over(end);
                     }

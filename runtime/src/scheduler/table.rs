@@ -12,6 +12,7 @@ use crate::sync::{Mutex, MutexGuard};
 use rlua_machine::value::Pid;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 const SHARDS: usize = 64;
@@ -21,7 +22,8 @@ const BLOCK: u64 = 1024;
 const KEPT: usize = 1024;
 
 thread_local! {
-    static RECENT: RefCell<Vec<Option<Arc<Slot>>>> = const { RefCell::new(Vec::new()) };
+    /// Empty but on a worker's thread. Not dropped by itself, so that a look at it need not ask whether it was.
+    static RECENT: RefCell<ManuallyDrop<Vec<Option<Arc<Slot>>>>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
 }
 
 type Shard = BTreeMap<u64, Arc<Slot>>;
@@ -78,19 +80,22 @@ impl Table {
     #[inline]
     pub fn with<T>(&self, pid: Pid, f: impl FnOnce(&Arc<Slot>) -> T) -> Option<T> {
         RECENT.with_borrow_mut(|recent| {
-            if recent.is_empty() {
-                recent.resize(KEPT, None);
+            let Some(place) = recent.get_mut(pid.serial() as usize % KEPT) else {
+                return self.find(pid).as_ref().map(f);
+            };
+            match place {
+                Some(slot) if slot.pid == pid => Some(f(slot)),
+                _ => Some(f(place.insert(self.find(pid)?))),
             }
-            let place = &mut recent[pid.serial() as usize % KEPT];
-            if place.as_ref().is_none_or(|s| s.pid != pid) {
-                *place = Some(self.find(pid)?);
-            }
-            place.as_ref().map(f)
         })
     }
-    /// Forgets what this thread keeps.
+    /// From now on this thread keeps slots, until it forgets them.
+    pub fn remember() {
+        RECENT.with_borrow_mut(|recent| recent.resize(KEPT, None));
+    }
+    /// Forgets what this thread keeps, before it ends.
     pub fn forget_recent() {
-        RECENT.with_borrow_mut(Vec::clear);
+        drop(ManuallyDrop::into_inner(RECENT.take()));
     }
     /// Pids of the next block that has any, from a serial number on, by age; and the number to go on with.
     pub fn next_block(&self, from: u64) -> Option<(Vec<Pid>, u64)> {

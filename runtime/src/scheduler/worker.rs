@@ -16,6 +16,7 @@
 use super::Scheduler;
 use super::queue::Turns;
 use super::sleep::Entry;
+use super::table::Table;
 use super::tasks;
 use crate::process::context::Context;
 use crate::process::core::Time;
@@ -28,6 +29,7 @@ use rlua_machine::value::Runtime;
 use std::any::Any;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -99,16 +101,22 @@ struct Local {
     kept: Option<Box<dyn Any + Send>>,
 }
 thread_local! {
-    static LOCAL: RefCell<Option<Local>> = const { RefCell::new(None) };
+    /// Not dropped by itself, so that a look at it need not ask whether it was: the thread does it, where it ends.
+    static LOCAL: RefCell<Option<ManuallyDrop<Local>>> = const { RefCell::new(None) };
+}
+/// The local part of this thread, which is none but on a worker's.
+#[inline(always)]
+fn with_local<T>(f: impl FnOnce(Option<&mut Local>) -> T) -> T {
+    LOCAL.with_borrow_mut(|local| f(local.as_deref_mut()))
 }
 
 /// Whether this thread runs processes at the moment.
 pub(crate) fn is_worker() -> bool {
-    LOCAL.with_borrow(|l| l.as_ref().is_some_and(|l| l.place.is_some()))
+    with_local(|l| l.is_some_and(|l| l.place.is_some()))
 }
 /// The place of this thread, if it runs processes of this runtime at the moment.
 pub(super) fn place_in(runtime: Runtime) -> Option<usize> {
-    LOCAL.with_borrow(|l| l.as_ref().filter(|l| l.runtime == runtime).and_then(|l| l.place))
+    with_local(|l| l.filter(|l| l.runtime == runtime).and_then(|l| l.place))
 }
 
 /// What a worker remembers between two turns.
@@ -131,7 +139,7 @@ impl Scheduler {
     /// Queues a process that what runs here has woken.
     #[inline]
     pub(super) fn enqueue_next(self: &Arc<Self>, slot: Arc<Slot>) {
-        let share = LOCAL.with_borrow_mut(|local| match local {
+        let share = with_local(|local| match local {
             Some(Local { place: Some(place), turns, .. }) => self.queues.push_next(*place, turns, slot),
             _ => {
                 self.queues.inject(slot);
@@ -144,7 +152,7 @@ impl Scheduler {
     }
     /// Queues a process.
     pub(super) fn enqueue(self: &Arc<Self>, slot: Arc<Slot>) {
-        LOCAL.with_borrow_mut(|local| match local {
+        with_local(|local| match local {
             Some(Local { place: Some(place), .. }) => self.queues.push(*place, slot),
             _ => self.queues.inject(slot),
         });
@@ -152,7 +160,7 @@ impl Scheduler {
     }
     /// Queues the process whose slice is over here: this worker goes on with it if nothing else is there.
     pub(super) fn enqueue_again(self: &Arc<Self>, slot: Arc<Slot>) {
-        let alone = LOCAL.with_borrow_mut(|local| match local {
+        let alone = with_local(|local| match local {
             Some(Local { place: Some(place), .. }) => {
                 let alone = self.queues.is_empty();
                 self.queues.push(*place, slot);
@@ -234,7 +242,9 @@ impl Scheduler {
         let started =
             std::thread::Builder::new().name("worker".to_string()).stack_size(WORKER_STACK).spawn(move || {
                 let runtime = this.runtime;
-                LOCAL.set(Some(Local { runtime, place, turns: Turns::default(), blocked: None, kept: None }));
+                let local = Local { runtime, place, turns: Turns::default(), blocked: None, kept: None };
+                LOCAL.set(Some(ManuallyDrop::new(local)));
+                Table::remember();
                 let work = || {
                     first();
                     let mut turn = Turn::default();
@@ -245,7 +255,8 @@ impl Scheduler {
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
                     this.finish(1);
                 }
-                LOCAL.set(None);
+                drop(LOCAL.take().map(ManuallyDrop::into_inner));
+                Table::forget_recent();
                 let mut t = this.threads.lock();
                 t.threads -= 1;
                 drop(t);
@@ -287,7 +298,7 @@ impl Scheduler {
                 self.tasks.turn();
                 self.node.slice_is_over();
             }
-            let (place, next) = LOCAL.with_borrow_mut(|l| match l {
+            let (place, next) = with_local(|l| match l {
                 Some(Local { place: Some(place), turns, .. }) => (Some(*place), self.queues.pop(*place, turns)),
                 _ => (None, None),
             });
@@ -335,7 +346,7 @@ impl Scheduler {
         };
         t.waiting -= 1;
         drop(t);
-        LOCAL.with_borrow_mut(|l| l.as_mut().expect("a worker has a local part").place = place);
+        with_local(|l| l.expect("a worker has a local part").place = place);
         place.is_some()
     }
     /// Notes that this worker sleeps, until there is something to do, a timer is due, or the program ends. Ready: there is
@@ -418,12 +429,12 @@ impl Outside for Handle {
         tasks::wake_idle();
         if this.config.seed.is_some() {
             // How long it takes is chance: nobody else runs meanwhile.
-            LOCAL.with_borrow_mut(|l| l.as_mut().expect("a worker has a local part").kept = process);
+            with_local(|l| l.expect("a worker has a local part").kept = process);
             return;
         }
         let cx = process.and_then(|p| p.downcast::<Context>().ok());
-        let place = LOCAL.with_borrow_mut(|l| {
-            let l = l.as_mut().expect("a worker has a local part");
+        let place = with_local(|l| {
+            let l = l.expect("a worker has a local part");
             if let Some(place) = l.place {
                 this.queues.share(place, &mut l.turns);
             }
@@ -454,7 +465,7 @@ impl Outside for Handle {
     fn end_blocking(&self) -> Option<Box<dyn Any + Send>> {
         let this = &self.0;
         if this.config.seed.is_some() {
-            return LOCAL.with_borrow_mut(|l| l.as_mut().and_then(|l| l.kept.take()));
+            return with_local(|l| l.and_then(|l| l.kept.take()));
         }
         let mut t = this.threads.lock();
         if this.is_done.load(Ordering::SeqCst) {
@@ -466,7 +477,7 @@ impl Outside for Handle {
         }
         t.blocked -= 1;
         drop(t);
-        let slot = LOCAL.with_borrow_mut(|l| l.as_mut().and_then(|l| l.blocked.take()));
+        let slot = with_local(|l| l.and_then(|l| l.blocked.take()));
         let slot = slot?;
         loop {
             let mut s = slot.lock();

@@ -17,6 +17,7 @@
 //!    `Heap::thread_runs`); objects that were made since the last safepoint need none.
 //! 3. A heap belongs to one process, and one thread at a time touches it.
 
+mod ahead;
 mod collect;
 mod lazy;
 mod mark;
@@ -35,6 +36,7 @@ use crate::vm::load::{Module, Proto};
 use crate::vm::native::Native;
 use crate::vm::thread::Thread;
 use collect::Phase;
+pub use ahead::look_ahead;
 pub use collect::Stress;
 pub(crate) use collect::{PIECE, Roots, UNITS_A_REDUCTION, Whole};
 pub use lazy::{Image, Lazy, Maker};
@@ -135,52 +137,32 @@ const FIRST_THRESHOLD: usize = 64 * 1024;
 const MIN_PAUSE: u32 = 120;
 
 /// The heap of one process.
+// What every slice looks at comes first; then by size, so that nothing lies empty.
+#[repr(C)]
 pub struct Heap {
     objects: Objects,
-    /// Objects that this cycle's sweep has still to look at.
-    sweeping: *mut Header,
-    /// Objects whose metatable has `__gc`, first marked first.
-    finalizable: Vec<*mut Header>,
-    /// Dead objects whose `__gc` is still to run, first in line first.
-    to_finalize: VecDeque<*mut Header>,
     /// Bytes at which a collection, or the next piece of one, is due.
     threshold: usize,
     /// Bytes past which allocations fail (checked at safepoints, and before large ones).
     limit: usize,
     /// While memory is low: the limit that there is otherwise.
     usual_limit: Option<usize>,
+    /// Objects that this cycle's sweep has still to look at.
+    sweeping: *mut Header,
+    /// Objects whose metatable has `__gc`, first marked first.
+    finalizable: Vec<*mut Header>,
+    /// Dead objects whose `__gc` is still to run, first in line first.
+    to_finalize: VecDeque<*mut Header>,
     /// Bytes past which its process ends, as far as an allocation has to know: a larger one is not made.
     pub(crate) most: usize,
-    /// Collect at every safepoint.
-    stress: Option<Stress>,
-    /// `collectgarbage("stop")`.
-    stopped: bool,
-    /// Size at which the next collection starts, in per cent of what the last one left.
-    pub pause: u32,
-    serial: u32,
     /// State of the generator of random words; none takes them from the system.
     seed: Seldom<Option<u64>>,
     /// The hash key that tables take, and under which long strings keep their hashes.
     hash_key: Option<HashKey>,
-    phase: Phase,
     /// Units of work of the piece at hand.
     work: usize,
-    /// The cycle at hand, or the next one, is done in one piece.
-    at_once: bool,
     /// Bytes past the limit that it is let have after an error about it.
     grace: usize,
-    /// The heap was past its limit when the cycle at hand began,
-    begun_full: bool,
-    /// and was so still when it ended.
-    exhausted: bool,
-    /// A cycle has ended since somebody asked.
-    pub(crate) has_ended: bool,
-    /// A whole collection was asked for.
-    pub(crate) whole: Option<Whole>,
-    /// Times that the end of marking was tried in this cycle.
-    attempts: u32,
-    /// Objects of the queue that are marked, from its end on.
-    queue_marked: u32,
     /// Objects to be traced.
     gray: Vec<*mut Header>,
     /// Large tables to be traced in parts; of the first one, the entries up to `cursor` were.
@@ -193,12 +175,34 @@ pub struct Heap {
     modules: Modules,
     /// What unfilled tables are filled from (lazy.rs), or null.
     lazy: *mut Lazy,
-    /// Changes when what is known as captured changes,
-    capture_epoch: u32,
-    /// How often an object that was marked so was written,
-    captured_writes: u32,
-    /// and what whoever captures keeps of it.
+    /// What whoever captures keeps.
     captured: Seldom<Option<Box<dyn Any + Send>>>,
+    /// Size at which the next collection starts, in per cent of what the last one left.
+    pub pause: u32,
+    serial: u32,
+    /// Times that the end of marking was tried in this cycle.
+    attempts: u32,
+    /// Objects of the queue that are marked, from its end on.
+    queue_marked: u32,
+    /// Changes when what is known as captured changes.
+    capture_epoch: u32,
+    /// How often an object that was captured was written.
+    captured_writes: u32,
+    /// Collect at every safepoint.
+    stress: Option<Stress>,
+    /// `collectgarbage("stop")`.
+    stopped: bool,
+    phase: Phase,
+    /// The cycle at hand, or the next one, is done in one piece.
+    at_once: bool,
+    /// The heap was past its limit when the cycle at hand began.
+    begun_full: bool,
+    /// It was so still when that ended.
+    exhausted: bool,
+    /// A cycle has ended since somebody asked.
+    pub(crate) has_ended: bool,
+    /// A whole collection was asked for.
+    pub(crate) whole: Option<Whole>,
 }
 
 // SAFETY: rule 3: a heap and all it points to move between threads as a whole; modules and atoms, which it shares with

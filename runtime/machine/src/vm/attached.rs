@@ -3,6 +3,7 @@
 //! Journey: none of its own. Natives ask for it many times in a call, so its type is looked at without a call through a
 //! table. The reader might expect `Box<dyn Any>` alone: its `downcast` costs such a call each time.
 
+use crate::heap::look_ahead;
 use std::any::{Any, TypeId};
 use std::ptr::NonNull;
 
@@ -10,11 +11,12 @@ use std::ptr::NonNull;
 #[derive(Default)]
 pub struct Attached(Option<Held>);
 
+#[repr(C)]
 struct Held {
-    // Owned: a `Box` would be borrowed anew by each use through `pointer`.
-    owner: NonNull<dyn Any + Send>,
     pointer: NonNull<()>,
     type_id: TypeId,
+    // Owned: a `Box` would be borrowed anew by each use through `pointer`.
+    owner: NonNull<dyn Any + Send>,
 }
 
 impl Attached {
@@ -24,6 +26,13 @@ impl Attached {
         let type_id = (*value).type_id();
         let owner = NonNull::from(Box::leak(value));
         self.0 = Some(Held { owner, pointer: owner.cast(), type_id });
+    }
+    /// It is looked at soon: so many lines of it are brought from memory meanwhile.
+    #[inline]
+    pub fn look_ahead(&self, lines: usize) {
+        if let Some(held) = &self.0 {
+            look_ahead(held.pointer.as_ptr(), lines);
+        }
     }
     /// Takes it away.
     pub fn take(&mut self) -> Option<Box<dyn Any + Send>> {

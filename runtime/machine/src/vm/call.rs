@@ -108,9 +108,19 @@ impl Vm {
             }
             match (*self.frame).kind {
                 FrameKind::Lua => Act::Run,
+                // A request that was fulfilled by one value, for a Lua function: nothing of the native is left to do.
+                FrameKind::Native if (*self.frame).state == RETURN | 1 && self.is_plain_return() => {
+                    self.do_return(self.top.sub(1), 1)
+                }
                 FrameKind::Native => Act::Native,
             }
         }
+    }
+    /// Whether the native on top was called plainly and its frame tells of nothing besides.
+    unsafe fn is_plain_return(&self) -> bool {
+        // SAFETY: the caller has seen a frame (2).
+        let f = unsafe { &*self.frame };
+        f.then == Continue::Plain && f.flags == 0 && !self.hooked && self.fuel >= 0
     }
 
     // Calls.
@@ -306,10 +316,15 @@ impl Vm {
     pub(crate) unsafe fn call_steps(&mut self, mut function: *mut Value, results: i16, then: Continue) -> Act {
         // SAFETY: as in `leaf_raised`; the frame on top is then this native's.
         unsafe {
+            let asked = self.asked.take();
             if self.ensure_frame(&mut function).is_err() {
                 return self.stack_overflow();
             }
             self.push_frame(function, FrameKind::Native, results, then);
+            if let Some(request) = asked {
+                self.left = Left::Exit(Exit::Request(request));
+                return Act::Leave;
+            }
             if self.hooked
                 && let Some(act) = self.native_called()
             {
@@ -607,6 +622,7 @@ impl Vm {
         }
     }
     /// Fulfils the request that the process waits for: its native returns these values when the process runs again.
+    #[inline]
     pub fn finish_request(&mut self, values: &[Value]) {
         for &v in values {
             self.push(v);

@@ -31,7 +31,7 @@ pub mod raise;
 pub mod thread;
 pub mod work;
 
-use crate::heap::{Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole};
+use crate::heap::{look_ahead, Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole};
 use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
 pub use attached::Attached;
@@ -64,6 +64,9 @@ pub enum Left {
 }
 
 /// Results of `main` and the process-wide state a native or an embedder may use.
+///
+/// What every slice touches comes first, so that it lies together: a process that runs for a microsecond pays for each
+/// line of the cache.
 #[repr(C)]
 pub struct Vm {
     // The interpreter's registers, of the running coroutine.
@@ -81,32 +84,44 @@ pub struct Vm {
     pub base: *mut Value,
     /// The running coroutine.
     pub thread: *mut Thread,
-    /// What it was left for.
-    pub left: Left,
     /// What executes instructions of the running coroutine (hook.rs).
     pub(crate) handlers: *const execute::Handlers,
-    /// It is run under its hook.
-    pub(crate) hooked: bool,
     /// Set while a leaf native runs: it has no frame of its own, and this is its function's slot.
     pub(crate) leaf: *mut Value,
-
-    /// The heap.
-    pub heap: Heap,
-    /// Value of the error being raised.
-    pub error: Value,
+    /// What it was left for.
+    pub left: Left,
+    /// What a leaf that is not enough asks of the surroundings before it goes on as a state machine.
+    pub(crate) asked: Option<u32>,
+    /// It is run under its hook.
+    pub(crate) hooked: bool,
+    /// Stop at the next check (set by the surroundings between runs, or by natives).
+    pub(crate) stop: bool,
+    /// A native wanted more in one piece than its process may have in all.
+    past_most: bool,
+    /// `error` is to be raised before anything else.
+    pub(crate) raising: bool,
+    /// An unwinding that no catcher stops: the process is being ended.
+    pub exiting: bool,
+    /// A finalizer is running.
+    pub in_finalizer: bool,
     pub(crate) saved_fuel: i64,
     /// The first coroutine.
     pub main: *mut Thread,
+    /// Bytes that the system has said to have, in this slice.
+    asked_for: usize,
+    /// What whoever runs it hangs on it.
+    pub attached: Attached,
+    /// The heap.
+    pub heap: Heap,
+
+    /// Value of the error being raised.
+    pub error: Value,
     globals: *mut Table,
     registry: *mut Table,
     /// The metatable of strings, or null.
     pub string_metatable: *mut Table,
     /// Of nil, booleans, numbers, functions, coroutines, pids.
     pub type_metatables: [*mut Table; 6],
-    /// Stop at the next check (set by the surroundings between runs, or by natives).
-    pub(crate) stop: bool,
-    /// A finalizer is running.
-    pub in_finalizer: bool,
     /// Test mode: code is dumped, verified and loaded again before it runs.
     pub reload: bool,
     /// Warnings are printed (`warn("@on")`).
@@ -115,18 +130,8 @@ pub struct Vm {
     pub(crate) overflowed_again: bool,
     /// The error being raised has no message handler.
     pub(crate) unhandled: bool,
-    /// Bytes that the system has said to have, in this slice.
-    asked_for: usize,
-    /// A native wanted more in one piece than its process may have in all.
-    past_most: bool,
-    /// `error` is to be raised before anything else.
-    pub(crate) raising: bool,
-    /// An unwinding that no catcher stops: the process is being ended.
-    pub exiting: bool,
     /// What the surroundings attach: standard streams, open files, the process's identity.
     pub host: Box<dyn Surroundings>,
-    /// What whoever runs it hangs on it.
-    pub attached: Attached,
     /// The natives that its values may be.
     pub natives: Natives,
 }
@@ -166,6 +171,7 @@ impl Vm {
             base: std::ptr::null_mut(),
             thread: main,
             left: Left::Safepoint,
+            asked: None,
             handlers: execute::handlers(false),
             hooked: false,
             leaf: std::ptr::null_mut(),
@@ -197,6 +203,14 @@ impl Vm {
             vm.load_thread(main);
         }
         vm
+    }
+    /// It runs soon: what a run begins with is brought from memory meanwhile, and so many lines of what is attached.
+    #[inline]
+    pub fn look_ahead(&self, attached_lines: usize) {
+        look_ahead(self.thread, 1);
+        look_ahead(self.frame, 1);
+        look_ahead(self.top, 1);
+        self.attached.look_ahead(attached_lines);
     }
     /// The table of globals.
     pub fn globals(&self) -> Ref<Table> {
@@ -334,7 +348,18 @@ impl Vm {
     }
     /// Whether the main function is returning, and what closes its variables runs. Only while the main coroutine or one
     /// that it has resumed is stopped.
+    #[inline]
     pub fn main_returns(&mut self) -> bool {
+        // SAFETY: the main coroutine is live; with two frames, the second lies above the first.
+        let may_return = unsafe {
+            let main = &*self.main;
+            let top = if self.thread == self.main { self.frame } else { main.frame };
+            top.offset_from(main.frames) >= 1 && (*main.frames.add(1)).then == Continue::CloseAgain
+        };
+        may_return && self.main_is_returning()
+    }
+    #[cold]
+    fn main_is_returning(&mut self) -> bool {
         use rlua_compiler::opcode::Opcode;
         self.save_thread();
         // SAFETY: the main coroutine is live; its frames lie between `frames` and `frame`.

@@ -262,6 +262,12 @@ impl Vm {
             self.heap.write_barrier(&c.header, v);
         }
     }
+    /// A leaf that is not enough ([`Native::quick`]) asks its surroundings for something, as by [`Step::Request`], and is a
+    /// state machine from then on. It returns none after this.
+    #[inline]
+    pub fn ask_as_leaf(&mut self, request: u32) {
+        self.asked = Some(request);
+    }
     /// Returns one value from a state machine.
     pub fn return_one(&mut self, v: Value) -> Result<Step> {
         self.push(v);

@@ -7,7 +7,7 @@
 use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
 use super::super::{ManyNumbers, code, is_file, is_standard_stream};
-use super::{Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, VALUE, Whole, classes, is_plain, more, run, short};
+use super::{Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, VALUE, Whole, classes, PLAIN_TAGS, is_plain, more, run, short};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;
 use rlua_machine::value::table::Node;
@@ -182,12 +182,16 @@ fn flat(t: &Table) -> Option<Message> {
     if items.len() > MOST || nodes.len() > MOST || t.metatable().is_some() || t.hash_key().is_some() {
         return None;
     }
-    let plain_nodes = nodes.iter().all(|n| is_plain(n.key_tag as u64) && is_plain(n.value_tag as u64));
-    if !plain_nodes || !items.iter().all(|v| is_plain(v.tag)) {
-        return None;
+    // All tags in one: each is a bit.
+    let (mut tags, mut fields) = (0, 0);
+    for n in nodes {
+        tags |= bit_of(n.key_tag as u64) | bit_of(n.value_tag as u64);
+        fields += (n.value_tag as u64 != tag::NIL) as usize;
     }
-    let fields = nodes.iter().filter(|n| n.value_tag as u64 != tag::NIL).count();
-    if !is_of_right_size(nodes.len(), fields) {
+    for v in items {
+        tags |= bit_of(v.tag);
+    }
+    if tags & !PLAIN_TAGS != 0 || !is_of_right_size(nodes.len(), fields) {
         return None;
     }
     let (item_bytes, node_bytes) = (size_of_val(items), t.node_bytes());
@@ -207,6 +211,11 @@ fn flat(t: &Table) -> Option<Message> {
         }
         Some(Message(Form::Bytes(bytes.assume_init())))
     }
+}
+/// The bit of a tag in a set; of those past the set's end, the last one.
+#[inline(always)]
+fn bit_of(t: u64) -> u64 {
+    1 << t.min(63)
 }
 /// Whether a table with so many nodes would be made for so many fields.
 #[inline(always)]

@@ -30,6 +30,7 @@ pub use pattern::{Cyclic, Matching, Pattern};
 pub use portable::PortableMessage;
 
 use super::wire::{Reader, Write};
+use rlua_machine::heap::look_ahead;
 use rlua_machine::value::string::make_atom;
 use rlua_machine::value::{Pid, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
@@ -192,6 +193,7 @@ impl Message {
         matches!(&self.0, Form::System(m) if m.0 == name && m.1 == about)
     }
     /// Whether it is a message of the system.
+    #[inline]
     pub fn is_from_system(&self) -> bool {
         matches!(self.0, Form::System(_))
     }
@@ -207,18 +209,12 @@ impl Message {
     /// Says that its bytes are looked at soon, so that memory can bring them.
     #[inline]
     pub fn look_ahead(&self) {
-        #[cfg(target_arch = "x86_64")]
         if let Form::Bytes(bytes) = &self.0 {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let at = bytes.as_ptr().cast::<i8>();
-            // SAFETY: a prefetch reads nothing, whatever the address.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(at);
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64));
-            }
+            look_ahead(bytes.as_ptr(), 2);
         }
     }
     /// Bytes it takes besides itself.
+    #[inline]
     pub fn size(&self) -> usize {
         match &self.0 {
             Form::Small(_) | Form::Short { .. } => 0,

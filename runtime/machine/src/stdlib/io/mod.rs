@@ -21,7 +21,7 @@ use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitStatus;
 use stream::{Buffering, Output, Program, Stream, drop_ahead, lock, open_path, valid_mode};
-pub use stream::{Files, flush_printed, print_line, write_stdout};
+pub use stream::{Files, flush_printed, has_printed, print_line, write_stdout};
 
 /// The library's functions and the methods of files.
 pub static NATIVES: &[Native] = &[

@@ -131,9 +131,14 @@ pub fn print_line(vm: &mut Vm, line: &[u8]) {
 /// Writes out what `print` has left in the buffer, at the end of a slice.
 #[inline]
 pub fn flush_printed(vm: &mut Vm) {
-    if PRINTED.load(Ordering::Relaxed) && PRINTED.swap(false, Ordering::AcqRel) {
+    if has_printed() && PRINTED.swap(false, Ordering::AcqRel) {
         blocking(vm, |host| host.files.flush());
     }
+}
+/// Whether there is something for [`flush_printed`] to do.
+#[inline]
+pub fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
 }
 /// `print` has written since the last flush. The reference flushes every line; here the end of a slice does. One for all
 /// programs of this OS process, which share its standard output: who flushes for another does no harm.

@@ -107,7 +107,8 @@ outline! { call_other(i, pc, base, vm, k, t) {
     if left < 0 {
         return safepoint_again(i, pc, base, vm, k, t);
     }
-    if tag_of(a) == tag::NATIVE && (i >> 48) as u16 == 2 {
+    // Of no result or one: where none is wanted, the slot of the function is nobody's any more.
+    if tag_of(a) == tag::NATIVE && matches!((i >> 48) as u16, 1 | 2) {
         let native = &*((*a).bits as *const Native);
         if let Function::Leaf(f) = native.function {
             (*(*vm).frame).pc = pc;
@@ -142,16 +143,21 @@ outline! { call_other(i, pc, base, vm, k, t) {
     call_any(i, pc, base, vm, k, t)
 } }
 slow! { call_steps(i, pc, base, vm, k, t) {
-    (*vm).call_steps(ra!(i, base), 1, Continue::Plain)
+    (*vm).call_steps(ra!(i, base), wanted(i), Continue::Plain)
 } }
 slow! { leaf_failed(i, pc, base, vm, k, t) {
     let mut function = (*vm).leaf;
     (*vm).leaf = std::ptr::null_mut();
     if (*vm).ensure_frame(&mut function).is_ok() {
-        (*vm).push_frame(function, FrameKind::Native, 1, Continue::Plain);
+        (*vm).push_frame(function, FrameKind::Native, wanted(i), Continue::Plain);
     }
     Act::Raise
 } }
+/// Results that a call wants; -1: all.
+#[inline(always)]
+fn wanted(i: u64) -> i16 {
+    ((i >> 48) as u16).wrapping_sub(1) as i16
+}
 // Any call. Reductions are charged already.
 outline! { call_any(i, pc, base, vm, k, t) {
     (*(*vm).frame).pc = pc;
@@ -160,8 +166,7 @@ outline! { call_any(i, pc, base, vm, k, t) {
     if b != 0 {
         (*vm).top = a.byte_add(b);
     }
-    let results = (((i >> 48) as u16).wrapping_sub(1)) as i16;
-    let act = Act::Call { function: a, results, then: Continue::Plain };
+    let act = Act::Call { function: a, results: wanted(i), then: Continue::Plain };
     let more = (*vm).drive(act);
     if (*vm).heap.wants_collection() {
         (*vm).interrupt();
