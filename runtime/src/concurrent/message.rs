@@ -247,8 +247,8 @@ const SEARCH: usize = 5;
 
 /// `receive` without a match, if there is a message.
 pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
-    let is_plain = vm.count() == 0
-        || (vm.arg(TIMEOUT).is_nil() || vm.arg(TIMEOUT).is_number()) && vm.arg(MATCH).is_nil();
+    let is_bare = vm.count() == 0;
+    let is_plain = is_bare || (vm.arg(TIMEOUT).is_nil() || vm.arg(TIMEOUT).is_number()) && vm.arg(MATCH).is_nil();
     let heap_bytes = vm.heap.bytes();
     let cx = context(vm);
     if !is_plain || (cx.slot.is_root && !cx.scheduler.gate_is_open()) {
@@ -263,7 +263,7 @@ pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
             return decode(vm, &m).map(Some);
         }
         // Most wait without more ado.
-        None if vm.count() == 0 => wait_for_any(vm),
+        None if is_bare => wait_for_any(vm),
         _ => {}
     }
     Ok(None)

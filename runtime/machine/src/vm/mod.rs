@@ -31,7 +31,7 @@ pub mod raise;
 pub mod thread;
 pub mod work;
 
-use crate::heap::{look_ahead, Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole};
+use crate::heap::{Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole, look_ahead};
 use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
 pub use attached::Attached;

@@ -7,7 +7,9 @@
 use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
 use super::super::{ManyNumbers, code, is_file, is_standard_stream};
-use super::{Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, VALUE, Whole, classes, PLAIN_TAGS, is_plain, more, run, short};
+use super::{
+    Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, PLAIN_TAGS, VALUE, Whole, classes, is_plain, more, run, short,
+};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;
 use rlua_machine::value::table::Node;
