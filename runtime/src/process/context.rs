@@ -16,7 +16,8 @@ use crate::node::name::NodeName;
 use crate::scheduler::Scheduler;
 use crate::scheduler::timer::{Due, TimerKey};
 use rlua_machine::value::{Pid, Value};
-use rlua_machine::vm::Vm;
+use rlua_machine::vm::{Attachment, Vm};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -118,6 +119,11 @@ pub struct Search {
 
 /// Lines of memory that each slice touches, from its beginning.
 pub const LINES: usize = 5;
+
+// SAFETY: nothing else is ever attached to a machine.
+unsafe impl Attachment for Context {
+    const NUMBER: NonZeroU32 = NonZeroU32::new(1).unwrap();
+}
 
 impl Context {
     /// Of a new process.

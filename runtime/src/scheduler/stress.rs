@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 impl Scheduler {
     /// Reports a slice of so many reductions, if it is longer than it may be.
+    #[inline]
     pub(super) fn look_at_length(&self, p: &mut Process, used: u64) {
         if self.config.stress.long_slice.is_some_and(|most| used > most) {
             rlua_machine::stdlib::host::flush(&mut p.vm);

@@ -79,7 +79,7 @@ pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
     // Also when the work panics.
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(host(vm))));
     if let Some(attached) = outside.end_blocking() {
-        vm.attached.set(attached);
+        vm.attached.put_back(attached);
     }
     result.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown))
 }

@@ -429,6 +429,9 @@ impl Table {
                 return Ok(());
             }
         }
+        if key.tag == tag::ATOM && self.set_at_home(key, value) {
+            return Ok(());
+        }
         let n = self.find_node(key);
         if !n.is_null() {
             // SAFETY: a found node is inside the node array.
@@ -444,6 +447,30 @@ impl Table {
             return Ok(());
         }
         self.insert_new(heap, key, value)
+    }
+    /// Puts an atom in whose main position is free: then it is not there yet. Most fields of constructors are set so.
+    #[inline(always)]
+    fn set_at_home(&self, key: Value, value: Value) -> bool {
+        if !self.has_nodes() || self.is_keyed() || value.is_nil() {
+            return false;
+        }
+        let Some(hash) = key.as_string().map(|s| s.hash()) else { return false };
+        let main = self.node_at(hash);
+        // SAFETY: `main` is a node of this table. Without a key it is in no chain, so no chain of this key leads elsewhere.
+        unsafe {
+            if (*main).key_tag != 0 {
+                return false;
+            }
+            *main = Node {
+                value_bits: value.bits,
+                key_bits: key.bits,
+                next: 0,
+                value_tag: value.tag as u8,
+                key_tag: key.tag as u8,
+                hash16: (hash >> 16) as u16,
+            };
+        }
+        true
     }
     /// Sets an integer key; see [`Table::set`].
     pub fn set_integer(&self, heap: &mut Heap, key: i64, value: Value) -> Result<(), TableError> {

@@ -34,7 +34,7 @@ pub mod work;
 use crate::heap::{Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole, look_ahead};
 use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
-pub use attached::Attached;
+pub use attached::{Attached, Attachment};
 use load::{Literals, Module};
 use native::{Native, Natives};
 use std::any::Any;

@@ -214,11 +214,18 @@ fn flat(t: &Table) -> Option<Message> {
         Some(Message(Form::Bytes(bytes.assume_init())))
     }
 }
-/// The bit of a tag in a set; of those past the set's end, the last one.
+/// The bit of a tag in a set. Of an object of the heap it is one that no plain tag has.
 #[inline(always)]
-fn bit_of(t: u64) -> u64 {
-    1 << t.min(63)
+const fn bit_of(t: u64) -> u64 {
+    1u64.wrapping_shl(t as u32)
 }
+const _: () = {
+    let mut t = tag::HEAP_BIT;
+    while t < tag::HEAP_BIT + 16 {
+        assert!(bit_of(t) & PLAIN_TAGS == 0 || t < tag::STRING);
+        t += 1;
+    }
+};
 /// Whether a table with so many nodes would be made for so many fields.
 #[inline(always)]
 fn is_of_right_size(nodes: usize, fields: usize) -> bool {
