@@ -192,7 +192,8 @@ impl Scheduler {
     /// A slice that begins with one message and nothing else.
     fn slice_of_message(self: &Arc<Self>, p: &mut Process, message: Message) -> Outcome {
         let mut message = message;
-        let is_free = !p.is_busy() && context(&mut p.vm).urgent.is_empty();
+        let cx = context(&mut p.vm);
+        let is_free = cx.urgent.is_empty() && !cx.is_ordered() && !p.is_busy();
         if let Some(state) = p.waiting.filter(|_| is_free) {
             match crate::concurrent::answer_receive(&mut p.vm, state, message) {
                 Ok(used) => {
@@ -403,7 +404,7 @@ impl Scheduler {
                     p.waiting = Some(state);
                     // Most only wait.
                     let cx = context(&mut p.vm);
-                    let is_more = !cx.urgent.is_empty() || cx.leaving.is_some() || cx.resume;
+                    let is_more = !cx.urgent.is_empty() || cx.leaving.is_some() || cx.is_ordered() || cx.resume;
                     let wait = cx.wait;
                     if !is_more && !p.is_busy() && !freezing && !rlua_machine::stdlib::io::has_printed() {
                         return Outcome::Waiting(wait);
