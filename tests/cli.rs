@@ -788,6 +788,20 @@ fn memory_has_a_limit() {
         "{}",
         f.out
     );
+    // What children begin with counts, too: here each has a snapshot of its own.
+    let f = limited(
+        "local c = require 'concurrent'
+         data = {}
+         for i = 1, 50000 do data[i] = { i } end
+         local children = {}
+         local function spawn() children[#children + 1] = c.spawn(function() c.receive() end) end
+         print(pcall(function() while true do data[1] = { } spawn() end end))
+         print(#children < 50)
+         for _, p in ipairs(children) do c.kill(p) end
+         repeat until pcall(spawn)
+         print 'again'",
+    );
+    assert_eq!((f.out.as_str(), f.err.as_str()), ("false\tnot enough memory\ntrue\nagain\n", ""));
     assert_eq!(finish(binary().args(["run", "--max-memory", "lots", "-"]), b"").status, Some(2));
 }
 

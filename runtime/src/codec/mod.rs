@@ -37,7 +37,7 @@ pub use message::{
     decode_reason, encode_message, encode_message_within, register_metatable,
 };
 pub use outside::held_outside;
-pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, Thawing};
+pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, Thawing, snapshot_bytes};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw, thaw_renamed};
 
 use rlua_machine::value::{Userdata, Value};

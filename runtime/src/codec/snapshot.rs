@@ -37,6 +37,7 @@ use rlua_machine::vm::native::Native;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a new process starts from.
 pub struct Snapshot {
@@ -67,6 +68,27 @@ struct Graph {
     finalizable: Box<[Value]>,
     /// It is thawed as a whole.
     whole: bool,
+    _weight: Weight,
+}
+
+/// Bytes of all graphs of this OS process. They are outside every heap, and those of many processes at once.
+static WEIGHT: AtomicUsize = AtomicUsize::new(0);
+/// What one graph adds to them, as long as it is there.
+struct Weight(usize);
+impl Weight {
+    fn new(bytes: usize) -> Weight {
+        WEIGHT.fetch_add(bytes, Ordering::Relaxed);
+        Weight(bytes)
+    }
+}
+impl Drop for Weight {
+    fn drop(&mut self) {
+        WEIGHT.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+/// Bytes that the snapshots of all spawned processes take together, beside their heaps.
+pub fn snapshot_bytes() -> usize {
+    WEIGHT.load(Ordering::Relaxed)
 }
 
 // SAFETY: a graph is immutable, and what its records point to is atoms and natives (immutable and never freed) and
@@ -109,6 +131,8 @@ const REGISTRY: usize = 1;
 struct Records {
     parts: VecDeque<Vec<Record>>,
     len: usize,
+    /// Bytes of all of them, without what is spare.
+    bytes: usize,
 }
 
 impl Records {
@@ -121,6 +145,7 @@ impl Records {
             self.parts.push_back(Vec::with_capacity(if self.len == 0 { 64 } else { Records::PART }));
         }
         self.len += 1;
+        self.bytes += size_of::<Record>() + r.bytes_beside();
         self.parts.back_mut().expect("there is a part").push(r);
     }
     /// Gives back room that is not needed: a graph is kept for long.
@@ -192,6 +217,19 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Record {
+    /// Bytes of what it owns.
+    fn bytes_beside(&self) -> usize {
+        match self {
+            Record::String(bytes) => bytes.len(),
+            Record::Table { array, nodes, .. } => Record::bytes_of_slots(array.len(), nodes.len()),
+            Record::Closure { upvalues, .. } => size_of_val(&**upvalues),
+            Record::NativeClosure { upvalues, .. } => size_of_val(&**upvalues),
+            _ => 0,
+        }
+    }
+    fn bytes_of_slots(slots: usize, nodes: usize) -> usize {
+        slots * size_of::<Value>() + nodes * size_of::<Node>()
+    }
     /// What it takes, in values or so.
     fn size(&self) -> usize {
         match self {

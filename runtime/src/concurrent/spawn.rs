@@ -179,6 +179,9 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         vm.push(number);
         return Ok(Step::Again(CAPTURE));
     };
+    if context(vm).scheduler.has_too_many_snapshots() {
+        return Err(vm.error("not enough memory"));
+    }
     let host = stdlib::host::child(vm);
     let cx = context(vm);
     let own = cx.pid();

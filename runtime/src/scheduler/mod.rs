@@ -278,9 +278,14 @@ impl Scheduler {
             RunState::Queued | RunState::Held | RunState::Telling => Some(Status::Ready),
         }
     }
+    /// Whether the snapshots of spawns take half of what all may take together: then no more are taken. (They are of no process
+    /// alone, so nobody's end would free them for certain.)
+    pub(crate) fn has_too_many_snapshots(&self) -> bool {
+        crate::codec::snapshot_bytes() > self.config.max_memory / 2
+    }
     /// Notes that a process takes more or less; if all together take too much, the largest one is to end.
     fn grown(self: &Arc<Self>, slot: &Arc<Slot>, grown: Grown) {
-        let total = self.memory.note(slot, grown);
+        let total = self.memory.note(slot, grown) + crate::codec::snapshot_bytes();
         if grown.by() > 0
             && total > self.config.max_memory
             && let Some(largest) = self.memory.largest()

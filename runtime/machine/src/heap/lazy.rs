@@ -221,7 +221,8 @@ impl Heap {
     /// Takes over the objects that were made for unfilled tables.
     #[inline(always)]
     pub(crate) fn adopt(&mut self) {
-        if !self.lazy.is_null() {
+        // No object is without bytes.
+        if self.lazy_bytes() != 0 {
             self.adopt_made();
         }
     }
@@ -327,6 +328,7 @@ impl Heap {
         }
     }
     /// Bytes of objects that it has not taken over.
+    #[inline(always)]
     pub(super) fn lazy_bytes(&self) -> usize {
         self.lazy().map_or(0, |l| l.objects.borrow().bytes)
     }

@@ -8,7 +8,7 @@
 //! What must be thawed as a whole is taken as a whole, in one graph, for one child.
 
 use super::super::{ManyNumbers, Numbers, is_file, is_standard_stream};
-use super::{Graph, PIECE, Record, Records, Snapshot};
+use super::{Graph, PIECE, Record, Records, Snapshot, Weight};
 use rlua_machine::heap::{Header, Lazy, ObjectKind, value_of};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -470,6 +470,7 @@ impl Capture {
     /// What was taken, as a graph.
     fn graph(&mut self, vm: &Vm, below: Option<Arc<Graph>>) -> Graph {
         let [string_metatable, type_metatables @ ..] = self.numbered.2;
+        let weight = Weight::new(size_of::<Graph>() + self.records.bytes);
         Graph {
             first: self.taker.first,
             below,
@@ -480,6 +481,7 @@ impl Capture {
             serials: vm.heap.serial_counter(),
             finalizable: std::mem::take(&mut self.finalizable).into(),
             whole: self.stage == Stage::Whole,
+            _weight: weight,
         }
     }
     /// Takes objects; true if all are taken.
@@ -504,6 +506,7 @@ impl Capture {
                 nodes.extend_from_slice(&table.node_part()[from_node..to_node]);
                 *refers |= t.translate_array(&mut array[from_slot..]);
                 *refers |= t.translate_nodes(&mut nodes[from_node..]);
+                self.records.bytes += Record::bytes_of_slots(to_slot - from_slot, to_node - from_node);
                 self.translated = (end < slots.len() + table.node_count()).then_some(end);
                 *units = units.saturating_sub(end - at);
             } else {
