@@ -14,7 +14,7 @@ use super::super::ties::Ties;
 use super::link::Link;
 use super::moves::{After, Held, Moves};
 use super::surroundings::Guest;
-use super::{Online, Waiting, lost};
+use super::{Online, Waiting};
 use crate::migration::handover::{Decision, Phase, Ready};
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
@@ -128,7 +128,7 @@ impl Online {
     fn lose(&self, moves: &mut Moves, pid: Pid, epoch: u64, held: impl IntoIterator<Item = Held>, after: &mut After) {
         for h in held {
             match h {
-                Held::Own(signal) | Held::Passing(signal) => after.told.extend(lost(pid, signal)),
+                Held::Own(signal) | Held::Passing(signal) => after.told.extend(signal.unreachable(pid)),
                 Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
             }
         }

@@ -16,7 +16,7 @@ use super::super::ties::Ties;
 use super::super::{Time, translate};
 use super::link::Link;
 use super::surroundings::Guest;
-use super::{Online, Waiting, lost, names};
+use super::{Online, Waiting, names};
 use crate::migration::frozen::Fault;
 use crate::migration::handover::{Decision, Following, Handover, Phase, Ready};
 use crate::migration::routes::{Mark, Place, Routes, Sent};
@@ -272,7 +272,7 @@ impl Online {
             link.send_along((forward, modules), to, self)
         });
         if !sent {
-            after.told.extend(lost(to, signal));
+            after.told.extend(signal.unreachable(to));
         }
     }
 
@@ -359,10 +359,10 @@ impl Online {
                         self.table().want(home, waiting);
                         self.wake();
                     }
-                    _ => after.told.extend(lost(to, signal)),
+                    _ => after.told.extend(signal.unreachable(to)),
                 }
             }
-            (None, Held::Passing(signal)) => after.told.extend(lost(to, signal)),
+            (None, Held::Passing(signal)) => after.told.extend(signal.unreachable(to)),
             (None, Held::Mark { asker, id }) => self.answer_mark(moves, to, asker, id, after),
         }
     }

@@ -3,9 +3,11 @@
 //! Journey: remote signal. No chance but in delays: a few hosts, and what is done in which order.
 
 use super::super::super::{SECOND, Time};
+use super::super::Surroundings;
 use super::program::{Program, Want};
 use super::{MILLISECOND, Plan, World};
 use crate::process::inbox::RunState;
+use crate::process::signal::{Answer, Signal};
 use rlua_machine::value::Pid;
 use std::sync::Arc;
 
@@ -97,6 +99,28 @@ fn a_process_that_has_moved_has_its_names_where_it_is() {
     assert_eq!((there.find_name(b"other"), home.find_name(b"other")), (None, None));
     acts(&mut w, &there, &mut |p| p.unregister(&there, there.online().as_ref(), b"name"));
     assert_eq!((there.find_name(b"name"), home.find_name(b"name")), (None, None));
+}
+#[test]
+fn an_answer_of_its_last_node_does_not_follow_a_process_for_ever() {
+    let mut w = world(1, 2, true, MILLISECOND);
+    w.connect(0, 1);
+    w.does(0, |p, program| program.spawn(p, false, false));
+    w.wait(SECOND);
+    let (home, node) = (w.program(0), w.hosts[1].name.clone());
+    let pid = Pid::new(home.runtime, 2);
+    home.act(pid, |p, program| {
+        p.migrate(&program.online().expect("it is a node"), node);
+        None
+    });
+    w.follow_up();
+    w.look_soon(0);
+    w.wait(SECOND);
+    assert!(w.program(1).processes().contains_key(&pid));
+    // To a question that it has given up before it left: it is of this node alone.
+    let answer = Signal::Reply { id: 99, answer: Answer::Done(Ok(())) };
+    Surroundings::route(&home, pid, answer);
+    w.wait(SECOND);
+    assert!(w.program(1).processes().contains_key(&pid));
 }
 #[test]
 fn a_process_that_comes_to_a_node_that_leaves_runs() {
