@@ -6,7 +6,7 @@
 //! told. The search is depth first, and all of the space: no symmetry, no hashing of parts.
 //!
 //! Bounds: three nodes; one process or two; moves, cuts of any session, restarts of any node, expiries of any time and messages as
-//! each test says, at any step. `RLUA_MODEL_MORE=1` adds a move and a cut to each. Messages follow a process by the path on which
+//! each test says, at any step. `RLUA_MODEL_MORE=1` adds a move to each. Messages follow a process by the path on which
 //! it went, so it does not come back to their sender here: where to send what, when there is a choice, is decided in routes.rs.
 
 use super::handover::{COMMITTED_TIME, Decision, Following, Handover, MOVE_TIME, READY_TIME};
