@@ -799,7 +799,8 @@ fn memory_has_a_limit() {
          print(#children < 50)
          for _, p in ipairs(children) do c.kill(p) end
          repeat until pcall(spawn)
-         print 'again'",
+         print 'again'
+         os.exit()",
     );
     assert_eq!((f.out.as_str(), f.err.as_str()), ("false\tnot enough memory\ntrue\nagain\n", ""));
     assert_eq!(finish(binary().args(["run", "--max-memory", "lots", "-"]), b"").status, Some(2));

@@ -180,7 +180,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         return Ok(Step::Again(CAPTURE));
     };
     if context(vm).scheduler.has_too_many_snapshots() {
-        return Err(vm.error("not enough memory"));
+        return Err(vm.out_of_memory());
     }
     let host = stdlib::host::child(vm);
     let cx = context(vm);

@@ -475,10 +475,11 @@ impl Vm {
     pub fn stop_requested(&self) -> bool {
         self.stop
     }
-    /// Makes the error in flight that of a full heap. As in the reference no message handler sees it.
-    fn out_of_memory(&mut self) {
+    /// The error of a full heap. As in the reference no message handler sees it.
+    pub fn out_of_memory(&mut self) -> native::Raise {
         self.error = self.heap.atom(b"not enough memory");
         self.unhandled = true;
+        native::Raise
     }
     /// An error if so many bytes more are past the heap's limit, or more than the system has; for what a program can make
     /// large at one stroke.
@@ -490,14 +491,12 @@ impl Vm {
             self.past_most = true;
             self.request_stop();
         }
-        self.out_of_memory();
-        Err(native::Raise)
+        Err(self.out_of_memory())
     }
     /// An error if memory is low, for what takes some that is not the heap's.
     pub fn check_reserve(&mut self) -> native::Result<()> {
         if crate::heap::reserve::is_low_still() {
-            self.out_of_memory();
-            return Err(native::Raise);
+            return Err(self.out_of_memory());
         }
         Ok(())
     }
@@ -523,8 +522,7 @@ impl Vm {
         raise: impl FnOnce(&mut Vm, &str) -> native::Raise,
     ) -> native::Raise {
         if e == TableError::Memory {
-            self.out_of_memory();
-            return native::Raise;
+            return self.out_of_memory();
         }
         raise(self, e.message())
     }
