@@ -157,3 +157,36 @@ fn what_lies_outside_is_named() {
     assert!(lines[6].contains("path (a string) expected, got table"));
     assert!(lines[7].contains("inside a finalizer"));
 }
+
+/// tests/golden/README.md says what these are and how they are made.
+#[test]
+fn files_of_earlier_builds_go_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let user = User::new("earlier");
+    let cookie = user.path(".rlua-actor.cookie");
+    std::fs::copy(source("tests/golden/cookie"), &cookie).expect("it is there");
+    std::fs::set_permissions(&cookie, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let entries = std::fs::read_dir(source("tests/golden")).expect("it is there").map(|e| e.expect("an entry").path());
+    let scripts: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "lua")).collect();
+    assert!(scripts.len() >= 4);
+    for script in scripts {
+        let (file, expected) = (script.with_extension("checkpoint"), script.with_extension("out"));
+        let bless = std::env::var_os("BLESS").is_some() && !file.exists();
+        let path = |p: &Path| p.display().to_string();
+        if bless {
+            // Names alone are written down, not where the files lie.
+            let name = |p: &Path| p.file_name().expect("it has one").to_string_lossy().into_owned();
+            std::fs::copy(&script, user.path(&name(&script))).expect("it can be copied");
+            let run = user.run(&["run", &name(&script), &name(&file)]);
+            assert!(run.status.success() && run.stderr.is_empty(), "{}", String::from_utf8_lossy(&run.stderr));
+            std::fs::copy(user.path(&name(&file)), &file).expect("it can be copied");
+        }
+        let said = out(&user.run(&["resume", &path(&file)]));
+        if bless {
+            std::fs::write(&expected, &said).expect("it can be written");
+        }
+        assert_eq!(said, std::fs::read_to_string(&expected).expect("it is there"), "{}", script.display());
+        assert_eq!(said, out(&user.run(&["resume", &path(&file)])), "a second time");
+        assert!(out(&user.run(&["inspect", &path(&file)])).contains("seal        of this cookie"));
+    }
+}

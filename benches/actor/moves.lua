@@ -75,7 +75,7 @@ local server = c.spawn(function()
     c.send(m.from, m.n)
   end
 end)
-assert(c.spawn('sender@localhost', function()
+assert(c.spawnmonitor('sender@localhost', function()
   local times = {}
   local over = c.time() + 2000
   local n = 0
@@ -83,7 +83,7 @@ assert(c.spawn('sender@localhost', function()
     n = n + 1
     local at = c.time()
     c.send(server, { from = c.self(), n = n })
-    assert(c.receive() == n)
+    assert(c.receive(20000) == n, 'an answer is lost')
     times[n] = c.time() - at
   end
   local median = median(times)
@@ -95,6 +95,7 @@ repeat
   moved = moved + 1
   told = c.receive(20)
 until told
+assert(told.median, told.reason)
 say('question to a process that moves: median', told.median * 1000, 'us')
 say('  the longest of ' .. told.n .. ', with ' .. moved .. ' moves', told.longest * 1000, 'us')
 
