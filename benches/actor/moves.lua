@@ -100,7 +100,7 @@ say('question to a process that moves: median', told.median * 1000, 'us')
 say('  the longest of ' .. told.n .. ', with ' .. moved .. ' moves', told.longest * 1000, 'us')
 
 -- The form itself: written down only, and into a file.
-c.spawn(function()
+c.spawnmonitor(function()
   local heap = filled(100 << 20)
   local times = {}
   for i = 1, 5 do
@@ -110,6 +110,9 @@ c.spawn(function()
   end
   c.send(root, { time = median(times), heap = collectgarbage 'count' * 1024 })
 end)
-local m = c.receive()
+-- The sender's end is told first.
+local m
+repeat m = c.receive() until m.heap or m.reason ~= 'normal'
+assert(m.heap, m.reason)
 say('freeze', m.heap / m.time / 1000, 'MB/s')
 os.exit(0)
