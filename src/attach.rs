@@ -1,4 +1,4 @@
-//! `rlua-actor attach`: a prompt inside a running node. And what `ps` has in common with it: a program of the runtime that
+//! `rlua-actor attach`: a prompt inside a running node. And what `ps` and `drain` have in common with it: a program of the runtime that
 //! visits the node, and has Lua functions run there.
 //!
 //! Journey: input -> message -> **process of the node** -> message -> output. The node needs nothing for it but to take
@@ -9,7 +9,7 @@ use clap::Args;
 use rlua_runtime::{Action, Config, Program, Start};
 
 /// What runs in the node.
-pub const NODE: &[u8] = include_bytes!("attach/node.lua");
+const NODE: &[u8] = include_bytes!("attach/node.lua");
 
 /// Arguments of `attach`.
 #[derive(Args)]
@@ -29,12 +29,30 @@ pub struct Target {
 }
 
 /// A program that visits nodes, and its first actions.
-pub fn visitor(target: &Target) -> (Program, Vec<Action>) {
+fn visitor(target: &Target) -> (Program, Vec<Action>) {
     let config = Config { visitor: true, max_memory: crate::memory::default_limit(), ..Config::default() };
     let program = Program::new(config);
     program.set_node(target.options.settings());
     let text = include_bytes!("attach/advice.lua").to_vec();
     (program, vec![Action::Execute { text, name: b"=advice.lua".to_vec() }])
+}
+
+/// Visits a node for a tool (attach/visit.lua) whose script gets the node, the text of [`NODE`] and these arguments; the exit
+/// status.
+pub fn visit(target: Target, tool: &str, script: &[u8], arguments: Vec<Vec<u8>>) -> u8 {
+    let (program, mut actions) = visitor(&target);
+    let text = include_bytes!("attach/visit.lua").to_vec();
+    actions.push(Action::Execute { text, name: b"=visit.lua".to_vec() });
+    let script = rlua_compiler::compile(script, format!("={tool}.lua").as_bytes());
+    let start = Start {
+        actions,
+        script: Some(script.expect("a part of this program compiles")),
+        name: tool.as_bytes().to_vec(),
+        arguments: [vec![target.node.into_bytes(), NODE.to_vec()], arguments].concat(),
+        when_output_closed: Some(output::nobody_reads),
+        ..Start::default()
+    };
+    (program.run(start) & 0xff) as u8
 }
 
 /// A prompt until its input ends; the exit status.

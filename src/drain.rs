@@ -3,10 +3,8 @@
 //! Journey: **process of the node** -> migrate, of each other -> report on standard output. As `ps`, it visits the node and
 //! has a function run there: drain/node.lua; drain/client.lua prints what that tells.
 
-use crate::attach::{NODE, Target, visitor};
-use crate::output;
+use crate::attach::{Target, visit};
 use clap::Args;
-use rlua_runtime::Start;
 
 /// Arguments of `drain`.
 #[derive(Args)]
@@ -23,19 +21,8 @@ pub struct Arguments {
 
 /// Drains the node; the exit status.
 pub fn run(arguments: Arguments) -> u8 {
-    let (program, actions) = visitor(&arguments.target);
-    let script = rlua_compiler::compile(include_bytes!("drain/client.lua"), b"=client.lua");
-    let own = include_bytes!("drain/node.lua").to_vec();
-    let mut all = vec![arguments.target.node.into_bytes(), NODE.to_vec(), own];
+    let mut all = vec![include_bytes!("drain/node.lua").to_vec()];
     all.push(if arguments.stop { b"stop".to_vec() } else { Vec::new() });
     all.extend(arguments.to.into_iter().map(String::into_bytes));
-    let start = Start {
-        actions,
-        script: Some(script.expect("a part of this program compiles")),
-        name: b"drain".to_vec(),
-        arguments: all,
-        when_output_closed: Some(output::nobody_reads),
-        ..Start::default()
-    };
-    (program.run(start) & 0xff) as u8
+    visit(arguments.target, "drain", include_bytes!("drain/client.lua"), all)
 }

@@ -3,29 +3,10 @@
 local c = require 'concurrent'
 local node = arg[1]
 local drain = assert(load(arg[3], '=node.lua'))()
-
-local function leave(why)
-  io.stderr:write('rlua-actor: ', why, '\n')
-  os.exit(1)
-end
-local ok, why = c.init(string.format('drain_%d@localhost', math.random(1 << 40)))
-if not ok then leave(why) end
 local stop = arg[4] == 'stop'
-local pid, why = c.spawnmonitor(node, drain, c.self(), table.move(arg, 5, #arg, 1, {}), stop)
-if not pid then leave(advice(why)) end
-local begun = false
+local pid = visit('drain', drain, table.move(arg, 5, #arg, 1, {}), stop)
 local result
-repeat
-  local m = c.receive(not begun and 10000 or nil)
-  if not m then
-    leave(node .. ' lets no process run yet: its main script has not called loop, receive or sleep')
-  elseif m.failed then
-    leave(m.failed)
-  elseif m.signal == 'DOWN' then
-    leave('the node has gone: ' .. tostring(m.reason))
-  end
-  begun, result = true, m.moved and m
-until result
+repeat result = told() until result.moved
 
 local parts = {}
 for to, n in pairs(result.went) do parts[#parts + 1] = n .. ' to ' .. to end

@@ -49,27 +49,26 @@ pub struct Order {
 impl Order {
     /// The process stays; why.
     pub fn refused(self, why: String) -> Effect {
-        answered(self.asker, Err(why))
+        let (to, answer) = answered(self.asker, Err(why));
+        Effect::Route(to, answer)
     }
     /// The process goes on there.
     pub fn done(asker: (Pid, u64)) -> Effect {
-        answered(asker, Ok(()))
+        let (to, answer) = answered(asker, Ok(()));
+        Effect::Route(to, answer)
     }
 }
-fn answered((to, id): (Pid, u64), result: Result<(), String>) -> Effect {
-    Effect::Route(to, Signal::Reply { id, answer: Answer::Done(result) })
+fn answered((to, id): (Pid, u64), result: Result<(), String>) -> (Pid, Signal) {
+    (to, Signal::Reply { id, answer: Answer::Done(result) })
 }
 
 impl Context {
     /// Another process wants this one to move.
     pub fn take_order(&mut self, asker: (Pid, u64), node: NodeName) {
         let online = self.scheduler.node.online();
-        let why = if self.slot.is_root {
-            IS_ROOT.to_string()
-        } else if is_visitor(self.slot.parent.runtime().id()) {
-            SERVES_VISITOR.to_string()
-        } else if self.core.ending || self.ending.is_some() {
-            IS_ENDING.to_string()
+        let hindrance = self.hindrance().or(self.core.ending.then_some(IS_ENDING));
+        let why = if let Some(why) = hindrance {
+            why.to_string()
         } else if self.core.order.is_some() {
             "it is moving already".to_string()
         } else {
@@ -85,8 +84,18 @@ impl Context {
                 }
             }
         };
-        let (to, id) = asker;
-        self.scheduler.route(to, Signal::Reply { id, answer: Answer::Done(Err(why)) });
+        let (to, answer) = answered(asker, Err(why));
+        self.scheduler.route(to, answer);
+    }
+    /// What it is that never moves, if it is that.
+    pub fn hindrance(&self) -> Option<&'static str> {
+        if self.slot.is_root {
+            Some(IS_ROOT)
+        } else if is_visitor(self.slot.parent.runtime().id()) {
+            Some(SERVES_VISITOR)
+        } else {
+            self.ending.is_some().then_some(IS_ENDING)
+        }
     }
     fn set_order_timer(&self, id: u64, time: Time) {
         let due = Due { pid: self.pid(), wait: id };
@@ -112,10 +121,9 @@ impl Context {
     }
     /// The process stays where it is, if it was to move; why.
     pub fn refuse_order(&mut self, why: String) {
-        if let Some(order) = self.core.order.take()
-            && let Effect::Route(to, signal) = order.refused(why)
-        {
-            self.scheduler.route(to, signal);
+        if let Some(order) = self.core.order.take() {
+            let (to, answer) = answered(order.asker, Err(why));
+            self.scheduler.route(to, answer);
         }
     }
     /// Whether another process wants it to move, and it can be sent.

@@ -54,8 +54,8 @@ impl Memory {
                 }
             }
         }
-        let total = self.total.fetch_add(grown.by(), Ordering::Relaxed) + grown.by();
-        total.max(0) as usize
+        self.total.fetch_add(grown.by(), Ordering::Relaxed);
+        self.total()
     }
     /// Bytes of all processes.
     pub fn total(&self) -> usize {

@@ -197,12 +197,7 @@ impl Scheduler {
                 None => signal.take(),
                 Some((delivered, grown, slot)) => {
                     if let Some(slot) = slot {
-                        if let Some(grown) = grown {
-                            self.grown(&slot, grown);
-                        }
-                        if matches!(delivered, Delivered::Wake) {
-                            self.schedule(slot);
-                        }
+                        self.see_to_delivered(slot, matches!(delivered, Delivered::Wake), grown);
                     }
                     match delivered {
                         Delivered::Refused(signal) => Some(signal),
@@ -246,15 +241,20 @@ impl Scheduler {
         match delivered.flatten() {
             Some((None, ..)) => true,
             Some((Some(slot), wakes, grown)) => {
-                if let Some(grown) = grown {
-                    self.grown(&slot, grown);
-                }
-                if wakes {
-                    self.schedule(slot);
-                }
+                self.see_to_delivered(slot, wakes, grown);
                 true
             }
             None => self.route(to, Signal::Message(message.expect("nobody has it"))),
+        }
+    }
+    /// Does what a delivery has asked for.
+    #[inline]
+    fn see_to_delivered(self: &Arc<Self>, slot: Arc<Slot>, wakes: bool, grown: Option<Grown>) {
+        if let Some(grown) = grown {
+            self.grown(&slot, grown);
+        }
+        if wakes {
+            self.schedule(slot);
         }
     }
     /// Whether a process has ended; none: that may be decided and not yet done, so it has to be asked.
@@ -283,11 +283,15 @@ impl Scheduler {
     pub(crate) fn has_too_many_snapshots(&self) -> bool {
         crate::codec::snapshot_bytes() > self.config.max_memory / 2
     }
+    /// Bytes of all processes, and of what they begin with.
+    fn memory_in_use(&self) -> usize {
+        self.memory.total() + crate::codec::snapshot_bytes()
+    }
     /// Notes that a process takes more or less; if all together take too much, the largest one is to end.
     fn grown(self: &Arc<Self>, slot: &Arc<Slot>, grown: Grown) {
-        let total = self.memory.note(slot, grown) + crate::codec::snapshot_bytes();
+        self.memory.note(slot, grown);
         if grown.by() > 0
-            && total > self.config.max_memory
+            && self.memory_in_use() > self.config.max_memory
             && let Some(largest) = self.memory.largest()
         {
             let reason = crate::codec::Message::string(b"heaplimit");

@@ -10,7 +10,6 @@ use super::slice::Outcome;
 use super::{Handle, Scheduler};
 use crate::codec::ModuleSource;
 use crate::migration::frozen::Fault;
-use crate::node::hello::is_visitor;
 use crate::node::name::NodeName;
 use crate::node::ties::Tie;
 use crate::process::Process;
@@ -114,12 +113,8 @@ impl Scheduler {
         let busy = p.is_busy();
         let cx = context(&mut p.vm);
         let who = cx.pid().to_string();
-        let why = if cx.slot.is_root {
-            order::IS_ROOT
-        } else if is_visitor(cx.slot.parent.runtime().id()) {
-            order::SERVES_VISITOR
-        } else if cx.ending.is_some() {
-            order::IS_ENDING
+        let why = if let Some(why) = cx.hindrance() {
+            why
         } else if busy && !self.gate_is_open() {
             order::NOT_BORN
         } else if busy {
@@ -199,7 +194,7 @@ impl Scheduler {
     }
     /// The process of a parcel, of which nothing is believed. It does not run.
     pub(crate) fn unpack(self: &Arc<Self>, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault> {
-        let room = self.config.max_memory.saturating_sub(self.memory.total());
+        let room = self.config.max_memory.saturating_sub(self.memory_in_use());
         if frozen.len() > room {
             return Err(Fault::NoRoom);
         }
@@ -248,16 +243,13 @@ impl Scheduler {
     /// Gives a process here a signal, whatever the node thinks of where it is; Err: it is not here.
     pub(crate) fn deliver_here(self: &Arc<Self>, to: Pid, signal: Signal) -> Result<(), Signal> {
         let Some(slot) = self.slot(to) else { return Err(signal) };
-        let (delivered, grown) = slot.deliver(signal);
-        if let Some(grown) = grown {
-            self.grown(&slot, grown);
+        match slot.deliver(signal) {
+            (Delivered::Refused(signal), _) => Err(signal),
+            (delivered, grown) => {
+                self.see_to_delivered(slot, matches!(delivered, Delivered::Wake), grown);
+                Ok(())
+            }
         }
-        match delivered {
-            Delivered::Wake => self.schedule(slot),
-            Delivered::Queued => {}
-            Delivered::Refused(signal) => return Err(signal),
-        }
-        Ok(())
     }
     /// A process that had moved has ended here.
     pub(super) fn guest_ended(&self, pid: Pid) {

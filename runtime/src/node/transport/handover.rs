@@ -11,10 +11,10 @@ use super::super::connections::Connection;
 use super::super::name::NodeName;
 use super::super::signal::MoveSignal;
 use super::super::ties::Ties;
+use super::Online;
 use super::link::Link;
 use super::moves::{After, Held, Moves};
 use super::surroundings::Guest;
-use super::{Online, Waiting};
 use crate::migration::handover::{Decision, Phase, Ready};
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
@@ -67,12 +67,7 @@ impl Online {
                 Decision::Discard(Ready { pid, epoch, process, kept, .. }) => {
                     drop(process);
                     moves.early.remove(&(pid, epoch));
-                    for held in kept {
-                        match held {
-                            Held::Own(signal) | Held::Passing(signal) => after.told.push((pid, signal)),
-                            Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
-                        }
-                    }
+                    self.undelivered(moves, pid, kept, after, |signal| Some((pid, signal)));
                 }
                 Decision::DiscardInDoubt(Ready { pid, epoch, process, kept, .. }) => {
                     drop(process);
@@ -86,14 +81,12 @@ impl Online {
                     self.tell_runtime(moves, runtime, MoveSignal::DoesRun { number, pid, epoch });
                 }
                 Decision::Dial(runtime) => {
-                    let mut table = self.table();
-                    if !table.by_runtime.contains_key(&runtime)
-                        && let Some(node) = self.way_home(&table, runtime)
-                    {
-                        table.want(node, Waiting { to: None, at: None, signal: None, asker: None });
-                        drop(table);
-                        self.wake();
-                    }
+                    let home = {
+                        let table = self.table();
+                        let is_connected = table.by_runtime.contains_key(&runtime);
+                        if is_connected { None } else { self.way_home(&table, runtime) }
+                    };
+                    home.into_iter().for_each(|home| self.want_connection(home));
                 }
             }
         }
@@ -126,12 +119,7 @@ impl Online {
     }
     /// A process is lost: what was held back for it is answered, and all nodes are told.
     fn lose(&self, moves: &mut Moves, pid: Pid, epoch: u64, held: impl IntoIterator<Item = Held>, after: &mut After) {
-        for h in held {
-            match h {
-                Held::Own(signal) | Held::Passing(signal) => after.told.extend(signal.unreachable(pid)),
-                Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
-            }
-        }
+        self.undelivered(moves, pid, held, after, |signal| signal.unreachable(pid));
         for l in self.sessions() {
             self.send_move(&l, MoveSignal::Ended { pid, epoch, lost: true });
         }
@@ -248,11 +236,7 @@ impl Online {
         let Some(mut guard) = self.moves_if_any() else { return };
         let moves = &mut *guard;
         let mut after = After::default();
-        let decided = moves.handover.timeout(Time::MAX);
-        self.decided(moves, decided, &mut after);
-        for (pid, to, held) in moves.routes.timeout(Time::MAX) {
-            self.let_go(moves, pid, to, held, &mut after);
-        }
+        self.times_are_over(moves, Time::MAX, &mut after);
         moves.settling.values_mut().for_each(|(nodes, _)| nodes.clear());
         self.start_settled(moves);
         after.told.extend(moves.take_adrift().into_iter().flat_map(Ties::lost));
@@ -265,18 +249,21 @@ impl Online {
         [moves.handover.next_timeout(), moves.routes.next_timeout(), settling].into_iter().flatten().min()
     }
     pub(super) fn timeout_of_moves(&self) {
-        let now = self.now();
         let mut after = After::default();
         let mut guard = self.moves();
         let moves = &mut *guard;
-        let decided = moves.handover.timeout(now);
-        self.decided(moves, decided, &mut after);
-        for (pid, to, held) in moves.routes.timeout(now) {
-            self.let_go(moves, pid, to, held, &mut after);
-        }
+        self.times_are_over(moves, self.now(), &mut after);
         self.start_settled(moves);
         self.let_go_marked(moves, &mut after);
         drop(guard);
         self.see_to(after);
+    }
+    /// What waits until now at the latest waits no longer.
+    fn times_are_over(&self, moves: &mut Moves, now: Time, after: &mut After) {
+        let decided = moves.handover.timeout(now);
+        self.decided(moves, decided, after);
+        for (pid, to, held) in moves.routes.timeout(now) {
+            self.let_go(moves, pid, to, held, after);
+        }
     }
 }

@@ -388,19 +388,31 @@ impl Online {
             // Where it comes out is to answer.
             if place.runtime != self.program.runtime() && self.link_to(place.runtime).is_none() {
                 let home = self.way_home(&self.table(), place.runtime);
-                home.inspect(|home| self.want_connection(home.clone()));
+                home.into_iter().for_each(|home| self.want_connection(home));
             }
         }
     }
-    fn want_connection(&self, node: NodeName) {
+    pub(super) fn want_connection(&self, node: NodeName) {
         self.table().want(node, Waiting { to: None, at: None, signal: None, asker: None });
         self.wake();
     }
     /// A process has ended: what was held back for it is answered as for a dead one.
     pub(super) fn forget_route(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
-        for h in moves.routes.ended(pid) {
+        let held = moves.routes.ended(pid);
+        self.undelivered(moves, pid, held, after, |s| s.bounce(pid));
+    }
+    /// What was held back for a process does not get there: signals are answered so, marks come out.
+    pub(super) fn undelivered(
+        &self,
+        moves: &mut Moves,
+        pid: Pid,
+        held: impl IntoIterator<Item = Held>,
+        after: &mut After,
+        answer: impl Fn(Signal) -> Option<(Pid, Signal)>,
+    ) {
+        for h in held {
             match h {
-                Held::Own(s) | Held::Passing(s) => after.told.extend(s.bounce(pid)),
+                Held::Own(s) | Held::Passing(s) => after.told.extend(answer(s)),
                 Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
             }
         }
