@@ -194,8 +194,10 @@ fn what_cannot_be_reached_says_why() {
 /// Another program on the port mapper's port.
 #[test]
 fn a_port_mapper_that_is_none_is_told() {
-    let user = User::new("foreign");
-    let foreign = TcpListener::bind(("127.0.0.1", user.port)).expect("it is free");
+    let mut user = User::new("foreign");
+    // A port that it holds: what was free a moment ago another test may have by now.
+    let foreign = TcpListener::bind(("127.0.0.1", 0)).expect("there are ports");
+    user.port = foreign.local_addr().expect("it has an address").port();
     std::thread::spawn(move || {
         for stream in foreign.incoming() {
             let _ = stream.and_then(|mut s| s.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
