@@ -11,7 +11,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use user::{Started, User, path, text};
+use user::{Started, User, path, port, text};
 
 const ORIGIN: [&str; 5] = ["Frozen", "Offered", "HeardReady", "Committed", "HeardRunning"];
 const TARGET: [&str; 5] = ["HeardOffer", "Made", "HeardCommit", "Arrived", "Told"];
@@ -73,14 +73,9 @@ struct Case<'a> {
     stop_at: &'a str,
 }
 
-fn free_port() -> u16 {
-    let socket = TcpListener::bind(("127.0.0.1", 0)).expect("there are ports");
-    socket.local_addr().expect("it has an address").port()
-}
-
 impl<'a> Case<'a> {
     fn new(user: &'a User, stop_at: &'a str) -> Case<'a> {
-        let ports = [free_port(), free_port()];
+        let ports = [port(), port()];
         let names = [format!("origin@here:{}", ports[0]), format!("target@there:{}", ports[1])];
         let wire = [Proxy::new("127.0.0.3", ports[0]), Proxy::new("127.0.0.2", ports[1])];
         let (says, lines) = channel();

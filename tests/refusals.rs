@@ -5,13 +5,13 @@
 mod user;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use user::{Started, User, path, text};
+use user::{Started, User, path, port, text};
 
 /// A node that listens on a port of its own, its name, and where it listens.
-fn server(user: &User) -> (Started, String, std::net::SocketAddr) {
-    let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("there are ports");
+fn server(user: &User) -> (Started, String, SocketAddr) {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port()));
     let name = format!("server@127.0.0.1:{}", address.port());
     let wait = "print 'ready' require('concurrent').receive()";
     let mut server = user.start(&["run", "--node", &name, "-e", wait]);
@@ -24,7 +24,7 @@ fn serves(user: &User, name: &str) -> bool {
     let run = user.run(&["run", "--node", "asker@localhost", "-e", &program]);
     text(&run.stdout) == "true\n"
 }
-fn connect(address: std::net::SocketAddr) -> TcpStream {
+fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).expect("it listens")
 }
 /// Bytes that the program has of memory.
@@ -82,7 +82,7 @@ fn a_name_is_given_once() {
 #[test]
 fn strangers_hold_up_nobody() {
     let user = User::new("silent");
-    let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).expect("there are ports");
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port()));
     let name = format!("server@127.0.0.1:{}", address.port());
     let wait = "print 'ready' require('concurrent').receive()";
     let mut server = user.start(&["run", "--node", &name, "-e", wait]);

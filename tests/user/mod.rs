@@ -4,10 +4,43 @@
 
 #![allow(dead_code, reason = "each file of tests uses its part of it")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::Mutex;
+
+/// Ports of this program of tests: locked files, each of which stands for a block of ports, and what is left of the last.
+static PORTS: Mutex<(Vec<File>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
+
+/// A port on which nobody listens, and that no other test is given.
+///
+/// It is below those that Linux gives to connections by itself (32,768 and more), or one of these might have it by the
+/// time a node wants it.
+pub fn port() -> u16 {
+    const BLOCK: u16 = 64;
+    let mut ports = PORTS.lock().expect("no panic");
+    loop {
+        if let Some(port) = ports.1.next() {
+            if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+                return port;
+            }
+            continue;
+        }
+        let (file, first) = (10_000..32_000)
+            .step_by(usize::from(BLOCK))
+            .find_map(|first| {
+                let file = File::create(std::env::temp_dir().join(format!("rlua-test-ports-{first}"))).ok()?;
+                file.try_lock().ok()?;
+                Some((file, first))
+            })
+            .expect("there are ports");
+        ports.0.push(file);
+        ports.1 = first..first + BLOCK;
+    }
+}
 
 /// A user with a home folder.
 pub struct User {
@@ -22,10 +55,7 @@ impl User {
     pub fn new(name: &str) -> User {
         let home = std::env::temp_dir().join(format!("rlua-nodes-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&home).expect("a folder can be made");
-        // Free at this moment, and not given to others soon.
-        let socket = TcpListener::bind(("127.0.0.1", 0)).expect("there are ports");
-        let port = socket.local_addr().expect("it has an address").port();
-        User { home, port }
+        User { home, port: port() }
     }
     /// The program under test.
     pub fn command(&self, arguments: &[&str]) -> Command {
