@@ -10,9 +10,9 @@
 //! first use. Standard streams stay, by their index.
 //!
 //! Most of what a process reaches, it never touches, and most of what it reaches all others that its spawner spawns reach,
-//! too. So a snapshot is a [`Graph`] on top of another one: below, all that the spawner's globals reach, which is taken
-//! once and serves until the spawner writes to any of it (capture.rs); above, what only this body and its arguments reach.
-//! The child's tables are made of their records when they are first used (image.rs; heap/lazy.rs in the machine). What
+//! too. So a snapshot is a [`View`] of a [`Graph`] (version.rs): below, all that the spawner's globals reach, which is taken
+//! once, and of which each later spawn takes what was written since (capture.rs); above, what only this body and its
+//! arguments reach. The child's tables are made of their records when they are first used (image.rs; heap/lazy.rs in the machine). What
 //! that cannot be done with is copied as a whole: finalizers, weak tables, states of natives, and what has placeholders.
 //!
 //! Always: a value in a record whose tag has the heap's bit holds the number of a record; both copies are made in steps,
@@ -22,17 +22,19 @@ mod capture;
 mod image;
 mod placeholder;
 mod thaw;
+mod version;
 
 pub use capture::Capture;
 pub use placeholder::PLACEHOLDER_USED;
 pub(super) use placeholder::placeholder_of;
 pub use thaw::Thawing;
+use version::View;
 
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::Value;
 use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::table::{Library, Node};
-use rlua_machine::vm::load::{Module, Proto};
+use rlua_machine::vm::load::Proto;
 use rlua_machine::vm::native::Native;
 use std::collections::VecDeque;
 use std::fmt;
@@ -41,83 +43,37 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a new process starts from.
 pub struct Snapshot {
-    graph: Arc<Graph>,
+    view: Arc<View>,
     body: Value,
     arguments: Box<[Value]>,
     /// The spawner's counter of serial numbers.
     serials: u32,
 }
 
-// SAFETY: its values are numbers of records, or what the records may hold, too.
-unsafe impl Send for Snapshot {}
-// SAFETY: as above.
-unsafe impl Sync for Snapshot {}
-
-/// Records, perhaps on top of those of another graph. Immutable.
-struct Graph {
-    /// What the numbers below `first` are of; it is of one part.
-    below: Option<Arc<Graph>>,
-    first: usize,
-    records: Records,
-    modules: Vec<Arc<Module>>,
-    string_metatable: Value,
-    type_metatables: [Value; 6],
-    /// The spawner's counter of serial numbers.
-    serials: u32,
-    /// Objects with finalizers, in the order of their list.
-    finalizable: Box<[Value]>,
-    /// It is thawed as a whole.
-    whole: bool,
-    _weight: Weight,
-}
-
 /// Bytes of all graphs of this OS process. They are outside every heap, and those of many processes at once.
 static WEIGHT: AtomicUsize = AtomicUsize::new(0);
 /// What one graph adds to them, as long as it is there.
-struct Weight(usize);
+#[derive(Default)]
+struct Weight(AtomicUsize);
 impl Weight {
     fn new(bytes: usize) -> Weight {
+        let weight = Weight::default();
+        weight.add(bytes);
+        weight
+    }
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
         WEIGHT.fetch_add(bytes, Ordering::Relaxed);
-        Weight(bytes)
     }
 }
 impl Drop for Weight {
     fn drop(&mut self) {
-        WEIGHT.fetch_sub(self.0, Ordering::Relaxed);
+        WEIGHT.fetch_sub(*self.0.get_mut(), Ordering::Relaxed);
     }
 }
 /// Bytes that the snapshots of all spawned processes take together, beside their heaps.
 pub fn snapshot_bytes() -> usize {
     WEIGHT.load(Ordering::Relaxed)
-}
-
-// SAFETY: a graph is immutable, and what its records point to is atoms and natives (immutable and never freed) and
-// prototypes and strings of the modules that it keeps, which are immutable.
-unsafe impl Send for Graph {}
-// SAFETY: as above; there is no cell in a record (`NativeState` is plain data).
-unsafe impl Sync for Graph {}
-
-impl Graph {
-    /// How many records there are, with those below.
-    fn len(&self) -> usize {
-        self.first + self.records.len
-    }
-    fn get(&self, n: usize) -> &Record {
-        match &self.below {
-            Some(below) if n < self.first => below.records.get(n),
-            _ => self.records.get(n - self.first),
-        }
-    }
-    /// The metatables of strings and of the other types.
-    fn metatables(&self) -> [Value; 7] {
-        let g = self.below.as_deref().unwrap_or(self);
-        let [a, b, c, d, e, f] = g.type_metatables;
-        [g.string_metatable, a, b, c, d, e, f]
-    }
-    fn each_module(&self, each: &mut dyn FnMut(&Arc<Module>)) {
-        let below = self.below.iter().flat_map(|g| &g.modules);
-        below.chain(&self.modules).for_each(each);
-    }
 }
 
 /// Slots and nodes that are translated in one go.
@@ -162,6 +118,8 @@ impl Records {
     }
 }
 
+/// What an object was.
+#[derive(Clone)]
 enum Record {
     String(Box<[u8]>),
     Table {
@@ -210,6 +168,12 @@ enum Record {
     },
 }
 
+// SAFETY: a record is immutable, and what it points to is atoms and natives (immutable and never freed) and prototypes and
+// strings of the modules that its graph keeps, which are immutable.
+unsafe impl Send for Record {}
+// SAFETY: as above; there is no cell in a record (`NativeState` is plain data).
+unsafe impl Sync for Record {}
+
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Snapshot({} objects)", self.objects())
@@ -217,6 +181,9 @@ impl fmt::Debug for Snapshot {
 }
 
 impl Record {
+    fn bytes(&self) -> usize {
+        size_of::<Record>() + self.bytes_beside()
+    }
     /// Bytes of what it owns.
     fn bytes_beside(&self) -> usize {
         match self {
@@ -245,6 +212,6 @@ impl Record {
 impl Snapshot {
     /// How many objects it has.
     pub fn objects(&self) -> usize {
-        self.graph.len()
+        self.view.objects()
     }
 }

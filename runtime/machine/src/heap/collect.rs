@@ -24,7 +24,7 @@
 
 #![allow(clippy::undocumented_unsafe_blocks, reason = "blocks inside unsafe functions; what holds is in the header")]
 
-use super::{CAPTURED, FIRST_THRESHOLD, Header, Heap, MARKED, MIN_PAUSE, value_of};
+use super::{FIRST_THRESHOLD, Header, Heap, MARKED, MIN_PAUSE, value_of};
 use crate::value::{Table, Value, tag};
 use crate::vm::thread::Thread;
 
@@ -256,8 +256,7 @@ impl Heap {
             self.forget_weak_tables();
             self.lazy_ends();
             self.modules.drop_unseen();
-            self.capture_epoch = self.capture_epoch.wrapping_add(1);
-            self.captured.clear();
+            self.forget_captured();
             debug_assert!(self.gray.is_empty() && self.large.is_empty() && self.sweeping.is_null());
             self.sweeping = std::mem::replace(&mut self.objects.first, std::ptr::null_mut());
             self.phase = Phase::Sweep;
@@ -319,20 +318,15 @@ impl Heap {
             self.barrier(container, v);
         }
     }
-    /// An object that is perhaps captured is written.
-    #[inline]
-    fn written(&mut self, object: &Header) {
-        if object.guard.get() & CAPTURED != 0 {
-            object.guard.set(object.guard.get() & !CAPTURED);
-            self.captured_writes = self.captured_writes.saturating_add(1);
-            self.capture_epoch = self.capture_epoch.wrapping_add(1);
-        }
-    }
     /// A store into an object that was black at a time.
     #[cold]
     #[inline(never)]
     pub(crate) fn barrier(&mut self, container: &Header, v: Value) {
         self.written(container);
+        self.noted_barrier(container, v);
+    }
+    /// As above, for a store that was noted if the object is captured.
+    pub(crate) fn noted_barrier(&mut self, container: &Header, v: Value) {
         if self.phase == Phase::Mark {
             // SAFETY: what is stored is live.
             unsafe { self.mark(v) }

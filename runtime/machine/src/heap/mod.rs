@@ -18,6 +18,7 @@
 //! 3. A heap belongs to one process, and one thread at a time touches it.
 
 mod ahead;
+mod captured;
 mod collect;
 mod lazy;
 mod mark;
@@ -36,6 +37,9 @@ use crate::vm::load::{Module, Proto};
 use crate::vm::native::Native;
 use crate::vm::thread::Thread;
 pub use ahead::look_ahead;
+use captured::Captured;
+pub(crate) use captured::LARGE as LARGE_CAPTURED;
+pub use captured::{WHOLE, Written};
 use collect::Phase;
 pub use collect::Stress;
 pub(crate) use collect::{PIECE, Roots, UNITS_A_REDUCTION, Whole};
@@ -44,7 +48,6 @@ use modules::Modules;
 use objects::{Objects, closure_layout, native_closure_layout};
 use seldom::Seldom;
 use std::alloc::{Layout, alloc, dealloc};
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -105,7 +108,7 @@ pub(crate) const BLACK: u8 = 1;
 pub(crate) const SHARED: u8 = 2;
 /// The table is still to be filled (lazy.rs).
 pub(crate) const UNFILLED: u8 = 4;
-/// The object is as a spawn snapshot has it that can serve again; a store ends that ([`Heap::capture_epoch`]).
+/// The object is as a spawn snapshot has it that can serve again; a store into it is noted (captured.rs).
 pub(crate) const CAPTURED: u8 = 8;
 
 impl Header {
@@ -118,6 +121,10 @@ impl Header {
     pub(crate) fn set_black(&self, is_black: bool) {
         let others = self.guard.get() & !BLACK;
         self.guard.set(if is_black { others | BLACK } else { others });
+    }
+    /// Whether it is in the list of objects with a finalizer, or in the queue.
+    pub fn has_finalizer(&self) -> bool {
+        self.mark.get() & FINALIZER != 0
     }
     pub(crate) fn new(kind: ObjectKind) -> Header {
         Header {
@@ -175,8 +182,8 @@ pub struct Heap {
     modules: Modules,
     /// What unfilled tables are filled from (lazy.rs), or null.
     lazy: *mut Lazy,
-    /// What whoever captures keeps.
-    captured: Seldom<Option<Box<dyn Any + Send>>>,
+    /// What whoever captures keeps (captured.rs).
+    captured: Seldom<Captured>,
     /// Size at which the next collection starts, in per cent of what the last one left.
     pub pause: u32,
     serial: u32,
@@ -184,7 +191,7 @@ pub struct Heap {
     attempts: u32,
     /// Objects of the queue that are marked, from its end on.
     queue_marked: u32,
-    /// Changes when what is known as captured changes.
+    /// Changes when objects may have been freed.
     capture_epoch: u32,
     /// How often an object that was captured was written.
     captured_writes: u32,
@@ -354,6 +361,7 @@ impl Heap {
         if header.serial.get() == 0 {
             self.serial = self.serial.wrapping_add(1).max(1);
             header.serial.set(self.serial);
+            self.written(header);
         }
         header.serial.get()
     }
@@ -467,18 +475,6 @@ impl Heap {
     /// A coroutine with an empty stack.
     pub fn thread(&mut self) -> Ref<Thread> {
         self.objects.thread()
-    }
-    /// Another number as soon as one of the objects that were marked so is written, or may have been freed.
-    pub fn capture_epoch(&self) -> u32 {
-        self.capture_epoch
-    }
-    /// How often one of the objects that were marked so was written.
-    pub fn captured_writes(&self) -> u32 {
-        self.captured_writes
-    }
-    /// What whoever captures keeps until a collection ends.
-    pub fn captured(&mut self) -> &mut Option<Box<dyn Any + Send>> {
-        &mut self.captured
     }
     /// A table with room for `array` and `fields` entries. Sizes past the largest are cut.
     pub fn table_sized(&mut self, array: usize, fields: usize) -> Ref<Table> {

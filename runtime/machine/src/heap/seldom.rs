@@ -10,6 +10,10 @@ use std::ops::{Deref, DerefMut};
 pub(super) struct Seldom<T>(OnceCell<Box<T>>);
 
 impl<T: Default> Seldom<T> {
+    /// The value, if it was made.
+    pub fn made(&mut self) -> Option<&mut T> {
+        self.0.get_mut().map(|b| &mut **b)
+    }
     /// Makes it as new.
     pub fn clear(&mut self) {
         self.0.take();

@@ -15,6 +15,7 @@
 //! * `asize` array slots are all initialised; every key from 1 to `asize` is there and nowhere else;
 //! * bytes of both parts are counted by whoever allocates them, through [`Table::bytes`].
 
+mod captured;
 mod layout;
 mod shared;
 mod traversal;
@@ -408,6 +409,7 @@ impl Table {
     fn make_own(&self, heap: &mut Heap) {
         self.touch();
         if self.is_shared() {
+            heap.written(&self.header);
             self.own(heap);
         }
     }
@@ -418,8 +420,9 @@ impl Table {
         self.header.flags.set(0);
         if self.header.guard.get() != 0 {
             self.make_own(heap);
-            heap.barrier(&self.header, key);
-            heap.barrier(&self.header, value);
+            self.note_store(heap, key);
+            heap.noted_barrier(&self.header, key);
+            heap.noted_barrier(&self.header, value);
         }
         if key.tag == tag::INT {
             let i = (key.bits).wrapping_sub(1);
@@ -476,7 +479,7 @@ impl Table {
     pub fn set_integer(&self, heap: &mut Heap, key: i64, value: Value) -> Result<(), TableError> {
         let i = (key as u64).wrapping_sub(1);
         if i < self.asize.get() as u64 {
-            heap.write_barrier(&self.header, value);
+            self.slot_barrier(heap, i as usize, value);
             // SAFETY: in range.
             unsafe { *self.array.get().add(i as usize) = value };
             return Ok(());
@@ -494,8 +497,8 @@ impl Table {
             return false;
         }
         if into.header.guard.get() != 0 {
-            for v in &self.array_part()[from as usize - 1..][..n] {
-                heap.write_barrier(&into.header, *v);
+            for (i, v) in self.array_part()[from as usize - 1..][..n].iter().enumerate() {
+                into.slot_barrier(heap, to as usize - 1 + i, *v);
             }
         }
         // SAFETY: both ranges are in range; those of one table may overlap.
@@ -509,7 +512,7 @@ impl Table {
     #[inline(always)]
     pub(crate) fn set_slot(&self, heap: &mut Heap, i: u32, v: Value) {
         assert!(i >= 1 && i <= self.asize.get());
-        heap.write_barrier(&self.header, v);
+        self.slot_barrier(heap, i as usize - 1, v);
         // SAFETY: in range.
         unsafe { *self.array.get().add(i as usize - 1) = v }
     }
@@ -570,6 +573,7 @@ impl Table {
     /// where it will not.
     #[cold]
     fn tell_of_move(&self, heap: &mut Heap, hash: u32) {
+        self.note_chain(heap, hash);
         if heap.is_in_part(self) {
             // SAFETY: a node of this table.
             let n = unsafe { *self.node_at(hash) };
@@ -740,6 +744,7 @@ impl Table {
         }
         if self.header.guard.get() != 0 {
             self.make_own(heap);
+            heap.written(&self.header);
             heap.table_moves(self);
         }
         let (old_nodes, old_count, old_allocated) = (self.nodes.get(), self.node_count(), self.allocated_nodes());

@@ -1,15 +1,17 @@
 //! A snapshot is taken.
 //!
 //! Journey: spawn -> **records** -> the child's heap. First what the spawner's globals and registry reach, and the body: the
-//! graph below, which is kept beside the numbers of its objects. Each of those is marked, so that a store into it is noticed;
-//! the next spawn takes the same graph unless something was written, a variable that lives in a stack has changed, or a
-//! collection has ended. Then what the body and the arguments reach beyond that.
+//! graph below, which is kept beside the numbers of its objects. Each of those is marked, so that a store into it is noted
+//! (heap/captured.rs in the machine). The next spawn takes what was written since, and variables that live in a stack and have
+//! changed, as another version of the same graph (version.rs); all is taken anew when a collection has ended, or when the
+//! changes take more than the graph. Then what the body and the arguments reach beyond that.
 //!
 //! What must be thawed as a whole is taken as a whole, in one graph, for one child.
 
 use super::super::{ManyNumbers, Numbers, is_file, is_standard_stream};
-use super::{Graph, PIECE, Record, Records, Snapshot, Weight};
-use rlua_machine::heap::{Header, Lazy, ObjectKind, value_of};
+use super::version::{Graph, Places, View};
+use super::{PIECE, Record, Records, Snapshot};
+use rlua_machine::heap::{Header, Lazy, ObjectKind, WHOLE, Written, value_of};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::string::Str;
@@ -21,17 +23,19 @@ use rlua_machine::vm::load::Module;
 use rlua_machine::vm::metamethod::{Event, name_value};
 use std::sync::Arc;
 
-/// A graph of what a spawner's globals reach, and what says whether it is so still.
+/// A view of what a spawner's globals reach, and what says whether it is so still.
 struct Kept {
-    graph: Arc<Graph>,
+    view: Arc<View>,
     numbers: ManyNumbers,
+    modules: Numbers,
     /// Variables that lived in a stack, and their values.
     open: Vec<(*mut Upvalue, Value)>,
-    /// Without a body: that of an earlier one had variables that changed.
-    without_body: bool,
     epoch: u32,
-    serials: u32,
     metatables: [*mut Table; 7],
+    /// It is what the process itself began with: others make its versions.
+    inherited: bool,
+    /// Objects that were made of that when their numbers were learnt.
+    made: usize,
 }
 
 // SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
@@ -39,32 +43,39 @@ unsafe impl Send for Kept {}
 
 /// What a heap keeps from one spawn to the next, until a collection ends.
 enum Known {
-    /// A graph.
-    Graph(Box<Kept>),
+    /// A view.
+    View(Box<Kept>),
     /// What the globals reach is to be taken as a whole.
     Whole,
 }
 
+impl Known {
+    fn keep(self, vm: &mut Vm) {
+        let room = match &self {
+            Known::View(kept) if kept.inherited => 0,
+            Known::View(kept) => kept.view.graph.room(),
+            Known::Whole => usize::MAX,
+        };
+        vm.heap.keep_captured(Box::new(self), room);
+    }
+}
+
 impl Kept {
-    /// Learns the numbers of what was made of the graph.
+    /// Learns the numbers of what was made of it.
     fn know(&mut self, lazy: &Lazy) {
-        lazy.each_made(&mut |address, n| {
-            if (n as usize) < self.graph.len() {
-                // It may be known.
-                let _ = self.numbers.insert(address, n);
-            }
-        });
+        if self.made != lazy.made_count() {
+            self.made = lazy.made_count();
+            lazy.each_made(&mut |address, n| {
+                if (n as usize) < self.view.len() {
+                    // It may be known.
+                    let _ = self.numbers.insert(address, n);
+                }
+            });
+        }
     }
-    /// Whether nothing was written.
-    fn is_unwritten(&self, vm: &Vm) -> bool {
-        self.epoch == vm.heap.capture_epoch()
-            && self.serials == vm.heap.serial_counter()
-            && self.metatables == metatables(vm)
-    }
-    /// Whether the variables that lived in a stack are as they were; only while nothing was written.
-    fn is_unchanged(&self) -> bool {
-        // SAFETY: no collection has ended since (the epoch says so), so the variables are live.
-        self.open.iter().all(|&(u, v)| unsafe { (*u).get() }.raw_equals(v))
+    /// Whether it can serve, with what was written since.
+    fn can_serve(&self, vm: &Vm) -> bool {
+        self.epoch == vm.heap.capture_epoch() && self.metatables == metatables(vm)
     }
 }
 
@@ -74,18 +85,17 @@ const FEW: usize = 1000;
 /// What the process itself began with, if it has not written to any of that.
 fn inherited(vm: &Vm) -> Option<Box<Kept>> {
     let lazy = vm.heap.lazy().filter(|l| l.made_count() <= FEW && vm.heap.captured_writes() == 0)?;
-    let own = lazy.image().into_any().downcast::<Graph>().ok()?;
-    let is_same =
-        own.serials == vm.heap.serial_counter() && own.metatables().map(|m| lazy.pointer(m)) == metatables(vm);
-    let graph = own.below.clone().unwrap_or(own);
+    let own = lazy.image().into_any().downcast::<View>().ok()?;
+    let is_same = own.metatables().map(|m| lazy.pointer(m)) == metatables(vm);
     let mut kept = Box::new(Kept {
-        graph,
+        view: own.below(),
         numbers: ManyNumbers::default(),
+        modules: Numbers::default(),
         open: Vec::new(),
-        without_body: false,
         epoch: vm.heap.capture_epoch(),
-        serials: vm.heap.serial_counter(),
         metatables: metatables(vm),
+        inherited: true,
+        made: 0,
     });
     kept.know(lazy);
     is_same.then_some(kept)
@@ -102,6 +112,8 @@ fn metatables(vm: &Vm) -> [*mut Table; 7] {
 enum Stage {
     /// What the globals reach.
     Below,
+    /// What was written of that.
+    Changes,
     /// What is on top of that.
     Above,
     /// All, in one graph.
@@ -109,20 +121,22 @@ enum Stage {
 }
 
 struct Taker {
-    /// The graph below, if this is on top of one.
+    /// What is below, if this is on top of it.
     kept: Option<Box<Kept>>,
-    /// The number of the first record.
-    first: usize,
+    /// The number of the first record, as it were: those that have one already come before that.
+    first: u32,
     /// Objects are marked, so that a store into them is noticed.
     marks: bool,
     open: Vec<(*mut Upvalue, Value)>,
     /// It has to be thawed as a whole.
     whole: bool,
+    /// What was written makes others weak, perhaps.
+    anew: bool,
     numbers: ManyNumbers,
     objects: Vec<*mut Header>,
     modules: Vec<*const Module>,
-    /// Places of modules in that list, by their addresses.
-    module_places: Numbers,
+    /// All modules that are known by their addresses.
+    known_modules: Numbers,
     /// The table that was taken last is large: its parts are still to be copied.
     large: bool,
     /// The table that was translated last has dead keys.
@@ -151,15 +165,16 @@ impl Taker {
     }
     fn new(kept: Option<Box<Kept>>, marks: bool) -> Taker {
         Taker {
-            first: kept.as_ref().map_or(0, |k| k.graph.len()),
+            first: kept.as_ref().map_or(0, |k| k.view.len() as u32),
             kept,
             marks,
             open: Vec::new(),
             whole: false,
+            anew: false,
             numbers: ManyNumbers::default(),
             objects: Vec::new(),
             modules: Vec::new(),
-            module_places: Numbers::default(),
+            known_modules: Numbers::default(),
             large: false,
             dead_keys: false,
             at_once: false,
@@ -168,16 +183,13 @@ impl Taker {
     /// Fills a table before it is taken, and learns the numbers of what was made for that.
     fn know_made(&mut self, vm: &Vm, o: *mut Header) {
         let (Some(lazy), Some(kept)) = (vm.heap.lazy(), &mut self.kept) else { return };
-        let before = lazy.made_count();
         // SAFETY: the object is live, and its kind says what it is.
         unsafe {
             if (*o).kind == ObjectKind::Table {
                 (*o.cast::<Table>()).touch();
             }
         }
-        if lazy.made_count() != before {
-            kept.know(lazy);
-        }
+        kept.know(lazy);
     }
     /// The number of an object that has one.
     fn find(&self, address: u64) -> Option<u32> {
@@ -187,7 +199,7 @@ impl Taker {
         if let Some(known) = self.kept.as_ref().and_then(|k| k.numbers.get(o as u64)) {
             return known;
         }
-        let next = (self.first + self.objects.len()) as u32;
+        let next = self.first.wrapping_add(self.objects.len() as u32);
         match self.numbers.insert(o as u64, next) {
             Err(known) => known,
             Ok(()) => {
@@ -197,8 +209,10 @@ impl Taker {
         }
     }
     fn keep(&mut self, m: *const Module) {
-        let next = self.modules.len() as u32;
-        if self.modules.last() != Some(&m) && *self.module_places.entry(m as u64).or_insert(next) == next {
+        if self.modules.last() != Some(&m)
+            && !self.kept.as_ref().is_some_and(|k| k.modules.contains_key(&(m as u64)))
+            && self.known_modules.insert(m as u64, 0).is_none()
+        {
             self.modules.push(m);
         }
     }
@@ -247,6 +261,7 @@ impl Taker {
                 ObjectKind::String => Record::String((*o.cast::<Str>()).bytes().into()),
                 ObjectKind::Table => {
                     let t = &*o.cast::<Table>();
+                    self.whole |= (*o).has_finalizer();
                     let metatable = self.table_or_nil(t.metatable.get());
                     if let Some(library) = t.library() {
                         return Record::Library { serial, metatable, library };
@@ -296,6 +311,8 @@ impl Taker {
                         self.whole = true;
                         return Record::Placeholder { serial, what: b"an open file" };
                     }
+                    // A standard stream is the runtime's: no process is the one to finalize it.
+                    self.whole |= (*o).has_finalizer() && !is_standard_stream(u);
                     let metatable = self.table_or_nil(u.metatable.get());
                     let user_value = self.value(u.user_value.get());
                     Record::Userdata { serial, metatable, resource: u.resource.get(), user_value }
@@ -330,10 +347,13 @@ pub struct Capture {
     body: Value,
     arguments: Box<[Value]>,
     stage: Stage,
-    /// What is below goes without the body.
-    without_body: bool,
-    /// What is below is what this process itself began with.
-    inherited: bool,
+    /// What was written is being taken for this, and put into its graph.
+    changing: Option<Box<Kept>>,
+    /// The numbers of the first objects, which have them already.
+    changed: Vec<u32>,
+    /// Tables of which places were written, those that are still to be looked at first; and what was written.
+    written: Vec<Written>,
+    places: Vec<Places>,
     taker: Taker,
     records: Records,
     /// Slots and nodes of the last record that are copied, if it is a large table.
@@ -345,7 +365,7 @@ pub struct Capture {
     listed: Option<Vec<u64>>,
     finalizable: Vec<Value>,
     modules: Vec<Arc<Module>>,
-    /// Of this graph: body, arguments, metatables.
+    /// By their numbers: body, arguments, metatables.
     numbered: (Value, Box<[Value]>, [Value; 7]),
 }
 
@@ -359,8 +379,10 @@ impl Capture {
             body,
             arguments: arguments.into(),
             stage: Stage::Whole,
-            without_body: false,
-            inherited: false,
+            changing: None,
+            changed: Vec::new(),
+            written: Vec::new(),
+            places: Vec::new(),
             taker: Taker::new(None, false),
             records: Records::default(),
             translated: None,
@@ -371,35 +393,71 @@ impl Capture {
             modules: Vec::new(),
             numbered: (Value::NIL, Box::default(), [Value::NIL; 7]),
         };
-        let known = vm.heap.captured().take().and_then(|k| k.downcast::<Known>().ok());
-        match known.map(|k| *k) {
-            Some(Known::Whole) => {
-                *vm.heap.captured() = Some(Box::new(Known::Whole));
+        let known = vm.heap.take_captured();
+        match known.and_then(|(k, w)| Some((*k.downcast::<Known>().ok()?, w))) {
+            Some((Known::Whole, _)) => {
+                Known::Whole.keep(vm);
                 c.begin(vm, Stage::Whole, None);
             }
-            Some(Known::Graph(kept)) if kept.is_unwritten(vm) => {
-                if kept.is_unchanged() {
-                    c.begin(vm, Stage::Above, Some(kept));
-                } else {
-                    c.without_body = true;
-                    c.begin(vm, Stage::Below, None);
+            Some((Known::View(mut kept), written)) if kept.can_serve(vm) => {
+                if kept.inherited {
+                    vm.heap.lazy().iter().for_each(|l| kept.know(l));
                 }
+                c.begin_changes(vm, kept, written);
             }
-            None if let Some(kept) = inherited(vm) => {
-                c.inherited = true;
-                c.begin(vm, Stage::Above, Some(kept));
-            }
-            other => {
-                c.without_body = matches!(other, Some(Known::Graph(kept)) if kept.without_body);
-                c.begin(vm, Stage::Below, None);
-            }
+            _ => match inherited(vm) {
+                Some(kept) => c.begin(vm, Stage::Above, Some(kept)),
+                None => c.begin(vm, Stage::Below, None),
+            },
         }
         c
     }
-    /// Begins a graph.
+    /// Begins with what was written since, if there is something.
+    fn begin_changes(&mut self, vm: &Vm, mut kept: Box<Kept>, mut written: Vec<Written>) {
+        // SAFETY: no collection has ended since (the epoch says so), so the variables are live.
+        let has_changed = |&(u, v): &(*mut Upvalue, Value)| unsafe { !(*u).get().raw_equals(v) };
+        let others = kept.open.iter().filter(|v| has_changed(v));
+        written.extend(others.map(|v| Written { object: v.0.cast(), place: WHOLE }));
+        if written.is_empty() {
+            return self.begin(vm, Stage::Above, Some(kept));
+        }
+        if kept.view.graph.is_worn() {
+            return self.begin(vm, Stage::Below, None);
+        }
+        // By their objects; what was written as a whole comes last among what was written of it.
+        written.sort_unstable();
+        written.dedup();
+        self.begin(vm, Stage::Changes, None);
+        let t = &mut self.taker;
+        std::mem::swap(&mut t.numbers, &mut kept.numbers);
+        std::mem::swap(&mut t.known_modules, &mut kept.modules);
+        for of_one in written.chunk_by(|a, b| a.object == b.object) {
+            let (o, last) = (of_one[0].object, of_one[of_one.len() - 1]);
+            // What was captured for another graph is not of this one.
+            let Some(number) = t.numbers.get(o as u64) else { continue };
+            // SAFETY: as above; only tables have places.
+            let has_room =
+                || kept.view.graph.has_room(number, of_one.len(), unsafe { (*o.cast::<Table>()).layout_places() });
+            if last.place == WHOLE || !has_room() {
+                self.changed.push(number);
+                t.objects.push(o);
+            } else {
+                self.written.extend_from_slice(of_one);
+            }
+        }
+        // What is open still will be noted again.
+        kept.open.retain(|&(u, _)| t.objects.binary_search(&u.cast()).is_err());
+        t.first = (kept.view.len() as u32).wrapping_sub(t.objects.len() as u32);
+        self.changing = Some(kept);
+    }
+    /// Begins a graph, or what is on top of one.
     fn begin(&mut self, vm: &Vm, stage: Stage, kept: Option<Box<Kept>>) {
         self.stage = stage;
-        self.taker = Taker::new(kept, stage == Stage::Below);
+        self.changing = None;
+        self.changed.clear();
+        self.written.clear();
+        self.places.clear();
+        self.taker = Taker::new(kept, matches!(stage, Stage::Below | Stage::Changes));
         self.records = Records::default();
         self.translated = None;
         self.with_dead_keys.clear();
@@ -408,81 +466,131 @@ impl Capture {
         self.finalizable.clear();
         self.modules.clear();
         let t = &mut self.taker;
-        if stage != Stage::Above {
+        if matches!(stage, Stage::Below | Stage::Whole) {
             t.number(vm.globals().as_ptr().cast());
             t.number(vm.registry().as_ptr().cast());
             self.numbered.2 = metatables(vm).map(|m| t.table_or_nil(m));
         }
-        if stage != Stage::Below || !self.without_body {
+        if stage != Stage::Changes {
             self.numbered.0 = t.value(self.body);
         }
-        if stage != Stage::Below {
+        if matches!(stage, Stage::Above | Stage::Whole) {
             self.numbered.1 = self.arguments.iter().map(|&v| t.value(v)).collect();
         }
     }
     /// Does so many units of work, one for an object or a slot; the snapshot, if it is whole.
     pub fn step(&mut self, vm: &mut Vm, units: &mut usize) -> Option<Snapshot> {
         loop {
-            let is_taken = self.take(vm, units)
+            if self.changing.as_ref().is_some_and(|k| k.epoch != vm.heap.capture_epoch()) {
+                // What was written may be gone.
+                self.begin(vm, Stage::Below, None);
+            }
+            let is_taken = self.look_at_places(units)
+                && self.take(vm, units)
                 && self.settle_dead_keys(units)
                 && self.look_at_finalizable(vm, units)
                 && self.keep_modules(vm, units);
             if !is_taken {
                 return None;
             }
-            if self.stage != Stage::Whole && (self.taker.whole || !self.finalizable.is_empty()) {
-                let kept = self.taker.kept.take();
-                *vm.heap.captured() = match kept {
-                    Some(_) if self.inherited => None,
+            let kept = self.taker.kept.take();
+            if self.stage != Stage::Whole && self.taker.whole {
+                match kept {
                     // It is the body or the arguments: another spawn may have others.
-                    Some(kept) => Some(Box::new(Known::Graph(kept))),
-                    None => Some(Box::new(Known::Whole)),
-                };
+                    Some(kept) => Known::View(kept).keep(vm),
+                    None => Known::Whole.keep(vm),
+                }
                 self.begin(vm, Stage::Whole, None);
                 continue;
             }
-            let kept = self.taker.kept.take();
-            if self.stage == Stage::Below {
-                let kept = Box::new(Kept {
-                    graph: Arc::new(self.graph(vm, None)),
-                    numbers: std::mem::take(&mut self.taker.numbers),
-                    open: std::mem::take(&mut self.taker.open),
-                    without_body: self.without_body,
-                    epoch: vm.heap.capture_epoch(),
-                    serials: vm.heap.serial_counter(),
-                    metatables: metatables(vm),
-                });
-                self.begin(vm, Stage::Above, Some(kept));
-                continue;
-            }
-            let graph = match &kept {
-                Some(kept) if self.records.len == 0 => kept.graph.clone(),
-                Some(kept) => Arc::new(self.graph(vm, Some(kept.graph.clone()))),
-                None => Arc::new(self.graph(vm, None)),
+            let view = match (self.stage, kept) {
+                (Stage::Changes, _) if self.taker.anew => {
+                    self.begin(vm, Stage::Below, None);
+                    continue;
+                }
+                (Stage::Below | Stage::Changes, _) => {
+                    let kept = self.kept(vm);
+                    self.begin(vm, Stage::Above, Some(kept));
+                    continue;
+                }
+                (_, Some(kept)) => {
+                    let view = match self.records.len {
+                        0 => kept.view.clone(),
+                        _ => Arc::new(kept.view.with(self.taken(), std::mem::take(&mut self.modules))),
+                    };
+                    if kept.epoch == vm.heap.capture_epoch() {
+                        Known::View(kept).keep(vm);
+                    }
+                    view
+                }
+                (_, None) => {
+                    let finalizable = std::mem::take(&mut self.finalizable).into();
+                    Arc::new(View::first(self.graph().into_whole(finalizable)))
+                }
             };
-            if let Some(kept) = kept.filter(|k| k.epoch == vm.heap.capture_epoch() && !self.inherited) {
-                *vm.heap.captured() = Some(Box::new(Known::Graph(kept)));
-            }
             let (body, arguments) = (self.numbered.0, std::mem::take(&mut self.numbered.1));
-            return Some(Snapshot { graph, body, arguments, serials: vm.heap.serial_counter() });
+            return Some(Snapshot { view, body, arguments, serials: vm.heap.serial_counter() });
         }
     }
+    fn taken(&mut self) -> Records {
+        std::mem::take(&mut self.records).finish()
+    }
     /// What was taken, as a graph.
-    fn graph(&mut self, vm: &Vm, below: Option<Arc<Graph>>) -> Graph {
-        let [string_metatable, type_metatables @ ..] = self.numbered.2;
-        let weight = Weight::new(size_of::<Graph>() + self.records.bytes);
-        Graph {
-            first: self.taker.first,
-            below,
-            records: std::mem::take(&mut self.records).finish(),
-            modules: std::mem::take(&mut self.modules),
-            string_metatable,
-            type_metatables,
-            serials: vm.heap.serial_counter(),
-            finalizable: std::mem::take(&mut self.finalizable).into(),
-            whole: self.stage == Stage::Whole,
-            _weight: weight,
+    fn graph(&mut self) -> Graph {
+        Graph::new(self.taken(), std::mem::take(&mut self.modules), self.numbered.2)
+    }
+    /// What was taken, as something to be kept: a new graph, or the next version of one.
+    fn kept(&mut self, vm: &Vm) -> Box<Kept> {
+        let (view, mut open, epoch) = match self.changing.take() {
+            None => (View::first(self.graph()), Vec::new(), vm.heap.capture_epoch()),
+            Some(kept) => {
+                let changed = self.places.iter_mut().flat_map(|p| &mut p.changed);
+                for (_, n) in changed.filter(|(_, n)| n.key_tag as u64 == tag::DEAD_KEY) {
+                    n.key_bits = self.taker.numbers.get(n.key_bits).map_or(u64::MAX, |n| n as u64);
+                }
+                let mut records = std::mem::take(&mut self.records).parts.into_iter().flatten();
+                let changed = std::mem::take(&mut self.changed).into_iter().zip(records.by_ref()).collect();
+                let (places, modules) = (std::mem::take(&mut self.places), std::mem::take(&mut self.modules));
+                (kept.view.graph.commit(changed, records, places, modules), kept.open, kept.epoch)
+            }
+        };
+        open.append(&mut self.taker.open);
+        Box::new(Kept {
+            view: Arc::new(view),
+            numbers: std::mem::take(&mut self.taker.numbers),
+            modules: std::mem::take(&mut self.taker.known_modules),
+            open,
+            epoch,
+            metatables: metatables(vm),
+            inherited: false,
+            made: 0,
+        })
+    }
+    /// Takes what was written of large tables; true if all is taken.
+    fn look_at_places(&mut self, units: &mut usize) -> bool {
+        while let Some(&Written { object, place }) = self.written.last() {
+            if *units == 0 {
+                return false;
+            }
+            *units -= 1;
+            self.written.pop();
+            let t = &mut self.taker;
+            let number = t.numbers.get(object as u64).expect("it was looked for");
+            // SAFETY: as in `take`; only tables are noted by their places.
+            let table = unsafe { &*object.cast::<Table>() };
+            let mut node = match table.array_part().get(place as usize) {
+                Some(v) => Node { value_bits: v.bits, value_tag: v.tag as u8, ..Node::EMPTY },
+                None => table.node_part()[place as usize - table.array_part().len()],
+            };
+            t.translate_nodes(std::slice::from_mut(&mut node));
+            t.dead_keys = false;
+            if self.places.last().is_none_or(|p| p.number != number) {
+                let (last_free, border_hint) = (table.last_free(), table.border_hint.get());
+                self.places.push(Places { number, last_free, border_hint, changed: Vec::new() });
+            }
+            self.places.last_mut().expect("there is one").changed.push((place, node));
         }
+        true
     }
     /// Takes objects; true if all are taken.
     fn take(&mut self, vm: &Vm, units: &mut usize) -> bool {
@@ -511,11 +619,18 @@ impl Capture {
                 *units = units.saturating_sub(end - at);
             } else {
                 let o = t.objects[self.records.len];
-                if self.inherited {
+                if t.kept.as_ref().is_some_and(|k| k.inherited) {
                     t.know_made(vm, o);
                 }
+                if self.records.len < self.changed.len() {
+                    // SAFETY: as below; its kind says what it is.
+                    let table = unsafe { ((*o).kind == ObjectKind::Table).then(|| &*o.cast::<Table>()) };
+                    // Tables may have it as their metatable that were not written.
+                    t.anew |= table.is_some_and(|t| !t.get(name_value(Event::Mode)).is_nil());
+                }
                 // SAFETY: reached from roots of this heap, which still reach it: nobody has changed anything on the way, and
-                // what a weak table refers to is taken before the next safepoint (heap/mod.rs, rule 1).
+                // what a weak table refers to is taken before the next safepoint (heap/mod.rs, rule 1). What was written
+                // and what that reaches: no collection has ended since all of it was reached (`step` asks).
                 let record = unsafe { t.record(o) };
                 *units = units.saturating_sub(record.size());
                 self.records.push(record);
@@ -553,6 +668,9 @@ impl Capture {
     /// Finds what is to be finalized among the objects; true if all was looked at. What the collector finds dead meanwhile
     /// is none of them.
     fn look_at_finalizable(&mut self, vm: &Vm, units: &mut usize) -> bool {
+        if self.stage != Stage::Whole {
+            return true;
+        }
         let listed = self.listed.get_or_insert_with(|| {
             let mut listed = vm.heap.finalizable_addresses();
             listed.reverse();
@@ -560,7 +678,7 @@ impl Capture {
         });
         while let Some(address) = listed.pop() {
             if let Some(n) = self.taker.numbers.get(address) {
-                let at = n as usize - self.taker.first;
+                let at = n as usize;
                 let o = self.taker.objects[at];
                 // SAFETY: as in `take`: the objects are live.
                 let v = unsafe { value_of(o) };

@@ -1,9 +1,10 @@
-//! A snapshot's graph as what tables are filled from when they are first used.
+//! A view of a graph as what tables are filled from when they are first used.
 //!
 //! Journey: spawn -> records -> **the child's heap**. What a record becomes, in the parts that the machine asks for
 //! (heap/lazy.rs). Only graphs that need not be thawed as a whole come here.
 
-use super::{Graph, Record};
+use super::Record;
+use super::version::View;
 use rlua_machine::heap::{Header, Image, Lazy, Maker};
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::table::Parts;
@@ -12,12 +13,12 @@ use rlua_machine::vm::load::Module;
 use std::any::Any;
 use std::sync::Arc;
 
-impl Image for Graph {
+impl Image for View {
     fn is_table(&self, n: u32) -> bool {
-        matches!(self.get(n as usize), Record::Table { .. })
+        matches!(*self.head(n), Record::Table { .. })
     }
     fn make(&self, n: u32, maker: &mut Maker) -> Value {
-        match self.get(n as usize) {
+        match &*self.head(n) {
             Record::String(bytes) => maker.string(bytes),
             Record::Table { .. } => Value::table(maker.table()),
             Record::Library { library, .. } => {
@@ -35,7 +36,7 @@ impl Image for Graph {
         }
     }
     fn complete(&self, n: u32, object: Value, lazy: &Lazy) {
-        match self.get(n as usize) {
+        match &*self.head(n) {
             Record::Table { serial, metatable, .. } | Record::Library { serial, metatable, .. } => {
                 let t = object.as_table().expect("made from this record");
                 t.metatable.set(lazy.pointer(*metatable));
@@ -72,7 +73,8 @@ impl Image for Graph {
         }
     }
     fn fill(&self, n: u32, t: Ref<Table>, lazy: &Lazy) {
-        let Record::Table { hash_key, last_free, border_hint, array, nodes, refers, .. } = self.get(n as usize) else {
+        let record = self.record(n);
+        let Record::Table { hash_key, last_free, border_hint, array, nodes, refers, .. } = &*record else {
             unreachable!("only tables are filled");
         };
         let (hash_key, last_free, border_hint) = (*hash_key, *last_free, *border_hint);
@@ -91,7 +93,7 @@ impl Image for Graph {
                 each(v.bits as u32);
             }
         };
-        match self.get(n as usize) {
+        match &*self.record(n) {
             Record::Table { metatable, array, nodes, refers, .. } => {
                 value(*metatable);
                 if *refers {

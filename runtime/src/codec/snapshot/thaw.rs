@@ -5,13 +5,13 @@
 //! may refer to any other. Both in steps: the machine runs nothing before the last one, so nothing is collected meanwhile.
 
 use super::placeholder::placeholder;
+use super::version::View;
 use super::{GLOBALS, PIECE, REGISTRY, Record, Records, Snapshot};
 use rlua_machine::heap::Header;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::table::Node;
 use rlua_machine::value::{Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
-use std::sync::Arc;
 
 /// A process that is being made of a snapshot, part of which is gone when it is made.
 pub struct Thawing {
@@ -60,25 +60,25 @@ impl Thawing {
                 (lazy.value(s.body), s.arguments.iter().map(|&v| lazy.value(v)).collect())
             });
         }
-        while self.objects.len() < self.snapshot.graph.len() {
+        while self.objects.len() < self.snapshot.objects() {
             if *units == 0 {
                 return None;
             }
             self.make(vm, units);
         }
-        while self.filled < self.snapshot.graph.len() {
+        while self.filled < self.snapshot.objects() {
             if *units == 0 {
                 return None;
             }
             self.fill(units);
         }
         // In the order of the list from its end on, as whoever lists them wants them.
-        while self.listed < self.snapshot.graph.finalizable.len() {
+        while self.listed < self.snapshot.view.finalizable().len() {
             if *units == 0 {
                 return None;
             }
-            let end = self.snapshot.graph.finalizable.len() - self.listed;
-            let piece = &self.snapshot.graph.finalizable[end.saturating_sub(PIECE)..end];
+            let end = self.snapshot.view.finalizable().len() - self.listed;
+            let piece = &self.snapshot.view.finalizable()[end.saturating_sub(PIECE)..end];
             let listed: Vec<Value> = piece.iter().map(|&v| value(&self.objects, v)).collect();
             let set = vm.heap.set_finalizer_lists(&listed, &[]);
             debug_assert!(set, "the spawner's list has each object once");
@@ -88,7 +88,7 @@ impl Thawing {
         let (s, objects) = (&self.snapshot, &self.objects);
         let roots = [GLOBALS, REGISTRY].map(|n| objects[n].as_table().expect("the first records are tables"));
         vm.set_roots(roots[0], roots[1]);
-        let [first, others @ ..] = s.graph.metatables().map(|m| pointer(objects, m));
+        let [first, others @ ..] = s.view.metatables().map(|m| pointer(objects, m));
         (vm.string_metatable, vm.type_metatables) = (first, others);
         Some((value(objects, s.body), s.arguments.iter().map(|&v| value(objects, v)).collect()))
     }
@@ -98,11 +98,11 @@ impl Thawing {
         let own = [vm.globals(), vm.registry()];
         let is_empty = |t: &Ref<Table>| t.asize.get() == 0 && !t.has_nodes() && t.metatable().is_none();
         self.own = (own[0] != own[1] && own.iter().all(is_empty)).then_some(own);
-        if let Some(own) = self.own.filter(|_| !self.snapshot.graph.whole) {
+        if let Some(own) = self.own.filter(|_| !self.snapshot.view.is_whole()) {
             self.lazily = true;
-            vm.heap.begin_lazy(self.snapshot.graph.clone(), &own);
+            vm.heap.begin_lazy(self.snapshot.view.clone(), &own);
             let (lazy, s) = (vm.heap.lazy().expect("begun"), &self.snapshot);
-            let meta = s.graph.metatables();
+            let meta = s.view.metatables();
             let [first, others @ ..] = meta.map(|m| lazy.pointer(m));
             lazy.value(s.body);
             for &v in &s.arguments {
@@ -112,14 +112,14 @@ impl Thawing {
             (vm.string_metatable, vm.type_metatables) = (first, others);
             return;
         }
-        self.snapshot.graph.each_module(&mut |m| vm.heap.keep_module(m));
-        self.objects = Vec::with_capacity(self.snapshot.graph.len());
+        self.snapshot.view.each_module(&mut |m| vm.heap.keep_module(m));
+        self.objects = Vec::with_capacity(self.snapshot.objects());
     }
     /// Makes the object of the next record, empty.
     fn make(&mut self, vm: &mut Vm, units: &mut usize) {
         let n = self.objects.len();
         let mut work = 1;
-        let v = match self.snapshot.graph.get(n) {
+        let v = match &*self.snapshot.view.head(n as u32) {
             Record::String(bytes) => {
                 work += bytes.len() / 64;
                 vm.heap.string(bytes)
@@ -157,9 +157,9 @@ impl Thawing {
     fn fill(&mut self, units: &mut usize) {
         let (objects, o) = (&self.objects[..], self.objects[self.filled]);
         let header = o.bits as *const Header;
-        let record = self.snapshot.graph.get(self.filled);
+        let found = self.snapshot.view.record(self.filled as u32);
         *units = units.saturating_sub(1);
-        match record {
+        match &*found {
             Record::Table { serial, metatable, last_free, border_hint, array, nodes, refers, .. } => {
                 let t = o.as_table().expect("made from this record");
                 let all = array.len() + nodes.len();
@@ -226,16 +226,18 @@ impl Thawing {
         (self.filled, self.inside) = (self.filled + 1, 0);
         if self.filled.is_multiple_of(Records::PART) {
             // Nobody looks at its records any more.
-            if let Some(graph) = Arc::get_mut(&mut self.snapshot.graph).filter(|g| g.first == 0) {
-                graph.records.parts[self.filled / Records::PART - 1] = Vec::new();
+            if self.snapshot.view.is_whole()
+                && let Some(records) = View::own_records(&mut self.snapshot.view)
+            {
+                records.parts[self.filled / Records::PART - 1] = Vec::new();
             }
         }
     }
     /// Frees about so many records of one that will not go on; true if none is left.
     pub fn release(&mut self, mut most: usize) -> bool {
         // Whoever has it, too, frees it.
-        let Some(graph) = Arc::get_mut(&mut self.snapshot.graph) else { return true };
-        while let Some(part) = graph.records.parts.pop_back() {
+        let Some(records) = View::own_records(&mut self.snapshot.view) else { return true };
+        while let Some(part) = records.parts.pop_back() {
             if most < part.len() {
                 return false;
             }
