@@ -26,6 +26,8 @@ mod large {
     pub const LARGE: usize = 8 << 20;
     /// The largest alignment that every page has.
     const ALIGN: usize = 4096;
+    /// The largest page, but for those that the system makes of many.
+    pub const PAGE: usize = 64 << 10;
 
     #[inline]
     pub fn is_large(layout: Layout) -> bool {
@@ -139,10 +141,45 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Keeps a reserve, from which small blocks come when the system refuses them.
+/// Gives a block a larger size, and zeros in what is new. Those of a large block are the system's, which cost nothing until
+/// they are touched.
+///
+/// # Safety
+/// The block is of this allocator and has this layout; the new size is one that a layout of its alignment may have.
 #[cfg(target_os = "linux")]
-pub fn keep_reserve() {
+pub unsafe fn grow_zeroed(p: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+    let old = layout.size();
+    // SAFETY: the caller's promise; all that is written or copied is inside the blocks.
+    unsafe {
+        let new = Layout::from_size_align_unchecked(size, layout.align());
+        match (large::is_large(layout), large::is_large(new)) {
+            (false, true) => {
+                let to = Allocator.alloc_zeroed(new);
+                if !to.is_null() {
+                    to.copy_from_nonoverlapping(p, old);
+                    Allocator.dealloc(p, layout);
+                }
+                to
+            }
+            (is_large, _) => {
+                let to = Allocator.realloc(p, layout, size);
+                if !to.is_null() {
+                    // Pages that are new are zeros; the rest of the last old one may have been used.
+                    let end = if is_large { old.next_multiple_of(large::PAGE).min(size) } else { size };
+                    to.add(old).write_bytes(0, end - old);
+                }
+                to
+            }
+        }
+    }
+}
+
+/// Keeps a reserve, from which small blocks come when the system refuses them; and says that large blocks can grow by zeros.
+#[cfg(target_os = "linux")]
+pub fn begin() {
     large::keep_reserve();
+    // SAFETY: it does what is asked for, and this is the global allocator.
+    unsafe { rlua_runtime::set_zeroed_growth(grow_zeroed) }
 }
 /// Tries once more with the reserve, if there was no memory.
 #[cfg(target_os = "linux")]
@@ -152,9 +189,9 @@ fn again(allocate: impl Fn() -> *mut u8) -> *mut u8 {
     if p.is_null() && large::give_up_reserve() { allocate() } else { p }
 }
 
-/// There is none here.
+/// There is no reserve here, and mimalloc's blocks have no zeros that cost nothing.
 #[cfg(not(target_os = "linux"))]
-pub fn keep_reserve() {}
+pub fn begin() {}
 
 #[cfg(not(target_os = "linux"))]
 // SAFETY: all is mimalloc's.
@@ -212,6 +249,31 @@ mod tests {
                     Allocator.dealloc(p, layout(n));
                 }
             }
+        }
+    }
+    /// What is new is zeros, whatever was there before.
+    #[test]
+    fn growth_by_zeros() {
+        let layout = |n| Layout::from_size_align(n, 16).expect("a layout");
+        let sizes = [100, 5000, large::LARGE + 5, large::LARGE + 3000, 3 * large::LARGE, 5 * large::LARGE + 1];
+        // SAFETY: each block is used inside its size, and given back once with its layout.
+        unsafe {
+            // One that was larger before has something behind its end.
+            let mut p = Allocator.alloc(layout(4 * large::LARGE));
+            p.write_bytes(7, 4 * large::LARGE);
+            p = Allocator.realloc(p, layout(4 * large::LARGE), large::LARGE + 5);
+            p = grow_zeroed(p, layout(large::LARGE + 5), 2 * large::LARGE);
+            assert!(std::slice::from_raw_parts(p, 2 * large::LARGE)[large::LARGE + 5..].iter().all(|&b| b == 0));
+            Allocator.dealloc(p, layout(2 * large::LARGE));
+            let (mut p, mut size) = (Allocator.alloc_zeroed(layout(50)), 50);
+            for new in sizes {
+                p.write_bytes(7, size);
+                p = grow_zeroed(p, layout(size), new);
+                let bytes = std::slice::from_raw_parts(p, new);
+                assert!(bytes[..size].iter().all(|&b| b == 7) && bytes[size..].iter().all(|&b| b == 0));
+                size = new;
+            }
+            Allocator.dealloc(p, layout(size));
         }
     }
     /// What the system does not have is null, and not the end of the program.

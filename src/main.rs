@@ -115,7 +115,7 @@ enum Command {
 
 fn main() -> std::process::ExitCode {
     #[cfg(feature = "mimalloc")]
-    allocator::keep_reserve();
+    allocator::begin();
     let matches = match Cli::command().try_get_matches_from(arguments()) {
         Ok(matches) => matches,
         Err(e) if e.use_stderr() => e.exit(),

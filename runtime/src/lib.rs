@@ -58,6 +58,7 @@ pub use migration::inspect::inspect;
 pub use node::transport::{Settings as NodeSettings, list_port_mapper, run_port_mapper};
 pub use program::{Interrupter, Program, Start};
 /// For an allocator that keeps a reserve: says that it is being used. See the source for what follows from that.
+pub use rlua_machine::heap::growth::set as set_zeroed_growth;
 pub use rlua_machine::heap::reserve::is_used as reserve_is_used;
 pub use rlua_machine::stdlib::io::reason;
 pub use rlua_machine::stdlib::source;

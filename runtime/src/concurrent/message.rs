@@ -214,9 +214,9 @@ fn encode_further(
     })
 }
 /// The value of a message, in this process's heap.
-fn decode(vm: &mut Vm, m: &codec::Message) -> Result<Value> {
+fn decode(vm: &mut Vm, m: codec::Message) -> Result<Value> {
     vm.charge(m.size() / BYTES_PER_REDUCTION);
-    match codec::decode_message(vm, m) {
+    match codec::take_message(vm, m) {
         Ok(v) => Ok(v),
         Err(e) => Err(vm.error(e.to_string())),
     }
@@ -260,7 +260,7 @@ pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
     match cx.mailbox.first() {
         Some(m) if m.size() <= QUICK_BYTES => {
             let m = cx.mailbox.pop().expect("it was just seen");
-            return decode(vm, &m).map(Some);
+            return decode(vm, m).map(Some);
         }
         // Most wait without more ado.
         None if is_bare => wait_for_any(vm),
@@ -299,7 +299,14 @@ pub(crate) fn answer_receive(vm: &mut Vm, state: u32, m: codec::Message) -> std:
     if !vm.arg(MATCH).is_nil() {
         return Err(m);
     }
-    let Ok(v) = codec::decode_message(vm, &m) else { return Err(m) };
+    let v = match codec::take_whole(vm, m) {
+        Ok(v) => v,
+        // It may be damaged, which is an error of the `receive`.
+        Err(m) => match codec::decode_message(vm, &m) {
+            Ok(v) => v,
+            Err(_) => return Err(m),
+        },
+    };
     context(vm).end_wait();
     vm.finish_request(&[v]);
     Ok(size / BYTES_PER_REDUCTION)
@@ -324,7 +331,7 @@ pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
                 && let Some(m) = cx.mailbox.pop()
             {
                 cx.end_wait();
-                let v = decode(vm, &m)?;
+                let v = decode(vm, m)?;
                 return vm.return_one(v);
             }
         }
@@ -403,7 +410,7 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
             let cx = context(vm);
             let Some(m) = cx.mailbox.take(n) else { continue };
             cx.end_wait();
-            let v = decode(vm, &m)?;
+            let v = decode(vm, m)?;
             return vm.return_one(v);
         }
         let m = m.clone();
@@ -438,14 +445,14 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
 /// The value of a message that stays in the mailbox meanwhile: a process that is frozen in between begins anew.
 fn decode_in_steps(vm: &mut Vm, m: &codec::Message, state: u32) -> Result<ControlFlow<Step, Value>> {
     if m.size() <= QUICK_BYTES {
-        return decode(vm, m).map(ControlFlow::Continue);
+        return decode(vm, m.clone()).map(ControlFlow::Continue);
     }
     let kept = if state == DECODE { vm.arg(DECODING) } else { Value::NIL };
     let begun = match context(vm).take_progress(kept) {
         Some(Progress::Decoding(d)) => Some(d),
         _ => codec::Decoding::new(m),
     };
-    let Some(mut decoding) = begun else { return decode(vm, m).map(ControlFlow::Continue) };
+    let Some(mut decoding) = begun else { return decode(vm, m.clone()).map(ControlFlow::Continue) };
     let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
     let all = units;
     let done = decoding.step(vm, &mut units);

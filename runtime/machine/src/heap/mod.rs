@@ -20,6 +20,7 @@
 mod ahead;
 mod captured;
 mod collect;
+pub mod growth;
 mod lazy;
 mod mark;
 mod modules;
@@ -83,7 +84,7 @@ pub struct Header {
     pub next: Cell<*mut Header>,
     /// What it is.
     pub kind: ObjectKind,
-    /// [`MARKED`], [`FINALIZER`].
+    /// [`MARKED`], [`FINALIZER`]; from [`BLOCK_SHIFT`] on the words that a table's block has behind the table.
     pub(crate) mark: Cell<u8>,
     /// Of the kind's own use.
     pub(crate) flags: Cell<u8>,
@@ -99,6 +100,8 @@ pub struct Header {
 pub(crate) const MARKED: u8 = 1;
 /// In the list of objects with a finalizer, or in the queue.
 pub(crate) const FINALIZER: u8 = 2;
+/// Where the size of what lies behind a table begins (value/table/block.rs).
+pub(crate) const BLOCK_SHIFT: u32 = 2;
 
 // Bits of [`Header::guard`].
 
@@ -439,6 +442,11 @@ impl Heap {
     pub fn table(&mut self) -> Ref<Table> {
         self.objects.table()
     }
+    /// The objects, for what makes some in a way of its own.
+    #[inline(always)]
+    pub(crate) fn objects(&mut self) -> &mut Objects {
+        &mut self.objects
+    }
     /// A string: the atom if there is one, else a new object.
     pub fn string(&mut self, bytes: &[u8]) -> Value {
         self.objects.string(bytes)
@@ -478,13 +486,8 @@ impl Heap {
     }
     /// A table with room for `array` and `fields` entries. Sizes past the largest are cut.
     pub fn table_sized(&mut self, array: usize, fields: usize) -> Ref<Table> {
-        let t = self.table();
-        if array > 0 || fields > 0 {
-            let cut = |n: usize| n.min(1 << 26) as u32;
-            // A failure leaves the table empty, which is only slower.
-            let _ = t.resize(self, cut(array), cut(fields));
-        }
-        t
+        let cut = |n: usize| n.min(1 << 26) as u32;
+        self.table_of_size(cut(array), cut(fields))
     }
     /// A name that is likely an atom.
     pub fn name(&mut self, bytes: &[u8]) -> Value {
@@ -674,7 +677,10 @@ unsafe fn extent(object: *mut Header) -> (Layout, usize) {
     unsafe {
         match (*object).kind {
             ObjectKind::String => (Str::layout((*object.cast::<Str>()).len), 0),
-            ObjectKind::Table => (Layout::new::<Table>(), (*object.cast::<Table>()).bytes()),
+            ObjectKind::Table => {
+                let t = &*object.cast::<Table>();
+                (t.block_layout(), t.bytes())
+            }
             ObjectKind::Closure => (closure_layout((*object.cast::<Closure>()).count), 0),
             ObjectKind::NativeClosure => (native_closure_layout((*object.cast::<NativeClosure>()).count), 0),
             ObjectKind::Userdata => (Layout::new::<Userdata>(), 0),

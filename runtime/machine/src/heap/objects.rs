@@ -3,9 +3,10 @@
 //! Journey: value. Besides a heap, tables that are filled at their first use have such a list, which the heap takes over
 //! (lazy.rs).
 
-use super::{Header, ObjectKind};
+use super::{BLOCK_SHIFT, Header, ObjectKind};
 use crate::value::function::{Closure, NativeClosure, Upvalue};
 use crate::value::string::Str;
+use crate::value::table::block_layout;
 use crate::value::userdata::{Buffer, State, Userdata};
 use crate::value::{Ref, Table, Value, tag};
 use crate::vm::load::Proto;
@@ -50,6 +51,25 @@ impl Objects {
             self.link(t.cast(), size_of::<Table>());
             Ref::new(t)
         }
+    }
+    /// An empty table in a block that has so many words behind it (value/table/block.rs), which are still to be written.
+    #[inline(always)]
+    pub(crate) fn table_in_block(&mut self, words: usize) -> Ref<Table> {
+        let layout = block_layout(words);
+        // SAFETY: the table is written in full before it is linked; what is behind it is nobody's until it says so.
+        unsafe {
+            let t = self.allocate::<Table>(layout);
+            t.write(Table::init(Header::new(ObjectKind::Table)));
+            (*t).header.mark.set((words as u8) << BLOCK_SHIFT);
+            self.link(t.cast(), layout.size());
+            Ref::new(t)
+        }
+    }
+    /// Takes over a table that was made apart, as a new object.
+    #[inline(always)]
+    pub(crate) fn take_table(&mut self, t: Ref<Table>) {
+        // SAFETY: the caller has just made it, and nobody else knows it.
+        unsafe { self.link(t.as_ptr().cast(), t.block_layout().size()) }
     }
     /// A string: the atom if there is one, else a new object.
     pub fn string(&mut self, bytes: &[u8]) -> Value {

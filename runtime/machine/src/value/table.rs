@@ -15,18 +15,22 @@
 //! * `asize` array slots are all initialised; every key from 1 to `asize` is there and nowhere else;
 //! * bytes of both parts are counted by whoever allocates them, through [`Table::bytes`].
 
+mod block;
 mod captured;
 mod layout;
 mod shared;
 mod traversal;
 mod unfilled;
 
+pub use block::Loose;
+pub(crate) use block::{Template, block_layout};
 pub use shared::Library;
 pub(crate) use traversal::Entry;
 pub use unfilled::Parts;
 
 use super::hash::{HashKey, hash_bytes, hash_word, known_hash, normalize};
 use super::{Ref, Str, Value, tag};
+use crate::heap::growth::grow_zeroed;
 use crate::heap::{Header, Heap, SHARED, UNFILLED};
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::cell::Cell;
@@ -195,16 +199,20 @@ impl Table {
         debug_assert!(n & KEYED == 0);
         self.free.set(n | self.free.get() & KEYED);
     }
-    /// Nodes that are allocated for this table: one more if there is a hash key, none if they are a library's.
+    /// Nodes that are allocated for this table: one more if there is a hash key, none if they are a library's or in its block.
     fn allocated_nodes(&self) -> usize {
-        if self.header.guard.get() & (SHARED | UNFILLED) != 0 {
+        if self.header.guard.get() & (SHARED | UNFILLED) != 0 || self.is_inside(self.nodes.get()) {
             return 0;
         }
         self.node_count() + self.is_keyed() as usize
     }
-    /// Bytes of both parts.
+    /// Slots of the array part that are allocated apart.
+    fn allocated_slots(&self) -> u32 {
+        if self.is_inside(self.array.get()) { 0 } else { self.asize.get() }
+    }
+    /// Bytes of both parts, as far as they are not in the table's block.
     pub(crate) fn bytes(&self) -> usize {
-        self.asize.get() as usize * size_of::<Value>() + self.allocated_nodes() * size_of::<Node>()
+        self.allocated_slots() as usize * size_of::<Value>() + self.allocated_nodes() * size_of::<Node>()
     }
     /// Frees both parts.
     ///
@@ -214,11 +222,12 @@ impl Table {
         // SAFETY: `asize` and `mask` say with what layouts the parts were allocated; without an array or nodes of its
         // own nothing was. Nothing uses them any more (the caller's promise).
         unsafe {
-            if self.asize.get() > 0 {
+            if self.allocated_slots() > 0 {
                 dealloc(self.array.get().cast(), array_layout(self.asize.get()));
             }
-            if self.has_nodes() && !self.is_shared() {
-                dealloc(self.nodes.get().cast(), node_layout(self.allocated_nodes()));
+            let nodes = self.allocated_nodes();
+            if nodes > 0 {
+                dealloc(self.nodes.get().cast(), node_layout(nodes));
             }
         }
     }
@@ -812,6 +821,8 @@ impl Table {
                         longest.join(self.insert_moved(heap, n.key(), n.value()));
                     }
                 }
+            }
+            if old_allocated > 0 {
                 dealloc(old_nodes.cast(), node_layout(old_allocated));
                 heap.sub_bytes(old_allocated * size_of::<Node>());
             }
@@ -858,6 +869,11 @@ impl Table {
     /// Changes the array part alone, without moving entries between the parts.
     unsafe fn resize_array(&self, heap: &mut Heap, asize: u32) -> Result<(), TableError> {
         let old = self.asize.get();
+        if self.is_inside(self.array.get()) {
+            return self.resize_inside(heap, asize);
+        }
+        // Zeros are nil.
+        let is_large = asize as usize > LARGE;
         // SAFETY: `asize`, as it was, says with what layout the array was allocated. The caller has moved out what lies
         // past a smaller size; what a larger one adds is set to nil before anyone sees it.
         unsafe {
@@ -866,10 +882,12 @@ impl Table {
                 std::ptr::null_mut()
             } else {
                 let layout = array_layout(asize);
-                let p = if old == 0 && asize as usize > LARGE {
+                let p = if old == 0 && is_large {
                     alloc_zeroed(layout)
                 } else if old == 0 {
                     alloc(layout)
+                } else if is_large && asize > old {
+                    grow_zeroed(self.array.get().cast(), array_layout(old), layout.size())
                 } else {
                     realloc(self.array.get().cast(), array_layout(old), layout.size())
                 };
@@ -879,8 +897,7 @@ impl Table {
                 }
                 p.cast::<Value>()
             };
-            let zeroed = old == 0 && asize as usize > LARGE;
-            for i in if zeroed { asize } else { old }..asize {
+            for i in if is_large { asize } else { old }..asize {
                 array.add(i as usize).write(Value::NIL);
             }
             self.array.set(array);

@@ -10,6 +10,7 @@
 
 use super::op::Op;
 use crate::value::string::{Str, find_atom, make_atom};
+use crate::value::table::Template;
 use crate::value::{Value, tag};
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Chunk, Constant, Prototype};
@@ -37,6 +38,8 @@ pub struct Proto {
     pub(crate) nested: Box<[*const Proto]>,
     code_box: Box<[u64]>,
     k_box: Box<[Value]>,
+    /// What constructors make, where EXTRAARG says ([`template_at`]).
+    templates: Box<[Template]>,
 }
 
 /// A chunk made ready to run.
@@ -101,7 +104,8 @@ impl Module {
                     }),
                 })
                 .collect();
-            let code_box = translate(p);
+            let mut code_box = translate(p);
+            let templates = set_templates(p, &k_box, &mut code_box);
             protos.push(Proto {
                 code: code_box.as_ptr(),
                 k: k_box.as_ptr(),
@@ -113,6 +117,7 @@ impl Module {
                 nested: Box::new([]),
                 code_box,
                 k_box,
+                templates,
             });
         }
         let mut protos = protos.into_boxed_slice();
@@ -292,6 +297,80 @@ fn translate(p: &Prototype) -> Box<[u64]> {
             }
         })
         .collect()
+}
+
+/// Finds out which fields constructors set, and notes a template in the EXTRAARG that follows each NEWTABLE.
+fn set_templates(p: &Prototype, k: &[Value], words: &mut [u64]) -> Box<[Template]> {
+    let (mut all, mut places) = (Vec::new(), Vec::new());
+    for (i, ins) in p.code.iter().enumerate() {
+        if ins.opcode() != Opcode::NewTable || !(1..=TEMPLATE_BITS).contains(&ins.b()) {
+            continue;
+        }
+        let count = 1 << (ins.b() - 1);
+        let keys = constructor_keys(&p.code[i + 2..], ins.a(), count, k);
+        if !keys.is_empty()
+            && let Some(template) = Template::new(count, &keys)
+        {
+            // Rows of a table have the same fields.
+            let near = all.len().saturating_sub(NEAR);
+            let known = all[near..].iter().position(|t: &Template| t.is_same(&template)).map(|n| near + n);
+            if known.is_none() && all.len() == MOST_TEMPLATES {
+                continue;
+            }
+            places.push((i + 1, known.unwrap_or(all.len())));
+            if known.is_none() {
+                all.push(template);
+            }
+        }
+    }
+    let all = all.into_boxed_slice();
+    for (at, n) in places {
+        words[at] = Op::ExtraArg as u64 | (std::ptr::from_ref(&all[n]) as u64) << 8;
+    }
+    all
+}
+/// Templates of a prototype: one with more constructors is a table that was written down, and runs once.
+const MOST_TEMPLATES: usize = 256;
+/// The latest of them among which the same is looked for.
+const NEAR: usize = 8;
+/// The largest `B` of a NEWTABLE for which there are templates.
+const TEMPLATE_BITS: u32 = 5;
+/// The template that an EXTRAARG after NEWTABLE names, or null. Addresses have 56 bits at most.
+#[inline(always)]
+pub(super) fn template_at(extra: u64) -> *const Template {
+    (extra >> 8) as *const Template
+}
+/// The strings that are set as fields of the table in register `a`, so many at most, as long as it is the topmost that is not
+/// temporary. It may be one too many, of what follows a constructor: that has its place then, and no value until it is set.
+fn constructor_keys(code: &[Instruction], a: u32, count: usize, k: &[Value]) -> Vec<Value> {
+    use Opcode as O;
+    /// Instructions that are looked at: constructors in constructors are looked at again for each.
+    const FAR: usize = 500;
+    let mut keys: Vec<Value> = Vec::new();
+    for ins in code.iter().take(FAR) {
+        match ins.opcode() {
+            O::SetField if ins.a() == a => {
+                let key = k[ins.b() as usize];
+                if !keys.iter().any(|known| known.raw_equals(key)) {
+                    keys.push(key);
+                }
+                if keys.len() == count {
+                    break;
+                }
+            }
+            O::Return | O::Return0 | O::Return1 | O::TailCall | O::ForLoop | O::ForPrep | O::TForPrep | O::TForLoop => {
+                break;
+            }
+            O::Jmp if ins.sj_arg() < 0 => break,
+            // These set no register.
+            O::SetUpval | O::SetTabUp | O::SetTable | O::SetI | O::SetField | O::SetList | O::Close | O::Tbc => {}
+            O::Jmp | O::Eq | O::Lt | O::Le | O::EqK | O::EqI | O::LtI | O::LeI | O::GtI | O::GeI | O::Test => {}
+            O::ExtraArg | O::VarArgPrep => {}
+            _ if ins.a() <= a => break,
+            _ => {}
+        }
+    }
+    keys
 }
 
 /// `x` is the size of the hash part as the canonical `B`; the array's is in the upper 32 bits.

@@ -94,6 +94,7 @@ pub fn decode_message(vm: &mut Vm, message: &Message) -> Result<Value, DecodeErr
             let reason = decode_reason(vm, &m.2);
             return Ok(system(vm, m.0, m.1, reason));
         }
+        Form::Table(t) => return Ok(Value::table(t.clone().join(&mut vm.heap))),
         Form::Graph(_) | Form::Foreign(_) => {}
     }
     let source = message.source().expect("all other forms are bytes");
@@ -106,6 +107,21 @@ pub fn decode_message(vm: &mut Vm, message: &Message) -> Result<Value, DecodeErr
         DECODER.set(Some(d));
     }
     done.map(|_| root)
+}
+
+/// As [`decode_message`], of a message that nobody needs any more: a small table becomes the receiver's as it is.
+#[inline]
+pub fn take_message(vm: &mut Vm, message: Message) -> Result<Value, DecodeError> {
+    take_whole(vm, message).or_else(|m| decode_message(vm, &m))
+}
+/// As [`take_message`], of what nothing can be wrong with; anything else is given back.
+#[inline(always)]
+pub fn take_whole(vm: &mut Vm, message: Message) -> Result<Value, Message> {
+    match message.0 {
+        Form::Small(v) => Ok(v),
+        Form::Table(t) => Ok(Value::table(t.join(&mut vm.heap))),
+        form => Err(Message(form)),
+    }
 }
 
 /// The value of an exit reason; of one that cannot be made here, the text that says why.

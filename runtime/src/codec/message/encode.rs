@@ -12,7 +12,7 @@ use super::{
 };
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;
-use rlua_machine::value::table::Node;
+use rlua_machine::value::table::{Loose, Node};
 use rlua_machine::value::{Closure, Kind, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::load::Module;
@@ -196,6 +196,12 @@ fn flat(t: &Table) -> Option<Message> {
     if tags & !PLAIN_TAGS != 0 || !is_of_right_size(nodes.len(), fields) {
         return None;
     }
+    let head = [more::LAYOUT, items.len() as u8, bits_of(nodes.len()), t.last_free() as u8];
+    if items.is_empty() {
+        // SAFETY: the tags of its nodes are those of plain values.
+        let copy = unsafe { Loose::copy(t, head) };
+        return copy.map(|copy| Message(Form::Table(copy)));
+    }
     let (item_bytes, node_bytes) = (size_of_val(items), t.node_bytes());
     let len = 4 + node_bytes.len() + if items.is_empty() { 0 } else { 2 + item_bytes };
     let mut bytes = Arc::<[u8]>::new_uninit_slice(len);
@@ -203,7 +209,6 @@ fn flat(t: &Table) -> Option<Message> {
     // SAFETY: `len` bytes are there, and all of them are written: four, the nodes, and for items two and the items. Values
     // and nodes have no padding.
     unsafe {
-        let head = [more::LAYOUT, items.len() as u8, bits_of(nodes.len()), t.last_free() as u8];
         to.copy_from_nonoverlapping(head.as_ptr(), 4);
         to.add(4).copy_from_nonoverlapping(node_bytes.as_ptr(), node_bytes.len());
         if !items.is_empty() {

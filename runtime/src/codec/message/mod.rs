@@ -23,7 +23,7 @@ mod pattern;
 mod portable;
 mod run;
 
-pub use decode::{Decoding, decode_message, decode_reason};
+pub use decode::{Decoding, decode_message, decode_reason, take_message, take_whole};
 pub(in crate::codec) use encode::write_key;
 pub use encode::{Encoding, encode_message, encode_message_within};
 pub use pattern::{Cyclic, Matching, Pattern};
@@ -32,6 +32,7 @@ pub use portable::PortableMessage;
 use super::wire::{Reader, Write};
 use rlua_machine::heap::look_ahead;
 use rlua_machine::value::string::make_atom;
+use rlua_machine::value::table::Loose;
 use rlua_machine::value::{Pid, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::load::Module;
@@ -131,6 +132,8 @@ enum Form {
     },
     /// Made here: addresses in it are good.
     Bytes(Arc<[u8]>),
+    /// A small table of fields in which nothing is of any heap: it becomes the receiver's without being copied.
+    Table(Loose),
     /// Made here, with functions.
     Graph(Arc<Whole>),
     /// Came from outside.
@@ -152,6 +155,7 @@ impl Message {
         Some(match &self.0 {
             Form::Small(_) | Form::Short { .. } => return None,
             Form::Bytes(bytes) => Source { bytes, modules: &[], pids: &[], local: true },
+            Form::Table(t) => Source { bytes: t.bytes(), modules: &[], pids: &[], local: true },
             Form::Graph(w) => whole(w, true),
             Form::Foreign(w) => whole(w, false),
             Form::System(m) => return m.2.source(),
@@ -209,8 +213,10 @@ impl Message {
     /// Says that its bytes are looked at soon, so that memory can bring them.
     #[inline]
     pub fn look_ahead(&self) {
-        if let Form::Bytes(bytes) = &self.0 {
-            look_ahead(bytes.as_ptr(), 2);
+        match &self.0 {
+            Form::Bytes(bytes) => look_ahead(bytes.as_ptr(), 2),
+            Form::Table(t) => look_ahead(t.address(), 2),
+            _ => {}
         }
     }
     /// Bytes it takes besides itself.
@@ -219,6 +225,7 @@ impl Message {
         match &self.0 {
             Form::Small(_) | Form::Short { .. } => 0,
             Form::Bytes(b) => b.len(),
+            Form::Table(t) => t.size(),
             Form::Graph(g) | Form::Foreign(g) => {
                 g.bytes.capacity() + size_of_val(&**g) + size_of_val(&*g.modules) + size_of_val(&*g.pids)
             }

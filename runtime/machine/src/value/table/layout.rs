@@ -3,11 +3,10 @@
 //! Journey: value <-> **bytes**. What the codec reads and writes here are slots and nodes where they are; nothing is placed
 //! anew.
 
-use super::{KEYED, MAX_BITS, Node, Table, TableError, array_layout, node_layout};
+use super::{KEYED, MAX_BITS, Node, Table, TableError};
 use crate::heap::Heap;
 use crate::value::hash::normalize;
 use crate::value::{Ref, Str, Value, tag};
-use std::alloc::{alloc, handle_alloc_error};
 
 const _: () = assert!(size_of::<Node>() == 8 + 8 + 4 + 1 + 1 + 2, "nodes have no padding");
 
@@ -101,34 +100,18 @@ impl Table {
     pub unsafe fn from_bytes(heap: &mut Heap, array: &[u8], nodes: &[u8], last_free: u32) -> Ref<Table> {
         let (asize, count) = (array.len() / size_of::<Value>(), nodes.len() / size_of::<Node>());
         assert!(asize <= 1 << MAX_BITS && count <= 1 << MAX_BITS && (count == 0 || count.is_power_of_two()));
-        let t = heap.table();
-        // SAFETY: the parts are allocated with the layouts that `asize` and `mask` say from then on, and all of them is
-        // written before anyone sees them, with values (the caller's promise).
+        let t = heap.table_of_size(asize as u32, count as u32);
+        assert!(t.asize.get() as usize == asize && t.node_count() == count, "no memory for a small table");
+        // SAFETY: the parts are of these sizes, and new; what is copied are values and nodes (the caller's promise).
         unsafe {
             if asize > 0 {
-                let layout = array_layout(asize as u32);
-                let part = alloc(layout);
-                if part.is_null() {
-                    handle_alloc_error(layout);
-                }
-                part.copy_from_nonoverlapping(array.as_ptr(), asize * size_of::<Value>());
-                t.array.set(part.cast());
-                t.asize.set(asize as u32);
-                t.border_hint.set(asize as u32);
+                t.array.get().cast::<u8>().copy_from_nonoverlapping(array.as_ptr(), asize * size_of::<Value>());
             }
             if count > 0 {
-                let layout = node_layout(count);
-                let part = alloc(layout);
-                if part.is_null() {
-                    handle_alloc_error(layout);
-                }
-                part.copy_from_nonoverlapping(nodes.as_ptr(), count * size_of::<Node>());
-                t.nodes.set(part.cast());
-                t.mask.set(count as u32 - 1);
+                t.nodes.get().cast::<u8>().copy_from_nonoverlapping(nodes.as_ptr(), count * size_of::<Node>());
                 t.free.set(last_free & !KEYED);
             }
         }
-        heap.add_bytes(asize * size_of::<Value>() + count * size_of::<Node>());
         t
     }
     /// Upper half of a string's hash in this table, for its node.

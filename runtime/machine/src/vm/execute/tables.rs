@@ -8,6 +8,7 @@
 //!   for strings; a string's hash is in its header.
 //! * `mask` is below the number of nodes, of which there is always one, and `next` leads to a node of the same table or
 //!   is 0; `array` has `asize` values (value/table.rs).
+//! * what EXTRAARG names after NEWTABLE is a template of the module (load.rs), or none.
 //! * a table does not change between the lookup and the access: nothing is called in between, and what `set`, `resize`
 //!   and `reserve_array` move is found again after them.
 
@@ -16,6 +17,7 @@ use crate::heap::Header;
 use crate::value::Ref;
 use crate::value::string::Str;
 use crate::value::table::{Node, Table};
+use crate::vm::load::template_at;
 use crate::vm::metamethod::{Event, fast};
 
 // Reads.
@@ -236,8 +238,15 @@ macro_rules! set_field {
             }
             n = n.offset(next as isize);
         }
-        if (*n).value_tag as u64 <= tag::FROZEN || (*table).header.guard.get() != 0 {
+        if (*table).header.guard.get() != 0 {
             return $slow($i, $pc, $base, $vm, $k, $t);
+        }
+        if (*n).value_tag as u64 <= tag::FROZEN {
+            // A constructor's field, most of the time: the key has its place already.
+            if (*n).value_tag as u64 != tag::NIL || !(*table).metatable.get().is_null() {
+                return $slow($i, $pc, $base, $vm, $k, $t);
+            }
+            (*table).header.flags.set(0);
         }
         let v: *const Value = $value;
         (*n).value_bits = (*v).bits;
@@ -362,19 +371,23 @@ slow_set! { slow_seti_k, slower_seti_k(i, pc, base, vm, k, t)
 // Constructors.
 
 outline! { op_newtable(i, pc, base, vm, k, t) {
-    let array = (i >> 32) as u32;
+    let array = ((i >> 32) as u32).min(1 << 16);
     let hash = (i >> 8) as u8;
-    let table = (*vm).heap.table();
+    // EXTRAARG follows.
+    let template = template_at(*pc);
+    let pc = pc.add(1);
+    let table = if !template.is_null() {
+        (*vm).heap.table_of_template(&*template, array)
+    } else if array | hash as u32 == 0 {
+        (*vm).heap.table()
+    } else {
+        // Sizes are hints, and bytecode may say anything.
+        let fields = if hash == 0 { 0 } else { 1u32 << (hash as u32 - 1).min(16) };
+        (*vm).heap.table_of_size(array, fields)
+    };
     let a = ra!(i, base);
     (*a).bits = table.as_ptr() as u64;
     (*a).tag = tag::TABLE;
-    if array | hash as u32 != 0 {
-        // Sizes are hints, and bytecode may say anything.
-        let fields = if hash == 0 { 0 } else { 1u32 << (hash as u32 - 1).min(16) };
-        let _ = table.resize(&mut (*vm).heap, array.min(1 << 16), fields);
-    }
-    // EXTRAARG follows.
-    let pc = pc.add(1);
     after_allocation!(i, pc, base, vm, k, t)
 } }
 outline! { op_setlist(i, pc, base, vm, k, t) {
