@@ -188,7 +188,7 @@ end
 local function least(f, ...)
   local best = math.huge
   for _ = 1, 3 do
-    best = math.min(best, f(...))
+    best = math.min(best, (f(...)))
     collectgarbage()
     while has_processes and #c.processes() > 1 do c.sleep(1) end
   end

@@ -117,7 +117,10 @@ impl Heap {
         if ended {
             self.cycle_over();
         } else if self.stress.is_none() && !self.stopped {
-            self.threshold = self.threshold.saturating_add(self.work.saturating_mul(BYTES_A_UNIT)).min(self.bound());
+            // What the sweep frees is no allowance: or a cycle would let the program allocate as much as it frees, and leave
+            // the heap as large as it found it.
+            let from = self.threshold.min(self.objects.bytes);
+            self.threshold = from.saturating_add(self.work.saturating_mul(BYTES_A_UNIT)).min(self.bound());
         }
         self.work
     }

@@ -77,6 +77,25 @@ fn what_is_stored_while_marking_goes_on_stays() {
         assert!(matches!(e.length(), 0 | 1));
     }
 }
+/// Garbage is found as fast as it is made, whatever the sweep frees between two pieces.
+#[test]
+fn a_heap_does_not_grow_by_what_it_frees() {
+    let mut vm = machine();
+    let t = list(&mut vm.heap, 5000);
+    let globals = vm.globals();
+    globals.set_field(&mut vm.heap, b"t", Value::table(t)).expect("it fits");
+    let live = vm.heap.bytes();
+    let mut most = 0;
+    for _ in 0..20_000 {
+        let roots = roots(&mut vm);
+        while vm.heap.wants_collection() {
+            vm.heap.collect_piece(&roots, PIECE);
+        }
+        list(&mut vm.heap, 100);
+        most = most.max(vm.heap.bytes());
+    }
+    assert!(most < 4 * live, "{most} bytes, and {live} live");
+}
 #[test]
 fn a_heap_is_freed_in_pieces() {
     let mut heap = Heap::new();
