@@ -7,7 +7,7 @@
 //!
 //! The modes are those that keep the design honest: a collection at every safepoint, a piece of one at every safepoint, one reduction a slice, code
 //! dumped and verified and loaded again, every process frozen to bytes and thawed into a fresh heap at its safepoints,
-//! one worker and two. The expected output is the same in all.
+//! one worker and two; the behaviours also under seeds. The expected output is the same in all.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,9 @@ const MODES: [(&str, &[&str]); 9] = [
     ("freeze", &["--workers", "1", "--stress", "freeze"]),
     ("move", &["--workers", "1", "--stress", "move"]),
 ];
+/// Modes of the behaviours alone: orders drawn from seeds. More of them: `rlua-actor run --seed N`.
+const SEEDED: [(&str, &[&str]); 3] =
+    [("seed1", &["--seed", "1"]), ("seed2", &["--seed", "2"]), ("seed3", &["--seed", "3"])];
 /// Seconds that one script may take in one mode, before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -38,8 +41,13 @@ fn main() {
     areas.push(("../examples".to_string(), root.join("examples")));
     for (area, folder) in areas {
         for file in scripts(&folder) {
-            for (mode, options) in MODES {
-                if chosen.as_deref().is_some_and(|c| !c.split(',').any(|m| m == mode)) || (bless && mode != "plain") {
+            let seeded = SEEDED.iter().filter(|_| area == "behaviours");
+            for &(mode, options) in MODES.iter().chain(seeded) {
+                if chosen
+                    .as_deref()
+                    .is_some_and(|c| !c.split(',').any(|m| m == mode || (m == "seeded" && mode.starts_with("seed"))))
+                    || (bless && mode != "plain")
+                {
                     continue;
                 }
                 let script = format!("{area}/{file}");

@@ -100,3 +100,24 @@ fn arrows_point_down() {
     }
     check(faults);
 }
+/// The tables of spec/behaviours.md and the tests that print their rows.
+#[test]
+fn every_row_of_a_conformance_table_is_a_test() {
+    let spec = std::fs::read_to_string(root().join("spec/behaviours.md")).expect("the behaviours are specified");
+    let mut faults = Vec::new();
+    let mut tables = 0;
+    for part in spec.split("\nTests: ").skip(1) {
+        tables += 1;
+        let mut lines = part.lines();
+        let file = lines.next().unwrap_or_default().trim();
+        let printed = std::fs::read_to_string(root().join(file).with_extension("out"))
+            .unwrap_or_else(|e| panic!("{file}, which spec/behaviours.md names, prints its rows: {e}"));
+        let table = lines.skip_while(|l| !l.starts_with("| ")).take_while(|l| l.starts_with("| ")).skip(2);
+        let rows: Vec<&str> = table.filter_map(|l| l[2..].split(" | ").next()).collect();
+        let tested: Vec<&str> = printed.lines().collect();
+        faults.extend(rows.iter().filter(|r| !tested.contains(r)).map(|r| format!("{file}: no test of '{r}'")));
+        faults.extend(tested.iter().filter(|t| !rows.contains(t)).map(|t| format!("{file}: no row '{t}'")));
+    }
+    assert!(tables >= 3, "the tables are where they were");
+    check(faults);
+}

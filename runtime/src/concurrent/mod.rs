@@ -7,8 +7,10 @@
 //! spec/processes.md.
 //!
 //! The parts follow the manual: spawn, message (send, receive), matching (selective receive), link (lives and ends),
-//! information (`isprocessalive`, `processinfo`), names, schedule (time, `loop`, `step`), options.
+//! information (`isprocessalive`, `processinfo`), names, schedule (time, `loop`, `step`), options. What is built of these,
+//! in Lua, is in behaviours.
 
+mod behaviours;
 mod information;
 mod link;
 mod matching;
@@ -114,7 +116,7 @@ static OPEN_TIME: Native = Native::leaf("package.open_concurrent_time", open_tim
 /// The native with a stable name, of all that a process may hold: the library's, the codec's, and these.
 pub fn find_native(name: &str) -> Option<&'static Native> {
     let singles = [&crate::codec::PLACEHOLDER_USED, &OPEN, &OPEN_TIME];
-    let others = || NATIVES.iter().chain(singles).find(|n| n.name == name);
+    let others = || NATIVES.iter().chain(singles).find(|n| n.name == name).or_else(|| behaviours::find_native(name));
     rlua_machine::stdlib::find_native(name).or_else(others)
 }
 
@@ -122,6 +124,9 @@ const PREFIX: &str = "concurrent.";
 
 fn library(vm: &mut Vm) -> Ref<Table> {
     let t = rlua_machine::stdlib::library(vm, NATIVES, PREFIX);
+    for n in behaviours::NATIVES {
+        rlua_machine::stdlib::field(vm, t, &n.name[PREFIX.len()..], Value::native(n));
+    }
     t.share(&mut vm.heap, "concurrent");
     t
 }

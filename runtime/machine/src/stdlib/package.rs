@@ -22,6 +22,8 @@ pub static NATIVES: &[Native] = &[
 ];
 const DEFAULT_PATH: &str = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;\
                             /usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
+/// Bytes of the longest name of a module that a native opens.
+const OPENED: usize = 64;
 /// Where the reference looks for C modules. They are looked for here, too, to say that they are not supported.
 const DEFAULT_CPATH: &str = "/usr/local/lib/lua/5.4/?.so;/usr/local/lib/lua/5.4/loadall.so;./?.so";
 
@@ -168,6 +170,13 @@ fn searcher_preload(vm: &mut Vm, _: u32) -> Result<Step> {
     let loader = match preload.as_table() {
         Some(t) => t.get(vm.arg(0)),
         None => Value::NIL,
+    };
+    // A module of the surroundings has no entry, but a native that opens it.
+    let loader = match std::str::from_utf8(&name) {
+        Ok(name) if loader.is_nil() && name.len() <= OPENED => {
+            (vm.natives)(&format!("package.open {name}")).map_or(Value::NIL, Value::native)
+        }
+        _ => loader,
     };
     if loader.is_nil() {
         let text = [b"no field package.preload['".as_slice(), &name, b"']"].concat();

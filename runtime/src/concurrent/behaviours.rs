@@ -1,0 +1,107 @@
+//! Behaviours: calls, servers, supervisors, futures, channels, groups, pools, maps. They are Lua, over the functions of this
+//! library alone, and what each does stands in spec/behaviours.md.
+//!
+//! Journey: name -> **module** -> closure. `concurrent.server` and the like are natives that run a function of their module,
+//! which is loaded when the process needs it first. The reader might expect tables that load themselves: but the table of the
+//! library is one for all processes and holds no tables, and with a metatable it could not be sent. So who uses none of
+//! this has only names more in a table that all share. `require` finds the modules by the names of the natives that
+//! open them, without an entry in `package.preload`.
+
+use rlua_machine::value::Value;
+use rlua_machine::vm::load::{Literals, Module};
+use rlua_machine::vm::native::{Native, Result, Step};
+use rlua_machine::vm::{LoadMode, Vm};
+use std::sync::{Arc, OnceLock};
+
+/// A module in Lua.
+struct Behaviour {
+    name: &'static str,
+    text: &'static str,
+    /// Its code, once some process has needed it.
+    module: OnceLock<Arc<Module>>,
+    open: &'static Native,
+}
+
+/// Declares a module, what opens it, and the functions of the library that are functions of it.
+macro_rules! behaviours {
+    ($($module:ident $name:literal $file:literal { $($native:literal $field:literal),* })*) => {
+        $(static $module: Behaviour = Behaviour {
+            name: $name,
+            text: include_str!($file),
+            module: OnceLock::new(),
+            open: &Native::yieldable(concat!("package.open ", $name), |vm, state| open(vm, state, &$module)),
+        };)*
+        static ALL: &[&Behaviour] = &[$(&$module),*];
+        /// The functions of the library that lead to modules.
+        pub(super) static NATIVES: &[Native] = &[
+            $($(Native::yieldable($native, |vm, state| enter(vm, state, &$module, $field)),)*)*
+        ];
+    };
+}
+behaviours! {
+    CALL "concurrent.call" "behaviours/call.lua" {
+        "concurrent.call" "call", "concurrent.cast" "cast", "concurrent.reply" "reply"
+    }
+    SERVER "concurrent.server" "behaviours/server.lua" { "concurrent.server" "start" }
+    SUPERVISOR "concurrent.supervisor" "behaviours/supervisor.lua" { "concurrent.supervisor" "start" }
+    FUTURE "concurrent.future" "behaviours/future.lua" { "concurrent.future" "new" }
+    CHANNEL "concurrent.channel" "behaviours/channel.lua" { "concurrent.channel" "new" }
+    POOL "concurrent.pool" "behaviours/pool.lua" { "concurrent.pool" "start" }
+    MAP "concurrent.map" "behaviours/map.lua" { "concurrent.map" "map" }
+}
+
+/// What opens a module, by its stable name.
+pub(super) fn find_native(name: &str) -> Option<&'static Native> {
+    ALL.iter().map(|b| b.open).chain(NATIVES).find(|n| n.name == name)
+}
+
+/// Runs the module's chunk, which returns its table. State 1: it has.
+fn open(vm: &mut Vm, state: u32, behaviour: &'static Behaviour) -> Result<Step> {
+    if state != 0 {
+        return Ok(Step::Return(1));
+    }
+    let module = behaviour.module.get_or_init(|| {
+        let chunk = [b"=", behaviour.name.as_bytes()].concat();
+        let compiled = Vm::compile(behaviour.text.as_bytes(), &chunk, LoadMode::Text, Literals::Atoms, false);
+        compiled.unwrap_or_else(|e| panic!("a part of this program compiles: {}", String::from_utf8_lossy(&e)))
+    });
+    let globals = Value::table(vm.globals());
+    let main = vm.load_module(module, globals);
+    vm.truncate(0);
+    vm.push(main);
+    Ok(Step::Call { function: 0, results: 1, next: 1, catch: false })
+}
+
+/// State of [`enter`]: the module has been loaded, and is in the last register.
+const LOADED: u32 = 1;
+/// State of [`enter`]: its function has returned.
+const RETURNED: u32 = 2;
+
+/// Calls a function of a module with the arguments, and returns what it returns.
+fn enter(vm: &mut Vm, state: u32, behaviour: &'static Behaviour, field: &str) -> Result<Step> {
+    if state == RETURNED {
+        return Ok(Step::Return(vm.count()));
+    }
+    let registry = vm.registry();
+    let Some(loaded) = registry.get_field(&mut vm.heap, b"_LOADED").as_table() else {
+        return Err(vm.error("'package.loaded' must be a table"));
+    };
+    let name = vm.heap.atom(behaviour.name.as_bytes());
+    let module = match state {
+        LOADED => {
+            let module = vm.arg(vm.count() - 1);
+            vm.truncate(vm.count() - 1);
+            loaded.set(&mut vm.heap, name, module).expect("a name is a key");
+            module
+        }
+        _ => loaded.get(name),
+    };
+    let Some(module) = module.as_table() else {
+        let function = vm.count();
+        vm.push(Value::native(behaviour.open));
+        return Ok(Step::Call { function, results: 1, next: LOADED, catch: false });
+    };
+    let f = module.get_field(&mut vm.heap, field.as_bytes());
+    vm.insert(0, f);
+    Ok(Step::Call { function: 0, results: -1, next: RETURNED, catch: false })
+}

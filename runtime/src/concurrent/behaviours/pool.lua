@@ -1,0 +1,169 @@
+-- `concurrent.pool`: a fixed number of processes that work on calls, and a queue before them.
+--
+-- The pool is a process that gives each call to a worker which has nothing to do, and that one answers the caller itself. Workers are
+-- children of a supervisor, which is the pool's: one that fails is started again, and its caller is told.
+local c = require 'concurrent'
+local calls, servers, supervisors = require 'concurrent.call', require 'concurrent.server', require 'concurrent.supervisor'
+local self, send, receive, exit, setoption = c.self, c.send, c.receive, c.exit, c.setoption
+local monitor, demonitor, register = c.monitor, c.demonitor, c.register
+local reply, refuse, wrong, shown = calls.reply, calls.refuse, calls.wrong, calls.shown
+local type, tostring, pcall, error, pairs = type, tostring, pcall, error, pairs
+local format, remove, unpack, mathtype, huge = string.format, table.remove, table.unpack, math.type, math.huge
+
+local FIELDS = { size = true, work = true, init = true, arguments = true, most = true, name = true, nodes = true, intensity = true, period = true,
+  backoff = true }
+local function fault(d)
+  if type(d) ~= 'table' then return 'definition of a pool (a table) expected, got ' .. shown(d) end
+  for key in pairs(d) do
+    if not FIELDS[key] then return format("a definition of a pool has no field '%s'", tostring(key)) end
+  end
+  if mathtype(d.size) ~= 'integer' or d.size < 1 then return "'size' is " .. shown(d.size) .. ', and must be a number of workers' end
+  if type(d.work) ~= 'function' then return "'work' is " .. shown(d.work) .. ', and must be a function' end
+  if d.init ~= nil and type(d.init) ~= 'function' then return "'init' is " .. shown(d.init) .. ', and must be a function' end
+  if d.most ~= nil and not (mathtype(d.most) == 'integer' and d.most >= 0) then
+    return "'most' is " .. shown(d.most) .. ', and must be how many calls may wait'
+  end
+  if d.name ~= nil and type(d.name) ~= 'string' then return "'name' is " .. shown(d.name) .. ', and must be a string' end
+  if d.nodes ~= nil and (type(d.nodes) ~= 'table' or #d.nodes == 0) then
+    return "'nodes' is " .. shown(d.nodes) .. ', and must be an array of names of nodes'
+  end
+  if d.arguments ~= nil and type(d.arguments) ~= 'table' then return "'arguments' is " .. shown(d.arguments) .. ', and must be an array' end
+end
+
+-- The body of a worker.
+local function work(pool, d)
+  local state
+  if d.init then state = d.init(unpack(d.arguments or {})) end
+  send(pool, { idle = self() })
+  while true do
+    local m = receive()
+    if m.signal == 'CALL' then
+      local answer = d.work(state, m.request)
+      local ok, why = pcall(reply, m, answer)
+      if not ok then error(why, 0) end
+      send(pool, { idle = self() })
+    end
+  end
+end
+
+-- Gives calls that wait to workers that have nothing to do.
+local function give(s)
+  while #s.idle > 0 and #s.queue > 0 do
+    local worker, m = remove(s.idle), remove(s.queue, 1)
+    s.waits[m.to] = nil
+    s.busy[worker] = m
+    send(worker, m)
+  end
+end
+local control = {}
+function control.info(s)
+  local busy = 0
+  for _ in pairs(s.busy) do busy = busy + 1 end
+  return { size = s.size, idle = #s.idle, busy = busy, waiting = #s.queue }
+end
+local function forget(list, is_it)
+  for i = 1, #list do
+    if is_it(list[i]) then return remove(list, i) end
+  end
+end
+local function handle(s, m)
+  if type(m) ~= 'table' then return end
+  local signal = m.signal
+  if m.idle then
+    local worker = m.idle
+    if not s.known[worker] then
+      s.known[worker] = true
+      monitor(worker)
+    else
+      demonitor(s.busy[worker].to)
+      s.busy[worker] = nil
+    end
+    s.idle[#s.idle + 1] = worker
+    give(s)
+  elseif signal == 'CALL' and m.control == 'info' then
+    reply(m, control.info(s))
+  elseif signal == 'CALL' and m.control == 'stop' then
+    s.stop = m.request
+  elseif signal == 'CALL' then
+    if #s.idle == 0 and #s.queue >= s.most then
+      refuse(m, format('%d calls wait already', #s.queue), 'full')
+      return
+    end
+    -- A caller that gives up is forgotten.
+    s.waits[m.to] = true
+    monitor(m.to)
+    s.queue[#s.queue + 1] = m
+    give(s)
+  elseif signal == 'DOWN' and s.known[m.from] then
+    local call = s.busy[m.from]
+    s.known[m.from], s.busy[m.from] = nil, nil
+    forget(s.idle, function(worker) return worker == m.from end)
+    if call then
+      demonitor(call.to)
+      refuse(call, 'the worker has ended without an answer: ' .. tostring(m.reason), m.reason)
+    end
+  elseif signal == 'DOWN' then
+    if s.waits[m.from] then
+      s.waits[m.from] = nil
+      forget(s.queue, function(call) return call.to == m.from end)
+    end
+  elseif signal == 'EXIT' then
+    if m.from == s.supervisor or m.from == s.parent or m.reason == 'shutdown' then s.stop = m.reason end
+  end
+end
+
+-- The body of a pool. Its first message is a call of whoever has started it.
+local function run(d, starter, is_linked)
+  setoption('trapexit', true)
+  monitor(starter)
+  local asked = receive(nil, { from = starter })
+  if asked.signal ~= 'CALL' then return end
+  demonitor(starter)
+  if d.name then
+    local ok, why = register(d.name)
+    if not ok then
+      reply(asked, { failed = format("the name '%s' cannot be had: %s", d.name, why), reason = 'taken' })
+      return
+    end
+  end
+  local children = {}
+  for i = 1, d.size do
+    children[i] = { id = i, body = work, arguments = { self(), { init = d.init, work = d.work, arguments = d.arguments } },
+      node = d.nodes and d.nodes[(i - 1) % #d.nodes + 1], shutdown = 'kill' }
+  end
+  local supervisor, why, reason = supervisors.startlink { children = children, intensity = d.intensity or d.size,
+    period = d.period, backoff = d.backoff }
+  if not supervisor then
+    reply(asked, { failed = why, reason = reason })
+    return
+  end
+  local s = { size = d.size, most = d.most or huge, supervisor = supervisor, parent = is_linked and starter or nil,
+    idle = {}, queue = {}, busy = {}, known = {}, waits = {} }
+  reply(asked, { started = true })
+  while s.stop == nil do handle(s, receive()) end
+  supervisors.stop(supervisor, 'shutdown')
+  exit(s.stop)
+end
+
+local function start(definition)
+  local why = fault(definition)
+  if why then wrong('pool', 1, why) end
+  local pid, why, reason = servers.launch_body(run, 'pool', false, definition.name, nil, definition, self(), false)
+  if pid then return pid end
+  return nil, why, reason
+end
+local function startlink(definition)
+  local why = fault(definition)
+  if why then wrong('startlink', 1, why) end
+  local pid, why, reason = servers.launch_body(run, 'pool', true, definition.name, nil, definition, self(), true)
+  if pid then return pid end
+  return nil, why, reason
+end
+-- { size, idle, busy, waiting }: workers, and calls that wait.
+local function info(pool)
+  local result, limit, failed = servers.told('info', pool)
+  if not result then return nil, limit, failed end
+  return calls.outcome(result, pool, limit)
+end
+
+return { start = start, startlink = startlink, stop = servers.stop, info = info, call = calls.call }
