@@ -46,6 +46,7 @@ behaviours! {
     SUPERVISOR "concurrent.supervisor" "behaviours/supervisor.lua" { "concurrent.supervisor" "start" }
     FUTURE "concurrent.future" "behaviours/future.lua" { "concurrent.future" "new" }
     CHANNEL "concurrent.channel" "behaviours/channel.lua" { "concurrent.channel" "new" }
+    GROUP "concurrent.group" "behaviours/group.lua" { "concurrent.group" "members" }
     POOL "concurrent.pool" "behaviours/pool.lua" { "concurrent.pool" "start" }
     MAP "concurrent.map" "behaviours/map.lua" { "concurrent.map" "map" }
 }
