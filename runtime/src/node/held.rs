@@ -29,6 +29,9 @@ pub struct Held {
     /// What the peer was sent, or sent, in this session.
     passed: HashSet<Hash>,
     wanted: HashSet<Hash>,
+    /// What has come when it was asked for, the first time that it passed: it may have been sent along before the question
+    /// reached the peer, whose answer is still to come then.
+    once_more: HashSet<Hash>,
     waiting: HashMap<Key, VecDeque<Signal<Pid>>>,
     count: usize,
 }
@@ -104,11 +107,37 @@ impl Held {
     }
     /// A module has come, asked for or along with what needs it; false: unasked for the second time, or too many.
     pub fn came(&mut self, hash: &Hash) -> bool {
-        self.passes(hash) | self.answered(hash)
+        let is_first = self.passes(hash);
+        if !self.answered(hash) {
+            return is_first || self.once_more.remove(hash);
+        }
+        if is_first {
+            self.once_more.insert(*hash);
+        }
+        true
     }
     /// All that waits, each queue in its order: it is tried again.
     pub fn take(&mut self) -> Vec<VecDeque<Signal<Pid>>> {
         self.count = 0;
         std::mem::take(&mut self.waiting).into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::signal::Contents;
+    use super::*;
+
+    /// What needs a module may overtake it where it is sent along: then it is asked for, and comes twice.
+    #[test]
+    fn code_may_cross_the_question_for_it() {
+        let mut held = Held::default();
+        let pid = Pid::from_bits(1);
+        let signal = || Signal::Kill { from: pid, to: Target::Pid(pid), contents: Contents::new(Vec::new()) };
+        let hash = [7; 32];
+        assert!(held.hold(signal(), hash), "it is asked for");
+        assert!(held.came(&hash) && held.came(&hash), "along, and as the answer");
+        assert!(!held.came(&hash), "but not a third time");
+        assert!(held.came(&[8; 32]) && !held.came(&[8; 32]), "along, and unasked");
     }
 }
