@@ -1,4 +1,5 @@
 -- test: processes
+-- test: stderr=the last of child 1: broken
 -- The rows of concurrent.pool in spec/behaviours.md.
 local concurrent = require 'concurrent'
 local row = require 'modules.rows'

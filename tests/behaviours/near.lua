@@ -143,19 +143,17 @@ local function members(name)
   return table.concat(t, ' ')
 end
 function cases.groups()
-  local function member(node)
-    return assert(concurrent.spawn(node, function(me)
-      local c = require 'concurrent'
-      require('concurrent.group').join 'workers'
-      c.send(me, { joined = c.self() })
-      while true do
-        local m = c.receive()
-        if m == 'end' then return end
-        c.send(me, { m, c.self() })
-      end
-    end, me))
+  local function body(me)
+    local c = require 'concurrent'
+    require('concurrent.group').join 'workers'
+    c.send(me, { joined = c.self() })
+    while true do
+      local m = c.receive()
+      if m == 'end' then return end
+      c.send(me, { m, c.self() })
+    end
   end
-  local a, b = member 'near@localhost', member(FAR)
+  local a, b = concurrent.spawn(body, me), assert(concurrent.spawn(FAR, body, me))
   receive(nil, function(m) return m.joined end)
   receive(nil, function(m) return m.joined end)
   local both = { tostring(a), tostring(b) }
@@ -176,7 +174,7 @@ function cases.groups()
   m = receive()
   assert(m[1] == 'there')
   -- A node that is lost takes its members along.
-  local c = member(FAR)
+  local c = concurrent.spawn(FAR, body, me)
   repeat until receive().signal == 'GROUP'
   print 'kill'
   repeat m = receive() until m.signal == 'GROUP' and m.event == 'leave' and m.processes[1] == c

@@ -8,6 +8,7 @@ local calls, servers = require 'concurrent.call', require 'concurrent.server'
 local self, receive, exit, register, time = c.self, c.receive, c.exit, c.register, c.time
 local spawn, spawnlink, link, unlink = c.spawn, c.spawnlink, c.link, c.unlink
 local monitor, demonitor, kill, setoption, isprocessalive = c.monitor, c.demonitor, c.kill, c.setoption, c.isprocessalive
+local nodename = c.node
 local reply, wrong, shown, is_time = calls.reply, calls.wrong, calls.shown, calls.is_time
 local ask, answered, outcome, is_process = calls.ask, calls.answered, calls.outcome, calls.is_process
 local type, tostring, pcall, ipairs, pairs = type, tostring, pcall, ipairs, pairs
@@ -114,7 +115,7 @@ local function begin(s, child)
   child.again = nil
   local arguments = d.arguments or {}
   local ok, pid, why, reason, failed
-  if d.body and d.node then
+  if d.body and d.node and d.node ~= nodename() then
     pid, why = spawnlink(d.node, d.body, unpack(arguments))
   elseif d.body then
     pid, why = spawnlink(d.body, unpack(arguments))
@@ -148,13 +149,14 @@ end
 -- A child is gone: nothing comes of it any more. What its monitor has told, made better by what its link has.
 local function is_gone(s, child, reason)
   local pid = child.pid
-  local m
   if reason == 'noproc' then
-    -- It had ended before it was monitored. Its link tells why, once all is told; of a normal end it says nothing.
+    -- It had ended before it was monitored. Its link has told why, or does so before it counts as ended; of a normal end it says
+    -- nothing.
     isprocessalive(pid)
-    m = receive(0, { signal = 'EXIT', from = pid })
+    local m = child.exit or receive(0, { signal = 'EXIT', from = pid })
     reason = m and m.reason or 'normal'
   end
+  child.exit = nil
   unlink(pid)
   receive(0, { signal = 'EXIT', from = pid })
   s.by_pid[pid], child.pid = nil, nil
@@ -336,7 +338,12 @@ local function handle(s, m)
     if child then child_ended(s, child, m.reason) end
   elseif signal == 'EXIT' then
     -- Of a child its monitor tells.
-    if not s.by_pid[m.from] and (m.from == s.parent or m.reason == 'shutdown') then give_up(s, m.reason) end
+    local child = s.by_pid[m.from]
+    if child then
+      child.exit = m
+    elseif m.from == s.parent or m.reason == 'shutdown' then
+      give_up(s, m.reason)
+    end
   elseif signal == 'CALL' and control[m.control] then
     reply(m, control[m.control](s, m.request))
   elseif signal == 'CALL' and m.control == 'stop' then
