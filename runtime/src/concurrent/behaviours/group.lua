@@ -7,10 +7,10 @@ local c = require 'concurrent'
 local calls = require 'concurrent.call'
 local self, send, receive, exit, spawn, sleep = c.self, c.send, c.receive, c.exit, c.spawn, c.sleep
 local monitor, demonitor, register, unregister, whereis = c.monitor, c.demonitor, c.register, c.unregister, c.whereis
-local nodename, nodes, processes = c.node, c.nodes, c.processes
+local nodename, nodes, processes, time, kill = c.node, c.nodes, c.processes, c.time, c.kill
 local reply, wrong, shown = calls.reply, calls.wrong, calls.shown
-local type, tostring, pcall, error, ipairs, pairs, next = type, tostring, pcall, error, ipairs, pairs, next
-local format, remove, sort, huge = string.format, table.remove, table.sort, math.huge
+local type, ipairs, pairs, next = type, ipairs, pairs, next
+local remove, sort, max = table.remove, table.sort, math.max
 
 -- Milliseconds after which a keeper looks for nodes that it does not know.
 local LOOK = 1000
@@ -111,12 +111,29 @@ local function peer_is_gone(s, peer)
     if #moved > 0 then join(s, group, moved) end
   end
 end
-local function learn(s, peer, groups)
-  if not s.peers[peer] then monitor(peer) end
-  local old = s.peers[peer] or {}
-  s.peers[peer] = groups
-  for group, pids in pairs(old) do tell(s, group, 'leave', pids) end
-  for group, pids in pairs(groups) do tell(s, group, 'join', pids) end
+local function is_same(a, b)
+  for i = 1, max(#a, #b) do
+    if a[i] ~= b[i] then return false end
+  end
+  return true
+end
+-- What another keeper says of all its groups. One that is met for the first time is told of those here, after which it is told
+-- of each change.
+local function learn(s, m)
+  local peer = m.keeper
+  local old = s.peers[peer]
+  s.peers[peer] = m.groups
+  if m.node then s.node_of[peer], s.asked[m.node] = m.node, true end
+  if not old then
+    monitor(peer)
+    send(peer, { keeper = self(), event = 'all', groups = s.own, node = nodename() })
+  end
+  for group, pids in pairs(old or {}) do
+    if not is_same(pids, m.groups[group] or {}) then tell(s, group, 'leave', pids) end
+  end
+  for group, pids in pairs(m.groups) do
+    if not old or not is_same(pids, old[group] or {}) then tell(s, group, 'join', pids) end
+  end
 end
 -- Asks the keepers of nodes that are not known yet.
 local function look_round(s)
@@ -139,13 +156,16 @@ local function look_round(s)
     if not s.asked[other] then
       s.asked[other] = true
       local this = {}
-      local sent = calls.ask(this, { name_at(other), other }, { groups = s.own, from = self() }, 5000, 'meet')
-      if this.waiter then
+      local sent = calls.ask(this, { name_at(other), other }, { keeper = self(), groups = s.own, node = node }, 5000, 'meet')
+      if sent then
         s.pending[this.waiter] = other
         s.pendings = s.pendings + 1
-        if not sent then c.kill(this.waiter) end
       else
         s.asked[other] = nil
+        if this.waiter then
+          demonitor(this.waiter)
+          kill(this.waiter)
+        end
       end
     end
   end
@@ -206,8 +226,8 @@ end
 local function handle(s, m)
   if type(m) ~= 'table' then return end
   if m.signal == 'CALL' and m.control == 'meet' then
-    reply(m, { groups = s.own, from = self() })
-    learn(s, m.request.from, m.request.groups)
+    learn(s, m.request)
+    reply(m, true)
   elseif m.signal == 'CALL' and control[m.control] then
     -- What other nodes have is known when they have answered.
     if s.pendings > 0 and m.control ~= 'join' and m.control ~= 'leave' then
@@ -215,6 +235,8 @@ local function handle(s, m)
     else
       reply(m, { value = control[m.control](s, m.request) })
     end
+  elseif m.keeper and m.event == 'all' then
+    learn(s, m)
   elseif m.keeper then
     local groups = s.peers[m.keeper]
     if not groups then return end
@@ -230,13 +252,8 @@ local function handle(s, m)
     local node = s.pending[m.from]
     s.pending[m.from] = nil
     s.pendings = s.pendings - 1
-    local answer = type(m.reason) == 'table' and m.reason.is_reply and m.reason.reply
-    if answer then
-      if not s.peers[answer.from] then learn(s, answer.from, answer.groups) end
-      s.node_of[answer.from] = node
-    else
-      s.asked[node] = nil
-    end
+    -- It has told of its groups before it has answered. Who did not is asked again.
+    if not (type(m.reason) == 'table' and m.reason.is_reply) then s.asked[node] = nil end
     if s.pendings == 0 then
       local later = s.later
       s.later = {}
@@ -259,9 +276,13 @@ local function run(starter, node)
   end
   local s = { node = node, own = {}, peers = {}, node_of = {}, asked = {}, pending = {}, pendings = 0, later = {}, times = {}, watchers = {},
     watches = {} }
-  look_round(s)
+  local next_look = 0
   while true do
     local m
+    if nodename() and time() >= next_look then
+      look_round(s)
+      next_look = time() + LOOK
+    end
     -- Without nodes nobody else asks: a program that waits for all its processes does not wait for this one.
     if s.is_asked and not nodename() and not next(s.own) and not next(s.watchers) then
       unregister(name_at(s.node))
@@ -269,10 +290,10 @@ local function run(starter, node)
       m = receive(0)
       if m == nil or not register(name_at(s.node)) then return end
     else
-      m = receive(nodename() and LOOK or nil)
+      m = receive(nodename() and max(next_look - time(), 0) or nil)
     end
-    if m == nil then look_round(s) else handle(s, m) end
-    if m and m.signal == 'CALL' then s.is_asked = true end
+    if m ~= nil then handle(s, m) end
+    if type(m) == 'table' and m.signal == 'CALL' then s.is_asked = true end
   end
 end
 
