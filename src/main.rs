@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod disasm;
 mod drain;
+mod explore;
 mod memory;
 #[cfg(feature = "mimalloc")]
 mod mimalloc;
@@ -109,6 +110,14 @@ enum Command {
     Resume(resume::Arguments),
     /// Show what is in a checkpoint: the process, where it stands, what takes how much
     Inspect(resume::InspectArguments),
+    /// Run a program under many orders of its processes, until one fails
+    ///
+    /// Each order is drawn from a seed, and the same seed gives the same order again. Time is virtual: sleeping costs nothing. A run
+    /// fails if its exit status is not 0 (an error of the main script, `os.exit(false)`), or if it takes too long. The least seed
+    /// that fails is reported, with what the program has written; the exit status is 1 then.
+    #[command(after_help = "Examples:\n  rlua-actor explore --seeds 0..1000 races.lua\n  \
+                            rlua-actor explore --seed 17 races.lua")]
+    Explore(explore::Arguments),
     /// Print the bytecode of a Lua program
     Disasm(disasm::Arguments),
 }
@@ -134,6 +143,7 @@ fn main() -> std::process::ExitCode {
         Some(Command::Pmd(arguments)) => pmd::run(arguments),
         Some(Command::Resume(arguments)) => resume::run(arguments),
         Some(Command::Inspect(arguments)) => resume::inspect(arguments),
+        Some(Command::Explore(arguments)) => explore::run(arguments),
         Some(Command::Disasm(arguments)) => disasm::run(arguments),
         None => run::run(cli.run, Some(&matches)),
     };
@@ -143,8 +153,10 @@ fn main() -> std::process::ExitCode {
 /// The command line. What does not begin with a command is `run`'s, so that this program can stand where `lua` stood.
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
-    let commands =
-        ["run", "check", "compile", "node", "attach", "ps", "drain", "pmd", "resume", "inspect", "disasm", "help"];
+    let commands = [
+        "run", "check", "compile", "node", "attach", "ps", "drain", "pmd", "resume", "inspect", "explore", "disasm",
+        "help",
+    ];
     let own = [&commands[..], &["-h", "--help", "-V", "--version"]].concat();
     if let Some(first) = all.get(1)
         && !own.iter().any(|word| first == word)
