@@ -689,7 +689,7 @@ def a_process_moves():
     check(whole["runtimes"][whole["process"]["runtime"]]["id"], int.from_bytes(talk.lua, "big"))
     talk.move("offer", id=1, pid=child, epoch=2, contents=later)
     check(talk.next("move")["move"], {"kind": "ready", "id": 1, "pid": child})
-    talk.move("commit", id=1, pid=child, names=[], told=[])
+    talk.move("commit", id=1, pid=child, names=[], told=[], watched=[])
     # The mark goes the way that its messages went before: to us, and on to where the process is.
     mark = talk.next("move")["move"]
     check((mark["kind"], mark["pid"], mark["asker"]), ("mark", child, talk.lua))

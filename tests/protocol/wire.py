@@ -300,7 +300,8 @@ MOVE = variant({
     1: ("ready", fields(id=U64, pid=PID)),
     2: ("refused", fields(id=U64, why=BYTES)),
     3: ("commit", fields(
-        id=U64, pid=PID, names=list_of(fields(name=BYTES, stamp=option(STAMP))), told=list_of(NODE_NAME))),
+        id=U64, pid=PID, names=list_of(fields(name=BYTES, stamp=option(STAMP))), told=list_of(NODE_NAME),
+        watched=list_of(fields(node=NODE_NAME, times=U32)))),
     4: ("abort", fields(id=U64, pid=PID)),
     5: ("running", fields(id=U64)),
     6: ("moved", fields(pid=PID, epoch=U64, id=ID, node=NODE_NAME)),

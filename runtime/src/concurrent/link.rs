@@ -64,7 +64,10 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
     let reached = if target.runtime() == cx.scheduler.runtime {
         cx.scheduler.route(target, Signal::Kill { reason, limit: false })
     } else {
-        cx.scheduler.node.online().is_some_and(|online| online.kill(own, target, &reason))
+        match cx.scheduler.node.online() {
+            Some(online) => online.kill(own, target, &reason),
+            None => cx.scheduler.route(target, Signal::Kill { reason, limit: false }),
+        }
     };
     if target == own {
         return done(vm, Value::boolean(reached));
@@ -90,7 +93,10 @@ pub(super) fn interrupt(vm: &mut Vm, state: u32) -> Result<Step> {
     let reached = if target.runtime() == cx.scheduler.runtime {
         cx.scheduler.route(target, Signal::Interrupt)
     } else {
-        cx.scheduler.node.online().is_some_and(|online| online.interrupt(cx.pid(), target))
+        match cx.scheduler.node.online() {
+            Some(online) => online.interrupt(cx.pid(), target),
+            None => cx.scheduler.route(target, Signal::Interrupt),
+        }
     };
     done(vm, Value::boolean(reached))
 }

@@ -88,7 +88,11 @@ fn send_elsewhere(
     message: &codec::Message,
 ) -> Result<Step> {
     let cx = context(vm);
-    let Some(online) = cx.scheduler.node.online() else { return refuse(vm, Value::FALSE, super::node::NO_NODE) };
+    let Some(online) = cx.scheduler.node.online() else {
+        // One that has come here when this was a node.
+        let sent = pid.is_some_and(|to| cx.scheduler.route(to, Signal::Message(message.clone())));
+        return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, super::node::NO_NODE) };
+    };
     if let Some(to) = pid.filter(|to| online.has_moved(*to)) {
         let sent = cx.scheduler.route(to, Signal::Message(message.clone()));
         return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, "noconnection") };

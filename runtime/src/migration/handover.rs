@@ -155,6 +155,15 @@ impl<T, K> Default for Handover<T, K> {
 }
 
 impl<T, K: Clone> Handover<T, K> {
+    /// The number of the last try.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+    /// Tries are numbered from there on: those before may still be asked about.
+    pub fn go_on_from(&mut self, last: u64) {
+        self.last = last;
+    }
+
     // At the origin.
 
     /// A process is to move, for the so manieth time; the number of the try.
@@ -225,6 +234,19 @@ impl<T, K: Clone> Handover<T, K> {
         }
         *sent = kept.len();
         Following::Send(what)
+    }
+    /// Processes that have left, and for which something like this is kept that was not sent; and the numbers of the tries.
+    pub fn keeps(&self, like: impl Fn(&K) -> bool) -> Vec<(Pid, u64)> {
+        let unsent = self.leaving.iter().filter(|(_, l)| match &l.stage {
+            Stage::Committed { kept, sent, .. } => kept.iter().skip(*sent).any(&like),
+            Stage::Offered { .. } => false,
+        });
+        unsent.map(|(number, l)| (l.pid, *number)).collect()
+    }
+    /// Whether a process that has left may not have arrived, and what is sent to it waits.
+    pub fn is_in_doubt(&self, pid: Pid, number: u64) -> bool {
+        let l = self.leaving.get(&number).filter(|l| l.pid == pid);
+        l.is_some_and(|l| matches!(l.stage, Stage::Committed { cut: Some(_), .. }))
     }
     /// Whether a process has left here for a runtime, and nobody knows yet whether it has arrived.
     pub fn is_on_its_way(&self, pid: Pid, target: Option<Runtime>) -> bool {

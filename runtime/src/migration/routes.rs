@@ -81,10 +81,35 @@ impl<T> Routes<T> {
     pub fn place(&self, pid: Pid) -> Option<Place> {
         self.routes.get(&pid).map(|r| r.place)
     }
+    /// All places.
+    pub fn places(&self) -> impl Iterator<Item = (Pid, Place)> {
+        self.routes.iter().map(|(pid, r)| (*pid, r.place))
+    }
+    /// The number of the last mark.
+    pub fn last(&self) -> u64 {
+        self.last_id
+    }
+    /// Marks are numbered from there on.
+    pub fn go_on_from(&mut self, last: u64) {
+        self.last_id = last;
+    }
+    /// The process was somewhere when this runtime was a node before: nothing is under way to it.
+    pub fn recall(&mut self, pid: Pid, place: Place) {
+        self.routes.insert(pid, Route { place, hold: None, onward: None });
+    }
     /// All processes that have moved to a place, in order, and how often they had moved then.
     pub fn all_at(&self, runtime: Runtime) -> Vec<(Pid, u64)> {
         let there = self.routes.iter().filter(|(_, r)| r.place.runtime == runtime);
         there.map(|(pid, r)| (*pid, r.place.epoch)).collect()
+    }
+    /// Processes for which something like this is held back, and the number of each hold.
+    pub fn holds(&self, like: impl Fn(&T) -> bool) -> Vec<(Pid, u64)> {
+        let holds = self.routes.iter().filter_map(|(pid, r)| Some((*pid, r.hold.as_ref()?)));
+        holds.filter(|(_, h)| h.held.iter().any(&like)).map(|(pid, h)| (pid, h.id)).collect()
+    }
+    /// Whether that hold has not ended yet.
+    pub fn is_held(&self, pid: Pid, id: u64) -> bool {
+        self.routes.get(&pid).and_then(|r| r.hold.as_ref()).is_some_and(|h| h.id == id)
     }
     /// Something is sent to a process.
     pub fn send(&mut self, pid: Pid, what: T) -> Sent<T> {

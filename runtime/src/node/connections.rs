@@ -12,7 +12,6 @@ use super::handshake::{Failure, Verdict};
 use super::hello::{Hello, Opening, Refusal};
 use super::name::NodeName;
 use super::{MILLISECOND, SECOND, Time};
-use rlua_machine::value::Pid;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Attempts before a node counts as unreachable, for who waits.
@@ -48,8 +47,8 @@ pub enum Action {
     Visit(Connection),
     /// What waits for the node fails.
     Unreachable(NodeName, String),
-    /// A process that monitors the node is told, so many times.
-    NodeDown(Pid, NodeName, String, u32),
+    /// The node is down, or cannot be reached: whoever monitors it is told.
+    NodeDown(NodeName, String),
 }
 
 struct Attempt {
@@ -68,12 +67,10 @@ struct Peer {
     attempt: Option<Attempt>,
     /// A connection of the peer's that was told to wait, and its runtime.
     waiting: Option<(Connection, [u8; 16])>,
-    /// Who monitors it, and how many times.
-    watchers: BTreeMap<Pid, u32>,
 }
 impl Peer {
     fn is_idle(&self) -> bool {
-        self.session.is_none() && self.attempt.is_none() && self.waiting.is_none() && self.watchers.is_empty()
+        self.session.is_none() && self.attempt.is_none() && self.waiting.is_none()
     }
 }
 
@@ -108,17 +105,6 @@ impl Connections {
     /// Whether an attempt is under way, and was not given up.
     pub fn is_attempting(&self, c: Connection) -> bool {
         self.peers.values().any(|p| p.attempt.as_ref().is_some_and(|a| a.number == Some(c)))
-    }
-    /// How many times a process monitors a node.
-    #[cfg(test)]
-    pub fn monitors(&self, watcher: Pid, node: &str) -> u32 {
-        let peer = self.peers.iter().find(|(n, _)| n.as_str() == node);
-        peer.and_then(|(_, p)| p.watchers.get(&watcher).copied()).unwrap_or(0)
-    }
-    /// Who monitors any node.
-    #[cfg(test)]
-    pub fn watchers(&self) -> Vec<Pid> {
-        self.peers.values().flat_map(|p| p.watchers.keys().copied()).collect()
     }
     /// Peers of which it knows anything.
     #[cfg(test)]
@@ -301,42 +287,20 @@ impl Connections {
         }
         self.tell(name, why, actions);
     }
-    /// Tells who monitors a node, once for each monitor, and forgets what is idle.
+    /// Tells who monitors a node, and forgets what is idle.
     fn tell(&mut self, name: &NodeName, why: &str, actions: &mut Vec<Action>) {
-        let Some(peer) = self.peers.get_mut(name) else { return };
-        let watchers = std::mem::take(&mut peer.watchers);
-        actions.extend(watchers.into_iter().map(|(p, n)| Action::NodeDown(p, name.clone(), why.into(), n)));
+        actions.push(Action::NodeDown(name.clone(), why.into()));
         if self.peers.get(name).is_some_and(Peer::is_idle) {
             self.peers.remove(name);
         }
     }
     /// A process monitors a node, which is dialled if need be.
-    pub fn monitor(&mut self, watcher: Pid, node: &NodeName, actions: &mut Vec<Action>) {
-        *self.peers.entry(node.clone()).or_default().watchers.entry(watcher).or_default() += 1;
-        if *node == self.own.name {
-            return;
+    pub fn monitor(&mut self, node: &NodeName, actions: &mut Vec<Action>) {
+        if self.closing {
+            self.tell(node, &Refusal::Closing.to_string(), actions);
+        } else if *node != self.own.name {
+            self.attempt(node, TRIES, actions);
         }
-        match self.closing {
-            true => self.tell(node, &Refusal::Closing.to_string(), actions),
-            false => self.attempt(node, TRIES, actions),
-        }
-    }
-    /// It takes one monitor back; false: there was none.
-    pub fn demonitor(&mut self, watcher: Pid, node: &NodeName) -> bool {
-        let Some(peer) = self.peers.get_mut(node) else { return false };
-        let Some(count) = peer.watchers.get_mut(&watcher) else { return false };
-        *count -= 1;
-        if *count == 0 {
-            peer.watchers.remove(&watcher);
-        }
-        if peer.is_idle() {
-            self.peers.remove(node);
-        }
-        true
-    }
-    /// It has ended.
-    pub fn forget_watcher(&mut self, watcher: Pid) {
-        self.peers.retain(|_, p| p.watchers.remove(&watcher).is_none() || !p.is_idle());
     }
     /// When [`Connections::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {
@@ -367,8 +331,6 @@ impl Connections {
             if let Some((c, _)) = peer.session {
                 actions.push(Action::End(c, "shutdown".into()));
             }
-            let told = peer.watchers.into_iter();
-            actions.extend(told.map(|(p, n)| Action::NodeDown(p, name.clone(), "shutdown".into(), n)));
         }
     }
 }
@@ -394,7 +356,6 @@ mod tests {
         f(&mut actions);
         actions
     }
-    const W: Pid = Pid::from_bits(5);
 
     #[test]
     fn of_two_attempts_the_greater_names_goes_on() {
@@ -437,19 +398,21 @@ mod tests {
         // One that was made later is meant.
         let d = b.number();
         let done = after(|x| b.asked(d, &opening("a@h", 1), x));
-        assert!(matches!(&done[..], [Action::End(2, _), Action::Answer(_, Verdict::Ok), Action::Up(..)]));
+        assert!(matches!(
+            &done[..],
+            [Action::End(2, _), Action::NodeDown(..), Action::Answer(_, Verdict::Ok), Action::Up(..)]
+        ));
     }
     #[test]
     fn a_new_connection_of_a_runtime_ends_the_old_one_first() {
         let mut b = Connections::new(hello("b@h", 2));
         let c = b.number();
         after(|x| b.asked(c, &opening("a@h", 1), x));
-        after(|x| b.monitor(W, &name("a@h"), x));
-        after(|x| b.monitor(W, &name("a@h"), x));
+        assert!(after(|x| b.monitor(&name("a@h"), x)).is_empty());
         let d = b.number();
         let done = after(|x| b.asked(d, &opening("a@h", 1), x));
         let why = "it has connected anew".to_owned();
-        let told = Action::NodeDown(W, name("a@h"), why.clone(), 2);
+        let told = Action::NodeDown(name("a@h"), why.clone());
         assert_eq!(
             done,
             [Action::End(c, why), told, Action::Answer(d, Verdict::Ok), Action::Up(d, name("a@h"))],
@@ -512,7 +475,7 @@ mod tests {
     #[test]
     fn attempts_are_repeated_with_growing_pauses_and_then_given_up() {
         let mut b = Connections::new(hello("b@h", 2));
-        let dialled = after(|x| b.monitor(W, &name("a@h"), x));
+        let dialled = after(|x| b.monitor(&name("a@h"), x));
         let [Action::Dial(mut c, _)] = dialled[..] else { panic!("it is dialled") };
         let mut now = 0;
         for _ in 1..TRIES {
@@ -526,24 +489,20 @@ mod tests {
             c = n;
         }
         let done = after(|x| b.failed(c, &Failure::Closed, now, 0, x));
-        assert!(matches!(&done[..], [Action::Unreachable(..), Action::NodeDown(W, _, _, 1)]));
+        assert!(matches!(&done[..], [Action::Unreachable(..), Action::NodeDown(..)]));
         assert!(b.peers.is_empty() && b.next_timeout().is_none());
         // Another cookie is not tried twice.
         after(|x| b.connect(&name("a@h"), x));
         let done = after(|x| b.failed(b.next, &Failure::Cookie, 0, 0, x));
-        assert!(matches!(&done[..], [Action::Unreachable(_, why)] if why.starts_with("cookie?")));
+        assert!(matches!(&done[..], [Action::Unreachable(_, why), Action::NodeDown(..)] if why.starts_with("cookie?")));
     }
     #[test]
-    fn a_process_that_has_ended_leaves_nothing_behind() {
+    fn a_node_that_is_monitored_while_this_one_closes_is_down() {
         let mut b = Connections::new(hello("b@h", 2));
-        after(|x| b.monitor(W, &name("a@h"), x));
-        after(|x| b.failed(b.next, &Failure::Unreachable("it is off".into()), 0, 0, x));
-        after(|x| b.monitor(W, &name("b@h"), x));
-        after(|x| b.asked(10, &opening("a@h", 1), x));
-        after(|x| b.monitor(W, &name("a@h"), x));
-        b.forget_watcher(W);
-        assert!(b.watchers().is_empty());
-        assert_eq!((b.peers.len(), b.nodes()), (1, vec![name("a@h")]), "the session stays");
+        assert!(after(|x| b.monitor(&name("b@h"), x)).is_empty(), "as long as it is itself");
+        after(|x| b.close(x));
+        assert!(matches!(&after(|x| b.monitor(&name("a@h"), x))[..], [Action::NodeDown(..)]));
+        assert!(b.peers.is_empty());
     }
     #[test]
     fn a_network_becomes_full_by_lists() {

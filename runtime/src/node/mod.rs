@@ -32,6 +32,7 @@ mod tests;
 pub mod ties;
 pub mod translate;
 pub mod transport;
+mod watchers;
 
 pub use crate::process::core::Time;
 

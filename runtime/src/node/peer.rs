@@ -13,7 +13,6 @@ use super::session::{self, End, Sent, Session};
 use super::signal::{Signal, sender};
 use super::ties::Ties;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::BTreeSet;
 
 /// The peer of a session.
 pub struct Peer {
@@ -32,8 +31,8 @@ pub enum Event {
     Met(Runtime, NodeName),
     /// A process that was suspended goes on.
     Resume(Pid),
-    /// The session is over, what hung on it, and spawns of parents there that have failed, by parent and number.
-    Lost(End, Box<Ties>, BTreeSet<(Pid, u64)>),
+    /// The session is over, and what hung on it.
+    Lost(End, Box<Ties>),
 }
 
 impl Peer {
@@ -106,11 +105,7 @@ impl Peer {
             session::Event::Signal(s) => Event::Unasked(s),
             session::Event::Met(runtime, node) => Event::Met(runtime, node),
             session::Event::Resume(pid) => Event::Resume(pid),
-            session::Event::Ended(why) => {
-                let ties = std::mem::take(&mut self.ties);
-                let abandoned = ties.abandoned();
-                Event::Lost(why, Box::new(ties), abandoned)
-            }
+            session::Event::Ended(why) => Event::Lost(why, Box::new(std::mem::take(&mut self.ties))),
         })
     }
 }

@@ -398,6 +398,8 @@ pub enum MoveSignal<P> {
         names: Vec<(Bytes, Option<Stamp>)>,
         /// Nodes to which it may have sent from here: they say [`MoveSignal::Settled`].
         nodes: Vec<NodeName>,
+        /// Nodes that it monitors, and how many times.
+        watched: Vec<(NodeName, u32)>,
     },
     /// 4: it stays at the sender.
     Abort {
@@ -574,7 +576,7 @@ impl<P> MoveSignal<P> {
             Offer { number, pid, epoch, contents } => Offer { number, pid: f(pid)?, epoch, contents: contents.map(f)? },
             Ready { number, pid } => Ready { number, pid: f(pid)? },
             Refused { number, why } => Refused { number, why },
-            Commit { number, pid, names, nodes } => Commit { number, pid: f(pid)?, names, nodes },
+            Commit { number, pid, names, nodes, watched } => Commit { number, pid: f(pid)?, names, nodes, watched },
             Abort { number, pid } => Abort { number, pid: f(pid)? },
             Running { number } => Running { number },
             Moved { pid, epoch, runtime, node } => Moved { pid: f(pid)?, epoch, runtime, node },
@@ -698,6 +700,29 @@ impl<P> Answer<P> {
             Answer::Info(c) => Answer::Info(c.map(f)?),
             Answer::Done(result) => Answer::Done(result),
         })
+    }
+}
+
+#[cfg(test)]
+impl Signal<Pid> {
+    /// For people: without what is long.
+    pub fn describe(&self) -> String {
+        let mut brief = self.clone();
+        if let Some(contents) = brief.contents_mut() {
+            contents.truncate(40);
+        }
+        let text = format!("{brief:?}");
+        // As pids are written elsewhere.
+        let mut parts = text.split("Pid(");
+        let mut all = parts.next().unwrap_or_default().to_string();
+        for part in parts {
+            let (bits, rest) = part.split_once(')').unwrap_or((part, ""));
+            match bits.parse() {
+                Ok(bits) => all += &format!("{}{rest}", Pid::from_bits(bits)),
+                Err(_) => all += &format!("Pid({part}"),
+            }
+        }
+        all
     }
 }
 

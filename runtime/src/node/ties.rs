@@ -7,7 +7,7 @@
 //!
 //! Always: what a peer can make this keep is bounded by what it sends; an entry goes with the signal that ends it.
 
-use super::signal::{Contents, NameSignal, Signal, Target};
+use super::signal::{NameSignal, Signal, Target};
 use crate::codec::Message;
 use crate::process::signal::{self as local, Signal as Local};
 use rlua_machine::value::Pid;
@@ -109,7 +109,11 @@ impl Ties {
     pub fn comes(&mut self, s: &Signal<Pid>) -> bool {
         match s {
             Signal::Link { from, to: Target::Pid(to), .. } => {
-                self.links.insert((*to, *from));
+                // Until an unlink is acknowledged a link of the other side goes with it (process/core.rs).
+                let mut unlinks = self.unlinks.range((*to, 0)..=(*to, u64::MAX));
+                if !unlinks.any(|(_, there)| there == from) {
+                    self.links.insert((*to, *from));
+                }
             }
             Signal::Unlink { from, to: Target::Pid(to), .. } => {
                 self.links.remove(&(*to, *from));
@@ -160,19 +164,15 @@ impl Ties {
         }
     }
     /// A process was made there for a parent that has ended meanwhile: what the child is to be told.
-    pub fn orphaned(&self, parent: Pid, child: Pid) -> Vec<Signal<Pid>> {
+    pub fn orphaned(&self, parent: Pid, child: Pid) -> Vec<(Pid, Local)> {
         let mut told = Vec::new();
         if self.links.contains(&(parent, child)) {
-            let contents = Contents::new(Message::string(b"noproc").to_portable().bytes);
-            told.push(Signal::Exit { from: parent, to: child, normal: false, contents });
+            let reason = Message::string(b"noproc");
+            told.push((child, Local::Exit { from: parent, reason, normal: false }));
         }
         let watching = self.watching.range((parent, 0)..=(parent, u64::MAX)).filter(|(_, there)| **there == child);
-        told.extend(watching.map(|((_, id), _)| Signal::Demonitor { from: parent, to: Target::Pid(child), id: *id }));
+        told.extend(watching.map(|((_, id), _)| (child, Local::Demonitor { from: parent, id: *id })));
         told
-    }
-    /// Whether a parent there has asked for a process under this number, and was not answered.
-    pub fn is_requested(&self, parent: Pid, id: u64) -> bool {
-        self.requested.contains_key(&(parent, id))
     }
     /// Whether nothing hangs on it.
     pub fn is_empty(&self) -> bool {
@@ -239,10 +239,6 @@ impl Ties {
         ties
     }
 
-    /// The session is lost: spawns of parents there that are not answered yet, and that they believe to have failed.
-    pub fn abandoned(&self) -> BTreeSet<(Pid, u64)> {
-        self.requested.keys().copied().collect()
-    }
     /// The session is lost: what those concerned here are to be told, always in the same order.
     pub fn lost(self) -> Vec<(Pid, Local)> {
         let reason = || Message::string(b"noconnection");
@@ -271,7 +267,8 @@ impl Ties {
 
 #[cfg(test)]
 mod tests {
-    use super::super::signal::Body;
+    use super::super::signal::{Body, Contents};
+    use super::super::translate;
     use super::*;
     use rlua_machine::value::Runtime;
 
@@ -289,17 +286,34 @@ mod tests {
         ties.leaves(&spawn(parent));
         assert!(ties.comes(&Signal::Spawned { to: parent, id: 3, result: Ok(child) }));
         let told = ties.orphaned(parent, child);
-        assert!(matches!(&told[..], [Signal::Exit { .. }, Signal::Demonitor { id: 2, .. }]));
-        told.iter().for_each(|s| ties.leaves(s));
+        assert!(matches!(&told[..], [(_, Local::Exit { .. }), (_, Local::Demonitor { id: 2, .. })]));
+        for (to, signal) in told {
+            ties.leaves(&translate::outgoing(to, &signal).expect("it is of a kind that is sent").0);
+        }
         assert!(ties.lost().is_empty(), "nothing hangs there any more");
     }
     #[test]
-    fn spawns_that_were_not_answered_have_failed_with_the_session() {
+    fn a_link_that_crosses_an_unlink_goes_with_it() {
+        let (here, there) = (pid(701, 7), pid(702, 8));
+        let link = |from, to| Signal::Link { from, to: Target::Pid(to), id: 0 };
+        let mut ties = Ties::default();
+        ties.leaves(&link(here, there));
+        ties.leaves(&Signal::Unlink { from: here, to: Target::Pid(there), id: 3 });
+        ties.comes(&link(there, here));
+        assert!(ties.comes(&Signal::UnlinkAck { from: there, to: here, id: 3 }));
+        assert!(ties.is_empty(), "the other end has gone with the unlink");
+        // One that is made anew stays, whatever is acknowledged.
+        ties.leaves(&Signal::Unlink { from: here, to: Target::Pid(there), id: 4 });
+        ties.leaves(&link(here, there));
+        ties.comes(&Signal::UnlinkAck { from: there, to: here, id: 4 });
+        assert_eq!(ties.lost().len(), 1);
+    }
+    #[test]
+    fn a_child_is_told_of_the_loss_of_its_parents_session() {
         let parent = pid(702, 6);
         let mut ties = Ties::default();
         assert!(ties.comes(&spawn(parent)));
-        assert_eq!(ties.abandoned(), BTreeSet::from([(parent, 3)]));
         ties.leaves(&Signal::Spawned { to: parent, id: 3, result: Ok(pid(701, 1)) });
-        assert!(ties.abandoned().is_empty());
+        assert_eq!(ties.lost().len(), 2, "of the link and the monitor");
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Always: what comes from outside becomes a signal of a kind that one process may send another, or an error.
 
+use super::connections::Connection;
 use super::signal::{self as wire, Body, Carried, Contents, Signal, Target};
 use crate::codec::{DecodeError, Message, ModuleSource, PortableMessage};
 use crate::process::signal::{Answer, Info, Question, Signal as Local, Status};
@@ -210,6 +211,8 @@ pub struct SpawnRequest {
     pub parent: Pid,
     /// Number of the request there.
     pub id: u64,
+    /// The connection over which it has come, and the answer goes.
+    pub over: Connection,
     /// The name of a global function; none: the first of the arguments is the function.
     pub name: Option<Vec<u8>>,
     /// Linked with the parent.
@@ -249,7 +252,7 @@ pub fn incoming(
                 Body::Named(name) => Some(name.0),
                 Body::Function => None,
             };
-            Incoming::Spawn(Box::new(SpawnRequest { parent, id, name, link, monitor, arguments: message }))
+            Incoming::Spawn(Box::new(SpawnRequest { parent, id, over: 0, name, link, monitor, arguments: message }))
         }
         other => Incoming::Node(other),
     })

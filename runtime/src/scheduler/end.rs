@@ -94,7 +94,7 @@ impl Scheduler {
         left.append(&mut slot.lock().inbox.end());
         cx.end_wait();
         cx.core.ending = true;
-        if cx.watches_nodes
+        if (cx.watches_nodes || cx.epoch > 0)
             && let Some(online) = self.node.online()
         {
             online.forget_watcher(slot.pid);

@@ -182,7 +182,7 @@ impl Scheduler {
         let mut reached = None;
         while let Some((to, signal)) = next.take() {
             if to.runtime() != self.runtime {
-                let sent = self.node.route(to, signal);
+                let sent = self.route_beyond(to, signal);
                 reached.get_or_insert(sent.is_ok());
                 next = sent.err().and_then(|signal| signal.unreachable(to));
                 continue;
@@ -208,7 +208,7 @@ impl Scheduler {
             reached.get_or_insert(refused.is_none());
             if let Some(signal) = refused {
                 if self.may_be_elsewhere(to) {
-                    let sent = self.node.route(to, signal);
+                    let sent = self.route_beyond(to, signal);
                     reached = Some(sent.is_ok());
                     next = sent.err().and_then(|signal| signal.unreachable(to));
                     continue;
@@ -220,6 +220,14 @@ impl Scheduler {
             }
         }
         reached.unwrap_or(false)
+    }
+    /// Gives a process that need not be of this runtime, or here, a signal; `Err`: it cannot be reached.
+    fn route_beyond(self: &Arc<Self>, to: Pid, signal: Signal) -> Result<(), Signal> {
+        match self.node.online() {
+            Some(online) => online.route(to, signal),
+            // Those that have come here are here also when this is no node any more.
+            None => self.deliver_here(to, signal),
+        }
     }
     /// Gives a process of this runtime a message. False: there is no such process.
     #[inline]
@@ -260,7 +268,8 @@ impl Scheduler {
     /// Whether a process has ended; none: that may be decided and not yet done, so it has to be asked.
     pub(crate) fn known_dead(&self, pid: Pid) -> Option<bool> {
         if pid.runtime() != self.runtime {
-            return if self.node.online().is_some() { None } else { Some(true) };
+            let may_live = self.node.online().is_some() || self.table.guest(pid).is_some();
+            return if may_live { None } else { Some(true) };
         }
         if self.may_be_elsewhere(pid) {
             return None;

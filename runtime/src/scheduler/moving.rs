@@ -59,15 +59,11 @@ impl Scheduler {
     }
     /// Whether a process is here, as far as is known: one that was born here may have ended.
     pub(crate) fn holds(&self, pid: Pid) -> bool {
-        match self.node.online() {
-            Some(online) => online.holds(pid),
-            None => pid.runtime() == self.runtime,
-        }
+        self.node.moved_to(pid).unwrap_or(pid.runtime()) == self.runtime
     }
     /// Whether a process of this runtime has moved, or one of another may be anywhere.
     pub(crate) fn may_be_elsewhere(&self, pid: Pid) -> bool {
-        self.node.online().is_some_and(|online| online.has_moved(pid))
-            || pid.runtime() != self.runtime && self.table.guest(pid).is_none()
+        self.node.moved_to(pid).is_some() || pid.runtime() != self.runtime && self.table.guest(pid).is_none()
     }
     /// Makes the parcel of a process that wants to move, or says why it cannot.
     pub(super) fn pack(&self, p: &mut Process, node: &NodeName) -> Result<Parcel, Vec<u8>> {

@@ -9,6 +9,7 @@ use super::end::End;
 use super::moving::Parcel;
 use super::worker::Abandoned;
 use crate::codec::{self, Message};
+use crate::node::connections::Connection;
 use crate::node::translate::SpawnRequest;
 use crate::process::Process;
 use crate::process::birth::Birth;
@@ -20,7 +21,7 @@ use crate::process::order;
 use crate::process::signal::{Answer, Signal};
 use crate::process::slot::Slot;
 use rlua_machine::stdlib::host::host;
-use rlua_machine::value::Value;
+use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Exit;
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
@@ -526,15 +527,19 @@ impl Scheduler {
         if let Some(name) = request.name.as_ref().filter(|_| !body.is_function()) {
             let why = [b"no global function '", &name[..], b"' there"].concat();
             let answer = Answer::NotSpawned(why);
-            self.route(request.parent, Signal::Reply { id: request.id, answer });
+            self.answer_spawn((request.over, request.parent, request.id), answer);
             return;
         }
         let capture = Box::new(codec::Capture::new(vm, body, &[]));
         p.chore = Some(Box::new(Chore::Spawn { request, capture }));
     }
+    /// Answers who has asked for a process, over the connection by which it did. False: that is over.
+    fn answer_spawn(&self, (over, parent, id): (Connection, Pid, u64), answer: Answer) -> bool {
+        self.node.online().is_some_and(|online| online.answer_spawn(over, parent, id, answer))
+    }
     /// Makes it, of what it begins with.
     fn spawn_with(self: &Arc<Self>, p: &mut Process, request: SpawnRequest, snapshot: codec::Snapshot) {
-        let SpawnRequest { parent, id, link, monitor, arguments, .. } = request;
+        let SpawnRequest { parent, id, over, link, monitor, arguments, .. } = request;
         let (slot, mut child) = self.new_process(Some(parent));
         let pid = slot.pid;
         if link {
@@ -548,7 +553,7 @@ impl Scheduler {
         let process = Process::new(rlua_machine::stdlib::host::child(&mut p.vm), child, Some(birth));
         // The parent finds it as soon as it knows of it, and knows of it before anything that it does.
         self.insert(&slot, process);
-        if !self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) }) {
+        if !self.answer_spawn((over, parent, id), Answer::Spawned(pid)) {
             // Who cannot be told believes that there is none.
             self.route(pid, Signal::Kill { reason: codec::Message::string(b"noconnection"), limit: false });
         }

@@ -213,6 +213,7 @@ impl Online {
         let waits = moves.handover.next_timeout().is_some();
         drop(guard);
         self.see_to(after);
+        self.leave_at_last();
         if waits {
             self.wake();
         }
@@ -257,6 +258,7 @@ impl Online {
         self.let_go_marked(moves, &mut after);
         drop(guard);
         self.see_to(after);
+        self.leave_at_last();
     }
     /// What waits until now at the latest waits no longer.
     fn times_are_over(&self, moves: &mut Moves, now: Time, after: &mut After) {

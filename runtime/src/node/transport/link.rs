@@ -283,11 +283,15 @@ impl Link {
         wait: Option<(Pid, u64)>,
         online: &Online,
     ) -> Option<Result<Sent, Refused>> {
+        #[cfg(test)]
+        online.trace(self, "sends", &out.0);
         let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
         self.send_for(out, payer, wait, online)
     }
     /// Queues what a process is, or what follows it: as much as there is, since it can neither wait nor be left out.
     pub fn send_along(self: &Arc<Self>, out: Outgoing, with: Pid, online: &Online) -> bool {
+        #[cfg(test)]
+        online.trace(self, "sends", &out.0);
         matches!(self.send_for(out, Payer::Process(with), None, online), Some(Ok(_)))
     }
     fn send_for(

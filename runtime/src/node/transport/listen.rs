@@ -109,6 +109,8 @@ async fn become_node(scheduler: &Arc<Scheduler>, name: NodeName, settings: super
         limits: Limits::default(),
     };
     let online = Online::new(Box::new(scheduler.clone()), hello, key, settings);
+    let past = std::mem::take(&mut *scheduler.node.past.lock().unwrap_or_else(|e| e.into_inner()));
+    online.recall(past);
     if let Some((_, port)) = &listener
         && name.port().is_none()
     {

@@ -8,7 +8,7 @@
 //! mapper's sockets), cookie (the cookie's file), surroundings (what it takes of its program).
 //!
 //! Always: one order of locks: control, delivery of one connection, names, moves, then either its inner lock, or the node's table
-//! and then an inner lock; slots after the delivery lock and that of names. A connection that is down holds up nobody who does not use it.
+//! and then an inner lock; that of monitors of nodes is last, and slots come after the delivery lock and that of names. A connection that is down holds up nobody who does not use it.
 
 mod cookie;
 mod dial;
@@ -18,10 +18,12 @@ mod listen;
 pub mod mapper;
 mod moves;
 mod names;
+mod past;
 #[cfg(test)]
 mod simulation;
 mod standalone;
 mod surroundings;
+mod unsent;
 
 pub use standalone::{list_port_mapper, run_port_mapper};
 pub use surroundings::Surroundings;
@@ -37,6 +39,7 @@ use super::peer::Event;
 use super::session::Sent;
 use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
 use super::translate::{self, Incoming, Outgoing};
+use super::watchers::Watchers;
 use super::{SECOND, Time};
 use crate::codec::{DecodeError, Message, ModuleSource};
 use crate::process::signal::{Answer, Question, Signal};
@@ -74,6 +77,8 @@ pub struct Node {
     /// An `init` is under way.
     starting: AtomicBool,
     settings: Mutex<Settings>,
+    /// What the last node has left.
+    past: Mutex<past::Past>,
 }
 
 /// What is set before a program becomes a node.
@@ -127,6 +132,8 @@ pub struct Online {
     code: Mutex<Code>,
     /// Of connections that have come to nothing.
     complaints: Mutex<Complaints>,
+    /// Who monitors nodes.
+    watchers: Mutex<Watchers>,
     over: AtomicBool,
     /// Wakes the tasks that the node has besides its connections.
     wakers: Mutex<Vec<Waker>>,
@@ -152,8 +159,6 @@ struct Table {
     listed: Vec<NodeName>,
     /// Nobody waits any more.
     closed: bool,
-    /// Spawns here that have failed for those who want them: the session is lost. By parent and number.
-    abandoned: BTreeSet<(Pid, u64)>,
 }
 
 /// What waits for a connection.
@@ -175,13 +180,6 @@ impl Node {
     pub fn settings(&self) -> crate::sync::MutexGuard<'_, Settings> {
         self.settings.lock().unwrap_or_else(|e| e.into_inner())
     }
-    /// Gives a process elsewhere a signal; `Err`: it cannot be reached.
-    pub fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
-        match self.online() {
-            Some(online) => online.route(to, signal),
-            None => Err(signal),
-        }
-    }
     /// Writes what the slice that is over has sent.
     #[inline]
     pub fn slice_is_over(&self) {
@@ -189,8 +187,10 @@ impl Node {
     }
     /// The end of the program: the others are told, and nothing is waited for.
     pub fn close(&self) {
-        if let Some(online) = self.online.write().unwrap_or_else(|e| e.into_inner()).take() {
+        let online = self.online.write().unwrap_or_else(|e| e.into_inner()).take();
+        if let Some(online) = online {
             online.close();
+            *self.past.lock().unwrap_or_else(|e| e.into_inner()) = online.past();
         }
     }
 }
@@ -212,6 +212,7 @@ impl Online {
             table: Mutex::default(),
             code: Mutex::default(),
             complaints: Mutex::default(),
+            watchers: Mutex::default(),
             over: AtomicBool::new(false),
             wakers: Mutex::default(),
         })
@@ -251,15 +252,7 @@ impl Online {
     // To others.
 
     /// Gives a process elsewhere a signal; `Err`: it cannot be reached.
-    fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
-        if let Signal::Reply { id, answer: Answer::Spawned(_) | Answer::NotSpawned(_) } = &signal {
-            if self.table().abandoned.remove(&(to, *id)) {
-                return Err(signal);
-            }
-            if let Some(sent) = self.answer_spawn(to, *id, &signal) {
-                return if sent { Ok(()) } else { Err(signal) };
-            }
-        }
+    pub fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
         let signal = match self.any_moved.load(Ordering::Acquire) {
             true => match self.send_to_moved(to, signal) {
                 Ok(_) => return Ok(()),
@@ -373,16 +366,32 @@ impl Online {
     }
     /// A process monitors a node.
     pub fn monitor_node(self: &Arc<Self>, watcher: Pid, node: &NodeName) {
-        self.decide(|c, actions| c.monitor(watcher, node, actions));
+        self.decide(|c, actions| {
+            self.watchers().add(watcher, node, 1);
+            c.monitor(node, actions);
+        });
     }
     /// It takes a monitor back; false: there was none.
     pub fn demonitor_node(&self, watcher: Pid, node: &NodeName) -> bool {
-        self.control.lock().unwrap_or_else(|e| e.into_inner()).demonitor(watcher, node)
+        self.watchers().remove(watcher, node)
     }
-
     /// A process has ended: it is told of nodes no more.
     pub fn forget_watcher(&self, watcher: Pid) {
-        self.control.lock().unwrap_or_else(|e| e.into_inner()).forget_watcher(watcher);
+        self.watchers().take_of(watcher);
+    }
+    fn watchers(&self) -> crate::sync::MutexGuard<'_, Watchers> {
+        self.watchers.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// A node is down: who monitors it is told.
+    fn node_is_down(&self, node: &NodeName, why: &str) {
+        let told = self.watchers().take(node);
+        for (pid, times) in told {
+            for _ in 0..times {
+                let (node, reason) = (node.as_str().as_bytes(), why.as_bytes());
+                let m = Message::record(&[(b"signal", b"NODEDOWN"), (b"from", node), (b"reason", reason)]);
+                self.program.route(pid, Signal::Message(m));
+            }
+        }
     }
 
     // Connections.
@@ -513,8 +522,7 @@ impl Online {
                     p.close(&why);
                 }
                 while let Some(happened) = link.poll() {
-                    if let Happened::Session(Event::Lost(_, ties, abandoned)) = happened {
-                        self.table().abandoned.extend(abandoned);
+                    if let Happened::Session(Event::Lost(_, ties)) = happened {
                         self.tell_of_loss(&link, *ties);
                     }
                 }
@@ -531,13 +539,7 @@ impl Online {
                 table.by_runtime.insert(runtime, link);
             }
             Action::Unreachable(node, why) => self.unreachable(node, &why),
-            Action::NodeDown(pid, node, why, times) => {
-                for _ in 0..times {
-                    let (node, reason) = (node.as_str().as_bytes(), why.as_bytes());
-                    let m = Message::record(&[(b"signal", b"NODEDOWN"), (b"from", node), (b"reason", reason)]);
-                    self.program.route(pid, Signal::Message(m));
-                }
-            }
+            Action::NodeDown(node, why) => self.node_is_down(&node, &why),
         }
     }
     fn up(self: &Arc<Self>, c: Connection, node: NodeName) {
@@ -564,6 +566,7 @@ impl Online {
         }
         drop(moves);
         // Before anybody else can send there.
+        let mut gone: BTreeSet<Pid> = BTreeSet::new();
         for Waiting { to, at, signal, asker } in waiting {
             let sent = match signal {
                 None => Ok(Sent::Queued),
@@ -572,8 +575,12 @@ impl Online {
                     Err(("the process's program has ended".to_string(), local))
                 }
                 Some((out, local)) => {
-                    if let (Wire::Move(_), Some(to), Some(local)) = (&out.0, to, &local) {
-                        self.leaves_by(&link, to, local);
+                    match (&out.0, to, &local) {
+                        (Wire::Move(_), Some(to), Some(local)) => self.leaves_by(&link, to, local),
+                        // Who has ended meanwhile waits for no answer.
+                        (wire, ..) => {
+                            gone.extend(super::signal::sender(wire).filter(|from| !self.program.is_here(*from)))
+                        }
                     }
                     match link.send(out, asker, self) {
                         Some(Ok(sent)) => Ok(sent),
@@ -593,6 +600,7 @@ impl Online {
                 (Err((_, local)), None) => answers.extend(to.zip(local).and_then(|(to, s)| lost(to, s))),
             }
         }
+        gone.into_iter().for_each(|from| _ = link.with_ties(|t| t.forget_here(from)));
         let connects_all = self.hello.connects_all();
         let mut names: Vec<NodeName> = table.by_name.keys().filter(|n| **n != node).cloned().collect();
         names.sort();
@@ -605,6 +613,7 @@ impl Online {
         for (to, signal) in answers {
             self.program.route(to, signal);
         }
+        self.leave_at_last();
     }
     fn unreachable(&self, node: NodeName, why: &str) {
         self.set_adrift_for_good(&node);
@@ -622,6 +631,7 @@ impl Online {
                 self.program.route(to, signal);
             }
         }
+        self.leave_at_last();
     }
     /// A connection is in no table any more.
     fn forget(&self, c: Connection) -> Option<Arc<Link>> {
@@ -692,8 +702,7 @@ impl Online {
                         self.program.route(pid, Signal::Reply { id, answer: Answer::Done(Ok(())) });
                     }
                 }
-                Happened::Session(Event::Lost(end, ties, abandoned)) => {
-                    self.table().abandoned.extend(abandoned);
+                Happened::Session(Event::Lost(end, ties)) => {
                     let peer = (link.peer_runtime(), link.peer_name());
                     self.forget(link.number);
                     self.tell_of_loss(link, *ties);
@@ -738,6 +747,8 @@ impl Online {
     /// A signal answers nothing that is waited for in its session, but perhaps something in another: its sender or its receiver has
     /// moved.
     fn arrived_unasked(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
+        #[cfg(test)]
+        self.trace(link, "gets unasked", &signal);
         if self.is_for_somebody(&signal) {
             self.arrived(link, signal, true);
         }
@@ -763,8 +774,19 @@ impl Online {
             p.close(why);
         }
     }
+    /// Tells a simulation what goes over a connection.
+    #[cfg(test)]
+    fn trace(&self, link: &Link, how: &str, signal: &Wire<Pid>) {
+        if self.program.is_traced() {
+            let peer = link.peer_name().map_or(String::new(), |n| n.to_string());
+            let text: String = signal.describe().chars().take(200).collect();
+            self.program.report(&format!("    {} {how} over {} with {peer}: {text}", self.name, link.number));
+        }
+    }
     /// Whether signals may wait for code afterwards.
     fn handle(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) -> bool {
+        #[cfg(test)]
+        self.trace(link, "gets", &signal);
         // What answers something has found it.
         if matches!(signal, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
             self.passes(&signal);
@@ -776,9 +798,7 @@ impl Online {
                     _ => None,
                 };
                 if let (false, Some(child)) = (self.deliver(link, to, local), child) {
-                    for signal in link.with_ties(|t| t.orphaned(to, child)).unwrap_or_default() {
-                        link.send((signal, Vec::new()), None, self);
-                    }
+                    self.tell(self.orphaned(to, child));
                 }
             }
             Ok(Incoming::ForName(name, m)) => {
@@ -793,12 +813,13 @@ impl Online {
                 };
                 link.send((Wire::Answer { to: from, id, answer }, Vec::new()), None, self);
             }
-            Ok(Incoming::Spawn(request)) => {
+            Ok(Incoming::Spawn(mut request)) => {
+                request.over = link.number;
                 let (parent, id) = (request.parent, request.id);
                 let root = self.program.root();
                 if !root.is_some_and(|root| self.program.route(root, Signal::Spawn(request))) {
                     let answer = Answer::NotSpawned(b"the node is ending".to_vec());
-                    self.program.route(parent, Signal::Reply { id, answer });
+                    self.answer_spawn(link.number, parent, id, answer);
                 }
             }
             Ok(Incoming::Node(signal)) => {
@@ -823,7 +844,7 @@ impl Online {
         }
         let signal = match self.any_moved.load(Ordering::Acquire) {
             true => match self.pass_on(link, to, signal) {
-                Ok(()) => return true,
+                Ok(reached) => return reached,
                 Err(signal) => signal,
             },
             false => signal,
@@ -937,6 +958,8 @@ impl Online {
         for link in links {
             link.lock().end();
         }
+        let watched = self.watchers().nodes();
+        watched.iter().for_each(|node| self.node_is_down(node, "shutdown"));
         self.wake();
     }
 }

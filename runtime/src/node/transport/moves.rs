@@ -9,18 +9,21 @@
 //! have sent from its last place have handled that, or cannot be waited for.
 
 use super::super::connections::Connection;
+use super::super::hello::Refusal;
 use super::super::name::NodeName;
 use super::super::names::Names;
 use super::super::signal::{Bytes, Carried, Contents, MoveSignal, Signal as Wire, receiver, sender};
 use super::super::ties::Ties;
+use super::super::watchers::CARRIED_MAX;
 use super::super::{Time, translate};
 use super::link::Link;
 use super::surroundings::Guest;
+use super::unsent::Unsent;
 use super::{Online, Waiting, names};
 use crate::migration::frozen::Fault;
 use crate::migration::handover::{Decision, Following, Handover, Phase, Ready};
 use crate::migration::routes::{Mark, Place, Routes, Sent};
-use crate::process::signal::{Name, Signal};
+use crate::process::signal::{Answer, Name, Signal};
 use crate::scheduler::{Departed, Parcel};
 use crate::sync::MutexGuard;
 use rlua_machine::value::{Pid, Runtime};
@@ -46,6 +49,8 @@ pub struct Moves {
     adrift: BTreeMap<NodeName, Ties>,
     /// Marks that have come out, and whose askers are not connected yet.
     marked: Vec<(Runtime, Pid, u64)>,
+    /// Moves from here whose targets are ready, and whose processes have sent what is still here: target, number, process.
+    pub(super) ready: Vec<(Runtime, u64, Pid, Unsent)>,
     /// Those that have left and may not run yet.
     pub(super) leaving: HashMap<Pid, Left>,
     /// The session with a runtime: what is over with another is over already.
@@ -130,15 +135,15 @@ impl Online {
         }
     }
     /// Answers a parent that has asked for a process, over the connection by which it has: it was there when it asked, or on
-    /// its way from there since. Whether that is done; none: no process has moved.
-    pub(super) fn answer_spawn(&self, parent: Pid, id: u64, answer: &Signal) -> Option<bool> {
-        if !self.any_moved.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut links = self.sessions().into_iter();
-        let link = links.find(|l| l.with_ties(|t| t.is_requested(parent, id)) == Some(true))?;
-        let out = translate::outgoing(parent, answer)?;
-        Some(matches!(link.send(out, None, self), Some(Ok(_))))
+    /// its way from there since. False: that is over, and the parent believes that there is none.
+    pub fn answer_spawn(&self, over: Connection, parent: Pid, id: u64, answer: Answer) -> bool {
+        let link = self.table().links.get(&over).cloned();
+        let out = translate::outgoing(parent, &Signal::Reply { id, answer });
+        link.zip(out).is_some_and(|(link, out)| matches!(link.send(out, None, self), Some(Ok(_))))
+    }
+    /// A process was made for a parent that has ended meanwhile: what the child is to be told.
+    pub(super) fn orphaned(&self, parent: Pid, child: Pid) -> Vec<(Pid, Signal)> {
+        self.sessions().iter().filter_map(|l| l.with_ties(|t| t.orphaned(parent, child))).flatten().collect()
     }
     /// Whether a process is here, as far as is known: one that was born here may have ended.
     pub fn holds(&self, pid: Pid) -> bool {
@@ -210,6 +215,9 @@ impl Online {
         let Some(name) = self.program.node_of(target) else {
             return stay(moves, "the node is unknown".to_string(), after);
         };
+        if self.watchers().count(pid) > CARRIED_MAX {
+            return stay(moves, format!("it monitors nodes more than {CARRIED_MAX} times"), after);
+        }
         let Departed { signals, ties, names: had, epoch, wakes } = match self.program.departs(pid) {
             Ok(departed) => departed,
             Err(why) => return stay(moves, why, after),
@@ -226,7 +234,9 @@ impl Online {
         let nodes = others.iter().filter_map(|l| l.peer_name()).collect();
         let stamped = had.iter().map(|n| (Bytes::from(&n[..]), names.and_then(|all| all.stamp_of(n))));
         let names = stamped.collect();
-        let commit = MoveSignal::Commit { number, pid, names, nodes };
+        // Of what happens to those nodes from now on it is told there.
+        let watched = self.watchers().take_of(pid);
+        let commit = MoveSignal::Commit { number, pid, names, nodes, watched };
         moves.leaving.insert(pid, Left { names: had, commit: commit.clone(), ties: Ties::default() });
         // If it cannot be sent the session is over, and what follows is kept when that is known here.
         self.send_move(&link, commit);
@@ -258,9 +268,10 @@ impl Online {
     }
     /// The same of a signal of which it is known that a process here has sent it.
     pub(super) fn leaves_by(&self, link: &Link, to: Pid, signal: &Signal) {
-        if let Some((wire, _)) = translate::outgoing(to, signal) {
-            link.with_ties(|t| t.leaves(&wire));
-        }
+        let Some((wire, _)) = translate::outgoing(to, signal) else { return };
+        // It may have ended while that was held back.
+        let is_here = sender(&wire).is_none_or(|from| self.program.is_here(from));
+        link.with_ties(|t| if is_here { t.leaves(&wire) } else { t.passes(&wire) });
     }
     fn is_here(&self, moves: &Moves, pid: Pid) -> bool {
         moves.whereabouts(pid) == self.program.runtime()
@@ -296,15 +307,17 @@ impl Online {
         self.see_to(after);
         result
     }
-    /// A signal has come for a process. Err: it is not known to have moved.
-    pub(super) fn pass_on(&self, link: &Link, to: Pid, signal: Signal) -> Result<(), Signal> {
+    /// A signal has come for a process: whether it has reached it, or goes on. Err: it is not known to have moved.
+    pub(super) fn pass_on(&self, link: &Link, to: Pid, signal: Signal) -> Result<bool, Signal> {
         let mut after = After::default();
+        let mut reached = true;
         let mut moves = self.moves();
         match moves.routes.place(to) {
             None => return Err(signal),
             // It has come all the way: what is held back is what was sent here.
             Some(place) if place.runtime == self.program.runtime() => {
                 if let Err(signal) = self.program.deliver_here(to, signal) {
+                    reached = false;
                     after.told.extend(signal.bounce(to));
                 }
             }
@@ -317,7 +330,7 @@ impl Online {
         }
         drop(moves);
         self.see_to(after);
-        Ok(())
+        Ok(reached)
     }
     /// Gives what is for a process to the runtime where it is, or keeps it if that is not known for sure.
     pub(super) fn pass(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
@@ -393,8 +406,12 @@ impl Online {
         }
     }
     pub(super) fn want_connection(&self, node: NodeName) {
-        self.table().want(node, Waiting { to: None, at: None, signal: None, asker: None });
-        self.wake();
+        let mut table = self.table();
+        if !table.by_name.contains_key(&node) {
+            table.want(node, Waiting { to: None, at: None, signal: None, asker: None });
+            drop(table);
+            self.wake();
+        }
     }
     /// A process has ended: what was held back for it is answered as for a dead one.
     pub(super) fn forget_route(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
@@ -429,7 +446,7 @@ impl Online {
         let Some(from) = link.peer_runtime() else { return };
         self.join_moves(link);
         let mut after = After::default();
-        let (mut adopted, mut runs) = (Vec::new(), None);
+        let (mut adopted, mut watches, mut runs) = (Vec::new(), Vec::new(), None);
         match &signal {
             MoveSignal::Offer { .. } => self.reaches(Phase::HeardOffer),
             MoveSignal::Ready { .. } => self.reaches(Phase::HeardReady),
@@ -468,12 +485,14 @@ impl Online {
                 }
                 _ => self.fault(link, "a process that is another than was offered"),
             },
-            MoveSignal::Ready { number, pid } => match moves.handover.is_ready(from, number, pid) {
-                Some(Decision::Commit(pid, number, target)) => {
-                    self.commit(moves, names, (pid, number, target), &mut after);
+            MoveSignal::Ready { number, pid } => {
+                if let Some(unsent) = self.unsent(moves, pid) {
+                    // It leaves when all that it has sent has.
+                    moves.ready.push((from, number, pid, unsent));
+                } else {
+                    self.is_ready(moves, names, (from, number, pid), &mut after);
                 }
-                decided => self.decided(moves, decided, &mut after),
-            },
+            }
             MoveSignal::Refused { number, why } => {
                 let why = String::from_utf8_lossy(&why.0).into_owned();
                 let decided = moves.handover.refused(from, number, why);
@@ -483,12 +502,21 @@ impl Online {
                 let decided = moves.handover.runs(from, number);
                 self.decided(moves, decided, &mut after);
             }
-            MoveSignal::Commit { number, pid, names, nodes } => match moves.handover.committed(from, number) {
+            MoveSignal::Commit { number, watched, .. }
+                if watched.iter().map(|(_, times)| u64::from(*times)).sum::<u64>() > CARRIED_MAX =>
+            {
+                self.fault(link, &format!("process of move {number} monitors too many nodes"));
+            }
+            MoveSignal::Commit { number, pid, names, nodes, watched } => match moves.handover.committed(from, number) {
                 Some(Decision::Arrive(ready)) => {
                     // If it was here before, that is over.
                     let before = moves.handover.is_known(pid, ready.epoch, false);
                     self.decided(moves, before, &mut after);
                     let pid = ready.pid;
+                    for (node, times) in watched {
+                        self.watchers().add(pid, &node, times);
+                        watches.push(node);
+                    }
                     self.arrive(moves, link, ready, nodes, &mut after);
                     adopted.extend(names.into_iter().map(|(name, stamp)| (name, pid, stamp)));
                     runs = Some(number);
@@ -522,8 +550,7 @@ impl Online {
                 self.decided(moves, known, &mut after);
                 let is_news = moves.routes.place(pid).is_none_or(|p| p.epoch <= epoch);
                 if is_news && !here {
-                    let mut ties = Ties::default();
-                    self.sessions().iter().filter_map(|l| l.with_ties(|t| t.take_there(pid))).for_each(|t| ties.add(t));
+                    let ties = self.take_there(moves, pid);
                     match &target {
                         Some(target) => _ = target.with_ties(|t| t.add(ties)),
                         None => self.drift(moves, runtime, ties, &mut after),
@@ -579,19 +606,19 @@ impl Online {
                     self.forget_route(moves, pid, &mut after);
                 }
                 if lost {
-                    for l in self.sessions() {
-                        after.told.extend(l.with_ties(|t| t.take_there(pid)).into_iter().flat_map(Ties::lost));
-                    }
+                    after.told.extend(self.take_there(moves, pid).lost());
                 }
             }
             MoveSignal::Forward { to, carried } => self.forwarded(moves, link, to, carried, &mut after),
         }
         self.let_go_marked(moves, &mut after);
+        let waits = !moves.ready.is_empty();
         drop(guard);
         drop(global);
         // One that has come back may have the same names.
         self.free_names(std::mem::take(&mut after.gone));
         self.names_have_come(adopted);
+        watches.into_iter().for_each(|node| self.watch_on(node));
         // Once all know by whom its names are said, they need not be said by its last node any more.
         if let Some(number) = runs {
             self.reaches(Phase::Arrived);
@@ -599,6 +626,17 @@ impl Online {
             self.reaches(Phase::Told);
         }
         self.see_to(after);
+        if waits {
+            self.leave_at_last();
+        }
+    }
+    /// A process that has come monitors a node: it is told if there is no connection, or when that ends.
+    fn watch_on(&self, node: NodeName) {
+        if self.over.load(Ordering::SeqCst) {
+            self.node_is_down(&node, &Refusal::Closing.to_string());
+        } else if node != self.name {
+            self.want_connection(node);
+        }
     }
     pub(super) fn see_to(&self, after: After) {
         // What was asked over a connection may be answered here.
@@ -644,6 +682,9 @@ impl Online {
                 None => true,
             };
             if expected && let Err(signal) = self.program.deliver_here(to, signal) {
+                if let Signal::Reply { answer: Answer::Spawned(child), .. } = &signal {
+                    after.told.extend(self.orphaned(to, *child));
+                }
                 after.told.extend(signal.bounce(to));
             }
             return;
@@ -690,7 +731,8 @@ impl Online {
     }
     /// The same of one that has come over a connection on which nothing hangs that it answers: also if it is to be passed on.
     pub(super) fn is_for_somebody(&self, answer: &Wire<Pid>) -> bool {
-        let Some(mut moves) = self.moves_if_any() else { return false };
+        // Also if nobody is known to have moved here: who has seen the end of one that had answers for it.
+        let mut moves = self.moves();
         receiver(answer).is_some_and(|to| !self.is_here(&moves, to)) || self.is_waited_for(&mut moves, answer)
     }
 
@@ -711,9 +753,7 @@ impl Online {
         }
         // Those here were tied over the connection with its last place.
         let links = self.sessions();
-        for l in &links {
-            l.with_ties(|t| t.take_there(pid));
-        }
+        self.take_there(moves, pid);
         self.learn(moves, pid, Place { epoch, runtime: own });
         for (other, tie) in ties {
             let at = moves.whereabouts(other);
@@ -738,6 +778,14 @@ impl Online {
         let waited_for = nodes.into_iter().filter(|n| connected.contains(n) && !early.contains(n)).collect();
         moves.settling.insert(pid, (waited_for, self.now() + SETTLE_TIME));
         self.start_settled(moves);
+    }
+    /// Takes what hangs between processes here and one elsewhere, wherever that was believed to be.
+    fn take_there(&self, moves: &mut Moves, pid: Pid) -> Ties {
+        let mut ties = Ties::default();
+        self.sessions().iter().filter_map(|l| l.with_ties(|t| t.take_there(pid))).for_each(|t| ties.add(t));
+        moves.adrift.values_mut().for_each(|t| ties.add(t.take_there(pid)));
+        moves.adrift.retain(|_, t| !t.is_empty());
+        ties
     }
     /// Ties with processes at a node that is not connected: it is to be.
     fn drift(&self, moves: &mut Moves, runtime: Runtime, ties: Ties, after: &mut After) {

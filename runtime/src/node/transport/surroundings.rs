@@ -57,6 +57,8 @@ pub trait Surroundings: Send + Sync {
     fn free_name(&self, name: &[u8], pid: Pid);
     /// Gives a process that is here, wherever it was born, a signal. Err: it is not.
     fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal>;
+    /// Whether a process is here, wherever it was born.
+    fn is_here(&self, pid: Pid) -> bool;
     /// A process that was to move goes on; why.
     fn goes_on(&self, pid: Pid, why: String);
     /// A process leaves for good. Err: why it stays.
@@ -81,6 +83,11 @@ pub trait Surroundings: Send + Sync {
     fn connects_all(&self) -> bool;
     /// A line for whoever runs the node.
     fn report(&self, line: &str);
+    /// Whether it is to be told what goes over connections.
+    #[cfg(test)]
+    fn is_traced(&self) -> bool {
+        false
+    }
     /// Begins to connect: [`Online::connected`] or [`Online::attempt_failed`] follows.
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName);
 }
@@ -139,6 +146,9 @@ impl Surroundings for Arc<Scheduler> {
     }
     fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
         Scheduler::deliver_here(self, to, signal)
+    }
+    fn is_here(&self, pid: Pid) -> bool {
+        self.slot(pid).is_some()
     }
     fn goes_on(&self, pid: Pid, why: String) {
         Scheduler::goes_on(self, pid, why);

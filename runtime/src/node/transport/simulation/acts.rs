@@ -31,8 +31,6 @@ impl World {
         let node = self.hosts[self.below(self.hosts.len() as u64) as usize].name.clone();
         let choice = self.below(if self.plan.moves { 118 } else { 103 });
         self.trace(|| format!("{pid} acts: {choice}, with {other} or {node}"));
-        // What a process has asked of its node about others stays there.
-        let moves = self.plan.moves;
         let is_root = pid.serial() == 1;
         let name = NAMES[self.below(3) as usize];
         let size = match self.below(120) {
@@ -60,7 +58,7 @@ impl World {
                     p.spawn_at(&online, node, choice.is_multiple_of(2), choice >= 83);
                 }
                 (85..=88, _) => program.spawn(p, choice.is_multiple_of(2), choice >= 87),
-                (89..=90, Some(online)) if !moves => {
+                (89..=90, Some(online)) => {
                     online.monitor_node(pid, &node);
                     *p.node_monitors.entry(node.to_string()).or_default() += 1;
                 }
@@ -113,12 +111,14 @@ impl World {
     }
     /// A program calls `shutdown`, and `init` some time later.
     pub(super) fn leave(&mut self, host: usize) {
-        let Some(online) = self.hosts[host].program.as_ref().and_then(|p| p.set_online(None)) else { return };
+        let Some(program) = self.hosts[host].program.clone() else { return };
+        let Some(online) = program.set_online(None) else { return };
         self.trace(|| format!("host {host} leaves the network"));
         for peer in 0..self.hosts.len() {
             self.has_lost(host, peer);
         }
         online.close();
+        program.inner().past = online.past();
         self.look_at_sessions(host);
         self.look_soon(host);
         if !self.calm {
@@ -149,7 +149,11 @@ impl Process {
                 }
             }
             Some(online) => self.send_elsewhere(program, &online, None, Some(to), Target::Pid(to), &m, number),
-            None => program.common().ledger.failed(number),
+            None => {
+                if !program.route(to, Signal::Message(m)) {
+                    program.common().ledger.failed(number);
+                }
+            }
         }
     }
     /// `send({ name, node }, message)`.
@@ -188,18 +192,16 @@ impl Process {
         if to.serial() == 1 || to == self.core.pid() {
             return;
         }
-        if to.runtime() == program.runtime {
-            program.route(to, Signal::Kill { reason, limit: false });
-        } else if let Some(online) = program.online() {
-            online.kill(self.core.pid(), to, &reason);
+        match program.online() {
+            Some(online) if to.runtime() != program.runtime => _ = online.kill(self.core.pid(), to, &reason),
+            _ => _ = program.route(to, Signal::Kill { reason, limit: false }),
         }
     }
     /// `interrupt(pid)`.
     fn interrupt(&mut self, program: &Arc<Program>, to: Pid) {
-        if to.runtime() == program.runtime {
-            program.route(to, Signal::Interrupt);
-        } else if let Some(online) = program.online() {
-            online.interrupt(self.core.pid(), to);
+        match program.online() {
+            Some(online) if to.runtime() != program.runtime => _ = online.interrupt(self.core.pid(), to),
+            _ => _ = program.route(to, Signal::Interrupt),
         }
     }
     /// `spawn(node, 'body')`, and its like.

@@ -230,7 +230,7 @@ impl World {
         let places = self.places();
         let online: Vec<Arc<Online>> = self.programs().iter().filter_map(|p| p.online()).collect();
         for online in &online {
-            for watcher in online.control.lock().unwrap_or_else(|e| e.into_inner()).watchers() {
+            for watcher in online.watchers().all() {
                 if !places.contains_key(&watcher) {
                     self.violation(format!(
                         "{} remembers that {watcher} monitors a node, which has ended",
@@ -239,9 +239,7 @@ impl World {
                 }
             }
         }
-        let left = |pid: Pid, node: &str| -> u32 {
-            online.iter().map(|o| o.control.lock().unwrap_or_else(|e| e.into_inner()).monitors(pid, node)).sum()
-        };
+        let left = |pid: Pid, node: &str| -> u32 { online.iter().map(|o| o.watchers().times(pid, node)).sum() };
         for program in self.programs() {
             for (pid, process) in program.processes().iter() {
                 for (node, made) in &process.node_monitors {

@@ -6,7 +6,7 @@
 //! and programs whose processes do at random what Lua's would.
 //!
 //! The parts: network (connections and faults), program (a node's processes), moving (those that move), acts (what processes do), ledger (what was
-//! sent and seen), checks (what holds when all is quiet), scenarios (what was found once), cost (what a network of n nodes
+//! sent and seen), checks (what holds when all is quiet), scenarios and moved (what was found once), cost (what a network of n nodes
 //! costs).
 //!
 //! `RLUA_SIM_SEEDS=10000` runs so many seeds, from `RLUA_SIM_FIRST` on; `RLUA_SIM_TRACE=7` runs seed 7 alone and prints
@@ -16,6 +16,7 @@ mod acts;
 mod checks;
 mod cost;
 mod ledger;
+mod moved;
 mod moving;
 mod network;
 mod program;
@@ -185,6 +186,8 @@ impl World {
         };
         self.trace(|| format!("host {i}: {} is the node {}", program.runtime.id() as u32, hello.name));
         let online = Online::new(Box::new(program.clone()), hello, self.cookie.clone(), Settings::default());
+        let past = std::mem::take(&mut program.inner().past);
+        online.recall(past);
         program.set_online(Some(online.clone()));
         online.adopt_names(program.names().into_iter());
         self.look_soon(i);
@@ -360,6 +363,7 @@ mod tests {
                             Ok((violations, _)) => violations.join("\n    "),
                             Err(_) => "it panics".to_string(),
                         };
+                        eprintln!("seed {seed}:\n    {why}");
                         let mut failed = failed.lock().expect("nobody panics with it");
                         failed.push(format!("seed {seed} (RLUA_SIM_TRACE={seed} shows how):\n    {why}"));
                         if failed.len() >= FAILURES {

@@ -37,12 +37,18 @@ struct Rest {
 impl Program {
     /// Whether a process of this runtime has moved, or one of another may be anywhere.
     pub(super) fn may_be_elsewhere(&self, pid: Pid) -> bool {
-        self.online().is_some_and(|online| online.has_moved(pid))
-            || pid.runtime() != self.runtime && !self.inner().guests.contains_key(&pid)
+        self.moved_to(pid).is_some() || pid.runtime() != self.runtime && !self.inner().guests.contains_key(&pid)
     }
     /// Whether a process is here, as far as is known.
     pub(super) fn holds(&self, pid: Pid) -> bool {
-        self.online().map_or(pid.runtime() == self.runtime, |online| online.holds(pid))
+        self.moved_to(pid).unwrap_or(pid.runtime()) == self.runtime
+    }
+    /// As [`super::super::Node::moved_to`].
+    fn moved_to(&self, pid: Pid) -> Option<Runtime> {
+        match self.online() {
+            Some(online) => online.has_moved(pid).then(|| online.runtime_of(pid)),
+            None => self.inner().past.runtime_of(pid),
+        }
     }
     /// The node of a runtime, if it is known.
     fn node_of_any(&self, runtime: Runtime) -> Option<NodeName> {

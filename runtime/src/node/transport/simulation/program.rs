@@ -6,6 +6,7 @@
 use super::super::super::connections::Connection;
 use super::super::super::name::NodeName;
 use super::super::super::translate::SpawnRequest;
+use super::super::past::Past;
 use super::super::surroundings::Guest;
 use super::super::{Online, Surroundings};
 use super::ledger::Ledger;
@@ -64,6 +65,8 @@ pub struct Program {
 /// What all threads of a program would have behind locks.
 pub struct Inner {
     online: Option<Arc<Online>>,
+    /// What the last node has left.
+    pub past: Past,
     /// Of processes that were born here and never left.
     pub inboxes: BTreeMap<Pid, Inbox>,
     /// Of processes that have moved here, also of those that have come back.
@@ -118,6 +121,7 @@ impl Program {
         let root = Pid::new(runtime, 1);
         let inner = Inner {
             online: None,
+            past: Past::default(),
             inboxes: BTreeMap::new(),
             guests: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -193,7 +197,8 @@ impl Program {
     /// Whether a process is known to be dead; none: it has to be asked.
     pub fn known_dead(&self, pid: Pid) -> Option<bool> {
         if pid.runtime() != self.runtime {
-            return if self.online().is_some() { None } else { Some(true) };
+            let may_live = self.online().is_some() || self.inner().guests.contains_key(&pid);
+            return if may_live { None } else { Some(true) };
         }
         if self.may_be_elsewhere(pid) {
             return None;
@@ -304,10 +309,10 @@ impl Program {
         result
     }
     fn spawn_for(self: &Arc<Self>, request: SpawnRequest) {
-        let SpawnRequest { parent, id, name, link, monitor, .. } = request;
+        let SpawnRequest { parent, id, over, name, link, monitor, .. } = request;
+        let answer = |answer| self.online().is_some_and(|online| online.answer_spawn(over, parent, id, answer));
         if name.is_some_and(|name| name != b"body") {
-            let answer = Answer::NotSpawned(b"no global function of that name there".to_vec());
-            self.route(parent, Signal::Reply { id, answer });
+            answer(Answer::NotSpawned(b"no global function of that name there".to_vec()));
             return;
         }
         let mut core = Core::new(self.next_pid());
@@ -318,7 +323,7 @@ impl Program {
         if let Some(id) = monitor {
             core.monitored_by_parent(parent, id);
         }
-        if self.route(parent, Signal::Reply { id, answer: Answer::Spawned(pid) }) {
+        if answer(Answer::Spawned(pid)) {
             self.enter(core);
         }
     }
@@ -472,7 +477,7 @@ impl Surroundings for Arc<Program> {
             }
             let sent = match self.online() {
                 Some(online) => online.route(to, signal),
-                None => Err(signal),
+                None => self.take(to, signal),
             };
             if let Err(signal) = &sent {
                 self.common().ledger.refused(to, signal);
@@ -527,6 +532,9 @@ impl Surroundings for Arc<Program> {
     fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
         self.take(to, signal)
     }
+    fn is_here(&self, pid: Pid) -> bool {
+        self.inner().inbox(pid).is_some()
+    }
     fn goes_on(&self, pid: Pid, why: String) {
         self.stays(pid, &why);
     }
@@ -556,6 +564,9 @@ impl Surroundings for Arc<Program> {
     }
     fn report(&self, line: &str) {
         self.common().trace(|| line.to_string());
+    }
+    fn is_traced(&self) -> bool {
+        self.common().traced
     }
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName) {
         self.common().dials.push((self.host, online, c, node));

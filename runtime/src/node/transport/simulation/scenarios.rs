@@ -11,7 +11,7 @@ use crate::process::signal::{Answer, Signal};
 use rlua_machine::value::Pid;
 use std::sync::Arc;
 
-fn world(seed: u64, hosts: usize, connects_all: bool, delay: Time) -> World {
+pub(super) fn world(seed: u64, hosts: usize, connects_all: bool, delay: Time) -> World {
     let plan = Plan { hosts, acts: 0, faults: 0, moves: false, connects_all, keepalive: 60 * SECOND, delay };
     let mut world = World::new(seed, plan);
     world.calm = true;
@@ -19,17 +19,17 @@ fn world(seed: u64, hosts: usize, connects_all: bool, delay: Time) -> World {
     world
 }
 impl World {
-    fn wait(&mut self, time: Time) {
+    pub(super) fn wait(&mut self, time: Time) {
         self.run_until(self.now() + time);
     }
-    fn program(&self, i: usize) -> Arc<Program> {
+    pub(super) fn program(&self, i: usize) -> Arc<Program> {
         self.hosts[i].program.clone().expect("it is up")
     }
-    fn root(&self, i: usize) -> Pid {
+    pub(super) fn root(&self, i: usize) -> Pid {
         Pid::new(self.program(i).runtime, 1)
     }
     /// The root of a host does something.
-    fn does(&mut self, i: usize, f: impl FnOnce(&mut super::program::Process, &Arc<Program>)) {
+    pub(super) fn does(&mut self, i: usize, f: impl FnOnce(&mut super::program::Process, &Arc<Program>)) {
         let program = self.program(i);
         program.act(self.root(i), |p, program| {
             f(p, program);
@@ -39,13 +39,13 @@ impl World {
         self.look_soon(i);
     }
     /// Two hosts are connected.
-    fn connect(&mut self, a: usize, b: usize) {
+    pub(super) fn connect(&mut self, a: usize, b: usize) {
         let node = self.hosts[b].name.clone();
         self.does(a, |p, program| p.ask_node(&program.online().expect("it is a node"), node, None));
         self.wait(SECOND);
         assert!(!self.waits(a), "it has its answer");
     }
-    fn waits(&self, i: usize) -> bool {
+    pub(super) fn waits(&self, i: usize) -> bool {
         self.program(i).processes()[&self.root(i)].wants.is_some()
     }
     fn sessions(&self, i: usize) -> usize {

@@ -1,0 +1,58 @@
+//! What a program remembers of moves while it is no node.
+//!
+//! Journey: none. A node that leaves (`shutdown`) may be one again (`init`). Processes of others that live in its program are still
+//! there, and its own may be elsewhere; numbers that were used in questions to others must not be used again.
+
+use super::{Node, Online};
+use crate::migration::routes::Place;
+use rlua_machine::value::{Pid, Runtime};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// What is remembered.
+#[derive(Default)]
+pub struct Past {
+    /// Where processes are that have moved.
+    places: BTreeMap<Pid, Place>,
+    last_move: u64,
+    last_mark: u64,
+}
+
+impl Past {
+    /// The runtime where a process was that had moved.
+    pub fn runtime_of(&self, pid: Pid) -> Option<Runtime> {
+        self.places.get(&pid).map(|p| p.runtime)
+    }
+}
+
+impl Online {
+    /// What is to be remembered of it: it has closed.
+    pub(super) fn past(&self) -> Past {
+        let moves = self.moves();
+        let places = moves.routes.places().collect();
+        Past { places, last_move: moves.handover.last(), last_mark: moves.routes.last() }
+    }
+    /// What its program remembers of the node that it was before.
+    pub(super) fn recall(&self, past: Past) {
+        let own = self.program.runtime();
+        let mut moves = self.moves();
+        moves.handover.go_on_from(past.last_move);
+        moves.routes.go_on_from(past.last_mark);
+        for (pid, place) in past.places {
+            if place.runtime != own || self.program.is_here(pid) {
+                moves.routes.recall(pid, place);
+                self.any_moved.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+impl Node {
+    /// The runtime where a process is that has moved, as far as is known; none: it was never heard that it has.
+    pub fn moved_to(&self, pid: Pid) -> Option<Runtime> {
+        match self.online() {
+            Some(online) => online.has_moved(pid).then(|| online.runtime_of(pid)),
+            None => self.past.lock().unwrap_or_else(|e| e.into_inner()).runtime_of(pid),
+        }
+    }
+}

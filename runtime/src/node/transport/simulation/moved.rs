@@ -1,0 +1,214 @@
+//! What the simulated network has found once of processes that move, each as a case of its own.
+//!
+//! Journey: a stopped process -> another node, and remote signal. No chance but in delays.
+
+use super::super::Surroundings;
+use super::program::{Process, Program};
+use super::scenarios::world;
+use super::{MILLISECOND, SECOND, World};
+use crate::codec::Message;
+use crate::process::signal::Signal;
+use rlua_machine::value::Pid;
+use std::sync::Arc;
+
+impl World {
+    /// A new process on a host.
+    fn born(&mut self, host: usize) -> Pid {
+        let before: Vec<Pid> = self.program(host).processes().keys().copied().collect();
+        self.does(host, |p, program| program.spawn(p, false, false));
+        self.wait(SECOND);
+        let born = self.program(host).processes().keys().find(|pid| !before.contains(pid)).copied();
+        born.expect("it was born")
+    }
+    /// A process does something where it is; how it ends, if it does.
+    fn lets(&mut self, pid: Pid, host: usize, f: impl FnOnce(&mut Process, &Arc<Program>) -> Option<(Message, bool)>) {
+        self.program(host).act(pid, f);
+        self.follow_up();
+        self.look_soon(host);
+    }
+    fn moves(&mut self, pid: Pid, from: usize, to: usize) {
+        let node = self.hosts[to].name.clone();
+        self.lets(pid, from, |p, program| {
+            p.migrate(&program.online().expect("it is a node"), node);
+            None
+        });
+    }
+    /// It moves, and is there.
+    fn moved(&mut self, pid: Pid, from: usize, to: usize) {
+        self.moves(pid, from, to);
+        self.wait(2 * SECOND);
+        assert!(self.program(to).processes().contains_key(&pid), "it has come");
+    }
+    fn asks_for_child(&mut self, parent: Pid, host: usize, at: usize) {
+        let node = self.hosts[at].name.clone();
+        self.lets(parent, host, |p, program| {
+            p.spawn_at(&program.online().expect("it is a node"), node, true, true);
+            None
+        });
+    }
+    /// All that holds when all is quiet.
+    fn ends_well(mut self) {
+        self.calm = false;
+        self.finish();
+        let violations = std::mem::take(&mut self.common().ledger.violations);
+        assert!(violations.is_empty(), "{}", violations.join("\n"));
+    }
+}
+fn bad() -> Option<(Message, bool)> {
+    Some((Message::string(b"bad"), true))
+}
+
+#[test]
+fn an_answer_of_who_has_seen_its_end_counts_where_nobody_knows_that_it_moved() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    let pid = w.born(1);
+    w.connect(1, 2);
+    w.moved(pid, 1, 2);
+    w.connect(0, 1);
+    // Its birthplace does not know of its end when it sends the question on.
+    w.part(1, 2, SECOND);
+    w.lets(pid, 2, |_, _| bad());
+    w.does(0, |p, program| program.core(p, |core, effects| core.monitor(pid, effects)));
+    w.wait(5 * SECOND);
+    assert!(w.program(0).processes()[&w.root(0)].core.all_watched().is_empty(), "it was told");
+    w.ends_well();
+}
+#[test]
+fn a_process_leaves_when_all_that_it_has_sent_has_left() {
+    let mut w = world(1, 3, false, 100 * MILLISECOND);
+    let pid = w.born(0);
+    w.connect(0, 1);
+    let there = w.root(2);
+    Surroundings::met(&w.program(0), there.runtime(), &w.hosts[2].name.clone());
+    // That waits until its node is connected with the third.
+    w.lets(pid, 0, |p, program| {
+        program.core(p, |core, effects| core.link(there, effects));
+        None
+    });
+    w.moves(pid, 0, 1);
+    while !w.program(1).processes().contains_key(&pid) {
+        w.step();
+    }
+    let has_left = w.program(2).processes()[&there].core.links().contains(&pid);
+    w.lets(pid, 1, |p, program| {
+        program.core(p, |core, effects| core.unlink(there, effects));
+        None
+    });
+    w.wait(10 * SECOND);
+    assert!(!w.program(2).processes()[&there].core.links().contains(&pid), "the second is handled after the first");
+    assert!(has_left, "the first was there before it had moved");
+    w.ends_well();
+}
+#[test]
+fn a_child_is_told_that_its_parent_was_killed_where_it_has_moved() {
+    let mut w = world(1, 3, true, MILLISECOND);
+    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let parent = w.born(2);
+    w.moved(parent, 2, 1);
+    w.asks_for_child(parent, 1, 0);
+    while w.program(0).processes().len() < 2 {
+        w.step();
+    }
+    // The kill has come, and is not handled when the answer comes.
+    let there = w.program(1);
+    assert!(Surroundings::route(&there, parent, Signal::Kill { reason: Message::string(b"killed"), limit: false }));
+    let woken = std::mem::take(&mut w.common().woken);
+    w.wait(SECOND);
+    w.common().woken = woken;
+    w.follow_up();
+    w.ends_well();
+}
+#[test]
+fn a_spawn_is_answered_though_the_parents_birthplace_knows_of_its_end() {
+    for seed in 0..20 {
+        let mut w = world(seed, 2, true, MILLISECOND);
+        w.connect(0, 1);
+        let parent = w.born(0);
+        w.moved(parent, 0, 1);
+        w.asks_for_child(parent, 1, 0);
+        w.lets(parent, 1, |_, _| bad());
+        w.ends_well();
+    }
+}
+#[test]
+fn what_has_ended_meanwhile_waits_for_no_answer() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    let pid = w.born(0);
+    w.connect(0, 1);
+    w.moved(pid, 0, 1);
+    let there = w.root(2);
+    // The question waits for a connection when who has asked it ends.
+    w.lets(pid, 1, |p, program| {
+        p.ask(program, there, crate::process::signal::Question::Alive);
+        None
+    });
+    w.lets(pid, 1, |_, _| bad());
+    w.ends_well();
+}
+#[test]
+fn monitors_of_nodes_go_along() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    w.plan.faults = 1;
+    (0..2).for_each(|i| w.connect(i, 2));
+    w.connect(0, 1);
+    let pid = w.born(0);
+    for node in [w.hosts[2].name.clone(), w.hosts[1].name.clone()] {
+        w.lets(pid, 0, |p, program| {
+            program.online().expect("it is a node").monitor_node(pid, &node);
+            *p.node_monitors.entry(node.to_string()).or_default() += 1;
+            None
+        });
+    }
+    w.moved(pid, 0, 1);
+    assert!(w.online(0).expect("it is a node").watchers().all().is_empty());
+    w.crash(2, false);
+    w.wait(SECOND);
+    let told = |w: &World, node: &str| w.common().ledger.node_downs.get(&(pid, node.to_string())).copied();
+    assert_eq!((told(&w, "n2@sim"), told(&w, "n1@sim")), (Some(1), None));
+    w.ends_well();
+}
+#[test]
+fn what_hangs_between_a_process_here_and_one_that_has_come_back_hangs_there() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    w.connect(0, 1);
+    w.connect(1, 2);
+    let (here, pid) = (w.root(0), w.born(1));
+    w.does(0, |p, program| program.core(p, |core, effects| core.link(pid, effects)));
+    w.wait(SECOND);
+    // Where it goes cannot be connected with yet, and when that is, it is back.
+    w.part(0, 2, 30 * SECOND);
+    w.moved(pid, 1, 2);
+    w.moved(pid, 2, 1);
+    w.heal();
+    w.wait(60 * SECOND);
+    w.connect(0, 2);
+    assert!(w.program(1).processes()[&pid].core.links().contains(&here));
+    w.does(0, |p, program| program.core(p, |core, effects| core.unlink(pid, effects)));
+    w.wait(SECOND);
+    w.ends_well();
+}
+#[test]
+fn a_node_that_leaves_and_is_one_again_knows_its_guests() {
+    let mut w = world(1, 2, true, MILLISECOND);
+    w.plan.faults = 1;
+    w.connect(0, 1);
+    let (guest, own) = (w.born(0), w.born(1));
+    w.moved(guest, 0, 1);
+    w.moved(own, 1, 0);
+    w.leave(1);
+    w.wait(SECOND);
+    // What is here is reached also while that is no node.
+    w.does(1, |p, program| program.core(p, |core, effects| core.link(guest, effects)));
+    w.wait(SECOND);
+    let there = w.root(1);
+    assert!(w.program(1).processes()[&guest].core.links().contains(&there));
+    let program = w.program(1);
+    w.become_node(&program);
+    w.connect(0, 1);
+    for pid in [guest, own] {
+        w.does(1, |p, program| program.core(p, |core, effects| core.monitor(pid, effects)));
+        w.wait(SECOND);
+        assert!(program.processes()[&there].core.all_watched().iter().any(|(p, _)| *p == pid), "{pid} is found");
+    }
+    w.ends_well();
+}
