@@ -307,7 +307,7 @@ MOVE = variant({
     6: ("moved", fields(pid=PID, epoch=U64, id=ID, node=NODE_NAME)),
     7: ("settled", fields(pid=PID, epoch=U64)),
     8: ("mark", fields(pid=PID, asker=ID, id=U64)),
-    9: ("mark is out", fields(pid=PID, id=U64)),
+    9: ("mark is out", fields(pid=PID, id=U64, epoch=option(U64))),
     10: ("ended", fields(pid=PID, epoch=U64, lost=BOOL)),
     11: ("forward", fields(to=PID, signal=FORWARDED)),
     12: ("committed?", fields(id=U64, pid=PID)),

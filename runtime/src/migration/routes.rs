@@ -159,6 +159,26 @@ impl<T> Routes<T> {
     pub fn own_mark(&self, pid: Pid) -> Option<Runtime> {
         self.routes.get(&pid).map(|r| r.onward.unwrap_or(r.place.runtime))
     }
+    /// Something comes for a process that is here, over a connection with a runtime. It is held back if the process has been here
+    /// before, and what has followed it then may still be on its way back by the connection with its last place; else it comes
+    /// back.
+    pub fn hold_back(&mut self, pid: Pid, from: Option<Runtime>, what: T) -> Result<(), T> {
+        let Some(Route { hold: Some(hold), onward: Some(_), .. }) = self.routes.get_mut(&pid) else { return Err(what) };
+        if Some(hold.via) == from {
+            return Err(what);
+        }
+        hold.held.push(what);
+        Ok(())
+    }
+    /// A mark has come out at a place from which the process has gone on: another is to be sent after it from there.
+    pub fn mark_on(&mut self, pid: Pid, id: u64, at: Place, now: Time) -> Option<Mark> {
+        let r = self.routes.get_mut(&pid)?;
+        let has_gone_on = r.place.epoch > at.epoch && r.place.runtime != at.runtime;
+        let hold = r.hold.as_mut().filter(|h| h.id == id && has_gone_on)?;
+        self.last_id += 1;
+        (hold.id, hold.via, hold.until) = (self.last_id, at.runtime, now + HOLD_TIME);
+        Some(Mark { via: hold.via, pid, id: hold.id })
+    }
     /// A mark has come out; what was held back, and where it goes.
     pub fn marked(&mut self, pid: Pid, id: u64) -> Option<(Runtime, Vec<T>)> {
         let r = self.routes.get_mut(&pid)?;
@@ -229,6 +249,32 @@ mod tests {
         routes.learn(pid, Place { epoch: 3, runtime: home }, 0, |_| true);
         assert_eq!(routes.own_mark(pid), Some(next));
         assert_eq!(routes.marked(pid, mark.id), Some((home, vec![1])));
+    }
+    #[test]
+    fn a_mark_that_came_out_before_the_last_move_is_followed_by_another() {
+        let (a, b, c) = (runtime(1), runtime(2), runtime(3));
+        let pid = Pid::new(a, 8);
+        let mut routes: Routes<u32> = Routes::default();
+        let first = routes.learn(pid, Place { epoch: 1, runtime: b }, 0, |_| true).expect("there was a path");
+        assert_eq!(routes.send(pid, 1), Sent::Held);
+        routes.learn(pid, Place { epoch: 2, runtime: c }, 0, |_| true);
+        let next = routes.mark_on(pid, first.id, Place { epoch: 1, runtime: b }, 5).expect("it has gone on from there");
+        assert_eq!((next.via, routes.marked(pid, first.id)), (b, None));
+        assert_eq!(routes.mark_on(pid, next.id, Place { epoch: 2, runtime: c }, 5), None);
+        assert_eq!(routes.marked(pid, next.id), Some((c, vec![1])));
+    }
+    #[test]
+    fn what_comes_to_where_it_was_before_waits_for_what_has_followed_it() {
+        let (own, b, x) = (runtime(1), runtime(2), runtime(3));
+        let pid = Pid::new(own, 9);
+        let mut routes: Routes<u32> = Routes::default();
+        routes.left(pid, Place { epoch: 1, runtime: b });
+        let mark = routes.learn(pid, Place { epoch: 2, runtime: own }, 0, |_| true).expect("it comes from there");
+        assert_eq!(mark.via, b);
+        assert_eq!(routes.hold_back(pid, Some(x), 2), Ok(()));
+        assert_eq!(routes.hold_back(pid, Some(b), 1), Err(1), "by the way it came itself");
+        assert_eq!(routes.marked(pid, mark.id), Some((own, vec![2])));
+        assert_eq!(routes.hold_back(pid, Some(x), 3), Err(3));
     }
     #[test]
     fn a_hold_ends_without_its_mark() {

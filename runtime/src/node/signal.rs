@@ -446,6 +446,8 @@ pub enum MoveSignal<P> {
         pid: P,
         /// The mark's.
         id: u64,
+        /// How often the process had moved there; none: it can come nowhere.
+        epoch: Option<u64>,
     },
     /// 10: a process that has moved has ended, or was lost on its way.
     Ended {
@@ -582,7 +584,7 @@ impl<P> MoveSignal<P> {
             Moved { pid, epoch, runtime, node } => Moved { pid: f(pid)?, epoch, runtime, node },
             Settled { pid, epoch } => Settled { pid: f(pid)?, epoch },
             Mark { pid, asker, id } => Mark { pid: f(pid)?, asker, id },
-            Marked { pid, id } => Marked { pid: f(pid)?, id },
+            Marked { pid, id, epoch } => Marked { pid: f(pid)?, id, epoch },
             Ended { pid, epoch, lost } => Ended { pid: f(pid)?, epoch, lost },
             Forward { to, carried } => Forward { to: f(to)?, carried: carried.map(f)? },
             WasCommitted { number, pid } => WasCommitted { number, pid: f(pid)? },

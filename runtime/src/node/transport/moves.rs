@@ -48,7 +48,7 @@ pub struct Moves {
     /// What hangs between processes here and such as have moved to nodes that are not connected yet.
     adrift: BTreeMap<NodeName, Ties>,
     /// Marks that have come out, and whose askers are not connected yet.
-    marked: Vec<(Runtime, Pid, u64)>,
+    marked: Vec<(Runtime, Pid, u64, Option<u64>)>,
     /// Moves from here whose targets are ready, and whose processes have sent what is still here: target, number, process.
     pub(super) ready: Vec<(Runtime, u64, Pid, Unsent)>,
     /// Those that have left and may not run yet.
@@ -130,8 +130,8 @@ impl Online {
             let moved = MoveSignal::Moved { pid, epoch, runtime, node };
             link.send_along((Wire::Move(moved), Vec::new()), pid, self);
         }
-        for (_, pid, id) in moves.marked.extract_if(.., |m| m.0 == peer) {
-            self.send_move(link, MoveSignal::Marked { pid, id });
+        for (_, pid, id, epoch) in moves.marked.extract_if(.., |m| m.0 == peer) {
+            self.send_move(link, MoveSignal::Marked { pid, id, epoch });
         }
     }
     /// Answers a parent that has asked for a process, over the connection by which it has: it was there when it asked, or on
@@ -316,7 +316,11 @@ impl Online {
             None => return Err(signal),
             // It has come all the way: what is held back is what was sent here.
             Some(place) if place.runtime == self.program.runtime() => {
-                if let Err(signal) = self.program.deliver_here(to, signal) {
+                // What has come here before, and has followed it, may still be on its way back.
+                let held = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal));
+                if let Err(Held::Passing(signal)) = held
+                    && let Err(signal) = self.program.deliver_here(to, signal)
+                {
                     reached = false;
                     after.told.extend(signal.bounce(to));
                 }
@@ -379,13 +383,19 @@ impl Online {
             (None, Held::Mark { asker, id }) => self.answer_mark(moves, to, asker, id, after),
         }
     }
+    /// A mark has come out, where the process is or where it can go no further.
     pub(super) fn answer_mark(&self, moves: &mut Moves, pid: Pid, asker: Runtime, id: u64, after: &mut After) {
-        if asker == self.program.runtime() {
+        let own = self.program.runtime();
+        let here = moves
+            .routes
+            .place(pid)
+            .map_or((pid.runtime() == own).then_some(0), |p| (p.runtime == own).then_some(p.epoch));
+        if asker == own {
             after.marks.push((pid, id));
         } else if let Some(link) = self.link_to(asker) {
-            self.send_move(&link, MoveSignal::Marked { pid, id });
+            self.send_move(&link, MoveSignal::Marked { pid, id, epoch: here });
         } else if moves.marked.len() < MARKED_MAX {
-            moves.marked.push((asker, pid, id));
+            moves.marked.push((asker, pid, id, here));
         }
     }
     /// A place was learnt: a mark goes by the old path, if there was one.
@@ -393,6 +403,10 @@ impl Online {
         let up = |runtime| runtime != self.program.runtime() && self.link_to(runtime).is_some();
         let mark = moves.routes.learn(pid, place, self.now(), up);
         self.any_moved.store(true, Ordering::Release);
+        self.mark(mark, place);
+    }
+    /// A mark goes by a path.
+    fn mark(&self, mark: Option<Mark>, place: Place) {
         if let Some(Mark { via, pid, id }) = mark
             && let Some(link) = self.link_to(via)
         {
@@ -582,7 +596,11 @@ impl Online {
                         }
                     }
                     Some(place) if place.runtime == self.program.runtime() => {
-                        self.answer_mark(moves, pid, asker, id, &mut after);
+                        let from = (asker != self.program.runtime()).then_some(from);
+                        let held = from.map(|from| moves.routes.hold_back(pid, Some(from), Held::Mark { asker, id }));
+                        if !matches!(held, Some(Ok(()))) {
+                            self.answer_mark(moves, pid, asker, id, &mut after);
+                        }
                     }
                     Some(_) if asker == self.program.runtime() => {
                         if let Some(runtime) = moves.routes.own_mark(pid) {
@@ -596,8 +614,14 @@ impl Online {
                     }
                 }
             }
-            MoveSignal::Marked { pid, id } => {
-                if let Some((runtime, held)) = moves.routes.marked(pid, id) {
+            MoveSignal::Marked { pid, id, epoch } => {
+                // It has gone on from where the mark came out: what was sent before goes with it, and so does the next mark.
+                let stands = self.link_to(from).is_some();
+                let at = epoch.filter(|_| stands).map(|epoch| Place { epoch, runtime: from });
+                let mark = at.and_then(|at| moves.routes.mark_on(pid, id, at, self.now()));
+                if let (Some(mark), Some(place)) = (mark, moves.routes.place(pid)) {
+                    self.mark(Some(mark), place);
+                } else if let Some((runtime, held)) = moves.routes.marked(pid, id) {
                     self.let_go(moves, pid, runtime, held, &mut after);
                 }
             }
@@ -681,7 +705,12 @@ impl Online {
                 Some((wire, _)) => self.comes(moves, &wire, after),
                 None => true,
             };
-            if expected && let Err(signal) = self.program.deliver_here(to, signal) {
+            if !expected {
+                return;
+            }
+            if let Err(Held::Passing(signal)) = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal))
+                && let Err(signal) = self.program.deliver_here(to, signal)
+            {
                 if let Signal::Reply { answer: Answer::Spawned(child), .. } = &signal {
                     after.told.extend(self.orphaned(to, *child));
                 }
