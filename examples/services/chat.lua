@@ -84,7 +84,14 @@ function chat.serve(...)
   concurrent.loop()
 end
 function chat.connect(...)
-  for _, node in ipairs { ... } do assert(concurrent.isnodealive(node), 'no connection to ' .. node) end
+  for _, node in ipairs { ... } do
+    local tries = 0
+    while not concurrent.isnodealive(node) do
+      tries = tries + 1
+      assert(tries < 200, 'no connection to ' .. node)
+      concurrent.sleep(50)
+    end
+  end
 end
 
 -- Someone who speaks: a function that returns when a line is kept.

@@ -80,7 +80,14 @@ function store.serve(...)
   concurrent.loop()
 end
 function store.connect(...)
-  for _, node in ipairs { ... } do assert(concurrent.isnodealive(node), 'no connection to ' .. node) end
+  for _, node in ipairs { ... } do
+    local tries = 0
+    while not concurrent.isnodealive(node) do
+      tries = tries + 1
+      assert(tries < 200, 'no connection to ' .. node)
+      concurrent.sleep(50)
+    end
+  end
 end
 
 -- Asks the replicas, one after the other, until one answers.
