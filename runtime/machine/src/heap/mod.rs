@@ -525,16 +525,10 @@ impl Heap {
         }
         true
     }
-    /// A string of two parts.
-    pub(crate) fn joined_string(&mut self, [first, second]: &[&[u8]; 2]) -> Value {
-        if first.is_empty() || first.len() + second.len() <= 1 {
-            return self.string(if first.is_empty() { second } else { first });
-        }
-        self.string_with(first.len() + second.len(), |to| {
-            let (head, rest) = to.split_at_mut(first.len());
-            head.copy_from_slice(first);
-            rest.copy_from_slice(second);
-        })
+    /// A string of these parts.
+    #[inline]
+    pub(crate) fn joined_string(&mut self, parts: &[&[u8]]) -> Value {
+        self.objects.string_of(parts)
     }
     /// Keeps a module while this heap may hold its code or constants.
     pub fn keep_module(&mut self, module: &Arc<Module>) {

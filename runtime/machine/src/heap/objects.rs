@@ -106,6 +106,27 @@ impl Objects {
             Value::object(tag::STRING, s)
         }
     }
+    /// A string of these parts.
+    pub(super) fn string_of(&mut self, parts: &[&[u8]]) -> Value {
+        let len = parts.iter().map(|p| p.len()).sum();
+        if len <= 1 {
+            return single(parts.iter().find(|p| !p.is_empty()).copied().unwrap_or_default());
+        }
+        // SAFETY: header and bytes are written before the object is linked; the parts are `len` bytes together.
+        unsafe {
+            let layout = Str::layout(len);
+            let s = self.allocate::<Str>(layout);
+            s.write(Str { header: Header::new(ObjectKind::String), len });
+            Str::init_kept_hash(s);
+            let mut to = s.add(1).cast::<u8>();
+            for part in parts {
+                to.copy_from_nonoverlapping(part.as_ptr(), part.len());
+                to = to.add(part.len());
+            }
+            self.link(s.cast(), layout.size());
+            Value::object(tag::STRING, s)
+        }
+    }
     /// A string of `len` bytes that `fill` writes; the bytes it finds are zero.
     pub(super) fn string_with(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Value {
         // SAFETY: header and bytes are written before the object is linked.

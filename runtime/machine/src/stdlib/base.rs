@@ -2,14 +2,14 @@
 //!
 //! Journey: frame -> value. `pcall` and `xpcall` only say that they catch; the machine unwinds (vm/raise.rs).
 
-use super::access::{self, Access};
+use super::access::Access;
 use super::load_chunk;
 use super::source;
 use crate::value::{Kind, Value};
 use crate::vm::load::Literals;
 use crate::vm::long;
 use crate::vm::metamethod::{Event, name_value};
-use crate::vm::native::{ERROR, NEXT, Native, Result, Step};
+use crate::vm::native::{ERROR, IPAIRS_NEXT, NEXT, Native, Result, Step};
 use crate::vm::work::{COPIED, LEAF, SCANNED};
 use crate::vm::{LoadMode, Vm};
 use std::ffi::OsStr;
@@ -28,7 +28,6 @@ pub static NATIVES: &[Native] = &[
     Native::steps("error", error),
     Native::leaf("getmetatable", getmetatable),
     Native::steps("ipairs", ipairs),
-    Native::steps("ipairs_next", ipairs_next),
     Native::steps("load", load),
     Native::steps("loadfile", loadfile),
     Native::steps("loadstring", load),
@@ -51,7 +50,7 @@ pub static NATIVES: &[Native] = &[
 /// Sets the globals.
 pub fn open(vm: &mut Vm) {
     let g = vm.globals();
-    for n in NATIVES.iter().filter(|n| n.name != "ipairs_next") {
+    for n in NATIVES {
         super::field(vm, g, n.name, Value::native(n));
     }
     super::field(vm, g, "next", Value::native(&NEXT));
@@ -144,31 +143,10 @@ fn pairs(vm: &mut Vm, state: u32) -> Result<Step> {
 }
 fn ipairs(vm: &mut Vm, _: u32) -> Result<Step> {
     let v = vm.check_any(0)?;
-    let iterator = NATIVES.iter().find(|n| n.name == "ipairs_next").expect("it is in the list");
-    vm.push(Value::native(iterator));
+    vm.push(Value::native(&IPAIRS_NEXT));
     vm.push(v);
     vm.push(Value::integer(0));
     Ok(Step::Return(3))
-}
-fn ipairs_next(vm: &mut Vm, state: u32) -> Result<Step> {
-    let v = if state == 0 {
-        let i = vm.check_integer(1)?.wrapping_add(1);
-        vm.set_arg(1, Value::integer(i));
-        vm.truncate(2);
-        let t = vm.arg(0);
-        match access::index(vm, t, Value::integer(i))? {
-            Access::Done(v) => v,
-            Access::Call(function) => return Ok(Step::Call { function, results: 1, next: 1, catch: false }),
-        }
-    } else {
-        vm.arg(2)
-    };
-    if v.is_nil() {
-        return vm.return_one(Value::NIL);
-    }
-    vm.truncate(2);
-    vm.push(v);
-    Ok(Step::Return(2))
 }
 fn rawequal(vm: &mut Vm) -> Result<Option<Value>> {
     let (a, b) = (vm.check_any(0)?, vm.check_any(1)?);

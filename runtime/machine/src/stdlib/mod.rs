@@ -4,7 +4,6 @@
 //! refers to them by name. What they keep between steps is in their registers; what the libraries keep for a process is
 //! in its registry.
 
-pub mod access;
 pub mod base;
 pub mod coroutine;
 pub mod debug;
@@ -21,6 +20,7 @@ pub mod table;
 mod text;
 pub mod utf8;
 
+pub use crate::vm::access;
 pub use state::NativeState;
 
 use crate::value::table::Library;
@@ -92,7 +92,8 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
             table::NATIVES,
             utf8::NATIVES,
         ];
-        let singles: [&'static Native; 3] = [&native::NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED];
+        let singles: [&'static Native; 4] =
+            [&native::NEXT, &native::IPAIRS_NEXT, &base::RUN_FINALIZERS, &coroutine::WRAPPED];
         lists.into_iter().flatten().chain(singles).map(|n| (n.name, n)).collect()
     });
     all.get(name).copied()

@@ -73,6 +73,8 @@ pub mod tag {
 
     /// Bit of objects in this process's heap.
     pub const HEAP_BIT: u64 = 0x40;
+    /// Bit of objects outside every heap.
+    pub const OUTSIDE_BIT: u64 = 0x20;
     /// Bits of values that keep something alive: a heap object or a module.
     pub const KEEPS_BITS: u64 = 0x50;
     /// Low four bits of every string tag.

@@ -271,7 +271,7 @@ impl Table {
         // SAFETY: a found node is inside the node array.
         if n.is_null() { Value::NIL } else { unsafe { (*n).value() } }
     }
-    fn find_integer_node(&self, key: i64) -> *mut Node {
+    pub(crate) fn find_integer_node(&self, key: i64) -> *mut Node {
         if !self.has_nodes() {
             return std::ptr::null_mut();
         }
@@ -358,6 +358,18 @@ impl Table {
     #[inline(never)]
     fn find_keyed(&self, key: Value) -> *mut Node {
         self.find_from(self.known_hash(key), |n| n.key_bits == key.bits && n.key_tag as u64 == key.tag)
+    }
+    /// Node of a key that is an object of the heap and no string, or null.
+    pub(crate) fn find_object_node(&self, key: Value) -> *mut Node {
+        debug_assert!(key.tag & tag::HEAP_BIT != 0 && !key.is_string());
+        if self.is_keyed() {
+            self.touch();
+            return self.find_node(key);
+        }
+        // SAFETY: the tag says that it is a live object, and those begin with a header.
+        let serial = unsafe { (*(key.bits as *const Header)).serial.get() };
+        let hash = (serial != 0).then(|| hash_word(serial as u64));
+        self.find_from(hash, |n| n.key_bits == key.bits && n.key_tag as u64 == key.tag)
     }
     /// The first node that fits in the chain of a hash, or null.
     #[inline(always)]

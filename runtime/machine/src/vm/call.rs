@@ -473,7 +473,7 @@ impl Vm {
     }
     /// Moves results to their place; -1: all, and `top` tells how many.
     #[inline(always)]
-    unsafe fn move_results(&mut self, first: *mut Value, n: usize, to: *mut Value, wanted: i16) {
+    pub(crate) unsafe fn move_results(&mut self, first: *mut Value, n: usize, to: *mut Value, wanted: i16) {
         // SAFETY: `n` results from `first`, at or above `to` (3), so that copying upwards reads each before it is
         // overwritten; all that are `wanted` fit, as they are registers of a Lua caller, or few enough for the SLACK
         // above a native's.
@@ -509,7 +509,6 @@ impl Vm {
         //   `top` (2).
         // * `state` tells of values to return or raise only when they were pushed (`finish_request`, `fail_request`);
         //   of a step's, no more are taken than there are.
-        // * the frame is looked at anew after the native has run, which may have made the frames move.
         unsafe {
             let f = &mut *self.frame;
             self.base = f.base;
@@ -547,10 +546,19 @@ impl Vm {
                 Function::Leaf(leaf) => leaf(self).and_then(|v| self.return_one(v)),
                 Function::Steps(function) | Function::Quick(_, function) => function(self, state),
             };
-            let step = match step {
-                Ok(step) => step,
-                Err(raise) => return self.raised(raise),
-            };
+            match step {
+                Ok(step) => self.step_taken(step),
+                Err(raise) => self.raised(raise),
+            }
+        }
+    }
+    /// What the native on top wants.
+    pub(crate) unsafe fn step_taken(&mut self, step: Step) -> Act {
+        // SAFETY:
+        // * the native's frame is on top, its registers from `base` up to `top` (2); of a step's values, no more are taken
+        //   than there are.
+        // * no frame is written to after what may make the frames move.
+        unsafe {
             let f = &mut *self.frame;
             if let Step::Call { catch: true, .. } | Step::CallWithHandler { .. } = step {
                 if (*self.thread).catchers >= MAX_CATCHERS {
@@ -579,7 +587,7 @@ impl Vm {
                     if catch {
                         f.flags |= flags::CATCH;
                     }
-                    if !native.yieldable {
+                    if !Vm::native_in(f.function()).is_some_and(|native| native.yieldable) {
                         f.flags |= flags::NO_YIELD;
                         (*self.thread).no_yield += 1;
                     }

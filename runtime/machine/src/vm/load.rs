@@ -196,6 +196,15 @@ fn translate(p: &Prototype) -> Box<[u64]> {
         }
     };
     let reg = |r: u32| r * 16;
+    // Arithmetic with a constant: an operation of its own for floats.
+    let by_kind = |n: u32, integer: Op, float: Op| match p.constants.get(n as usize) {
+        Some(Constant::Float(_)) => float,
+        _ => integer,
+    };
+    let power_of_two = |n: u32| match p.constants.get(n as usize) {
+        Some(Constant::Integer(n)) if *n > 0 && n & (n - 1) == 0 => Some(n.trailing_zeros()),
+        _ => None,
+    };
     code.iter()
         .enumerate()
         .map(|(i, ins)| {
@@ -227,13 +236,16 @@ fn translate(p: &Prototype) -> Box<[u64]> {
                 }
                 O::Self_ => abc(if k { Op::SelfK } else { Op::SelfR }),
                 O::AddI => word(Op::AddI, k as u8, a, b, ins.sc() as u32),
-                O::AddK => abc(Op::AddK),
-                O::SubK => abc(Op::SubK),
-                O::MulK => abc(Op::MulK),
-                O::ModK => abc(Op::ModK),
+                O::AddK => abc(by_kind(ins.c(), Op::AddK, Op::AddKF)),
+                O::SubK => abc(by_kind(ins.c(), Op::SubK, Op::SubKF)),
+                O::MulK => abc(by_kind(ins.c(), Op::MulK, Op::MulKF)),
+                O::ModK => abc(if power_of_two(ins.c()).is_some() { Op::ModK2 } else { Op::ModK }),
                 O::PowK => abc(Op::PowK),
                 O::DivK => abc(Op::DivK),
-                O::IDivK => abc(Op::IDivK),
+                O::IDivK => match power_of_two(ins.c()) {
+                    Some(shift) => word(Op::IDivK2, shift as u8, a, b, c),
+                    None => abc(Op::IDivK),
+                },
                 O::BAndK => abc(Op::BAndK),
                 O::BOrK => abc(Op::BOrK),
                 O::BXorK => abc(Op::BXorK),
@@ -265,7 +277,14 @@ fn translate(p: &Prototype) -> Box<[u64]> {
                 O::Eq => word(if k { Op::Eq1 } else { Op::Eq0 }, k as u8, a, b, jump_after(i)),
                 O::Lt => word(if k { Op::Lt1 } else { Op::Lt0 }, k as u8, a, b, jump_after(i)),
                 O::Le => word(if k { Op::Le1 } else { Op::Le0 }, k as u8, a, b, jump_after(i)),
-                O::EqK => word(if k { Op::EqK1 } else { Op::EqK0 }, k as u8, a, b, jump_after(i)),
+                O::EqK => {
+                    let (no, yes) = match p.constants.get(ins.b() as usize) {
+                        Some(Constant::Nil | Constant::Boolean(_)) => (Op::EqTag0, Op::EqTag1),
+                        Some(Constant::String(_)) => (Op::EqStr0, Op::EqStr1),
+                        _ => (Op::EqK0, Op::EqK1),
+                    };
+                    word(if k { yes } else { no }, k as u8, a, b, jump_after(i))
+                }
                 O::EqI => word(if k { Op::EqI1 } else { Op::EqI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),
                 O::LtI => word(if k { Op::LtI1 } else { Op::LtI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),
                 O::LeI => word(if k { Op::LeI1 } else { Op::LeI0 }, k as u8, a, ins.sb() as u32, jump_after(i)),

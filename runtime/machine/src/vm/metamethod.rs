@@ -5,8 +5,9 @@
 
 use super::Vm;
 use crate::value::string::make_atom;
-use crate::value::{Kind, Ref, Table, Value, tag};
+use crate::value::{Kind, Ref, Str, Table, Value, tag};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// An event (manual 2.4). Those before `Add` have an absence bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,11 +99,20 @@ pub fn name_value(event: Event) -> Value {
     unsafe impl Sync for Names {}
     static VALUES: OnceLock<Names> = OnceLock::new();
     let names = VALUES.get_or_init(|| {
-        Names(std::array::from_fn(|i| {
+        let names = Names(std::array::from_fn(|i| {
             Value::object(tag::ATOM, make_atom(NAMES[i].as_bytes()).expect("the atom table has room for the events"))
-        }))
+        }));
+        INDEX_NAME.store(names.0[Event::Index as usize].bits as *mut Str, Ordering::Relaxed);
+        names
     });
     names.0[event as usize]
+}
+/// The atom `__index`, once [`name_value`] has made the names.
+static INDEX_NAME: AtomicPtr<Str> = AtomicPtr::new(std::ptr::null_mut());
+/// The atom `__index`, for who looks at its address and hash alone. Every machine has had the names made.
+#[inline(always)]
+pub(crate) fn index_name() -> *const Str {
+    INDEX_NAME.load(Ordering::Relaxed)
 }
 
 /// A metatable's field for an event that has an absence bit; remembers its absence.
@@ -121,7 +131,9 @@ pub(crate) fn fast(meta: *mut Table, event: Event) -> Value {
 unsafe fn fast_miss(meta: *mut Table, event: Event) -> Value {
     // SAFETY: the caller has seen that `meta` is not null; a metatable is live as long as what has it.
     unsafe {
-        let v = (*meta).get(name_value(event));
+        let name = name_value(event).bits as *const Str;
+        let n = (*meta).find_str_node(&*name);
+        let v = if n.is_null() { Value::NIL } else { (*n).value() };
         if v.is_nil() {
             let f = &(*meta).header.flags;
             f.set(f.get() | 1 << event as u8);

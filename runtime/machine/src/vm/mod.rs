@@ -12,6 +12,7 @@
 //! (the allocator for a collection, a limit, a signal) moves the rest of the fuel to `saved_fuel`; the cold path at
 //! the next check finds out why.
 
+pub mod access;
 pub mod arith;
 mod attached;
 pub mod call;
@@ -197,6 +198,8 @@ impl Vm {
             attached: Attached::default(),
             natives,
         };
+        // The interpreter reads one of them where it lies.
+        metamethod::name_value(metamethod::Event::Index);
         // SAFETY: `main` is a fresh thread of this heap.
         unsafe {
             (*main).status = Status::Running;

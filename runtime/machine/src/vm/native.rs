@@ -14,6 +14,7 @@
 //! while a native runs, so values in Rust variables are safe until it returns a [`Step`] other than `Return`.
 
 use super::Vm;
+use super::access::{self, Access};
 use super::work::COPIED;
 use crate::value::hash::hash_bytes;
 use crate::value::table::Entry;
@@ -111,6 +112,29 @@ fn next(vm: &mut Vm, state: u32) -> Result<Step> {
             Ok(Step::Again(1))
         }
     }
+}
+/// What `ipairs` iterates by, here for the same reason.
+pub static IPAIRS_NEXT: Native = Native::steps("ipairs_next", ipairs_next);
+
+fn ipairs_next(vm: &mut Vm, state: u32) -> Result<Step> {
+    let v = if state == 0 {
+        let i = vm.check_integer(1)?.wrapping_add(1);
+        vm.set_arg(1, Value::integer(i));
+        vm.truncate(2);
+        let t = vm.arg(0);
+        match access::index(vm, t, Value::integer(i))? {
+            Access::Done(v) => v,
+            Access::Call(function) => return Ok(Step::Call { function, results: 1, next: 1, catch: false }),
+        }
+    } else {
+        vm.arg(2)
+    };
+    if v.is_nil() {
+        return vm.return_one(Value::NIL);
+    }
+    vm.truncate(2);
+    vm.push(v);
+    Ok(Step::Return(2))
 }
 /// Empty places of a table that are a reduction to pass over.
 pub(crate) const PLACES: usize = 16;

@@ -1,7 +1,8 @@
 //! The operations of the execution form.
 //!
 //! One per canonical operation, but where a bit of the operand would cost a test at run time there are two (`K`: the
-//! value is a constant; `0` and `1`: the `k` of a test).
+//! value is a constant; `0` and `1`: the `k` of a test; `F`: the constant is a float; `2`: it is a power of two; `Tag`, `Str`:
+//! it is nil or a boolean, or a string).
 
 macro_rules! ops {
     ($($name:ident => $handler:ident,)*) => {
@@ -47,12 +48,17 @@ ops! {
     SelfR => op_self_r,
     AddI => op_addi,
     AddK => op_addk,
+    AddKF => op_addkf,
     SubK => op_subk,
+    SubKF => op_subkf,
     MulK => op_mulk,
+    MulKF => op_mulkf,
     ModK => op_modk,
+    ModK2 => op_modk2,
     PowK => op_powk,
     DivK => op_divk,
     IDivK => op_idivk,
+    IDivK2 => op_idivk2,
     BAndK => op_bandk,
     BOrK => op_bork,
     BXorK => op_bxork,
@@ -87,6 +93,10 @@ ops! {
     Le1 => op_le1,
     EqK0 => op_eqk0,
     EqK1 => op_eqk1,
+    EqTag0 => op_eqtag0,
+    EqTag1 => op_eqtag1,
+    EqStr0 => op_eqstr0,
+    EqStr1 => op_eqstr1,
     EqI0 => op_eqi0,
     EqI1 => op_eqi1,
     LtI0 => op_lti0,

@@ -256,6 +256,30 @@ impl Vm {
             self.call_metamethod(mm, &[a, b], 1, Continue::Condition)
         }
     }
+    /// Concatenates `n` values from `a` up if that is short and all of them are strings and numbers; the result goes to `a`.
+    #[inline(never)]
+    pub(crate) unsafe fn concat_short(&mut self, a: *mut Value, n: usize) -> bool {
+        // SAFETY: as in `concat` and `join`.
+        unsafe {
+            let mut total = 0;
+            for i in 0..n {
+                let v = *a.add(i);
+                total += match v.as_string() {
+                    Some(s) => s.len,
+                    None if v.is_number() => 0,
+                    None => return false,
+                };
+            }
+            if total > LEAF {
+                return false;
+            }
+            *a = self.join(a, n);
+            if self.heap.wants_collection() {
+                self.interrupt();
+            }
+            true
+        }
+    }
     /// Concatenates `total` values from `a` up; the result goes to `a`.
     pub(crate) unsafe fn concat(&mut self, a: *mut Value, mut total: usize) -> Act {
         // SAFETY: the operands are `total` registers from `a` on (the verifier; of a continuation, 4). The stack stays
@@ -332,39 +356,34 @@ impl Vm {
         // SAFETY: `n` operands from `first` are registers (the caller). Strings do not move or end while they are
         // joined: nothing collects before the next safepoint.
         unsafe {
-            let mut texts: [number::NumberText; 4] = [number::integer_to_text(0); 4];
-            if n <= 4 {
-                let (mut total, mut numbers) = (0usize, 0);
-                for i in 0..n {
+            if n == 2
+                && let (Some(x), Some(y)) = ((*first).as_string(), (*first.add(1)).as_string())
+            {
+                if x.len == 0 || y.len == 0 {
+                    return *first.add((x.len == 0) as usize);
+                }
+                self.pay((x.len + y.len) & !(LEAF - 1), COPIED);
+                return self.heap.joined_string(&[
+                    std::slice::from_raw_parts(x.bytes().as_ptr(), x.len),
+                    std::slice::from_raw_parts(y.bytes().as_ptr(), y.len),
+                ]);
+            }
+            if n <= 8 {
+                let mut parts: [&[u8]; 8] = [&[]; 8];
+                let mut texts = [const { std::mem::MaybeUninit::<number::NumberText>::uninit() }; 8];
+                let mut total = 0;
+                for (i, (part, text)) in parts.iter_mut().zip(&mut texts).enumerate().take(n) {
                     let v = *first.add(i);
-                    total += match v.as_string() {
-                        Some(s) => s.len,
-                        None => {
-                            texts[numbers] = number::number_text(v);
-                            numbers += 1;
-                            texts[numbers - 1].as_bytes().len()
-                        }
+                    *part = match v.as_string() {
+                        Some(s) => std::slice::from_raw_parts(s.bytes().as_ptr(), s.len),
+                        None => text.write(number::number_text(v)).as_bytes(),
                     };
+                    total += part.len();
                 }
                 if total > LEAF {
                     self.pay(total, COPIED);
                 }
-                return self.heap.string_with(total, |mut to| {
-                    let mut used = 0;
-                    for i in 0..n {
-                        let v = *first.add(i);
-                        let source: &[u8] = match v.as_string() {
-                            Some(ref s) => std::slice::from_raw_parts(s.bytes().as_ptr(), s.len),
-                            None => {
-                                used += 1;
-                                texts[used - 1].as_bytes()
-                            }
-                        };
-                        let (head, rest) = to.split_at_mut(source.len());
-                        head.copy_from_slice(source);
-                        to = rest;
-                    }
-                });
+                return self.heap.joined_string(&parts[..n]);
             }
             let mut text = Vec::new();
             for i in 0..n {

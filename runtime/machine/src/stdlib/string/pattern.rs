@@ -27,6 +27,7 @@
 mod attempt;
 mod item;
 mod needle;
+mod short;
 
 use std::cell::Cell;
 use std::fmt;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use item::{ByteSet, SetReader, Single};
 use needle::{Found, LongNeedle};
+pub(super) use short::{Outcome, STEPS_MAX, Short};
 
 /// The most captures a pattern may have (`LUA_MAXCAPTURES`).
 const CAPTURES_MAX: usize = 32;
@@ -204,6 +206,13 @@ impl Slot {
     const UNFINISHED: usize = usize::MAX;
     const POSITION: usize = usize::MAX - 1;
 
+    fn value(self) -> Result<Capture, PatternError> {
+        match self.end {
+            Slot::UNFINISHED => Err(PatternError::UnfinishedCapture),
+            Slot::POSITION => Ok(Capture::Position(self.start + 1)),
+            end => Ok(Capture::Span(self.start, end.max(self.start))),
+        }
+    }
     fn is_valid_for(&self, subject: usize) -> bool {
         let span = self.start <= self.end && self.end <= subject;
         span || (self.start <= subject && self.end >= Self::POSITION)
@@ -387,12 +396,7 @@ impl Matcher {
                 Err(PatternError::InvalidCaptureIndex(index as u8 + 1))
             };
         }
-        let Slot { start, end } = self.captures[index];
-        match end {
-            Slot::UNFINISHED => Err(PatternError::UnfinishedCapture),
-            Slot::POSITION => Ok(Capture::Position(start + 1)),
-            _ => Ok(Capture::Span(start, end.max(start))),
-        }
+        self.captures[index].value()
     }
 
     /// Appends the replacement text of `string.gsub` for the match: `%0` to `%9` are captures and `%%`
@@ -470,7 +474,10 @@ impl Matcher {
                 self.level = 0;
                 self.choices.clear();
             }
-            let result = self.attempt(subject, pattern, budget)?;
+            let result = match self.attempt_short(subject, pattern, budget) {
+                Some(result) => result,
+                None => self.attempt(subject, pattern, budget)?,
+            };
             self.attempting = false;
             if result.is_some() && result != self.last_end {
                 return Ok(result);
@@ -482,6 +489,23 @@ impl Matcher {
         }
     }
 
+    /// A new attempt that is over soon: its result; none if it is not known.
+    #[inline]
+    fn attempt_short(&mut self, subject: &[u8], pattern: &[u8], budget: &mut u64) -> Option<Option<usize>> {
+        // One that goes on has left its first place, or is about to leave it.
+        let is_new = self.at == self.start && self.scanned == 0 && !self.backtracking && self.level == 0;
+        let is_new = is_new && self.item == usize::from(self.anchored) && self.choices.is_empty();
+        if !is_new || *budget < STEPS_MAX {
+            return None;
+        }
+        let mut short = Short::new(subject, pattern, STEPS_MAX)?;
+        let result = short.attempt(self.start, self.item);
+        *budget -= STEPS_MAX - short.steps();
+        let result = result.ok()?;
+        self.level = short.level();
+        self.captures[..self.level].copy_from_slice(short.captures());
+        Some(result)
+    }
     /// Whether the pattern is plain.
     #[cold]
     fn look_for_specials(&mut self, pattern: &[u8], budget: &mut u64) -> Result<bool, Stop> {
@@ -600,7 +624,7 @@ fn charge(budget: &mut u64, bytes: usize, rate: usize) {
 
 /// Whether a pattern holds any byte with a meaning of its own, in the reference's reckoning, which leaves
 /// out `)` unless it is `strict`.
-fn has_specials(pattern: &[u8], strict: bool) -> bool {
+pub(super) fn has_specials(pattern: &[u8], strict: bool) -> bool {
     const SPECIALS: ByteSet = ByteSet::of(b"^$*+?.([%-");
     pattern.iter().any(|&byte| SPECIALS.has(byte) || (strict && byte == b')'))
 }

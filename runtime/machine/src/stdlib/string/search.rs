@@ -7,7 +7,7 @@ use super::super::NativeState;
 use super::super::access::{self, Access};
 use super::super::text::{go_on, return_text};
 use super::native;
-use super::pattern::{self, Capture, Matcher, Mode};
+use super::pattern::{self, Capture, Matcher, Mode, Outcome, STEPS_MAX, Short};
 use super::start_position;
 use crate::value::{Ref, Str, Value, number};
 use crate::vm::Vm;
@@ -139,6 +139,9 @@ pub(super) fn find(vm: &mut Vm, state: u32, positions: bool) -> Result<Step> {
             true => Mode::Find,
             false => Mode::Match,
         };
+        if let Some(step) = find_short(vm, &s, &p, init - 1, mode)? {
+            return Ok(step);
+        }
         Matcher::new(p.bytes(), init - 1, mode)
     } else {
         take(vm, 4)?.matcher
@@ -174,6 +177,80 @@ pub(super) fn find(vm: &mut Vm, state: u32, positions: bool) -> Result<Step> {
     budget.pay(vm);
     Ok(step)
 }
+/// A search that is over soon; none if it may not be.
+#[inline]
+fn find_short(vm: &mut Vm, s: &Str, p: &Str, init: usize, mode: Mode) -> Result<Option<Step>> {
+    let (s, p) = (s.bytes(), p.bytes());
+    if matches!(mode, Mode::Plain | Mode::Find) && (mode == Mode::Plain || !pattern::has_specials(p, false)) {
+        let rest = &s[init.min(s.len())..];
+        if p.is_empty() || p.len() > SHORT || rest.len() > SHORT {
+            return Ok(None);
+        }
+        let mut from = 0;
+        while let Some(offset) = memchr::memchr(p[0], &rest[from..]) {
+            let at = from + offset;
+            if rest[at..].starts_with(p) {
+                let start = (init + at) as i64 + 1;
+                vm.push(Value::integer(start));
+                vm.push(Value::integer(start - 1 + p.len() as i64));
+                return Ok(Some(Step::Return(2)));
+            }
+            from = at + 1;
+        }
+        vm.push(Value::NIL);
+        return Ok(Some(Step::Return(1)));
+    }
+    let steps = Budget::new(vm).left.min(STEPS_MAX);
+    let Some(mut short) = Short::new(s, p, steps) else { return Ok(None) };
+    let outcome = short.search(init, p.first() == Some(&b'^'), None);
+    vm.pay((steps - short.steps()) as usize, STEPS);
+    Ok(match outcome {
+        Outcome::GivenUp => None,
+        Outcome::Nowhere => {
+            vm.push(Value::NIL);
+            Some(Step::Return(1))
+        }
+        Outcome::Found { start, end } => {
+            if mode == Mode::Find {
+                vm.push(Value::integer(start as i64 + 1));
+                vm.push(Value::integer(end as i64));
+                push_captures(vm, &short, s)?;
+                Some(Step::Return(2 + short.level()))
+            } else {
+                Some(Step::Return(push_values(vm, &short, s, start, end)?))
+            }
+        }
+    })
+}
+/// Bytes that are looked through at once for a substring, and those of such a one: all that can be compared in that are some
+/// microseconds' worth.
+const SHORT: usize = 512;
+/// Pushes the captures of a short match.
+fn push_captures(vm: &mut Vm, short: &Short, s: &[u8]) -> Result<()> {
+    for i in 0..short.level() {
+        let v = match short.capture(i) {
+            Ok(Capture::Span(a, b)) => {
+                vm.pay(b - a, COPIED);
+                vm.heap.string(&s[a..b])
+            }
+            Ok(Capture::Position(n)) => Value::integer(n as i64),
+            Err(e) => return Err(vm.error(e.to_string())),
+        };
+        vm.push(v);
+    }
+    Ok(())
+}
+/// Pushes the captures of a short match, or all of it if there are none; how many.
+fn push_values(vm: &mut Vm, short: &Short, s: &[u8], start: usize, end: usize) -> Result<usize> {
+    if short.level() > 0 {
+        push_captures(vm, short, s)?;
+        return Ok(short.level());
+    }
+    vm.pay(end - start, COPIED);
+    let v = vm.heap.string(&s[start..end]);
+    vm.push(v);
+    Ok(1)
+}
 /// The iterator's upvalues: subject, pattern, next start, end of the last match or -1.
 pub(super) fn gmatch(vm: &mut Vm) -> Result<Value> {
     let s = vm.check_string(0)?;
@@ -194,7 +271,26 @@ pub(super) fn gmatch_next(vm: &mut Vm, state: u32) -> Result<Step> {
         if at < 0 || at as usize > s.bytes().len() {
             return Ok(Step::Return(0));
         }
-        Matcher::new(p.bytes(), at as usize, Mode::Repeated).with_last_end(usize::try_from(last).ok())
+        let last = usize::try_from(last).ok();
+        let steps = Budget::new(vm).left.min(STEPS_MAX);
+        if let Some(mut short) = Short::new(s.bytes(), p.bytes(), steps) {
+            let outcome = short.search(at as usize, false, last);
+            vm.pay((steps - short.steps()) as usize, STEPS);
+            match outcome {
+                Outcome::GivenUp => {}
+                Outcome::Nowhere => {
+                    vm.set_native_upvalue(2, Value::integer(-1));
+                    return Ok(Step::Return(0));
+                }
+                Outcome::Found { start, end } => {
+                    let n = push_values(vm, &short, s.bytes(), start, end)?;
+                    vm.set_native_upvalue(2, Value::integer(end as i64));
+                    vm.set_native_upvalue(3, Value::integer(end as i64));
+                    return Ok(Step::Return(n));
+                }
+            }
+        }
+        Matcher::new(p.bytes(), at as usize, Mode::Repeated).with_last_end(last)
     } else {
         take(vm, 0)?.matcher
     };

@@ -22,22 +22,80 @@ macro_rules! third {
     };
 }
 
+/// Two numbers of a kind go on in place; one of each kind is an outline's.
 macro_rules! arith_op {
-    ($name:ident, $slow:ident, $event:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {
+    ($name:ident, $mixed:ident, $slow:ident, $event:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {
         op! { $name(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, rc!(i, base) as *const Value);
-            arith_body!(i, pc, base, vm, k, t, b, c, $slow, |$x, $y| $int, |$fx, $fy| $float)
+            let tb = tag_of(b);
+            if tb != tag_of(c) {
+                return $mixed(i, pc, base, vm, k, t);
+            }
+            if tb == tag::INT {
+                let ($x, $y) = (int_of(b), int_of(c));
+                set_int(ra!(i, base), $int);
+                let pc = barrier(pc);
+                go!(pc, base, vm, k, t)
+            }
+            if tb == tag::FLOAT {
+                let ($fx, $fy) = (float_of(b), float_of(c));
+                set_float(ra!(i, base), $float);
+                let pc = barrier(pc);
+                go!(pc, base, vm, k, t)
+            }
+            $slow(i, pc, base, vm, k, t)
+        } }
+        outline! { $mixed(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, rc!(i, base) as *const Value);
+            let ($fx, $fy) = if tag_of(b) == tag::FLOAT && tag_of(c) == tag::INT {
+                (float_of(b), int_of(c) as f64)
+            } else if tag_of(b) == tag::INT && tag_of(c) == tag::FLOAT {
+                (int_of(b) as f64, float_of(c))
+            } else {
+                return $slow(i, pc, base, vm, k, t);
+            };
+            set_float(ra!(i, base), $float);
+            go!(pc, base, vm, k, t)
         } }
         slow! { $slow(i, pc, base, vm, k, t) {
             (*vm).arith_slow(Event::$event, (*rb!(i, base), register(i >> 32)), (*rc!(i, base), register(i >> 48)))
         } }
     };
 }
+/// Two forms: the constant is an integer, or a float (load.rs sees which).
 macro_rules! arith_k_op {
-    ($name:ident, $slow:ident, $event:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {
+    ($name:ident, $name_float:ident, $slow:ident, $event:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {
         op! { $name(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, rc!(i, k));
-            arith_body!(i, pc, base, vm, k, t, b, c, $slow, |$x, $y| $int, |$fx, $fy| $float)
+            if tag_of(b) == tag::INT {
+                let ($x, $y) = (int_of(b), int_of(c));
+                set_int(ra!(i, base), $int);
+                let pc = barrier(pc);
+                go!(pc, base, vm, k, t)
+            }
+            if tag_of(b) == tag::FLOAT {
+                let ($fx, $fy) = (float_of(b), int_of(c) as f64);
+                set_float(ra!(i, base), $float);
+                let pc = barrier(pc);
+                go!(pc, base, vm, k, t)
+            }
+            $slow(i, pc, base, vm, k, t)
+        } }
+        op! { $name_float(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, rc!(i, k));
+            if tag_of(b) == tag::FLOAT {
+                let ($fx, $fy) = (float_of(b), float_of(c));
+                set_float(ra!(i, base), $float);
+                let pc = barrier(pc);
+                go!(pc, base, vm, k, t)
+            }
+            if tag_of(b) == tag::INT {
+                let ($fx, $fy) = (int_of(b) as f64, float_of(c));
+                set_float(ra!(i, base), $float);
+                let pc = barrier(pc);
+                go!(pc, base, vm, k, t)
+            }
+            $slow(i, pc, base, vm, k, t)
         } }
         slow! { $slow(i, pc, base, vm, k, t) {
             let (mut b, mut c) = ((*rb!(i, base), register(i >> 32)), (*rc!(i, k), Operand::Constant(*rc!(i, k))));
@@ -48,33 +106,30 @@ macro_rules! arith_k_op {
         } }
     };
 }
-macro_rules! arith_body {
-    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $b:ident, $c:ident, $slow:ident, |$x:ident, $y:ident| $int:expr, |$fx:ident, $fy:ident| $float:expr) => {{
-        let (tb, tc) = (tag_of($b), tag_of($c));
-        if tb == tag::INT && tc == tag::INT {
-            let ($x, $y) = (int_of($b), int_of($c));
-            set_int(ra!($i, $base), $int);
-            go!($pc, $base, $vm, $k, $t)
-        }
-        let ($fx, $fy) = if tb == tag::FLOAT && tc == tag::FLOAT {
-            (float_of($b), float_of($c))
-        } else if tb == tag::FLOAT && tc == tag::INT {
-            (float_of($b), int_of($c) as f64)
-        } else if tb == tag::INT && tc == tag::FLOAT {
-            (int_of($b) as f64, float_of($c))
-        } else {
-            return $slow($i, $pc, $base, $vm, $k, $t);
-        };
-        set_float(ra!($i, $base), $float);
-        go!($pc, $base, $vm, $k, $t)
-    }};
-}
-arith_op!(op_add, slow_add, Add, |x, y| x.wrapping_add(y), |a, b| a + b);
-arith_op!(op_sub, slow_sub, Sub, |x, y| x.wrapping_sub(y), |a, b| a - b);
-arith_op!(op_mul, slow_mul, Mul, |x, y| x.wrapping_mul(y), |a, b| a * b);
-arith_k_op!(op_addk, slow_addk, Add, |x, y| x.wrapping_add(y), |a, b| a + b);
-arith_k_op!(op_subk, slow_subk, Sub, |x, y| x.wrapping_sub(y), |a, b| a - b);
-arith_k_op!(op_mulk, slow_mulk, Mul, |x, y| x.wrapping_mul(y), |a, b| a * b);
+arith_op!(op_add, mixed_add, slow_add, Add, |x, y| x.wrapping_add(y), |a, b| a + b);
+arith_op!(op_sub, mixed_sub, slow_sub, Sub, |x, y| x.wrapping_sub(y), |a, b| a - b);
+arith_op!(op_mul, mixed_mul, slow_mul, Mul, |x, y| x.wrapping_mul(y), |a, b| a * b);
+arith_k_op!(op_addk, op_addkf, slow_addk, Add, |x, y| x.wrapping_add(y), |a, b| a + b);
+arith_k_op!(op_subk, op_subkf, slow_subk, Sub, |x, y| x.wrapping_sub(y), |a, b| a - b);
+arith_k_op!(op_mulk, op_mulkf, slow_mulk, Mul, |x, y| x.wrapping_mul(y), |a, b| a * b);
+
+// Modulo and division by a constant power of two, which load.rs has found.
+op! { op_modk2(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) != tag::INT {
+        return op_modk(i, pc, base, vm, k, t);
+    }
+    set_int(ra!(i, base), int_of(b) & (int_of(rc!(i, k)) - 1));
+    go!(pc, base, vm, k, t)
+} }
+op! { op_idivk2(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) != tag::INT {
+        return op_idivk(i, pc, base, vm, k, t);
+    }
+    set_int(ra!(i, base), int_of(b) >> (i >> 8 & 63));
+    go!(pc, base, vm, k, t)
+} }
 
 op! { op_addi(i, pc, base, vm, k, t) {
     let b = rb!(i, base);
@@ -264,6 +319,15 @@ op! { op_len(i, pc, base, vm, k, t) {
     if tag_of(b) == tag::TABLE {
         let table = (*b).bits as *const Table;
         if (*table).metatable.get().is_null() {
+            let hint = (*table).border_hint.get();
+            if hint > 0 && hint < (*table).asize.get() {
+                // An unfilled table has no array, so that its hint, which is none, is not looked at.
+                let slot = (*table).array.get().add(hint as usize);
+                if (*slot).tag == tag::NIL && (*slot.sub(1)).tag != tag::NIL {
+                    set_int(ra!(i, base), hint as i64);
+                    go!(pc, base, vm, k, t)
+                }
+            }
             return len_table(i, pc, base, vm, k, t);
         }
     }
@@ -281,6 +345,12 @@ outline! { len_table(i, pc, base, vm, k, t) {
 slow! { slow_len(i, pc, base, vm, k, t) {
     (*vm).length_slow(*rb!(i, base), register(i >> 32))
 } }
-slow! { op_concat(i, pc, base, vm, k, t) {
+outline! { op_concat(i, pc, base, vm, k, t) {
+    if (*vm).concat_short(ra!(i, base), (i >> 32) as u16 as usize) {
+        go!(pc, base, vm, k, t)
+    }
+    slow_concat(i, pc, base, vm, k, t)
+} }
+slow! { slow_concat(i, pc, base, vm, k, t) {
     (*vm).concat(ra!(i, base), (i >> 32) as u16 as usize)
 } }

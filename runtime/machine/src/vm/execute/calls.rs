@@ -11,10 +11,27 @@
 //! * a frame whose results go on plainly has a Lua frame below it; one below the first frame is never read.
 
 use super::*;
-use crate::vm::native::{self, Function, Native};
+use crate::value::NativeClosure;
+use crate::vm::native::{self, Function, Native, Step};
 use crate::vm::thread::{Continue, Frame, FrameKind, flags};
 
 // Calls.
+
+/// Writes the frame of a Lua function whose results go on plainly, and goes to its first instruction.
+macro_rules! enter {
+    ($p:expr, $callee:expr, $new_base:expr, $results:expr, $given:expr, $vm:ident, $t:ident) => {{
+        let (p, callee, new_base) = ($p, $callee, $new_base);
+        let code = (*p).code;
+        let constants = (*p).k;
+        (*callee).base = new_base;
+        (*callee).k = constants;
+        // results, kind, then: one word.
+        (&raw mut (*callee).results).cast::<u64>().write($results);
+        (&raw mut (*callee).state).cast::<u64>().write($given as u64);
+        (*$vm).frame = callee;
+        go!(code, new_base, $vm, constants, $t)
+    }};
+}
 
 // The checks of reductions and room that every call makes, and a frame for a Lua function.
 op! { op_call(i, pc, base, vm, k, t) {
@@ -38,15 +55,7 @@ op! { op_call(i, pc, base, vm, k, t) {
         (*new_base.add(n as usize)).tag = tag::NIL;
         n += 1;
     }
-    let code = (*p).code;
-    let constants = (*p).k;
-    (*callee).base = new_base;
-    (*callee).k = constants;
-    // results, kind, then: one word.
-    (&raw mut (*callee).results).cast::<u64>().write((((i >> 48) as u16).wrapping_sub(1)) as u64);
-    (&raw mut (*callee).state).cast::<u64>().write(given as u64);
-    (*vm).frame = callee;
-    go!(code, new_base, vm, constants, t)
+    enter!(p, callee, new_base, (((i >> 48) as u16).wrapping_sub(1)) as u64, given, vm, t)
 } }
 outline! { call_slow(i, pc, base, vm, k, t) {
     if (*vm).fuel < 0 {
@@ -99,49 +108,114 @@ unsafe fn call_leaf(f: fn(&mut Vm) -> native::Result<Value>, vm: *mut Vm) -> boo
         }
     }
 }
-// A call of something other than a Lua function, with a fixed number of arguments. Leaves are called right here.
+// A call of something other than a Lua function, with a fixed number of arguments.
 outline! { call_other(i, pc, base, vm, k, t) {
-    let a = ra!(i, base);
     let left = (*vm).fuel - 1;
     (*vm).fuel = left;
     if left < 0 {
         return safepoint_again(i, pc, base, vm, k, t);
     }
-    // Of no result or one: where none is wanted, the slot of the function is nobody's any more.
-    if tag_of(a) == tag::NATIVE && matches!((i >> 48) as u16, 1 | 2) {
-        let native = &*((*a).bits as *const Native);
-        if let Function::Leaf(f) = native.function {
-            (*(*vm).frame).pc = pc;
-            (*vm).top = a.byte_add((i >> 32) as u16 as usize);
+    (*vm).top = ra!(i, base).byte_add((i >> 32) as u16 as usize);
+    call_native(i, pc, base, vm, k, t)
+} }
+// A call of what is no Lua function, its arguments up to `top`, paid for. Natives are called right here.
+outline! { call_native(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    if (tag_of(a) != tag::NATIVE && tag_of(a) != tag::NATIVE_CLOSURE) || (*vm).hooked {
+        return call_made(i, pc, base, vm, k, t);
+    }
+    let native = native_at(a);
+    (*(*vm).frame).pc = pc;
+    let done = match (*native).function {
+        Function::Leaf(f) => {
             (*vm).base = a.add(1);
             (*vm).leaf = a;
-            if call_leaf(f, vm) {
-                if (*vm).heap.wants_collection() {
-                    (*vm).interrupt();
-                }
-                go!(pc, (*(*vm).frame).base, vm, k, t)
+            if !call_leaf(f, vm) {
+                return leaf_failed(i, pc, base, vm, k, t);
             }
-            return leaf_failed(i, pc, base, vm, k, t);
+            true
         }
-        if let Function::Quick(f, _) = native.function {
-            (*(*vm).frame).pc = pc;
-            (*vm).top = a.byte_add((i >> 32) as u16 as usize);
+        Function::Quick(f, _) => {
             (*vm).base = a.add(1);
             (*vm).leaf = a;
             match call_quick(f, vm) {
-                Quick::Done => {
-                    if (*vm).heap.wants_collection() {
-                        (*vm).interrupt();
-                    }
-                    go!(pc, (*(*vm).frame).base, vm, k, t)
-                }
+                Quick::Done => true,
                 Quick::Failed => return leaf_failed(i, pc, base, vm, k, t),
                 Quick::NotEnough => return call_steps(i, pc, (*(*vm).frame).base, vm, k, t),
             }
         }
+        Function::Steps(f) => {
+            if (*vm).frame.add(1) >= (*vm).frames_end {
+                return call_steps(i, pc, base, vm, k, t);
+            }
+            if !call_first_step(f, vm, a, wanted(i)) {
+                leave!()
+            }
+            false
+        }
+    };
+    if (*vm).heap.wants_collection() {
+        (*vm).interrupt();
     }
-    call_any(i, pc, base, vm, k, t)
+    if done {
+        // One result, in the slot of the function; where none is wanted that is nobody's any more.
+        let base = (*(*vm).frame).base;
+        let wanted = wanted(i);
+        if wanted < 0 {
+            (*vm).top = ra!(i, base).add(1);
+        }
+        let mut j = 1;
+        while j < wanted as isize {
+            (*ra!(i, base).offset(j)).tag = tag::NIL;
+            j += 1;
+        }
+        go!(pc, base, vm, k, t)
+    }
+    let (f, t) = ((*vm).frame, (*vm).handlers);
+    go!((*f).pc, (*f).base, vm, (*f).k, t)
 } }
+/// The native in a slot.
+#[inline(always)]
+unsafe fn native_at(a: *const Value) -> *const Native {
+    // SAFETY: the caller has seen that the tag is that of a native, or of one with upvalues, which is live.
+    unsafe {
+        if tag_of(a) == tag::NATIVE {
+            (*a).bits as *const Native
+        } else {
+            (*((*a).bits as *const NativeClosure)).native
+        }
+    }
+}
+/// Enters a native that is a state machine, in a frame for which there is room, and does what it wants then; true: the
+/// instructions go on.
+#[inline(never)]
+unsafe fn call_first_step(
+    f: fn(&mut Vm, u32) -> native::Result<Step>,
+    vm: *mut Vm,
+    function: *mut Value,
+    wanted: i16,
+) -> bool {
+    // SAFETY: `function` is the slot of the native, its arguments above it up to `top`; the caller has seen that a frame
+    // fits. What the step wants is done as after any other.
+    unsafe {
+        let vm = &mut *vm;
+        vm.push_frame(function, FrameKind::Native, wanted, Continue::Plain);
+        vm.base = function.add(1);
+        let act = match f(vm, 0) {
+            Ok(Step::Return(n)) if !vm.hooked => {
+                let n = n.min(vm.count() + 1);
+                let first = vm.top.sub(n);
+                let to = (*vm.frame).base.sub(1);
+                vm.frame = vm.frame.sub(1);
+                vm.move_results(first, n, to, wanted);
+                return true;
+            }
+            Ok(step) => vm.step_taken(step),
+            Err(raise) => vm.raised(raise),
+        };
+        vm.drive(act)
+    }
+}
 slow! { call_steps(i, pc, base, vm, k, t) {
     (*vm).call_steps(ra!(i, base), wanted(i), Continue::Plain)
 } }
@@ -160,13 +234,16 @@ fn wanted(i: u64) -> i16 {
 }
 // Any call. Reductions are charged already.
 outline! { call_any(i, pc, base, vm, k, t) {
-    (*(*vm).frame).pc = pc;
-    let a = ra!(i, base);
     let b = (i >> 32) as u16 as usize;
     if b != 0 {
-        (*vm).top = a.byte_add(b);
+        (*vm).top = ra!(i, base).byte_add(b);
     }
-    let act = Act::Call { function: a, results: wanted(i), then: Continue::Plain };
+    call_made(i, pc, base, vm, k, t)
+} }
+// Any call, its arguments up to `top`.
+outline! { call_made(i, pc, base, vm, k, t) {
+    (*(*vm).frame).pc = pc;
+    let act = Act::Call { function: ra!(i, base), results: wanted(i), then: Continue::Plain };
     let more = (*vm).drive(act);
     if (*vm).heap.wants_collection() {
         (*vm).interrupt();
@@ -178,12 +255,39 @@ outline! { call_any(i, pc, base, vm, k, t) {
     go!((*f).pc, (*f).base, vm, (*f).k, t)
 } }
 outline! { op_call_open(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
     let left = (*vm).fuel - 1;
     (*vm).fuel = left;
     if left < 0 {
         return safepoint_again(i, pc, base, vm, k, t);
     }
-    call_any(i, pc, base, vm, k, t)
+    if tag_of(a) != tag::CLOSURE {
+        return call_native(i, pc, base, vm, k, t);
+    }
+    if (*vm).hooked {
+        return call_made(i, pc, base, vm, k, t);
+    }
+    call_lua(i, pc, base, vm, k, t)
+} }
+// A call of a Lua function, its arguments up to `top`, paid for.
+outline! { call_lua(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    let p = (*((*a).bits as *const Closure)).proto;
+    let new_base = a.add(1);
+    let f = (*vm).frame;
+    let callee = f.add(1);
+    let end = new_base.add((*p).registers as usize);
+    if end > (*vm).stack_end || callee >= (*vm).frames_end {
+        return call_made(i, pc, base, vm, k, t);
+    }
+    (*f).pc = pc;
+    let given = (*vm).top.offset_from(new_base) as usize;
+    let mut n = given;
+    while n < (*p).parameters as usize {
+        (*new_base.add(n)).tag = tag::NIL;
+        n += 1;
+    }
+    enter!(p, callee, new_base, wanted(i) as u16 as u64, given, vm, t)
 } }
 outline! { op_tailcall(i, pc, base, vm, k, t) {
     let a = ra!(i, base);
@@ -200,10 +304,8 @@ outline! { op_tailcall(i, pc, base, vm, k, t) {
         (*(*vm).thread).close_upvalues(&mut (*vm).heap, base);
     }
     if tag_of(a) != tag::CLOSURE {
-        // An ordinary call whose results the RETURN that follows gives back.
-        (*(*vm).frame).pc = pc;
-        let act = Act::Call { function: a, results: -1, then: Continue::Plain };
-        carry_out!(act, vm, t)
+        // An ordinary call whose results the RETURN that follows gives back: all of them.
+        return call_native(i & 0x0000_ffff_ffff_ffff, pc, base, vm, k, t);
     }
     let f = &mut *(*vm).frame;
     let p = &*(*((*a).bits as *const Closure)).proto;
@@ -293,10 +395,46 @@ op! { op_return0(i, pc, base, vm, k, t) {
     }
     back_to_caller!(vm, t)
 } }
-slow! { return_slow0(i, pc, base, vm, k, t) {
+outline! { return_slow0(i, pc, base, vm, k, t) {
+    let f = (*vm).frame;
+    if (*f).then == Continue::Plain {
+        // More than one result.
+        for j in 0..(*f).results.max(0) as usize {
+            (*base.sub(1).add(j)).tag = tag::NIL;
+        }
+        back_to_caller!(vm, t)
+    }
+    return_by_act(i, pc, base, vm, k, t)
+} }
+slow! { return_by_act(i, pc, base, vm, k, t) {
     Act::Return { first: base, n: 0 }
 } }
 outline! { op_return(i, pc, base, vm, k, t) {
+    let f = (*vm).frame;
+    if (i >> 8) as u8 != 0 || (*f).then != Continue::Plain || (*vm).hooked {
+        return return_slow(i, pc, base, vm, k, t);
+    }
+    let a = ra!(i, base);
+    let b = (i >> 32) as u16 as usize;
+    let n = if b == 0 { (*vm).top.offset_from(a) as usize } else { b - 1 };
+    let (to, wanted) = ((*f).function_slot(), (*f).results);
+    let m = if wanted < 0 { n } else { n.min(wanted as usize) };
+    (*vm).pay_for_values(m);
+    let mut j = 0;
+    while j < m {
+        copy(to.add(j), a.add(j));
+        j += 1;
+    }
+    if wanted < 0 {
+        (*vm).top = to.add(n);
+    }
+    while (j as isize) < wanted as isize {
+        (*to.add(j)).tag = tag::NIL;
+        j += 1;
+    }
+    back_to_caller!(vm, t)
+} }
+outline! { return_slow(i, pc, base, vm, k, t) {
     let a = ra!(i, base);
     let b = (i >> 32) as u16 as usize;
     let n = if b == 0 { (*vm).top.offset_from(a) as usize } else { b - 1 };
@@ -328,30 +466,38 @@ slow! { op_tbc(i, pc, base, vm, k, t) {
 
 // Varargs.
 
-slow! { op_varargprep(i, pc, base, vm, k, t) {
+outline! { op_varargprep(i, pc, base, vm, k, t) {
     let f = (*vm).frame;
-    let p = &*(*closure_of(base)).proto;
+    let p = (*closure_of(base)).proto;
     let given = (*f).state as usize;
-    let fixed = p.parameters as usize;
+    let fixed = (*p).parameters as usize;
     // The function and its fixed parameters move above all that was given.
     let shift = given.max(fixed) + 1;
-    let offset = base.offset_from((*(*vm).thread).stack);
-    (*vm).top = base.add(given.max(fixed));
+    let new_base = base.add(shift);
+    if (*vm).stack_end.offset_from(new_base) < (*p).registers as isize + 1 {
+        return varargprep_grow(i, pc, base, vm, k, t);
+    }
+    copy(new_base.sub(1), base.sub(1));
+    for j in 0..fixed {
+        copy(new_base.add(j), base.add(j));
+        (*base.add(j)).tag = tag::NIL;
+    }
+    (*f).base = new_base;
+    (*f).shift = shift as u32;
+    (*vm).top = new_base.add(fixed);
+    go!(pc, new_base, vm, k, t)
+} }
+slow! { varargprep_grow(i, pc, base, vm, k, t) {
+    let f = (*vm).frame;
+    let p = &*(*closure_of(base)).proto;
+    let shift = ((*f).state as usize).max(p.parameters as usize) + 1;
+    (*vm).top = base.add(shift);
     if (*vm).ensure_slots(p.registers as usize + 1).is_err() {
         (*vm).stack_overflow()
     } else {
-        let base = (*(*vm).thread).stack.offset(offset);
-        let function = base.sub(1);
-        let new_function = function.add(shift);
-        *new_function = *function;
-        for j in 0..fixed {
-            *new_function.add(1 + j) = *base.add(j);
-            *base.add(j) = Value::NIL;
-        }
-        let f = (*vm).frame;
-        (*f).base = new_function.add(1);
-        (*f).shift = shift as u32;
-        (*vm).top = new_function.add(1 + fixed);
+        // Again, where there is room now.
+        let f = &mut *(*vm).frame;
+        f.pc = pc.sub(1);
         Act::Run
     }
 } }

@@ -12,8 +12,8 @@ use super::*;
 use crate::value::number;
 use crate::value::table::{Entry, Table};
 use crate::vm::long::is_long;
-use crate::vm::native::{NEXT, Native, PLACES, Raise};
-use crate::vm::thread::Continue;
+use crate::vm::metamethod::{Event, fast};
+use crate::vm::native::{IPAIRS_NEXT, NEXT, Native, PLACES, Raise};
 
 // Jumps and tests.
 
@@ -104,7 +104,7 @@ macro_rules! eq_op {
                 if (*a).bits == (*b).bits || tag_of(a) < tag::INT {
                     jump_if!($k, i, pc, base, vm, k, t)
                 }
-                if tag_of(a) == tag::INT {
+                if tag_of(a) == tag::INT || tag_of(a) == tag::ATOM {
                     jump_if!(!$k, i, pc, base, vm, k, t)
                 }
             }
@@ -116,11 +116,18 @@ eq_op!(op_eq0, false);
 eq_op!(op_eq1, true);
 outline! { slow_eq(i, pc, base, vm, k, t) {
     let (a, b) = (*ra!(i, base), *rb!(i, base));
+    if a.tag == tag::TABLE && b.tag == tag::TABLE {
+        let (x, y) = (a.bits as *const Table, b.bits as *const Table);
+        if fast((*x).metatable.get(), Event::Eq).is_nil() && fast((*y).metatable.get(), Event::Eq).is_nil() {
+            jump_if!((x == y) == ((i >> 8) as u8 != 0), i, pc, base, vm, k, t)
+        }
+        return slower_eq(i, pc, base, vm, k, t);
+    }
     if is_long(a, b) {
         return slower_eq(i, pc, base, vm, k, t);
     }
     let truth = a.raw_equals(b);
-    if !truth && a.tag == b.tag && (a.tag == tag::TABLE || a.tag == tag::USERDATA) {
+    if !truth && a.tag == b.tag && a.tag == tag::USERDATA {
         return slower_eq(i, pc, base, vm, k, t);
     }
     jump_if!(truth == ((i >> 8) as u8 != 0), i, pc, base, vm, k, t)
@@ -141,6 +148,35 @@ macro_rules! eqk_op {
 }
 eqk_op!(op_eqk0, false);
 eqk_op!(op_eqk1, true);
+// Nil and booleans are told by their tags.
+macro_rules! eqtag_op {
+    ($name:ident, $k:literal) => {
+        op! { $name(i, pc, base, vm, k, t) {
+            let (a, b) = (ra!(i, base) as *const Value, rb!(i, k));
+            jump_if!((tag_of(a) == tag_of(b)) == $k, i, pc, base, vm, k, t)
+        } }
+    };
+}
+eqtag_op!(op_eqtag0, false);
+eqtag_op!(op_eqtag1, true);
+// A string of the source: mostly an atom, which no other atom is equal to.
+macro_rules! eqstr_op {
+    ($name:ident, $k:literal) => {
+        op! { $name(i, pc, base, vm, k, t) {
+            let (a, b) = (ra!(i, base) as *const Value, rb!(i, k));
+            let ta = tag_of(a);
+            if (*a).bits == (*b).bits && ta & 0xf == tag::STRING_TYPE {
+                jump_if!($k, i, pc, base, vm, k, t)
+            }
+            if ta & 0xf != tag::STRING_TYPE || (ta == tag::ATOM && tag_of(b) == tag::ATOM) {
+                jump_if!(!$k, i, pc, base, vm, k, t)
+            }
+            slow_eqk(i, pc, base, vm, k, t)
+        } }
+    };
+}
+eqstr_op!(op_eqstr0, false);
+eqstr_op!(op_eqstr1, true);
 outline! { slow_eqk(i, pc, base, vm, k, t) {
     if is_long(*ra!(i, base), *rb!(i, k)) {
         return slower_eqk(i, pc, base, vm, k, t);
@@ -383,23 +419,38 @@ outline! { op_tforcall(i, pc, base, vm, k, t) {
     }
     let to = a.add(4);
     let wanted = (i >> 48) as i16;
-    if tag_of(a) == tag::NATIVE
-        && tag_of(a.add(1)) == tag::TABLE
-        && std::ptr::eq((*a).bits as *const Native, &NEXT)
-    {
-        // pairs: `next` without a call.
+    if tag_of(a) == tag::NATIVE && tag_of(a.add(1)) == tag::TABLE {
+        // pairs and ipairs: without a call.
         let table = (*a.add(1)).bits as *const Table;
-        if next_entry(vm, table, a.add(2), to, wanted) {
-            go!(pc, base, vm, k, t)
+        if std::ptr::eq((*a).bits as *const Native, &NEXT) {
+            if next_entry(vm, table, a.add(2), to, wanted) {
+                go!(pc, base, vm, k, t)
+            }
+        } else if std::ptr::eq((*a).bits as *const Native, &IPAIRS_NEXT) && tag_of(a.add(2)) == tag::INT && wanted == 2 {
+            let index = (*a.add(2)).bits;
+            if index < (*table).asize.get() as u64 {
+                let slot = (*table).array.get().add(index as usize);
+                if (*slot).tag > tag::FROZEN {
+                    set_int(to, index as i64 + 1);
+                    copy(to.add(1), slot);
+                    go!(pc, base, vm, k, t)
+                }
+            }
         }
     }
     copy(to, a);
     copy(to.add(1), a.add(1));
     copy(to.add(2), a.add(2));
     (*vm).top = to.add(3);
-    (*(*vm).frame).pc = pc;
-    let act = Act::Call { function: to, results: wanted, then: Continue::Plain };
-    carry_out!(act, vm, t)
+    // As a call of the copy, which is in the fifth register.
+    let call = i & 0xffff | ((i >> 16) as u16 as u64 + 4 * size_of::<Value>() as u64) << 16 | (wanted as u64 + 1) << 48;
+    if tag_of(to) != tag::CLOSURE {
+        return call_native(call, pc, base, vm, k, t);
+    }
+    if (*vm).hooked {
+        return call_made(call, pc, base, vm, k, t);
+    }
+    call_lua(call, pc, base, vm, k, t)
 } }
 op! { op_tforloop(i, pc, base, vm, k, t) {
     let a = ra!(i, base);

@@ -18,48 +18,112 @@ use crate::value::Ref;
 use crate::value::string::Str;
 use crate::value::table::{Node, Table};
 use crate::vm::load::template_at;
-use crate::vm::metamethod::{Event, fast};
+use crate::vm::metamethod::{Event, fast, index_name};
+use crate::vm::work::LEAF;
 
 // Reads.
 
-/// Looks a string key up by its address; on a hit copies the value and goes on, on a certain miss in a table without
-/// metatable stores nil; everything else is slow.
-macro_rules! get_field {
-    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $object:expr, $key:expr, $a:expr, $slow:ident) => {{
-        let object: *const Value = $object;
-        if tag_of(object) != tag::TABLE {
-            return $slow($i, $pc, $base, $vm, $k, $t);
-        }
-        let table = (*object).bits as *const Table;
-        let key = (*($key as *const Value)).bits as *const Str;
-        let hash = (*key).header.serial.get();
-        let mut n: *const Node = (*table).nodes.get().add((hash & (*table).mask.get()) as usize);
+/// Goes along the chain in which a constant's string is, looking at addresses alone: the block sees the node. Where the loop
+/// ends, its bytes may still be there as another string.
+macro_rules! find_atom {
+    ($table:expr, $key:expr, |$n:ident| $hit:block) => {{
+        let mut $n: *mut Node =
+            (*$table).nodes.get().add(((*$key).header.serial.get() & (*$table).mask.get()) as usize);
         loop {
-            if (*n).key_bits == key as u64 && (*n).key_tag as u64 & 0xf == tag::STRING_TYPE {
-                let vt = (*n).value_tag as u64;
-                if vt <= tag::FROZEN {
-                    return $slow($i, $pc, $base, $vm, $k, $t);
-                }
-                let a: *mut Value = $a;
-                (*a).bits = (*n).value_bits;
-                (*a).tag = vt;
-                go!($pc, $base, $vm, $k, $t)
-            }
-            if (*n).hash16 == (hash >> 16) as u16 && (*n).key_tag as u64 & 0xf == tag::STRING_TYPE {
-                return $slow($i, $pc, $base, $vm, $k, $t);
-            }
-            let next = (*n).next;
+            if (*$n).key_bits == $key as u64 && (*$n).key_tag as u64 & tag::OUTSIDE_BIT != 0 $hit
+            let next = (*$n).next;
             if next == 0 {
                 break;
             }
-            n = n.offset(next as isize);
+            $n = $n.offset(next as isize);
         }
-        // Under a hash key it may be elsewhere.
-        if !(*table).metatable.get().is_null() || (*table).is_keyed() {
-            return $slow($i, $pc, $base, $vm, $k, $t);
+    }};
+}
+/// As `find_atom`, and leaves for `$slow` if another string with such a hash is met.
+macro_rules! find_atom_alone {
+    ($table:expr, $key:expr, |$n:ident| $hit:block, $slow:expr) => {{
+        let mut $n: *mut Node =
+            (*$table).nodes.get().add(((*$key).header.serial.get() & (*$table).mask.get()) as usize);
+        loop {
+            if (*$n).key_bits == $key as u64 && (*$n).key_tag as u64 & tag::OUTSIDE_BIT != 0 $hit
+            if (*$n).hash16 == ((*$key).header.serial.get() >> 16) as u16 {
+                return $slow;
+            }
+            let next = (*$n).next;
+            if next == 0 {
+                break;
+            }
+            $n = $n.offset(next as isize);
         }
-        (*$a).tag = tag::NIL;
-        go!($pc, $base, $vm, $k, $t)
+    }};
+}
+/// Looks a string key up by its address; on a hit copies the value and goes on. A miss is `$miss`'s.
+macro_rules! get_field {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $object:expr, $key:expr, $a:expr, $miss:ident) => {{
+        let object: *const Value = $object;
+        if tag_of(object) != tag::TABLE {
+            return $miss($i, $pc, $base, $vm, $k, $t);
+        }
+        let table = (*object).bits as *const Table;
+        let key = (*($key as *const Value)).bits as *const Str;
+        find_atom!(table, key, |n| {
+            let vt = (*n).value_tag as u64;
+            if vt <= tag::FROZEN {
+                return $miss($i, $pc, $base, $vm, $k, $t);
+            }
+            let a: *mut Value = $a;
+            (*a).bits = (*n).value_bits;
+            (*a).tag = vt;
+            go!($pc, $base, $vm, $k, $t)
+        });
+        $miss($i, $pc, $base, $vm, $k, $t)
+    }};
+}
+/// A string key in a table, or in the tables to which `__index` leads: stores it and goes on, or leaves for `$slow`.
+/// `$own`: whether the first table is to be looked at, or only what its metatable says.
+macro_rules! inherited {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $table:expr, $key:expr, $slow:ident, |$v:ident| $store:block) => {{
+        let mut table: *const Table = $table;
+        let key = (*($key as *const Value)).bits as *const Str;
+        let index = index_name();
+        let mut left = 8;
+        loop {
+            find_atom_alone!(
+                table,
+                key,
+                |n| {
+                    if (*n).value_tag as u64 > tag::FROZEN {
+                        let $v = ((*n).value_bits, (*n).value_tag as u64);
+                        $store
+                        go!($pc, $base, $vm, $k, $t)
+                    }
+                    break;
+                },
+                $slow($i, $pc, $base, $vm, $k, $t)
+            );
+            // Under a hash key it may be elsewhere; and a table that is still to be filled says that it has one.
+            if (*table).is_keyed() {
+                return $slow($i, $pc, $base, $vm, $k, $t);
+            }
+            let meta = (*table).metatable.get();
+            if meta.is_null() || (*meta).header.flags.get() & (1 << Event::Index as u8) != 0 {
+                let $v = (0, tag::NIL);
+                $store
+                go!($pc, $base, $vm, $k, $t)
+            }
+            let mut next: *const Table = std::ptr::null();
+            find_atom!(meta, index, |n| {
+                if (*n).value_tag as u64 == tag::TABLE {
+                    next = (*n).value_bits as *const Table;
+                }
+                break;
+            });
+            left -= 1;
+            if next.is_null() || left == 0 {
+                return $slow($i, $pc, $base, $vm, $k, $t);
+            }
+            table = next;
+        }
     }};
 }
 
@@ -75,75 +139,51 @@ slow! { slow_gettabup(i, pc, base, vm, k, t) {
 op! { op_getfield(i, pc, base, vm, k, t) {
     get_field!(i, pc, base, vm, k, t, rb!(i, base), rc!(i, k), ra!(i, base), slow_getfield)
 } }
-// Methods and inherited fields: follows `__index` tables before it gives up.
+// Fields that are not there, and inherited ones.
 outline! { slow_getfield(i, pc, base, vm, k, t) {
-    if let Some(v) = inherited(*rb!(i, base), *rc!(i, k)) {
+    let b = rb!(i, base);
+    if tag_of(b) != tag::TABLE {
+        return slower_getfield(i, pc, base, vm, k, t);
+    }
+    inherited!(i, pc, base, vm, k, t, (*b).bits as *const Table, rc!(i, k), slower_getfield, |v| {
         let a = ra!(i, base);
-        (*a).bits = v.bits;
-        (*a).tag = v.tag;
-        go!(pc, base, vm, k, t)
-    }
-    slower_getfield(i, pc, base, vm, k, t)
+        (*a).bits = v.0;
+        (*a).tag = v.1;
+    })
 } }
-/// A string key's value in a table or in the tables that `__index` leads to; none if that is not all there is to it.
-#[inline(always)]
-unsafe fn inherited(mut object: Value, key: Value) -> Option<Value> {
-    // SAFETY:
-    // * the key is a constant string, and each object is looked at only behind its tag.
-    // * a metatable is null or live, as the table that has it is: nothing here can collect.
-    unsafe {
-        let s = key.bits as *const Str;
-        for _ in 0..8 {
-            if object.tag != tag::TABLE {
-                return None;
-            }
-            let table = object.bits as *const Table;
-            let n = (*table).find_str_node(&*s);
-            if !n.is_null() && (*n).value_tag as u64 > tag::FROZEN {
-                return Some((*n).value());
-            }
-            let meta = (*table).metatable.get();
-            if meta.is_null() {
-                return Some(Value::NIL);
-            }
-            object = fast(meta, Event::Index);
-            if object.is_nil() {
-                return Some(Value::NIL);
-            }
-        }
-        None
-    }
-}
 slow! { slower_getfield(i, pc, base, vm, k, t) {
     (*vm).index(*rb!(i, base), *rc!(i, k), register(i >> 32))
 } }
 op! { op_self_k(i, pc, base, vm, k, t) {
     let b = rb!(i, base);
-    let a = ra!(i, base);
     if tag_of(b) != tag::TABLE {
-        return slow_self_k(i, pc, base, vm, k, t);
+        return self_of_string(i, pc, base, vm, k, t);
     }
-    let table = (*b).bits as *const Table;
-    let key = (*rc!(i, k)).bits as *const Str;
-    let hash = (*key).header.serial.get();
-    let n: *const Node = (*table).nodes.get().add((hash & (*table).mask.get()) as usize);
-    if (*n).key_bits != key as u64 || (*n).value_tag as u64 <= tag::FROZEN || (*n).key_tag as u64 & 0xf != tag::STRING_TYPE {
-        return slow_self_k(i, pc, base, vm, k, t);
-    }
-    copy(a.add(1), b);
-    (*a).bits = (*n).value_bits;
-    (*a).tag = (*n).value_tag as u64;
-    go!(pc, base, vm, k, t)
-} }
-outline! { slow_self_k(i, pc, base, vm, k, t) {
-    let object = *rb!(i, base);
-    if let Some(v) = inherited(object, *rc!(i, k)) {
+    inherited!(i, pc, base, vm, k, t, (*b).bits as *const Table, rc!(i, k), slower_self, |v| {
         let a = ra!(i, base);
-        *a.add(1) = object;
-        (*a).bits = v.bits;
-        (*a).tag = v.tag;
-        go!(pc, base, vm, k, t)
+        copy(a.add(1), rb!(i, base));
+        (*a).bits = v.0;
+        (*a).tag = v.1;
+    })
+} }
+// A method of a string, which its metatable's `__index` has.
+outline! { self_of_string(i, pc, base, vm, k, t) {
+    let meta: *const Table = (*vm).string_metatable;
+    if tag_of(rb!(i, base)) & 0xf != tag::STRING_TYPE || meta.is_null() {
+        return slower_self(i, pc, base, vm, k, t);
     }
+    let index = index_name();
+    find_atom!(meta, index, |n| {
+        if (*n).value_tag as u64 != tag::TABLE {
+            return slower_self(i, pc, base, vm, k, t);
+        }
+        inherited!(i, pc, base, vm, k, t, (*n).value_bits as *const Table, rc!(i, k), slower_self, |v| {
+            let a = ra!(i, base);
+            copy(a.add(1), rb!(i, base));
+            (*a).bits = v.0;
+            (*a).tag = v.1;
+        })
+    });
     slower_self(i, pc, base, vm, k, t)
 } }
 slow! { slower_self(i, pc, base, vm, k, t) {
@@ -177,18 +217,40 @@ op! { op_gettable(i, pc, base, vm, k, t) {
     go!(pc, base, vm, k, t)
 } }
 outline! { slow_gettable(i, pc, base, vm, k, t) {
-    let object = *rb!(i, base);
-    if object.tag == tag::TABLE {
-        let table = object.bits as *const Table;
-        let key = rc!(i, base);
-        (*vm).pay_for_key(*key);
-        let v = (*table).get(*key);
-        if !v.is_nil() || (*table).metatable.get().is_null() {
-            let a = ra!(i, base);
+    let (b, c) = (rb!(i, base), rc!(i, base));
+    if tag_of(b) != tag::TABLE {
+        return slower_gettable(i, pc, base, vm, k, t);
+    }
+    let table = (*b).bits as *const Table;
+    let a = ra!(i, base);
+    if tag_of(c) == tag::INT {
+        let v = (*table).get_integer((*c).bits as i64);
+        if v.tag > tag::FROZEN {
             (*a).bits = v.bits;
             (*a).tag = v.tag;
             go!(pc, base, vm, k, t)
         }
+    } else {
+        let n = if tag_of(c) & 0xf == tag::STRING_TYPE {
+            let key = (*c).bits as *const Str;
+            if (*key).len > LEAF {
+                return slower_gettable(i, pc, base, vm, k, t);
+            }
+            (*table).find_str_node(&*key)
+        } else if tag_of(c) >= tag::HEAP_BIT {
+            (*table).find_object_node(*c)
+        } else {
+            return slower_gettable(i, pc, base, vm, k, t);
+        };
+        if !n.is_null() && (*n).value_tag as u64 > tag::FROZEN {
+            (*a).bits = (*n).value_bits;
+            (*a).tag = (*n).value_tag as u64;
+            go!(pc, base, vm, k, t)
+        }
+    }
+    if (*table).metatable.get().is_null() {
+        (*a).tag = tag::NIL;
+        go!(pc, base, vm, k, t)
     }
     slower_gettable(i, pc, base, vm, k, t)
 } }
@@ -212,7 +274,21 @@ op! { op_geti(i, pc, base, vm, k, t) {
     copy(ra!(i, base), slot);
     go!(pc, base, vm, k, t)
 } }
-slow! { slow_geti(i, pc, base, vm, k, t) {
+outline! { slow_geti(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) == tag::TABLE {
+        let table = (*b).bits as *const Table;
+        let v = (*table).get_integer((i >> 48) as i64);
+        if !v.is_nil() || (*table).metatable.get().is_null() {
+            let a = ra!(i, base);
+            (*a).bits = v.bits;
+            (*a).tag = v.tag;
+            go!(pc, base, vm, k, t)
+        }
+    }
+    slower_geti(i, pc, base, vm, k, t)
+} }
+slow! { slower_geti(i, pc, base, vm, k, t) {
     (*vm).index(*rb!(i, base), Value::integer((i >> 48) as i64), register(i >> 32))
 } }
 
@@ -226,32 +302,23 @@ macro_rules! set_field {
         }
         let table = (*object).bits as *const Table;
         let key = (*($key as *const Value)).bits as *const Str;
-        let hash = (*key).header.serial.get();
-        let mut n: *mut Node = (*table).nodes.get().add((hash & (*table).mask.get()) as usize);
-        loop {
-            if (*n).key_bits == key as u64 && (*n).key_tag as u64 & 0xf == tag::STRING_TYPE {
-                break;
-            }
-            let next = (*n).next;
-            if next == 0 {
+        find_atom!(table, key, |n| {
+            if (*table).header.guard.get() != 0 {
                 return $slow($i, $pc, $base, $vm, $k, $t);
             }
-            n = n.offset(next as isize);
-        }
-        if (*table).header.guard.get() != 0 {
-            return $slow($i, $pc, $base, $vm, $k, $t);
-        }
-        if (*n).value_tag as u64 <= tag::FROZEN {
-            // A constructor's field, most of the time: the key has its place already.
-            if (*n).value_tag as u64 != tag::NIL || !(*table).metatable.get().is_null() {
-                return $slow($i, $pc, $base, $vm, $k, $t);
+            if (*n).value_tag as u64 <= tag::FROZEN {
+                // A constructor's field, most of the time: the key has its place already.
+                if (*n).value_tag as u64 != tag::NIL || !(*table).metatable.get().is_null() {
+                    return $slow($i, $pc, $base, $vm, $k, $t);
+                }
+                (*table).header.flags.set(0);
             }
-            (*table).header.flags.set(0);
-        }
-        let v: *const Value = $value;
-        (*n).value_bits = (*v).bits;
-        (*n).value_tag = (*v).tag as u8;
-        go!($pc, $base, $vm, $k, $t)
+            let v: *const Value = $value;
+            (*n).value_bits = (*v).bits;
+            (*n).value_tag = (*v).tag as u8;
+            go!($pc, $base, $vm, $k, $t)
+        });
+        $slow($i, $pc, $base, $vm, $k, $t)
     }};
 }
 /// Whether a store into a guarded table is slow for no other reason than that the collector is to be told of it.
@@ -261,14 +328,14 @@ unsafe fn is_guarded_store(table: *const Table, key: Value) -> bool {
     // SAFETY: the caller has found a live table.
     unsafe { !(*table).get(key).is_nil() }
 }
-/// Inserts into a table without `__newindex`, the usual way to a new key.
+/// Stores into a table without `__newindex`, the usual way to a new key.
 macro_rules! slow_set {
     ($name:ident, $slower:ident ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident) $object:expr, $key:expr, $value:expr, $operand:expr) => {
         outline! { $name($i, $pc, $base, $vm, $k, $t) {
             let object = $object;
             if object.tag == tag::TABLE {
                 let table = object.bits as *const Table;
-                if (*table).metatable.get().is_null()
+                if fast((*table).metatable.get(), Event::NewIndex).is_nil()
                     || (*table).header.guard.get() != 0 && is_guarded_store(table, $key)
                 {
                     (*$vm).pay_for_key($key);

@@ -132,7 +132,7 @@ const fn class(letter: u8) -> ByteSet {
 }
 
 /// [`class`] of every letter.
-const CLASSES: [ByteSet; 26] = {
+pub(super) const CLASSES: [ByteSet; 26] = {
     let mut classes = [ByteSet::EMPTY; 26];
     let mut index = 0;
     while index < 26 {

@@ -2,10 +2,10 @@
 //!
 //! Journey: frame -> value (manual 2.4). The native pushes what [`Access::Call`] names and returns `Step::Call`.
 
+use super::Vm;
+use super::metamethod::Event;
+use super::native::Result;
 use crate::value::Value;
-use crate::vm::Vm;
-use crate::vm::metamethod::Event;
-use crate::vm::native::Result;
 
 /// The outcome of an access.
 pub enum Access {
