@@ -8,7 +8,7 @@
 //! Tests carry the target of the jump that follows them in `c`, unless it is a jump backwards or too far: then `c` is 0
 //! and leads to that jump itself.
 
-use super::op::Op;
+use super::op::{Op, PAIRS, When};
 use crate::value::string::{Str, find_atom, make_atom};
 use crate::value::table::Template;
 use crate::value::{Value, tag};
@@ -205,7 +205,8 @@ fn translate(p: &Prototype) -> Box<[u64]> {
         Some(Constant::Integer(n)) if *n > 0 && n & (n - 1) == 0 => Some(n.trailing_zeros()),
         _ => None,
     };
-    code.iter()
+    let mut words: Box<[u64]> = code
+        .iter()
         .enumerate()
         .map(|(i, ins)| {
             let (a, b, c, k) = (reg(ins.a()), reg(ins.b()), reg(ins.c()), ins.k());
@@ -315,7 +316,31 @@ fn translate(p: &Prototype) -> Box<[u64]> {
                 O::ExtraArg => word(Op::ExtraArg, 0, 0, 0, 0),
             }
         })
-        .collect()
+        .collect();
+    fuse(&mut words);
+    words
+}
+/// Puts the operations of pairs into the words of their first instructions. No operation that has a word of its own behind it
+/// is part of a pair, and that word is none of an operation that is.
+fn fuse(words: &mut [u64]) {
+    let mut i = 0;
+    while i + 1 < words.len() {
+        let (first, second) = (words[i], words[i + 1]);
+        let (a, b, c) = ((first >> 16) as u16, (second >> 32) as u16, (second >> 48) as u16);
+        let found = PAIRS.iter().find(|(one, two, when, _)| {
+            let fits = match when {
+                When::Always => true,
+                When::B => b == a && c != a,
+                When::C => c == a && b != a,
+            };
+            *one as u8 == first as u8 && *two as u8 == second as u8 && fits
+        });
+        if let Some((.., pair)) = found {
+            words[i] = first & !0xff | *pair as u64;
+            i += 1;
+        }
+        i += 1;
+    }
 }
 
 /// Finds out which fields constructors set, and notes a template in the EXTRAARG that follows each NEWTABLE.

@@ -37,13 +37,14 @@
 
 use super::call::Act;
 use super::error::Operand;
-use super::op::{Op, with_ops};
+use super::op::{Op, UNFUSED, with_ops};
 use super::{Left, Vm};
 use crate::value::function::Upvalue;
 use crate::value::{Closure, Value, tag};
 use arithmetic::*;
 use calls::*;
 use control::*;
+use fused::*;
 use registers::*;
 use tables::*;
 
@@ -181,6 +182,7 @@ macro_rules! after_allocation {
 mod arithmetic;
 mod calls;
 mod control;
+mod fused;
 mod registers;
 mod tables;
 
@@ -226,7 +228,7 @@ outline! { #[cold] op_hooked(i, pc, base, vm, k, t) {
     if let Some(act) = (*vm).before_instruction(i, pc) {
         carry_out!(act, vm, t)
     }
-    HANDLERS.0[(i & 0xff) as usize](i, pc, base, vm, k, t)
+    HANDLERS.0[UNFUSED[(i & 0xff) as usize] as usize](i, pc, base, vm, k, t)
 } }
 // Never executed: the instruction before an EXTRAARG passes over it.
 outline! { #[cold] #[allow(unused_unsafe, reason = "as all handlers are declared")] op_extraarg(i, pc, base, vm, k, t) {
@@ -249,16 +251,17 @@ unsafe fn run(mut pc: *const u64, mut base: *mut Value, vm: *mut Vm, mut k: *con
     // which `drive` says to go on.
     unsafe {
         loop {
-            let word = *pc;
-            if (*vm).hooked
-                && let Some(act) = (*vm).before_instruction(word, pc.add(1))
-            {
-                if !(*vm).drive(act) {
-                    return;
+            let mut word = *pc;
+            if (*vm).hooked {
+                if let Some(act) = (*vm).before_instruction(word, pc.add(1)) {
+                    if !(*vm).drive(act) {
+                        return;
+                    }
+                    let f = &*(*vm).frame;
+                    (pc, base, k) = (f.pc, f.base, f.k);
+                    continue;
                 }
-                let f = &*(*vm).frame;
-                (pc, base, k) = (f.pc, f.base, f.k);
-                continue;
+                word = word & !0xff | UNFUSED[(word & 0xff) as usize] as u64;
             }
             macro_rules! dispatch {
                 ($($name:ident => $handler:ident,)*) => {
