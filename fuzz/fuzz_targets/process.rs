@@ -44,7 +44,7 @@ fn seeds() -> Vec<Vec<u8>> {
             next_message: 6,
             wanted_by: Some((pid(8), 3)),
         };
-        record.write(&[], &machine)
+        record.write(&[], machine)
     };
     machine::frozen().into_iter().map(whole).collect()
 }

@@ -134,33 +134,39 @@ impl Freezer {
                 return Err(e);
             }
         }
-        let mut bytes = Vec::with_capacity(self.directory.len() + self.bodies.len() + 4096);
-        bytes.byte(VERSION);
-        bytes.number(self.modules.len() as u64);
+        let mut head = Vec::new();
+        head.byte(VERSION);
+        head.number(self.modules.len() as u64);
         for &m in &self.modules {
             // SAFETY: a closure of this heap keeps its module.
             let m = unsafe { &*m };
-            bytes.byte((m.literals() == Literals::Atoms) as u8);
-            bytes.run(m.hash());
+            head.byte((m.literals() == Literals::Atoms) as u8);
+            head.run(m.hash());
             if self.with_code {
-                bytes.text(&rlua_compiler::dump(m.chunk(), false));
+                head.text(&rlua_compiler::dump(m.chunk(), false));
             } else {
-                bytes.byte(0);
+                head.byte(0);
             }
         }
-        bytes.number(self.natives.len() as u64);
-        bytes.run(&self.native_names);
-        bytes.number(self.pids.len() as u64);
-        bytes.run(&self.pid_list);
-        bytes.number(self.objects.len() as u64);
-        bytes.run(&self.directory);
+        head.number(self.natives.len() as u64);
+        head.run(&self.native_names);
+        head.number(self.pids.len() as u64);
+        head.run(&self.pid_list);
+        head.number(self.objects.len() as u64);
+        let dead_keys: Vec<(usize, Option<u32>)> =
+            dead_keys.into_iter().map(|(at, address)| (at, self.numbers.get(&address).copied())).collect();
+        // What is large is written down once: the directory, which most of the bytes are, becomes the whole.
+        (self.objects, self.numbers) = Default::default();
+        let mut bytes = self.directory;
+        bytes.splice(0..0, head);
+        bytes.reserve_exact(self.bodies.len() + roots.len() + 8 * dead_keys.len());
         // Dead keys in between, where their nodes are.
         let mut from = 0;
-        for (at, address) in dead_keys {
+        for (at, number) in dead_keys {
             bytes.run(&self.bodies[from..at]);
             from = at;
-            match self.numbers.get(&address) {
-                Some(&n) => {
+            match number {
+                Some(n) => {
                     bytes.byte(code::DEAD_OBJECT);
                     bytes.number(n as u64);
                 }

@@ -159,8 +159,8 @@ pub struct Read<'b> {
 }
 
 impl Record<Pid> {
-    /// The whole form; `modules` are those of the messages.
-    pub fn write(self, modules: &[Arc<Module>], machine: &[u8]) -> Vec<u8> {
+    /// The whole form; `modules` are those of the messages. The machine's bytes become part of it, so that they are there once.
+    pub fn write(self, modules: &[Arc<Module>], mut machine: Vec<u8>) -> Vec<u8> {
         let mut runtimes: Vec<(u128, Option<Bytes>)> = Vec::new();
         let mut places: HashMap<Runtime, u32> = HashMap::new();
         let record = self.map(&mut |pid| {
@@ -174,18 +174,16 @@ impl Record<Pid> {
         let record = record.expect("every process has a place");
         // So that they are found where it goes on.
         let spoken_of = record.messages.iter().flat_map(|(_, m)| codec::runtimes_in(&m.0, false).unwrap_or_default());
-        for id in spoken_of.chain(codec::runtimes_in(machine, true).unwrap_or_default()) {
+        for id in spoken_of.chain(codec::runtimes_in(&machine, true).unwrap_or_default()) {
             let name = Runtime::find(id).and_then(|r| r.name());
             if let Some(name) = name.filter(|_| runtimes.iter().all(|(known, _)| *known != id)) {
                 runtimes.push((id, Some(name.as_bytes().into())));
             }
         }
         let code = modules.iter().map(|m| Bytes(rlua_compiler::dump(m.chunk(), false))).collect();
-        let mut bytes = Vec::with_capacity(machine.len() + 1024);
-        bytes.push(VERSION);
-        bytes = postcard::to_extend(&Head { runtimes, code, record }, bytes).expect("it has lengths");
-        bytes.extend_from_slice(machine);
-        bytes
+        let head = postcard::to_extend(&Head { runtimes, code, record }, vec![VERSION]).expect("it has lengths");
+        machine.splice(0..0, head);
+        machine
     }
 }
 

@@ -33,7 +33,7 @@ impl Process {
     pub fn freeze(&mut self) -> Result<Vec<u8>, Vec<u8>> {
         let machine = self.freeze_machine(codec::freeze)?;
         let (record, modules) = self.record();
-        Ok(record.write(&modules, &machine))
+        Ok(record.write(&modules, machine))
     }
     /// The same for a place where code can be asked for: it is named by its hashes. The modules are those that may be
     /// asked for; the process will have moved so often.
@@ -42,7 +42,7 @@ impl Process {
         let (mut record, mut modules) = self.record();
         record.epoch = epoch;
         record.wanted_by = context(&mut self.vm).core.order.as_ref().map(|o| o.asker);
-        let frozen = record.write(&[], &machine);
+        let frozen = record.write(&[], machine);
         modules.extend_from_slice(self.vm.heap.modules());
         Ok(Frozen { bytes: frozen, modules })
     }

@@ -197,6 +197,6 @@ impl Process {
         runtimes.dedup();
         let homes = runtimes.into_iter().filter_map(|r| Some((r.id(), program.node_of_any(r)?))).collect();
         let rest = Rest { trapexit: self.core.trapexit, node_monitors: self.node_monitors.clone(), homes };
-        record.write(&[], &postcard::to_stdvec(&rest).expect("it has lengths"))
+        record.write(&[], postcard::to_stdvec(&rest).expect("it has lengths"))
     }
 }
