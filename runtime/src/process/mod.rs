@@ -50,7 +50,10 @@ impl Process {
     /// A process that has not run yet.
     pub fn new(host: Box<Host>, context: Box<context::Context>, birth: Option<Box<Birth>>) -> Box<Process> {
         let scheduler = context.scheduler.clone();
-        let mut vm = Vm::new(host, scheduler.natives);
+        let mut vm = match birth {
+            Some(_) => Vm::unborn(host, scheduler.natives),
+            None => Vm::new(host, scheduler.natives),
+        };
         vm.attached.set(context);
         scheduler.config.set_up(&mut vm);
         Box::new(Process { vm, waiting: None, birth, chore: None })

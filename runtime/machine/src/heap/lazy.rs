@@ -4,7 +4,8 @@
 //! those of many processes. A process begins with *unfilled* tables, which know the number of their record and where the
 //! [`Lazy`] of their heap is. An unfilled table has no parts and says that it has a hash key, so every access goes the way
 //! on which [`Table::touch`] waits; that makes what the record refers to (its tables unfilled in turn), and the table is
-//! like any other from then on. So laziness ends at tables: functions and their variables are made at once.
+//! like any other from then on. So laziness ends at tables: functions and their variables are made at once. The table of
+//! globals and the registry are not even made before somebody wants them (`Vm::globals`).
 //!
 //! Always:
 //! * a record becomes one object at most: `made` knows it as long as it lives, and the collector lets an unfilled table
@@ -62,18 +63,70 @@ impl Hasher for NumberHasher {
     }
 }
 
+/// The first records: the table of globals, and the registry. Both count as unfilled until they are made.
+const ROOTS: u32 = 2;
+
 /// What a heap has of its image.
 pub struct Lazy {
     image: Arc<dyn Image>,
-    objects: RefCell<Objects>,
-    /// Objects by their records.
-    made: RefCell<HashMap<u32, *mut Header, BuildHasherDefault<NumberHasher>>>,
-    /// Objects that are not complete.
-    incomplete: RefCell<Vec<(u32, Value)>>,
-    /// Unfilled tables there are.
-    unfilled: Cell<usize>,
+    state: RefCell<State>,
     /// While the collector marks.
     marking: Cell<Option<Box<Marking>>>,
+}
+
+struct State {
+    objects: Objects,
+    made: Made,
+    /// Unfilled tables there are.
+    unfilled: u32,
+}
+
+/// Objects by their records.
+#[derive(Default)]
+struct Made {
+    /// In the order in which they were made.
+    list: Vec<(u32, *mut Header)>,
+    /// Places in that by records, once there are more than [`Made::FEW`].
+    #[allow(clippy::box_collection, reason = "one word where there are few")]
+    places: Option<Box<HashMap<u32, u32, BuildHasherDefault<NumberHasher>>>>,
+    /// Those from here on are not complete.
+    complete: u32,
+}
+
+impl Made {
+    /// Objects among which a search through the list is fastest. Most processes have no more.
+    const FEW: usize = 12;
+
+    #[inline]
+    fn find(&self, n: u32) -> Option<*mut Header> {
+        match &self.places {
+            None => self.list.iter().find(|m| m.0 == n).map(|m| m.1),
+            Some(places) => places.get(&n).map(|&i| self.list[i as usize].1),
+        }
+    }
+    fn insert(&mut self, n: u32, o: *mut Header) {
+        self.list.push((n, o));
+        match &mut self.places {
+            Some(places) => {
+                places.insert(n, self.list.len() as u32 - 1);
+            }
+            None if self.list.len() > Made::FEW => self.note_places(),
+            None => {}
+        }
+    }
+    fn note_places(&mut self) {
+        let all = self.list.iter().enumerate().map(|(i, m)| (m.0, i as u32));
+        self.places = (self.list.len() > Made::FEW).then(|| Box::new(all.collect()));
+    }
+    /// Forgets objects; all are complete.
+    fn retain(&mut self, keep: impl Fn(*mut Header) -> bool) {
+        let before = self.list.len();
+        self.list.retain(|m| keep(m.1));
+        self.complete = self.list.len() as u32;
+        if self.list.len() < before {
+            self.note_places();
+        }
+    }
 }
 
 #[derive(Default)]
@@ -106,11 +159,15 @@ impl Lazy {
     }
     /// How many objects there are of the image.
     pub fn made_count(&self) -> usize {
-        self.made.borrow().len()
+        self.state.borrow().made.list.len()
     }
     /// The addresses of the objects of the image, with the numbers of their records.
     pub fn each_made(&self, each: &mut dyn FnMut(u64, u32)) {
-        self.made.borrow().iter().for_each(|(&n, &o)| each(o as u64, n));
+        self.state.borrow().made.list.iter().for_each(|&(n, o)| each(o as u64, n));
+    }
+    /// The table of one of the first records, if it was made.
+    pub(crate) fn made_root(&self, n: u32) -> *mut Table {
+        self.state.borrow().made.find(n).map_or(std::ptr::null_mut(), |o| o.cast())
     }
     /// A record's value as one of the heap.
     #[inline]
@@ -123,39 +180,34 @@ impl Lazy {
     }
     /// The object of a record, made if need be.
     pub fn object(&self, n: u32) -> Value {
-        if let Some(&o) = self.made.borrow().get(&n) {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(o) = state.made.find(n) {
             // SAFETY: what is noted there is alive.
             return unsafe { value_of(o) };
         }
         let v = if self.image.is_table(n) {
-            let t = self.objects.borrow_mut().table();
-            self.begin_table(n, t);
+            let t = state.objects.table();
+            t.make_unfilled(self, n);
+            if n >= ROOTS {
+                state.unfilled += 1;
+            }
             Value::table(t)
         } else {
-            self.image.make(n, &mut self.objects.borrow_mut())
+            self.image.make(n, &mut state.objects)
         };
-        if v.tag & tag::HEAP_BIT == 0 {
-            return v;
-        }
-        self.note(n, v);
-        v
-    }
-    fn begin_table(&self, n: u32, t: Ref<Table>) {
-        t.make_unfilled(self, n);
-        self.unfilled.set(self.unfilled.get() + 1);
-    }
-    fn note(&self, n: u32, v: Value) {
-        let o = v.bits as *mut Header;
-        // Until it is written it is what its record says.
-        // SAFETY: it was just made.
-        unsafe { (*o).set_captured() };
-        self.made.borrow_mut().insert(n, o);
-        self.marked(|marking| {
+        if v.tag & tag::HEAP_BIT != 0 {
+            let o = v.bits as *mut Header;
+            // Until it is written it is what its record says.
             // SAFETY: it was just made.
-            unsafe { (*o).mark.set((*o).mark.get() | MARKED) };
-            marking.born.push(o);
-        });
-        self.incomplete.borrow_mut().push((n, v));
+            unsafe { (*o).set_captured() };
+            state.made.insert(n, o);
+            self.marked(|marking| {
+                // SAFETY: it was just made.
+                unsafe { (*o).mark.set((*o).mark.get() | MARKED) };
+                marking.born.push(o);
+            });
+        }
+        v
     }
     /// Does something with what is known of marking, if that goes on.
     fn marked<T>(&self, f: impl FnOnce(&mut Marking) -> T) -> Option<T> {
@@ -167,47 +219,38 @@ impl Lazy {
     /// Completes so many objects; true if none is left.
     fn complete(&self, most: &mut usize) -> bool {
         loop {
-            if *most == 0 {
-                return self.incomplete.borrow().is_empty();
-            }
-            let Some((n, v)) = self.incomplete.borrow_mut().pop() else { break };
+            let next = {
+                let made = &mut self.state.borrow_mut().made;
+                let Some(&next) = made.list.get(made.complete as usize) else { return true };
+                if *most == 0 {
+                    return false;
+                }
+                made.complete += 1;
+                next
+            };
             *most -= 1;
-            self.image.complete(n, v, self);
+            // SAFETY: what is noted there is alive.
+            self.image.complete(next.0, unsafe { value_of(next.1) }, self);
         }
-        // Most processes need it for a few objects, once.
-        *self.incomplete.borrow_mut() = Vec::new();
-        true
     }
     /// Fills a table that has just become an ordinary, empty one.
     pub(crate) fn fill(&self, n: u32, t: &Table) {
-        self.unfilled.set(self.unfilled.get() - 1);
+        self.state.borrow_mut().unfilled -= 1;
         // SAFETY: it is live.
         self.image.fill(n, unsafe { Ref::new(std::ptr::from_ref(t).cast_mut()) }, self);
-        self.objects.borrow_mut().bytes += t.bytes();
+        self.state.borrow_mut().objects.bytes += t.bytes();
         let mut all = usize::MAX;
         self.complete(&mut all);
     }
 }
 
 impl Heap {
-    /// Begins with an image; `tables` become those of its first records.
-    pub fn begin_lazy(&mut self, image: Arc<dyn Image>, tables: &[Ref<Table>]) {
+    /// Begins with an image, whose first records are the roots of the machine.
+    pub(crate) fn begin_lazy(&mut self, image: Arc<dyn Image>) {
         assert!(self.lazy.is_null(), "a heap begins once");
         image.modules(&mut |m| self.keep_module(m));
-        let lazy = Box::new(Lazy {
-            image,
-            objects: RefCell::new(Objects::NONE),
-            made: RefCell::default(),
-            incomplete: RefCell::default(),
-            unfilled: Cell::new(0),
-            marking: Cell::default(),
-        });
-        self.lazy = Box::into_raw(lazy);
-        let lazy = self.lazy().expect("there is one");
-        for (n, &t) in tables.iter().enumerate() {
-            lazy.begin_table(n as u32, t);
-            lazy.note(n as u32, Value::table(t));
-        }
+        let state = State { objects: Objects::NONE, made: Made::default(), unfilled: ROOTS };
+        self.lazy = Box::into_raw(Box::new(Lazy { image, state: RefCell::new(state), marking: Cell::default() }));
     }
     /// What it has of its image, while it has unfilled tables.
     pub fn lazy(&self) -> Option<&Lazy> {
@@ -216,7 +259,13 @@ impl Heap {
     }
     /// Completes so many of the objects that were asked of the image; true if all are complete.
     pub fn complete_lazy(&mut self, units: &mut usize) -> bool {
-        self.lazy().is_none_or(|l| l.complete(units))
+        let Some(lazy) = self.lazy() else { return true };
+        let is_complete = lazy.complete(units);
+        if is_complete {
+            // Most processes make no more of it.
+            lazy.state.borrow_mut().made.list.shrink_to_fit();
+        }
+        is_complete
     }
     /// Takes over the objects that were made for unfilled tables.
     #[inline(always)]
@@ -229,7 +278,7 @@ impl Heap {
     #[inline(never)]
     fn adopt_made(&mut self) {
         let Some(lazy) = self.lazy() else { return };
-        let made = lazy.objects.replace(Objects::NONE);
+        let made = std::mem::replace(&mut lazy.state.borrow_mut().objects, Objects::NONE);
         let born = lazy.marked(|m| std::mem::take(&mut m.born));
         let mut last = made.first;
         // SAFETY: objects in a list are live, as are those that were born.
@@ -249,13 +298,15 @@ impl Heap {
     /// An unfilled table is freed.
     pub(super) fn unfilled_freed(&self) {
         if let Some(l) = self.lazy() {
-            l.unfilled.set(l.unfilled.get() - 1);
+            l.state.borrow_mut().unfilled -= 1;
         }
     }
-    /// Marking begins.
+    /// Marking begins. Roots that were not made are reached, too.
     pub(super) fn lazy_begins(&mut self) {
         if let Some(l) = self.lazy() {
-            l.marking.set(Some(Box::default()));
+            let mut marking = Box::<Marking>::default();
+            (0..ROOTS).filter(|&n| l.state.borrow().made.find(n).is_none()).for_each(|n| marking.reach(n));
+            l.marking.set(Some(marking));
         }
     }
     /// An unfilled table was reached.
@@ -278,12 +329,12 @@ impl Heap {
         let mut found = Vec::new();
         let Some(lazy) = self.lazy() else { return false };
         let has_some = lazy.marked(|marking| {
-            let made = lazy.made.borrow();
+            let made = &lazy.state.borrow().made;
             let has_some = !marking.gray.is_empty();
             for _ in 0..SOME {
                 let Some(n) = marking.gray.pop() else { break };
-                lazy.image.refers(n, &mut |m| match made.get(&m) {
-                    Some(&o) => found.push(o),
+                lazy.image.refers(n, &mut |m| match made.find(m) {
+                    Some(o) => found.push(o),
                     None => marking.reach(m),
                 });
             }
@@ -305,8 +356,8 @@ impl Heap {
         if let Some(l) = self.lazy() {
             l.marking.set(None);
             // SAFETY: nothing of it was freed yet.
-            l.made.borrow_mut().retain(|_, o| unsafe { (**o).mark.get() & MARKED != 0 });
-            if l.unfilled.get() > 0 {
+            l.state.borrow_mut().made.retain(|o| unsafe { (*o).mark.get() & MARKED != 0 });
+            if l.state.borrow().unfilled > 0 {
                 l.image.modules(&mut |m| modules.push(Arc::as_ptr(m)));
             }
         }
@@ -314,7 +365,7 @@ impl Heap {
     }
     /// Lets go of the image if no table is left to be filled.
     pub(super) fn drop_lazy(&mut self) {
-        if self.lazy().is_some_and(|l| l.unfilled.get() == 0) {
+        if self.lazy().is_some_and(|l| l.state.borrow().unfilled == 0) {
             self.free_lazy();
         }
     }
@@ -330,10 +381,10 @@ impl Heap {
     /// Bytes of objects that it has not taken over.
     #[inline(always)]
     pub(super) fn lazy_bytes(&self) -> usize {
-        self.lazy().map_or(0, |l| l.objects.borrow().bytes)
+        self.lazy().map_or(0, |l| l.state.borrow().objects.bytes)
     }
     /// The first of them.
     pub(super) fn lazy_first(&self) -> *mut Header {
-        self.lazy().map_or(std::ptr::null_mut(), |l| l.objects.borrow().first)
+        self.lazy().map_or(std::ptr::null_mut(), |l| l.state.borrow().objects.first)
     }
 }

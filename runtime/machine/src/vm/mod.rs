@@ -32,13 +32,14 @@ pub mod raise;
 pub mod thread;
 pub mod work;
 
-use crate::heap::{Heap, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole, look_ahead};
+use crate::heap::{Heap, Image, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole, look_ahead};
 use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
 pub use attached::{Attached, Attachment};
 use load::{Literals, Module};
 use native::{Native, Natives};
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::Arc;
 use thread::{Continue, EXTRA_SLOTS, Frame, FrameKind, MAX_FRAMES, MAX_SLOTS, SLACK, Status, Thread};
 
@@ -117,8 +118,9 @@ pub struct Vm {
 
     /// Value of the error being raised.
     pub error: Value,
-    globals: *mut Table,
-    registry: *mut Table,
+    /// Null as long as it is not made (heap/lazy.rs), as is the next.
+    globals: Cell<*mut Table>,
+    registry: Cell<*mut Table>,
     /// The metatable of strings, or null.
     pub string_metatable: *mut Table,
     /// Of nil, booleans, numbers, functions, coroutines, pids.
@@ -159,9 +161,13 @@ unsafe impl Send for Vm {}
 impl Vm {
     /// A fresh machine with an empty table of globals, and the natives that what comes from outside may name.
     pub fn new(host: Box<dyn Surroundings>, natives: Natives) -> Vm {
+        let mut vm = Vm::unborn(host, natives);
+        vm.make_roots();
+        vm
+    }
+    /// One that will get its globals and registry.
+    pub fn unborn(host: Box<dyn Surroundings>, natives: Natives) -> Vm {
         let mut heap = Heap::new();
-        let globals = heap.table().as_ptr();
-        let registry = heap.table().as_ptr();
         let main = heap.thread().as_ptr();
         let mut vm = Vm {
             frame: std::ptr::null_mut(),
@@ -180,8 +186,8 @@ impl Vm {
             error: Value::NIL,
             saved_fuel: 0,
             main,
-            globals,
-            registry,
+            globals: Cell::new(std::ptr::null_mut()),
+            registry: Cell::new(std::ptr::null_mut()),
             string_metatable: std::ptr::null_mut(),
             type_metatables: [std::ptr::null_mut(); 6],
             stop: false,
@@ -217,18 +223,46 @@ impl Vm {
     }
     /// The table of globals.
     pub fn globals(&self) -> Ref<Table> {
-        // SAFETY: a root.
-        unsafe { Ref::new(self.globals) }
+        self.root(&self.globals, 0)
     }
     /// The registry: what the libraries keep, by name.
     pub fn registry(&self) -> Ref<Table> {
+        self.root(&self.registry, 1)
+    }
+    #[inline]
+    fn root(&self, root: &Cell<*mut Table>, record: u32) -> Ref<Table> {
+        if root.get().is_null() {
+            let made = self.heap.lazy().and_then(|l| l.object(record).as_table());
+            root.set(made.expect("it is born").as_ptr());
+        }
         // SAFETY: a root.
-        unsafe { Ref::new(self.registry) }
+        unsafe { Ref::new(root.get()) }
+    }
+    /// Both tables, as empty ones.
+    pub fn make_roots(&mut self) {
+        let (globals, registry) = (self.heap.table(), self.heap.table());
+        self.set_roots(globals, registry);
+    }
+    /// Whether there is nothing in either table.
+    pub fn has_empty_roots(&self) -> bool {
+        let is_empty = |t: *mut Table| {
+            // SAFETY: a root, if it is not null.
+            let t = unsafe { t.as_ref() };
+            t.is_none_or(|t| t.asize.get() == 0 && !t.has_nodes() && t.metatable().is_none())
+        };
+        let roots = [self.globals.get(), self.registry.get()];
+        (roots[0] != roots[1] || roots[0].is_null()) && roots.into_iter().all(is_empty)
+    }
+    /// Begins with an image instead of both tables.
+    pub fn begin_lazy(&mut self, image: Arc<dyn Image>) {
+        self.globals.set(std::ptr::null_mut());
+        self.registry.set(std::ptr::null_mut());
+        self.heap.begin_lazy(image);
     }
     /// Replaces both tables.
     pub fn set_roots(&mut self, globals: Ref<Table>, registry: Ref<Table>) {
-        self.globals = globals.as_ptr();
-        self.registry = registry.as_ptr();
+        self.globals.set(globals.as_ptr());
+        self.registry.set(registry.as_ptr());
     }
     /// The metatable of strings.
     pub fn set_string_metatable(&mut self, t: Option<Ref<Table>>) {
@@ -690,9 +724,16 @@ impl Vm {
     fn roots(&mut self) -> Roots {
         self.save_thread();
         let [a, b, c, d, e, f] = self.type_metatables;
+        // What was made for a function's variable is a root, too.
+        let root = |root: &Cell<*mut Table>, record| {
+            if let Some(lazy) = self.heap.lazy().filter(|_| root.get().is_null()) {
+                root.set(lazy.made_root(record));
+            }
+            root.get()
+        };
         Roots {
             threads: [self.main, self.thread],
-            tables: [self.globals, self.registry, self.string_metatable, a, b, c, d, e, f],
+            tables: [root(&self.globals, 0), root(&self.registry, 1), self.string_metatable, a, b, c, d, e, f],
             error: self.error,
         }
     }

@@ -95,12 +95,10 @@ impl Thawing {
     fn begin(&mut self, vm: &mut Vm, units: &mut usize) {
         self.begun = true;
         vm.heap.set_serial_counter(vm.heap.serial_counter().max(self.snapshot.serials));
-        let own = [vm.globals(), vm.registry()];
-        let is_empty = |t: &Ref<Table>| t.asize.get() == 0 && !t.has_nodes() && t.metatable().is_none();
-        self.own = (own[0] != own[1] && own.iter().all(is_empty)).then_some(own);
-        if let Some(own) = self.own.filter(|_| !self.snapshot.view.is_whole()) {
+        let has_empty_roots = vm.has_empty_roots();
+        if has_empty_roots && !self.snapshot.view.is_whole() {
             self.lazily = true;
-            vm.heap.begin_lazy(self.snapshot.view.clone(), &own);
+            vm.begin_lazy(self.snapshot.view.clone());
             let (lazy, s) = (vm.heap.lazy().expect("begun"), &self.snapshot);
             let meta = s.view.metatables();
             let [first, others @ ..] = meta.map(|m| lazy.pointer(m));
@@ -111,6 +109,10 @@ impl Thawing {
             *units = units.saturating_sub(s.arguments.len());
             (vm.string_metatable, vm.type_metatables) = (first, others);
             return;
+        }
+        if has_empty_roots {
+            vm.make_roots();
+            self.own = Some([vm.globals(), vm.registry()]);
         }
         self.snapshot.view.each_module(&mut |m| vm.heap.keep_module(m));
         self.objects = Vec::with_capacity(self.snapshot.objects());
