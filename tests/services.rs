@@ -52,13 +52,24 @@ fn survives(service: &str, parts: impl Fn(&User) -> Vec<Part>) {
         let mut said = client.line();
         while let Some(name) = said.strip_prefix("restart ") {
             let i = parts.iter().position(|p| p.name == name).expect("a part of the service");
-            let _ = Command::new("kill").args(["-9", &running[i].program()]).status();
-            let _ = running[i].child.wait();
+            kill(&mut running[i]);
             wait_until_gone(&user, name);
             running[i] = start(&user, &parts[i], false);
             said = client.line();
         }
         assert_eq!(said, "all is well", "{service}, seed {seed}: {}", client.errors());
+    }
+}
+/// By kill -9, once it has begun; one that has ended by itself is left.
+fn kill(part: &mut Started) {
+    while part.child.try_wait().expect("it can be waited for").is_none() {
+        let program = part.program();
+        if !program.is_empty() {
+            let _ = Command::new("kill").args(["-9", &program]).status();
+            let _ = part.child.wait();
+            return;
+        }
+        std::thread::yield_now();
     }
 }
 fn wait_until_gone(user: &User, node: &str) {
