@@ -7,14 +7,13 @@
 use super::matching::{self, Found};
 use super::{Process, expected, may_wait, process_argument, refuse, time_argument, wait};
 use crate::codec;
-use crate::node::name::NodeName;
 use crate::node::signal::{Bytes, Target};
 use crate::node::translate;
 use crate::node::transport::Sending;
 use crate::process::chore::MESSAGES;
 use crate::process::context::{Progress, Wait, context, reason_text};
 use crate::process::signal::{Answer, Signal, Wake};
-use rlua_machine::value::{Pid, Value};
+use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Raise, Result, Step};
 use std::ops::ControlFlow;
@@ -51,7 +50,9 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
 }
 /// State of `send`: it waits for the connection, or for room.
 const SENDING: u32 = 2;
-/// Registers: process, message, number of the encoding, of the question to the node.
+/// State of `send`: the message is being made bytes for another node.
+const CONVERTING: u32 = 3;
+/// Registers: process, message, number of the encoding or conversion, of the question to the node.
 pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == SENDING {
         let id = vm.arg(3).as_integer().unwrap_or(0) as u64;
@@ -68,36 +69,51 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     if v.is_nil() {
         return Err(vm.arg_error(1, "message expected, got nil"));
     }
+    if state == CONVERTING {
+        let kept = vm.arg(2);
+        if let Some(Progress::Conversion(conversion)) = context(vm).take_progress(kept) {
+            return send_elsewhere(vm, to, conversion);
+        }
+    }
     let message = match encode_further(vm, v, 2, state, 1).map_err(|e| e.raise(vm))? {
         ControlFlow::Continue(m) => m,
         ControlFlow::Break(step) => return Ok(step),
     };
     let own = context(vm).scheduler.runtime;
     match to {
-        Process::Pid(to) if to.runtime() != own => send_elsewhere(vm, None, Some(to), Target::Pid(to), &message),
-        Process::Elsewhere(name, node) => send_elsewhere(vm, Some(node), None, Target::Name(Bytes(name)), &message),
+        Process::Elsewhere(..) => send_elsewhere(vm, to, codec::Conversion::new(&message)),
+        Process::Pid(pid) if pid.runtime() != own => send_elsewhere(vm, to, codec::Conversion::new(&message)),
         Process::Pid(to) if context(vm).scheduler.route(to, Signal::Message(message)) => vm.return_one(Value::TRUE),
         _ => refuse(vm, Value::FALSE, "no such process"),
     }
 }
-fn send_elsewhere(
-    vm: &mut Vm,
-    node: Option<NodeName>,
-    pid: Option<Pid>,
-    to: Target<Pid>,
-    message: &codec::Message,
-) -> Result<Step> {
+fn send_elsewhere(vm: &mut Vm, to: Process, mut conversion: codec::Conversion) -> Result<Step> {
     let cx = context(vm);
+    let (node, pid, target) = match to {
+        Process::Elsewhere(name, node) => (Some(node), None, Target::Name(Bytes(name))),
+        Process::Pid(to) => (None, Some(to), Target::Pid(to)),
+        Process::Absent(_) => return refuse(vm, Value::FALSE, "no such process"),
+    };
     let Some(online) = cx.scheduler.node.online() else {
         // One that has come here when this was a node.
-        let sent = pid.is_some_and(|to| cx.scheduler.route(to, Signal::Message(message.clone())));
+        let sent = pid.is_some_and(|to| cx.scheduler.route(to, Signal::Message(conversion.message().clone())));
         return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, super::node::NO_NODE) };
     };
     if let Some(to) = pid.filter(|to| online.has_moved(*to)) {
-        let sent = cx.scheduler.route(to, Signal::Message(message.clone()));
+        let sent = cx.scheduler.route(to, Signal::Message(conversion.message().clone()));
         return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, "noconnection") };
     }
-    let out = translate::message(cx.pid(), to, message);
+    let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
+    let all = units;
+    let converted = conversion.step(&mut units);
+    vm.pay(all - units, UNITS);
+    let Some(converted) = converted else {
+        let number = context(vm).keep_progress(Progress::Conversion(conversion));
+        vm.set_arg(2, number);
+        return Ok(Step::Again(CONVERTING));
+    };
+    let cx = context(vm);
+    let out = translate::message(cx.pid(), target, converted);
     let mut sending = Sending::Sent;
     let id = cx.ask_node(|_, _, asker| sending = online.send(node, pid, out, asker));
     match sending {

@@ -20,15 +20,18 @@ pub type Outgoing = (Signal<Pid>, Vec<Arc<Module>>);
 
 /// A message for a node that knows where these processes are; of others it is told.
 fn contents(m: &Message, known: &[Pid]) -> (Contents<Pid>, Vec<Arc<Module>>) {
-    let PortableMessage { bytes, modules, runtimes: mut pids } = m.to_portable();
+    contents_of(m.to_portable(), known)
+}
+fn contents_of(m: PortableMessage, known: &[Pid]) -> (Contents<Pid>, Vec<Arc<Module>>) {
+    let PortableMessage { bytes, modules, runtimes: mut pids } = m;
     pids.retain(|pid| known.iter().all(|known| known.runtime() != pid.runtime()));
     (Contents { pids, ..Contents::new(bytes) }, modules)
 }
 
 /// A message for a process there.
-pub fn message(from: Pid, to: Target<Pid>, m: &Message) -> Outgoing {
+pub fn message(from: Pid, to: Target<Pid>, m: PortableMessage) -> Outgoing {
     let known = [from, if let Target::Pid(to) = to { to } else { from }];
-    let (contents, modules) = contents(m, &known);
+    let (contents, modules) = contents_of(m, &known);
     (Signal::Send { from, to, contents }, modules)
 }
 /// An untrappable end for a process there.

@@ -97,6 +97,8 @@ pub enum Leaving {
 pub enum Progress {
     /// A message is being made.
     Encoding(crate::codec::Encoding),
+    /// A message is made bytes for another node.
+    Conversion(crate::codec::Conversion),
     /// A message is being read.
     Decoding(crate::codec::Decoding),
     /// What a new process begins with is taken.

@@ -453,7 +453,7 @@ impl Heap {
     }
     /// A string whose bytes, all zero at first, are still to be written ([`Heap::write_string`]): a long one, made piece
     /// by piece. Nothing may ask for its hash before that is done.
-    pub(crate) fn unfinished_string(&mut self, len: usize) -> Value {
+    pub fn unfinished_string(&mut self, len: usize) -> Value {
         self.objects.unfinished_string(len)
     }
     /// A string of `len` bytes that `fill` writes; the bytes it finds are zero.
@@ -505,7 +505,7 @@ impl Heap {
     }
     /// Writes some bytes of an unfinished string. False, and nothing is written, if it is none or they do not fit: what a
     /// frozen process says of itself may be wrong.
-    pub(crate) fn write_string(&mut self, string: Value, at: usize, bytes: &[u8]) -> bool {
+    pub fn write_string(&mut self, string: Value, at: usize, bytes: &[u8]) -> bool {
         let Some(s) = string.as_string().filter(|s| string.tag == tag::STRING && s.header.serial.get() == 0) else {
             return false;
         };

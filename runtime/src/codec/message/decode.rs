@@ -6,7 +6,7 @@
 use super::super::wire::{Fault, Reader};
 use super::super::{code, find_native};
 use super::run::Run;
-use super::{DecodeError, Form, KEPT_BYTES, Message, PIECE, Source, VALUE, classes, more};
+use super::{DecodeError, Form, KEPT_BYTES, Message, PIECE, Source, TEXT, TEXT_OF_UNIT, VALUE, classes, more};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::string::{Str, find_atom};
@@ -48,6 +48,12 @@ enum Fill {
     Native {
         c: Ref<NativeClosure>,
         at: usize,
+    },
+    /// Bytes of a long string.
+    Text {
+        s: Value,
+        at: usize,
+        left: usize,
     },
 }
 
@@ -219,7 +225,7 @@ struct Work<'d, 'm> {
 impl Work<'_, '_> {
     fn decode(&mut self, vm: &mut Vm, units: &mut usize) -> Result<bool, Fault> {
         if self.d.root.is_none() {
-            let v = self.value(vm)?;
+            let v = self.value_in_pieces(vm)?;
             self.d.root = Some(v);
         }
         while let Some(top) = self.d.stack.last_mut() {
@@ -227,13 +233,17 @@ impl Work<'_, '_> {
                 return Ok(false);
             }
             *units = units.saturating_sub(VALUE);
-            vm.heap.goes_on_filling(match top {
+            let container = match top {
                 Fill::Items { t, .. } | Fill::Fields { t, .. } | Fill::Nodes { t, .. } | Fill::Objects { t, .. } => {
                     Value::table(*t)
                 }
                 Fill::Native { c, .. } => Value::native_closure(*c),
                 Fill::Closure { c, .. } => Value::closure(*c),
-            });
+                Fill::Text { .. } => Value::NIL,
+            };
+            if !container.is_nil() {
+                vm.heap.goes_on_filling(container);
+            }
             match top {
                 Fill::Items { t, at, items, then } => {
                     let (t, i, left) = (*t, *at, *items - *at);
@@ -252,7 +262,7 @@ impl Work<'_, '_> {
                         continue;
                     }
                     *at += 1;
-                    let v = self.value(vm)?;
+                    let v = self.value_in_pieces(vm)?;
                     t.put_slot(i, v);
                 }
                 Fill::Fields { t, left, key } => {
@@ -281,7 +291,7 @@ impl Work<'_, '_> {
                             k
                         }
                     };
-                    let v = self.value(vm)?;
+                    let v = self.value_in_pieces(vm)?;
                     if v.is_nil() {
                         return Err("a field of a table is nil");
                     }
@@ -322,10 +332,21 @@ impl Work<'_, '_> {
                         (n.key_tag, n.key_bits) = (k.tag as u8, k.bits);
                     }
                     if n.value_tag == frozen {
-                        let v = self.value(vm)?;
+                        let v = self.value_in_pieces(vm)?;
                         n.set_value(v);
                     }
                     t.put_node(i, n);
+                }
+                Fill::Text { s, at, left } => {
+                    let (s, from, n) = (*s, *at, (*left).min(TEXT));
+                    (*at, *left) = (*at + n, *left - n);
+                    if *left == 0 {
+                        self.d.stack.pop();
+                    }
+                    *units = units.saturating_sub(n / TEXT_OF_UNIT);
+                    if !vm.heap.write_string(s, from, self.reader.run(n)?) {
+                        return Err("a string is no longer unfinished");
+                    }
                 }
                 Fill::Native { c, at } => {
                     let (c, i) = (*c, *at);
@@ -374,6 +395,24 @@ impl Work<'_, '_> {
             return Err("there are bytes after the end");
         }
         Ok(true)
+    }
+    /// As [`Work::value`], where nobody asks for a string's hash before the next step: a long one is on the stack, too.
+    #[inline]
+    fn value_in_pieces(&mut self, vm: &mut Vm) -> Result<Value, Fault> {
+        if self.reader.peek() == Some(more::LONG_STRING) && self.reader.left() > TEXT {
+            return self.long_string(vm);
+        }
+        self.value(vm)
+    }
+    fn long_string(&mut self, vm: &mut Vm) -> Result<Value, Fault> {
+        self.reader.byte()?;
+        let len = self.reader.count()?;
+        let s = if len > TEXT { vm.heap.unfinished_string(len) } else { vm.heap.string(self.reader.run(len)?) };
+        self.d.objects.push(s);
+        if len > TEXT {
+            self.d.stack.push(Fill::Text { s, at: 0, left: len });
+        }
+        Ok(s)
     }
     fn object(&mut self) -> Result<Value, Fault> {
         let n = self.reader.number()?;

@@ -8,7 +8,7 @@ use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
 use super::super::{ManyNumbers, code, is_file, is_standard_stream};
 use super::{
-    Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, PLAIN_TAGS, VALUE, Whole, classes, is_plain, more, run, short,
+    Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, PLAIN_TAGS, TEXT, TEXT_OF_UNIT, VALUE, Whole, classes, is_plain, more, run, short,
 };
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;
@@ -49,6 +49,11 @@ enum Open {
     },
     Native {
         c: Ref<NativeClosure>,
+        at: usize,
+    },
+    /// Bytes of a long string.
+    Text {
+        s: Value,
         at: usize,
     },
 }
@@ -150,6 +155,7 @@ impl Encoding {
     pub fn bytes(&self) -> usize {
         let soon = match self.0.stack.last() {
             Some(Open::Survey { survey, .. }) => size_of_val(survey.t.node_part()) + survey.items,
+            Some(Open::Text { s, at }) => s.as_string().map_or(0, |s| s.len) - at,
             _ => 0,
         };
         self.0.out.len() + soon
@@ -329,6 +335,18 @@ impl Encoder {
                     *at += 1;
                     c.upvalues().get(*at - 1).map(|u| u.get())
                 }
+                Open::Text { s, at } => {
+                    let s = s.as_string().expect("it is one");
+                    let rest = &s.bytes()[*at..];
+                    let piece = &rest[..rest.len().min(TEXT)];
+                    *at += piece.len();
+                    *units = units.saturating_sub(piece.len() / TEXT_OF_UNIT);
+                    self.out.run(piece);
+                    if piece.len() == rest.len() {
+                        self.stack.pop();
+                    }
+                    continue;
+                }
                 Open::Closure { c, at } => {
                     if *at == c.count {
                         None
@@ -353,7 +371,7 @@ impl Encoder {
             match next {
                 Some(v) => {
                     if let Some(s) = v.as_string() {
-                        *units = units.saturating_sub(s.len / 16);
+                        *units = units.saturating_sub(s.len.min(TEXT) / TEXT_OF_UNIT);
                     }
                     self.put(vm, v)?;
                 }
@@ -468,6 +486,12 @@ impl Encoder {
                 return self.out.number(n as u64);
             }
             self.out.byte(more::LONG_STRING);
+            if s.len > TEXT {
+                self.out.number(s.len as u64);
+                // In one piece, so that what is written does not have to be copied when there is more.
+                self.out.reserve(s.len);
+                return self.stack.push(Open::Text { s: v, at: 0 });
+            }
         } else {
             self.out.byte(more::STRING);
         }
@@ -577,7 +601,7 @@ impl Encoder {
                 Open::Fields { key_written: true, .. } => path.extend_from_slice(b"'s key"),
                 Open::Fields { survey, at, .. } => write_key(&mut path, survey.t.node_part()[at - 1].key()),
                 Open::Items { at, .. } => path.extend_from_slice(format!("[{at}]").as_bytes()),
-                Open::Survey { .. } | Open::Nodes { .. } => {}
+                Open::Survey { .. } | Open::Nodes { .. } | Open::Text { .. } => {}
                 Open::Closure { c, at } => {
                     path.extend_from_slice(b"'s upvalue '");
                     let name = c.proto().canonical().upvalues.get(at - 1).map(|u| u.name.clone());

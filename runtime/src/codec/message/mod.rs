@@ -27,7 +27,7 @@ pub use decode::{Decoding, decode_message, decode_reason, take_message, take_who
 pub(in crate::codec) use encode::write_key;
 pub use encode::{Encoding, encode_message, encode_message_within};
 pub use pattern::{Cyclic, Matching, Pattern};
-pub use portable::PortableMessage;
+pub use portable::{Conversion, PortableMessage};
 
 use super::wire::{Reader, Write};
 use rlua_machine::heap::look_ahead;
@@ -97,6 +97,10 @@ const KEPT_BYTES: usize = 64 * 1024;
 const VALUE: usize = 4;
 /// Nodes and slots that are looked at or copied in one go.
 const PIECE: usize = 4096;
+/// Bytes of a string that are copied in one go; a longer one is copied in pieces.
+const TEXT: usize = 64 * 1024;
+/// Bytes of a string that are copied in a unit of work.
+const TEXT_OF_UNIT: usize = 16;
 
 /// A value on its way to another process. Cheap to clone.
 #[derive(Clone)]

@@ -10,7 +10,7 @@
 use super::super::wire::{Fault, Reader, Write};
 use super::super::{ModuleSource, NoModules, code};
 use super::run::Run;
-use super::{DecodeError, Form, Message, Source, Whole, more};
+use super::{DecodeError, Form, Message, Source, TEXT, TEXT_OF_UNIT, VALUE, Whole, more};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::table::Node;
 use rlua_machine::value::{Kind, Pid, Runtime, Value, tag};
@@ -18,6 +18,7 @@ use rlua_machine::vm::load::Module;
 use rlua_machine::vm::native::Native;
 use smallvec::SmallVec;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Version of the portable form; its first byte.
@@ -47,47 +48,8 @@ pub struct PortableMessage {
 impl Message {
     /// Its portable form.
     pub fn to_portable(&self) -> PortableMessage {
-        let small = Source { bytes: &[], modules: &[], pids: &[], local: true };
-        // The head is this, most of the time.
-        let mut out = Vec::with_capacity(self.size() + HEAD.len() + 8);
-        out.run(&HEAD);
-        let mut walk = Walk::new(self.source().unwrap_or(small), out);
-        if let Form::System(m) = &self.0 {
-            let name = SYSTEM_NAMES.iter().position(|name| *name == m.0).expect("the system tells of ends alone");
-            walk.out.byte(more::SYSTEM);
-            walk.out.byte(name as u8);
-            let n = walk.pid_number(m.1);
-            walk.out.number(n);
-        }
-        let reason = if let Form::System(m) = &self.0 { &m.2.0 } else { &self.0 };
-        match reason {
-            Form::Small(v) => walk.plain(*v),
-            Form::Short { len, bytes } => walk.string(&bytes[..*len as usize]),
-            _ => walk.all().expect("what is in a mailbox is whole"),
-        }
-        let modules = walk.source.modules;
-        let mut bytes = walk.out;
-        if !modules.is_empty() || !walk.pids.is_empty() {
-            let mut head = Vec::with_capacity(32 * (modules.len() + walk.pids.len()) + 16);
-            head.byte(VERSION);
-            head.number(modules.len() as u64);
-            for m in modules {
-                head.run(m.hash());
-            }
-            head.number(walk.pids.len() as u64);
-            for pid in &walk.pids {
-                head.run(&pid.runtime().id().to_le_bytes());
-                head.number(pid.serial());
-            }
-            bytes.splice(..HEAD.len(), head);
-        }
-        let mut runtimes = Vec::new();
-        for &pid in &walk.pids {
-            if runtimes.len() < RUNTIMES && runtimes.iter().all(|known: &Pid| known.runtime() != pid.runtime()) {
-                runtimes.push(pid);
-            }
-        }
-        PortableMessage { bytes, modules: modules.to_vec(), runtimes }
+        let mut no_end = usize::MAX;
+        Conversion::new(self).step(&mut no_end).expect("there is no end to what may be done")
     }
     /// A message of a table with these fields, all texts.
     pub fn record(fields: &[(&[u8], &[u8])]) -> Message {
@@ -137,6 +99,77 @@ impl Message {
         runtime: &dyn Fn(u128) -> Option<Runtime>,
     ) -> Result<Message, (DecodeError, Vec<u8>)> {
         read(bytes, modules, runtime, None)
+    }
+}
+
+/// A portable form that is made in steps.
+pub struct Conversion {
+    message: Message,
+    /// Finds the processes that a large message names, so that the head can come first.
+    survey: Option<Walk<Nowhere>>,
+    walk: Walk<Vec<u8>>,
+    /// What is written begins with the head that it is to have.
+    has_head: bool,
+}
+
+impl Conversion {
+    /// Begins with a message.
+    pub fn new(message: &Message) -> Conversion {
+        let is_large = message.size() > TEXT;
+        let mut out = Vec::with_capacity(if is_large { 0 } else { message.size() + HEAD.len() + 8 });
+        // The head is this, most of the time.
+        out.run(&HEAD);
+        Conversion { message: message.clone(), survey: is_large.then(|| Walk::new(Nowhere)), walk: Walk::new(out), has_head: false }
+    }
+    /// What is converted.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+    /// Does so many units of work; the portable form, if it is whole.
+    pub fn step(&mut self, units: &mut usize) -> Option<PortableMessage> {
+        let none = Source { bytes: &[], modules: &[], pids: &[], local: true };
+        let source = self.message.source().unwrap_or(none);
+        if let Some(survey) = &mut self.survey {
+            if !survey.go_on_with(&self.message, source, units) {
+                return None;
+            }
+            self.walk.pids = std::mem::take(&mut survey.pids);
+            self.walk.pid_numbers = std::mem::take(&mut survey.pid_numbers);
+            self.walk.out = Vec::with_capacity(self.message.size() + HEAD.len() + 8);
+            write_head(&mut self.walk.out, source.modules, &self.walk.pids);
+            self.survey = None;
+            self.has_head = true;
+        }
+        if !self.walk.go_on_with(&self.message, source, units) {
+            return None;
+        }
+        let walk = std::mem::replace(&mut self.walk, Walk::new(Vec::new()));
+        let (mut bytes, pids) = (walk.out, walk.pids);
+        if !self.has_head && !(source.modules.is_empty() && pids.is_empty()) {
+            let mut head = Vec::with_capacity(32 * (source.modules.len() + pids.len()) + 16);
+            write_head(&mut head, source.modules, &pids);
+            bytes.splice(..HEAD.len(), head);
+        }
+        let mut runtimes = Vec::new();
+        for &pid in &pids {
+            if runtimes.len() < RUNTIMES && runtimes.iter().all(|known: &Pid| known.runtime() != pid.runtime()) {
+                runtimes.push(pid);
+            }
+        }
+        Some(PortableMessage { bytes, modules: source.modules.to_vec(), runtimes })
+    }
+}
+
+fn write_head(out: &mut Vec<u8>, modules: &[Arc<Module>], pids: &[Pid]) {
+    out.byte(VERSION);
+    out.number(modules.len() as u64);
+    for m in modules {
+        out.run(m.hash());
+    }
+    out.number(pids.len() as u64);
+    for pid in pids {
+        out.run(&pid.runtime().id().to_le_bytes());
+        out.number(pid.serial());
     }
 }
 
@@ -224,8 +257,9 @@ impl Head {
     }
     fn value(&mut self, reader: &Reader) -> Result<Option<Message>, Fault> {
         let bytes = reader.rest();
-        let mut walk = Walk::new(Source { bytes, modules: &self.modules, pids: &self.pids, local: false }, Nowhere);
-        walk.all()?;
+        let source = Source { bytes, modules: &self.modules, pids: &self.pids, local: false };
+        let mut no_end = usize::MAX;
+        Walk::new(Nowhere).go_on(source, &mut no_end)?;
         let mut r = Reader::new(bytes);
         let v = match r.byte()? {
             code::NIL => Value::NIL,
@@ -258,10 +292,10 @@ enum Numbered {
 }
 
 /// What is being read.
-enum Open<'m> {
+enum Open {
     Items {
         left: usize,
-        then: Then<'m>,
+        then: Then,
     },
     /// Values one after the other: keys and values of fields.
     Values {
@@ -269,7 +303,7 @@ enum Open<'m> {
     },
     /// Nodes as they lie; what is an object in them follows.
     Nodes {
-        nodes: &'m [u8],
+        nodes: Range<usize>,
         key_written: bool,
     },
     Closure {
@@ -278,143 +312,78 @@ enum Open<'m> {
     Native {
         left: usize,
     },
+    /// Bytes of a long string.
+    Text {
+        left: usize,
+    },
 }
 
-#[derive(Clone, Copy)]
-enum Then<'m> {
+#[derive(Clone)]
+enum Then {
     Values(usize),
-    Nodes(&'m [u8]),
+    /// Where they lie in the bytes.
+    Nodes(Range<usize>),
 }
 
-struct Walk<'m, W> {
-    reader: Reader<'m>,
-    source: Source<'m>,
+/// A walk over a message's bytes, between its steps.
+struct Walk<W> {
     out: W,
-    stack: SmallVec<[Open<'m>; 4]>,
+    stack: SmallVec<[Open; 4]>,
     numbered: SmallVec<[Numbered; 16]>,
     announced: usize,
     pids: Vec<Pid>,
     pid_numbers: HashMap<Pid, u64>,
+    /// Bytes that are read.
+    at: usize,
+    has_begun: bool,
 }
 
-impl<'m, W: Write> Walk<'m, W> {
-    fn new(source: Source<'m>, out: W) -> Walk<'m, W> {
+/// A step of a walk.
+struct Walking<'w, 'm, W> {
+    walk: &'w mut Walk<W>,
+    reader: Reader<'m>,
+    source: Source<'m>,
+}
+
+impl<W: Write> Walk<W> {
+    fn new(out: W) -> Walk<W> {
         Walk {
-            reader: Reader::new(source.bytes),
-            source,
             out,
             stack: SmallVec::new(),
             numbered: SmallVec::new(),
             announced: 0,
             pids: Vec::new(),
             pid_numbers: HashMap::new(),
+            at: 0,
+            has_begun: false,
         }
     }
-    /// Copies the value, and nothing must follow it.
-    fn all(&mut self) -> Result<(), Fault> {
-        self.value()?;
-        while let Some(top) = self.stack.last_mut() {
-            match top {
-                Open::Items { left: 0, then } => {
-                    *top = match *then {
-                        Then::Values(left) => Open::Values { left },
-                        Then::Nodes(nodes) => Open::Nodes { nodes, key_written: false },
-                    }
-                }
-                Open::Items { left, .. } => {
-                    if let Some(run) = Run::read(&mut self.reader, &self.source, *left)? {
-                        *left -= run.len();
-                        self.run(&run);
-                        continue;
-                    }
-                    *left -= 1;
-                    self.value()?;
-                }
-                Open::Values { left } | Open::Closure { left } | Open::Native { left } if *left == 0 => {
-                    self.stack.pop();
-                }
-                Open::Values { left } => {
-                    *left -= 1;
-                    self.value()?;
-                }
-                Open::Nodes { nodes, key_written } => {
-                    let Some((node, rest)) = nodes.split_first_chunk::<{ size_of::<Node>() }>() else {
-                        self.stack.pop();
-                        continue;
-                    };
-                    // SAFETY: nodes lie in bytes that were made here alone, and all bytes of one were written.
-                    let n = unsafe { node.as_ptr().cast::<Node>().read_unaligned() };
-                    let v = if *key_written { n.value() } else { n.key() };
-                    if n.value_tag as u64 == tag::NIL {
-                        *nodes = rest;
-                        continue;
-                    }
-                    if *key_written {
-                        *nodes = rest;
-                    }
-                    *key_written = !*key_written;
-                    if v.tag == tag::FROZEN { self.value()? } else { self.plain(v) }
-                }
-                Open::Native { left } => {
-                    *left -= 1;
-                    if self.reader.peek() == Some(more::BUFFER) {
-                        self.reader.byte()?;
-                        let state = self.reader.text()?;
-                        let damaged = "the state of a native function is damaged";
-                        let (_, rest) = postcard::take_from_bytes::<NativeState>(state).map_err(|_| damaged)?;
-                        if !rest.is_empty() {
-                            return Err(damaged);
-                        }
-                        self.out.byte(more::BUFFER);
-                        self.out.text(state);
-                    } else {
-                        self.value()?;
-                    }
-                }
-                Open::Closure { left } => {
-                    *left -= 1;
-                    match self.reader.byte()? {
-                        code::OBJECT => self.object(Numbered::Variable)?,
-                        more::CELL => {
-                            self.numbered.push(Numbered::Variable);
-                            self.out.byte(more::CELL);
-                            if self.reader.peek() == Some(more::GLOBALS) {
-                                self.reader.byte()?;
-                                self.out.byte(more::GLOBALS);
-                            } else {
-                                self.value()?;
-                            }
-                        }
-                        _ => return Err("an upvalue of a function is none"),
-                    }
-                }
-            }
+    /// A step through a message that was made here; whether it was the last.
+    fn go_on_with(&mut self, message: &Message, source: Source<'_>, units: &mut usize) -> bool {
+        let system = if let Form::System(m) = &message.0 { Some(m) } else { None };
+        if let Some(m) = system.filter(|_| !self.has_begun) {
+            let name = SYSTEM_NAMES.iter().position(|name| *name == m.0).expect("the system tells of ends alone");
+            self.out.byte(more::SYSTEM);
+            self.out.byte(name as u8);
+            let n = self.pid_number(m.1);
+            self.out.number(n);
         }
-        if self.reader.left() != 0 {
-            return Err("there are bytes after the end");
+        match system.map_or(&message.0, |m| &m.2.0) {
+            Form::Small(v) => self.plain(*v),
+            Form::Short { len, bytes } => self.string(&bytes[..*len as usize]),
+            _ => return self.go_on(source, units).expect("what is in a mailbox is whole"),
         }
-        Ok(())
+        true
     }
-    fn run(&mut self, run: &Run) {
-        if run.is_plain() {
-            for i in 0..run.len() {
-                self.plain(run.item(i));
-            }
-        } else {
-            run.copy(&mut self.out);
-        }
-    }
-    fn object(&mut self, expected: Numbered) -> Result<(), Fault> {
-        let n = self.reader.number()?;
-        match self.numbered.get(usize::try_from(n).unwrap_or(usize::MAX)) {
-            None => Err("no such object"),
-            Some(&kind) if kind != expected => Err("an object is of another kind"),
-            Some(_) => {
-                self.out.byte(code::OBJECT);
-                self.out.number(n);
-                Ok(())
-            }
-        }
+    /// Copies of the value what so many units of work allow; whether that was all, and nothing follows it.
+    fn go_on(&mut self, source: Source<'_>, units: &mut usize) -> Result<bool, Fault> {
+        let mut reader = Reader::new(source.bytes);
+        reader.skip(self.at);
+        let mut walking = Walking { walk: self, reader, source };
+        let is_whole = walking.go_on(units)?;
+        let at = walking.reader.position();
+        self.at = at;
+        Ok(is_whole)
     }
     /// A value that is no object.
     fn plain(&mut self, v: Value) {
@@ -468,6 +437,142 @@ impl<'m, W: Write> Walk<'m, W> {
             next
         })
     }
+    fn table(&mut self, items: usize, fields: usize, then: Then) {
+        self.out.byte(more::TABLE);
+        self.contents(items, fields, then);
+    }
+    fn contents(&mut self, items: usize, fields: usize, then: Then) {
+        self.numbered.push(Numbered::Value);
+        self.out.number(items as u64);
+        self.out.number(fields as u64);
+        self.stack.push(Open::Items { left: items, then });
+    }
+}
+
+impl<W: Write> Walking<'_, '_, W> {
+    /// Copies of the value what so many units of work allow; whether that was all, and nothing follows it.
+    fn go_on(&mut self, units: &mut usize) -> Result<bool, Fault> {
+        if !std::mem::replace(&mut self.walk.has_begun, true) {
+            self.value()?;
+        }
+        while let Some(top) = self.walk.stack.last_mut() {
+            if *units == 0 {
+                return Ok(false);
+            }
+            *units = units.saturating_sub(VALUE);
+            match top {
+                Open::Items { left: 0, then } => {
+                    *top = match then.clone() {
+                        Then::Values(left) => Open::Values { left },
+                        Then::Nodes(nodes) => Open::Nodes { nodes, key_written: false },
+                    }
+                }
+                Open::Items { left, .. } => {
+                    if let Some(run) = Run::read(&mut self.reader, &self.source, *left)? {
+                        *left -= run.len();
+                        *units = units.saturating_sub(run.len() / 4);
+                        self.run(&run);
+                        continue;
+                    }
+                    *left -= 1;
+                    self.value()?;
+                }
+                Open::Values { left } | Open::Closure { left } | Open::Native { left } if *left == 0 => {
+                    self.walk.stack.pop();
+                }
+                Open::Values { left } => {
+                    *left -= 1;
+                    self.value()?;
+                }
+                Open::Nodes { nodes, key_written } => {
+                    let Some(node) = self.source.bytes[nodes.clone()].first_chunk::<{ size_of::<Node>() }>() else {
+                        self.walk.stack.pop();
+                        continue;
+                    };
+                    // SAFETY: nodes lie in bytes that were made here alone, and all bytes of one were written.
+                    let n = unsafe { node.as_ptr().cast::<Node>().read_unaligned() };
+                    let v = if *key_written { n.value() } else { n.key() };
+                    if n.value_tag as u64 == tag::NIL {
+                        nodes.start += size_of::<Node>();
+                        continue;
+                    }
+                    if *key_written {
+                        nodes.start += size_of::<Node>();
+                    }
+                    *key_written = !*key_written;
+                    if v.tag == tag::FROZEN { self.value()? } else { self.walk.plain(v) }
+                }
+                Open::Text { left } => {
+                    let n = TEXT.min(*left);
+                    *left -= n;
+                    if *left == 0 {
+                        self.walk.stack.pop();
+                    }
+                    *units = units.saturating_sub(n / TEXT_OF_UNIT);
+                    let piece = self.reader.run(n)?;
+                    self.walk.out.run(piece);
+                }
+                Open::Native { left } => {
+                    *left -= 1;
+                    if self.reader.peek() == Some(more::BUFFER) {
+                        self.reader.byte()?;
+                        let state = self.reader.text()?;
+                        let damaged = "the state of a native function is damaged";
+                        let (_, rest) = postcard::take_from_bytes::<NativeState>(state).map_err(|_| damaged)?;
+                        if !rest.is_empty() {
+                            return Err(damaged);
+                        }
+                        self.walk.out.byte(more::BUFFER);
+                        self.walk.out.text(state);
+                    } else {
+                        self.value()?;
+                    }
+                }
+                Open::Closure { left } => {
+                    *left -= 1;
+                    match self.reader.byte()? {
+                        code::OBJECT => self.object(Numbered::Variable)?,
+                        more::CELL => {
+                            self.walk.numbered.push(Numbered::Variable);
+                            self.walk.out.byte(more::CELL);
+                            if self.reader.peek() == Some(more::GLOBALS) {
+                                self.reader.byte()?;
+                                self.walk.out.byte(more::GLOBALS);
+                            } else {
+                                self.value()?;
+                            }
+                        }
+                        _ => return Err("an upvalue of a function is none"),
+                    }
+                }
+            }
+        }
+        if self.reader.left() != 0 {
+            return Err("there are bytes after the end");
+        }
+        Ok(true)
+    }
+    fn run(&mut self, run: &Run) {
+        if run.is_plain() {
+            for i in 0..run.len() {
+                self.walk.plain(run.item(i));
+            }
+        } else {
+            run.copy(&mut self.walk.out);
+        }
+    }
+    fn object(&mut self, expected: Numbered) -> Result<(), Fault> {
+        let n = self.reader.number()?;
+        match self.walk.numbered.get(usize::try_from(n).unwrap_or(usize::MAX)) {
+            None => Err("no such object"),
+            Some(&kind) if kind != expected => Err("an object is of another kind"),
+            Some(_) => {
+                self.walk.out.byte(code::OBJECT);
+                self.walk.out.number(n);
+                Ok(())
+            }
+        }
+    }
     /// A native function, after its code.
     fn named_native(&mut self, c: u8) -> Result<(), Fault> {
         let name = match c {
@@ -478,13 +583,13 @@ impl<'m, W: Write> Walk<'m, W> {
             code::NATIVE => self.reader.text()?,
             _ => return Err("a native function has no name"),
         };
-        self.native(name);
+        self.walk.native(name);
         Ok(())
     }
     fn pay(&mut self) -> Result<usize, Fault> {
         match usize::try_from(self.reader.number()?) {
-            Ok(n) if n <= self.source.bytes.len() - self.announced => {
-                self.announced += n;
+            Ok(n) if n <= self.source.bytes.len() - self.walk.announced => {
+                self.walk.announced += n;
                 Ok(n)
             }
             _ => Err("more things are announced than there are bytes"),
@@ -494,36 +599,42 @@ impl<'m, W: Write> Walk<'m, W> {
     fn value(&mut self) -> Result<(), Fault> {
         let c = self.reader.byte()?;
         match c {
-            code::NIL | code::FALSE | code::TRUE => self.out.byte(c),
+            code::NIL | code::FALSE | code::TRUE => self.walk.out.byte(c),
             code::INTEGER => {
                 let n = self.reader.signed()?;
-                self.plain(Value::integer(n));
+                self.walk.plain(Value::integer(n));
             }
             code::FLOAT => {
                 let bits = self.reader.word()?;
-                self.plain(Value::float(f64::from_bits(bits)));
+                self.walk.plain(Value::float(f64::from_bits(bits)));
             }
             code::PID if self.source.local => {
                 let pid = Pid::from_bits(self.reader.word()?);
-                self.pid(pid);
+                self.walk.pid(pid);
             }
             code::PID => {
                 let pid = self.source.pids[self.reader.count_below(self.source.pids.len())?];
-                self.pid(pid);
+                self.walk.pid(pid);
             }
             more::ATOM if self.source.local => {
                 let atom = self.reader.word()?;
-                self.plain(Value { tag: tag::ATOM, bits: atom });
+                self.walk.plain(Value { tag: tag::ATOM, bits: atom });
             }
             more::STRING => {
                 let text = self.reader.text()?;
-                self.string(text);
+                self.walk.string(text);
             }
             more::LONG_STRING => {
-                let text = self.reader.text()?;
-                self.numbered.push(Numbered::Value);
-                self.out.byte(c);
-                self.out.text(text);
+                let len = self.reader.count()?;
+                self.walk.numbered.push(Numbered::Value);
+                self.walk.out.byte(c);
+                self.walk.out.number(len as u64);
+                if len > TEXT {
+                    self.walk.stack.push(Open::Text { left: len });
+                } else {
+                    let text = self.reader.run(len)?;
+                    self.walk.out.run(text);
+                }
             }
             code::OBJECT => self.object(Numbered::Value)?,
             code::NATIVE | more::NATIVE_ADDRESS => self.named_native(c)?,
@@ -532,22 +643,23 @@ impl<'m, W: Write> Walk<'m, W> {
                 let bits = self.reader.byte()?;
                 self.reader.number()?;
                 let count = if bits == 0 { 0 } else { 1 << (bits - 1) };
+                let from = self.reader.position();
                 let nodes = self.reader.run(count * size_of::<Node>())?;
                 let fields = (0..count).filter(|i| node_value_tag(nodes, *i) as u64 != tag::NIL).count();
-                self.table(items, fields, Then::Nodes(nodes));
+                self.walk.table(items, fields, Then::Nodes(from..self.reader.position()));
             }
             more::TABLE | more::CLASS => {
                 if c == more::CLASS {
                     let name = self.reader.text()?;
-                    self.out.byte(c);
-                    self.out.text(name);
+                    self.walk.out.byte(c);
+                    self.walk.out.text(name);
                 }
                 let (items, fields) = (self.pay()?, self.pay()?);
                 let then = Then::Values(2 * fields);
                 if c == more::TABLE {
-                    self.table(items, fields, then);
+                    self.walk.table(items, fields, then);
                 } else {
-                    self.contents(items, fields, then);
+                    self.walk.contents(items, fields, then);
                 }
             }
             more::CLOSURE => {
@@ -558,39 +670,29 @@ impl<'m, W: Write> Walk<'m, W> {
                 if left > self.reader.left() {
                     return Err("a length passes the end of the bytes");
                 }
-                self.numbered.push(Numbered::Value);
-                self.out.byte(c);
-                self.out.number(module as u64);
-                self.out.number(index as u64);
-                self.stack.push(Open::Closure { left });
+                self.walk.numbered.push(Numbered::Value);
+                self.walk.out.byte(c);
+                self.walk.out.number(module as u64);
+                self.walk.out.number(index as u64);
+                self.walk.stack.push(Open::Closure { left });
             }
             more::NATIVE_CLOSURE => {
-                self.out.byte(c);
+                self.walk.out.byte(c);
                 let native = self.reader.byte()?;
                 self.named_native(native)?;
                 let left = self.reader.count()?;
-                self.numbered.push(Numbered::Value);
-                self.out.number(left as u64);
-                self.stack.push(Open::Native { left });
+                self.walk.numbered.push(Numbered::Value);
+                self.walk.out.number(left as u64);
+                self.walk.stack.push(Open::Native { left });
             }
             more::STREAM => {
                 let index = self.reader.count_below(3)?;
-                self.out.byte(c);
-                self.out.number(index as u64);
+                self.walk.out.byte(c);
+                self.walk.out.number(index as u64);
             }
             _ => return Err("no such kind of value"),
         }
         Ok(())
-    }
-    fn table(&mut self, items: usize, fields: usize, then: Then<'m>) {
-        self.out.byte(more::TABLE);
-        self.contents(items, fields, then);
-    }
-    fn contents(&mut self, items: usize, fields: usize, then: Then<'m>) {
-        self.numbered.push(Numbered::Value);
-        self.out.number(items as u64);
-        self.out.number(fields as u64);
-        self.stack.push(Open::Items { left: items, then });
     }
 }
 

@@ -130,7 +130,9 @@ fn large_messages_are_made_in_steps() {
         if i <= 300 then m.long[i] = ('long '):rep(20) .. i m.long[-i] = m.long[i] m.keys[{ i }] = i end
       end
       for i = 1, 9000 do if i % 50 ~= 0 then m.holes[i] = nil end end
-      m.nested = { { {}, { 1, { a = { 'b', c = m.ints } } } }, false, nil, 2.5, emit, x = m.long[7] }";
+      m.nested = { { {}, { 1, { a = { 'b', c = m.ints } } } }, false, nil, 2.5, emit, x = m.long[7] }
+      local t = ('0123456789'):rep(20000)
+      m.texts = { t, t .. 'x', { [t .. 'y'] = t }, t, of = t .. 'z' }";
     let check = "
       local function sum(t) local n, s = 0, 0 for k, v in next, t do n = n + 1 if type(v) == 'table' then v = v[1] end s = s + v end return n, s end
       local same = 0 for i = 1, 300 do if m.long[i] == m.long[-i] and #m.long[i] == 100 + #(i .. '') then same = same + 1 end end
@@ -139,6 +141,8 @@ fn large_messages_are_made_in_steps() {
       emit(sum(m.ints)) emit(sum(m.wide)) emit(sum(m.floats)) emit(sum(m.names)) emit(sum(m.atoms)) emit(sum(m.holes))
       emit(m.ints[1], m.ints[9000], m.wide[9000], m.floats[3], m.names['name 8'], m.names['name 9'][1], m.atoms[-77], m.holes[100])
       emit(x + i + f, x, same, n, keys, #m.nested, m.nested[1][2][2].a.c == m.ints, m.nested[2], m.nested[4], m.nested.x == m.long[7])
+      local t = ('0123456789'):rep(20000)
+      emit(m.texts[1] == t, m.texts[2] == t .. 'x', m.texts[3][t .. 'y'] == t, m.texts[4] == t, m.texts.of == t .. 'z')
       m.names.new = 1 m.atoms[9001] = 2 m.ints[9001] = 3 return m.names.new, m.atoms[9001], #m.ints";
     let mut from = started(program);
     assert_eq!(from.run(10_000_000), Exit::Finished);
@@ -155,6 +159,15 @@ fn large_messages_are_made_in_steps() {
     };
     assert!(steps > 50, "{steps}");
     let portable = received(&whole.to_portable()).expect("made here");
+    let (mut conversion, mut steps) = (Conversion::new(&whole), 1);
+    let converted = loop {
+        if let Some(converted) = conversion.step(&mut 1000) {
+            break converted;
+        }
+        steps += 1;
+    };
+    assert!(steps > 50, "{steps}");
+    assert_eq!(converted.bytes, whole.to_portable().bytes);
     assert_eq!(whole.to_portable().bytes, in_steps.to_portable().bytes);
     assert_eq!(portable.to_portable().bytes, whole.to_portable().bytes);
     let mut outcomes = Vec::new();
@@ -178,6 +191,38 @@ fn large_messages_are_made_in_steps() {
     assert!(outcomes.iter().all(|o| *o == outcomes[0]), "{outcomes:?}");
     assert!(outcomes[0].contains("9000 4500 "), "{}", outcomes[0]);
     assert!(outcomes[0].ends_with("| Finished 1 2 9001"), "{}", outcomes[0]);
+}
+
+/// A string alone, of sizes at which it is copied in pieces and before.
+#[test]
+fn long_strings_are_copied_in_pieces() {
+    for (n, emitted) in [(65_535, 1), (65_536, 1), (65_537, 2), (200_000, 4)] {
+        let mut from = started(&format!("m = ('x'):rep({n} - 1) .. 'y'"));
+        from.run(10_000_000);
+        let v = from.globals().get_field(&mut from.heap, b"m");
+        let (mut encoding, mut steps) = (Encoding::new(&from, v).expect("it can be sent"), 0);
+        let message = loop {
+            steps += 1;
+            if let Some(m) = encoding.step(&from, &mut 1).expect("it can be sent") {
+                break m;
+            }
+        };
+        assert!(steps >= emitted, "{n}: {steps}");
+        let outside = received(&message.to_portable()).expect("made here");
+        for message in [message, outside] {
+            let mut to = started("return #m, m:sub(-2)");
+            let mut decoding = Decoding::new(&message).expect("it is large");
+            let v = loop {
+                if let Some(v) = decoding.step(&mut to, &mut 1).expect("it is whole") {
+                    break v;
+                }
+            };
+            let g = to.globals();
+            g.set_field(&mut to.heap, b"m", v).expect("a name");
+            let exit = to.run(1000);
+            assert_eq!(outcome(&mut to, exit), format!("| Finished {n} xy"));
+        }
+    }
 }
 
 /// What a message outside is: no address, and a list of processes with their runtimes.

@@ -181,7 +181,7 @@ impl Process {
         number: u64,
     ) {
         let (id, from) = (self.core.next_id(), self.core.pid());
-        match online.send(node, pid, translate::message(from, to, m), (from, id)) {
+        match online.send(node, pid, translate::message(from, to, m.to_portable()), (from, id)) {
             Sending::Sent => {}
             Sending::Wait => self.wants = Some((id, Want::Sent(number))),
             Sending::Failed(_) => program.common().ledger.failed(number),
