@@ -8,7 +8,8 @@ use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
 use super::super::{ManyNumbers, code, is_file, is_standard_stream};
 use super::{
-    Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, PLAIN_TAGS, TEXT, TEXT_OF_UNIT, VALUE, Whole, classes, is_plain, more, run, short,
+    Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, PLAIN_TAGS, TEXT, TEXT_OF_UNIT, VALUE, Whole, classes,
+    is_plain, more, run, short,
 };
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;

@@ -119,7 +119,12 @@ impl Conversion {
         let mut out = Vec::with_capacity(if is_large { 0 } else { message.size() + HEAD.len() + 8 });
         // The head is this, most of the time.
         out.run(&HEAD);
-        Conversion { message: message.clone(), survey: is_large.then(|| Walk::new(Nowhere)), walk: Walk::new(out), has_head: false }
+        Conversion {
+            message: message.clone(),
+            survey: is_large.then(|| Walk::new(Nowhere)),
+            walk: Walk::new(out),
+            has_head: false,
+        }
     }
     /// What is converted.
     pub fn message(&self) -> &Message {
