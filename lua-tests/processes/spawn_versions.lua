@@ -15,7 +15,7 @@ local function check(n, write, look)
   end
   for i = 1, n do concurrent.send(waiting[(i * 7) % n + 1], 'now') end
   for _ = 1, n do
-    local answer = concurrent.receive(20000)
+    local answer = concurrent.receive(120000)
     assert(answer, 'no answer')
     assert(answer[2], 'child ' .. answer[1])
   end
