@@ -72,7 +72,7 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == CONVERTING {
         let kept = vm.arg(2);
         if let Some(Progress::Conversion(conversion)) = context(vm).take_progress(kept) {
-            return send_elsewhere(vm, to, conversion);
+            return send_elsewhere(vm, to, *conversion);
         }
     }
     let message = match encode_further(vm, v, 2, state, 1).map_err(|e| e.raise(vm))? {
@@ -108,7 +108,7 @@ fn send_elsewhere(vm: &mut Vm, to: Process, mut conversion: codec::Conversion) -
     let converted = conversion.step(&mut units);
     vm.pay(all - units, UNITS);
     let Some(converted) = converted else {
-        let number = context(vm).keep_progress(Progress::Conversion(conversion));
+        let number = context(vm).keep_progress(Progress::Conversion(Box::new(conversion)));
         vm.set_arg(2, number);
         return Ok(Step::Again(CONVERTING));
     };

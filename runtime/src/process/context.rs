@@ -98,7 +98,7 @@ pub enum Progress {
     /// A message is being made.
     Encoding(crate::codec::Encoding),
     /// A message is made bytes for another node.
-    Conversion(crate::codec::Conversion),
+    Conversion(Box<crate::codec::Conversion>),
     /// A message is being read.
     Decoding(crate::codec::Decoding),
     /// What a new process begins with is taken.

@@ -150,7 +150,7 @@ impl Conversion {
         }
         let walk = std::mem::replace(&mut self.walk, Walk::new(Vec::new()));
         let (mut bytes, pids) = (walk.out, walk.pids);
-        if !self.has_head && !(source.modules.is_empty() && pids.is_empty()) {
+        if !(self.has_head || source.modules.is_empty() && pids.is_empty()) {
             let mut head = Vec::with_capacity(32 * (source.modules.len() + pids.len()) + 16);
             write_head(&mut head, source.modules, &pids);
             bytes.splice(..HEAD.len(), head);
