@@ -386,10 +386,8 @@ impl Online {
     /// A mark has come out, where the process is or where it can go no further.
     pub(super) fn answer_mark(&self, moves: &mut Moves, pid: Pid, asker: Runtime, id: u64, after: &mut After) {
         let own = self.program.runtime();
-        let here = moves
-            .routes
-            .place(pid)
-            .map_or((pid.runtime() == own).then_some(0), |p| (p.runtime == own).then_some(p.epoch));
+        // Where it has ended there is no place, and no next mark is to come.
+        let here = moves.routes.place(pid).filter(|p| p.runtime == own).map(|p| p.epoch);
         if asker == own {
             after.marks.push((pid, id));
         } else if let Some(link) = self.link_to(asker) {

@@ -212,3 +212,24 @@ fn a_node_that_leaves_and_is_one_again_knows_its_guests() {
     }
     w.ends_well();
 }
+#[test]
+fn a_mark_for_a_process_that_has_ended_comes_out_once() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    w.connect(0, 1);
+    w.connect(0, 2);
+    let pid = w.born(0);
+    w.moves(pid, 0, 2);
+    while w.program(0).processes().contains_key(&pid) {
+        w.step();
+    }
+    // Who hears late of the move asks where it was born when that knows of the end, and is not told of it by anybody.
+    w.part(0, 1, SECOND);
+    w.wait(500 * MILLISECOND);
+    w.lets(pid, 2, |_, _| bad());
+    w.wait(5 * SECOND);
+    let before = w.network.written.0;
+    w.wait(5 * SECOND);
+    assert!(w.network.written.0 - before < 10, "nothing goes round");
+    assert!(w.online(1).expect("it is a node").waiting_for().is_empty());
+    w.ends_well();
+}
