@@ -6,7 +6,7 @@
 use crate::concurrent;
 use crate::node::transport::Settings as NodeSettings;
 use crate::process::Process;
-use crate::scheduler::{Config, Handle, Scheduler};
+use crate::scheduler::{Config, Scheduler};
 use rlua_compiler::prototype::Chunk;
 use rlua_machine::stdlib;
 use rlua_machine::stdlib::io::Files;
@@ -143,8 +143,7 @@ impl Program {
         let streams = files.child();
         let scheduler = self.scheduler.clone();
         scheduler.set_files(files.child());
-        let mut host = stdlib::host::with(files);
-        host.outside = Some(Arc::new(Handle(scheduler.clone())));
+        let host = scheduler.surroundings_with(files);
         let thawed = scheduler.resumed(file, host)?;
         let status = self.scheduler.run(move || {
             if thawed.gate_is_open {
@@ -160,11 +159,10 @@ impl Program {
 
 /// Makes the root process and enters it.
 fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
-    let mut host = stdlib::host::with(files);
-    host.outside = Some(Arc::new(Handle(scheduler.clone())));
+    let mut host = scheduler.surroundings_with(files);
     host.terminal = start.terminal;
     let (slot, context) = scheduler.new_process(None);
-    let mut process = Process::new(host, context, None);
+    let mut process = Process::new(Some(host), context, None);
     let vm = &mut process.vm;
     vm.warnings = start.warnings;
     stdlib::open(vm, start.environment, &concurrent::MODULES);

@@ -16,7 +16,7 @@ impl Surroundings for Output {
     fn flush(&mut self) {}
 }
 fn output(vm: &mut Vm) -> Option<&mut String> {
-    let host: &mut dyn Any = &mut *vm.host;
+    let host: &mut dyn Any = vm.surroundings();
     Some(&mut host.downcast_mut::<Output>()?.0)
 }
 
@@ -288,7 +288,7 @@ fn moved(mut vm: Vm, with_code: bool) -> Vm {
     let modules = vm.heap.modules().to_vec();
     let bytes = if with_code { freeze(&mut vm) } else { freeze_without_code(&mut vm) };
     let bytes = bytes.expect("a stopped process");
-    let host = std::mem::replace(&mut vm.host, Box::new(()));
+    let host = vm.take_surroundings();
     drop(vm);
     if with_code { thaw(&bytes, host, find_native, &NoModules) } else { thaw(&bytes, host, find_native, &modules) }
         .unwrap_or_else(|e| panic!("{e}"))

@@ -628,9 +628,11 @@ impl Thawer<'_> {
         let Some(running) = running.as_thread() else { return Err("what runs is no coroutine") };
         self.vm.thread = running.as_ptr();
         self.vm.string_metatable = self.optional_table()?;
-        for i in 0..self.vm.type_metatables.len() {
-            self.vm.type_metatables[i] = self.optional_table()?;
+        let mut metatables = self.vm.type_metatables();
+        for t in &mut metatables {
+            *t = self.optional_table()?;
         }
+        self.vm.set_type_metatables(metatables);
         self.vm.error = self.value(Place::Value)?;
         let bits = self.reader.byte()?;
         if bits > 15 {

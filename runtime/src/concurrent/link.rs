@@ -28,7 +28,7 @@ pub(super) fn exit(vm: &mut Vm, state: u32) -> Result<Step> {
     };
     vm.push(reason);
     let cx = context(vm);
-    cx.leaving = Some(Leaving::Exit(encoded));
+    cx.leaving = Some(Box::new(Leaving::Exit(encoded)));
     Ok(Step::Request(DONE))
 }
 

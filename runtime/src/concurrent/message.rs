@@ -13,7 +13,7 @@ use crate::node::transport::Sending;
 use crate::process::chore::MESSAGES;
 use crate::process::context::{Progress, Wait, context, reason_text};
 use crate::process::signal::{Answer, Signal, Wake};
-use rlua_machine::value::Value;
+use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Raise, Result, Step};
 use std::ops::ControlFlow;
@@ -31,6 +31,16 @@ const QUICK_BYTES: usize = 16 * 1024;
 pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     let (to, v) = (vm.arg(0).as_pid(), vm.arg(1));
     let Some(to) = to.filter(|_| !v.is_nil()) else { return Ok(None) };
+    if let Some(message) = codec::Message::plain(v) {
+        let scheduler = &context(vm).scheduler;
+        let sent = to.runtime() == scheduler.runtime && scheduler.send_here(to, message);
+        return Ok(sent.then_some(Value::TRUE));
+    }
+    send_other(vm, to, v)
+}
+/// As [`send_quick`], of what is to be encoded.
+#[inline(never)]
+fn send_other(vm: &mut Vm, to: Pid, v: Value) -> Result<Option<Value>> {
     if to.runtime() != context(vm).scheduler.runtime {
         return Ok(None);
     }
@@ -268,6 +278,16 @@ const SEARCH: usize = 5;
 /// `receive` without a match, if there is a message.
 pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
     let is_bare = vm.count() == 0;
+    let cx = context(vm);
+    // Most wait without more ado.
+    if is_bare && cx.mailbox.is_empty() && !cx.slot.is_root && !cx.slot.pending.any() {
+        wait_for_any(vm);
+        return Ok(None);
+    }
+    receive_what_is_there(vm, is_bare)
+}
+#[inline(never)]
+fn receive_what_is_there(vm: &mut Vm, is_bare: bool) -> Result<Option<Value>> {
     let is_plain = is_bare || (vm.arg(TIMEOUT).is_nil() || vm.arg(TIMEOUT).is_number()) && vm.arg(MATCH).is_nil();
     let heap_bytes = vm.heap.bytes();
     let cx = context(vm);
@@ -282,7 +302,6 @@ pub(super) fn receive_quick(vm: &mut Vm) -> Result<Option<Value>> {
             let m = cx.mailbox.pop().expect("it was just seen");
             return decode(vm, m).map(Some);
         }
-        // Most wait without more ado.
         None if is_bare => wait_for_any(vm),
         _ => {}
     }
@@ -296,40 +315,43 @@ fn wait_for_any(vm: &mut Vm) {
         return;
     }
     // Up to DEADLINE.
-    for v in [Value::NIL, Value::NIL, Value::integer(0), Value::FALSE] {
-        vm.push(v);
-    }
+    vm.push_all([Value::NIL, Value::NIL, Value::integer(0), Value::FALSE]);
     let cx = context(vm);
     cx.begin_native();
     cx.wait_until(Wait::Message, None);
     cx.resume = false;
     vm.ask_as_leaf(LOOK);
 }
-/// A message has come for a process that waits in a native which would be entered at a state. If that is a `receive` that
-/// takes whatever comes first, it is given the message's value, and need not be entered: how many reductions that was.
-/// `Err`: it is to be entered, once the message is in the mailbox.
-pub(crate) fn answer_receive(vm: &mut Vm, state: u32, m: codec::Message) -> std::result::Result<usize, codec::Message> {
+/// Something has come for a process that waits in a native which would be entered at a state. If that is a `receive` that
+/// takes whatever comes first, and this is the only message, it is given the message's value, and need not be entered: how
+/// many reductions that was. None: it is to be entered.
+#[inline]
+pub(crate) fn answer_receive(vm: &mut Vm, state: u32) -> Option<usize> {
     let cx = context(vm);
-    let size = m.size();
-    if state != LOOK || cx.wait != Wait::Message || !cx.mailbox.is_empty() || size > QUICK_BYTES {
-        return Err(m);
+    if state != LOOK || cx.wait != Wait::Message || cx.mailbox.len() != 1 || !cx.resume {
+        return None;
     }
+    let size = cx.mailbox.first()?.size();
     // Only a `receive` waits for messages.
     vm.enter_request();
-    if !vm.arg(MATCH).is_nil() {
-        return Err(m);
+    if size > QUICK_BYTES || !vm.arg(MATCH).is_nil() {
+        return None;
     }
+    let m = context(vm).mailbox.pop()?;
     let v = match codec::take_whole(vm, m) {
         Ok(v) => v,
-        // It may be damaged, which is an error of the `receive`.
+        // It may be damaged: the native finds it again, and raises the error.
         Err(m) => match codec::decode_message(vm, &m) {
             Ok(v) => v,
-            Err(_) => return Err(m),
+            Err(_) => {
+                context(vm).mailbox.push(m);
+                return None;
+            }
         },
     };
     context(vm).end_wait();
-    vm.finish_request(&[v]);
-    Ok(size / BYTES_PER_REDUCTION)
+    vm.finish_request_with(v);
+    Some(size / BYTES_PER_REDUCTION)
 }
 pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
     match state {

@@ -22,7 +22,7 @@ pub(super) fn checkpoint(vm: &mut Vm, state: u32) -> Result<Step> {
             let text = vm.heap.string(b"resumed");
             vm.return_one(text)
         }
-        CHECKPOINT_WRITTEN => match context(vm).refused.take() {
+        CHECKPOINT_WRITTEN => match context(vm).take_refused() {
             None => vm.return_one(Value::TRUE),
             Some(why) => refuse(vm, Value::NIL, why),
         },
@@ -36,7 +36,7 @@ pub(super) fn checkpoint(vm: &mut Vm, state: u32) -> Result<Step> {
             if vm.in_finalizer() {
                 return Err(vm.error("cannot write a checkpoint inside a finalizer"));
             }
-            context(vm).leaving = Some(Leaving::Checkpoint(path));
+            context(vm).leaving = Some(Box::new(Leaving::Checkpoint(path)));
             Ok(Step::Request(RESUMED))
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn migrate(vm: &mut Vm, state: u32) -> Result<Step> {
     match state {
         MOVED => return vm.return_one(Value::TRUE),
         MIGRATE_REFUSED => {
-            let why = context(vm).refused.take().unwrap_or_else(|| b"it was stopped on its way".to_vec());
+            let why = context(vm).take_refused().unwrap_or_else(|| b"it was stopped on its way".to_vec());
             return refuse(vm, Value::NIL, why);
         }
         CONNECTING => return migrate_self(vm, true),
@@ -110,7 +110,7 @@ fn migrate_self(vm: &mut Vm, is_connecting: bool) -> Result<Step> {
     let asked = node::ask(vm, 1, is_connecting, CONNECTING, |_, online, asker| online.ask(target.clone(), None, asker));
     match asked {
         Ok(Answer::Done(Ok(()))) => {
-            context(vm).leaving = Some(Leaving::Migrate(target));
+            context(vm).leaving = Some(Box::new(Leaving::Migrate(target)));
             Ok(Step::Request(MOVED))
         }
         Ok(Answer::Done(Err(why))) => refuse(vm, Value::NIL, why),
@@ -133,7 +133,7 @@ pub(crate) const MIGRATABLE_KNOWN: u32 = 7;
 /// Whether a process could move now; the caller, if none is named.
 pub(super) fn migratable(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == MIGRATABLE_KNOWN {
-        return match context(vm).refused.take() {
+        return match context(vm).take_refused() {
             None => vm.return_one(Value::TRUE),
             Some(why) => refuse(vm, Value::FALSE, why),
         };
@@ -160,7 +160,7 @@ pub(super) fn migratable(vm: &mut Vm, state: u32) -> Result<Step> {
         if crate::process::exit::notice_return(vm) || context(vm).core.ending {
             return refuse(vm, Value::FALSE, format!("cannot migrate {own}: {IS_ENDING}"));
         }
-        context(vm).leaving = Some(Leaving::Migratable);
+        context(vm).leaving = Some(Box::new(Leaving::Migratable));
         return Ok(Step::Request(MIGRATABLE_KNOWN));
     }
     if state == 0 {

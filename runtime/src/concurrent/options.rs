@@ -44,7 +44,7 @@ pub(super) fn set(vm: &mut Vm) -> Result<Value> {
     if cx.slot.is_root {
         cx.scheduler.options.write().unwrap_or_else(|e| e.into_inner()).set(index, setting);
     } else {
-        cx.options.set(index, setting);
+        cx.set_option(index, setting);
         cx.set_limits();
     }
     if index == key::MAXHEAP {

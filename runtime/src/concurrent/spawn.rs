@@ -182,7 +182,6 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if context(vm).scheduler.has_too_many_snapshots() {
         return Err(vm.out_of_memory());
     }
-    let host = stdlib::host::child(vm);
     let cx = context(vm);
     let own = cx.pid();
     let scheduler = cx.scheduler.clone();
@@ -200,7 +199,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         }
     }
     child.set_limits();
-    let process = Process::new(host, child, Some(Birth::new(snapshot)));
+    let process = Process::new(None, child, Some(Birth::new(snapshot)));
     scheduler.enter(slot, process);
     vm.return_one(Value::pid(pid))
 }

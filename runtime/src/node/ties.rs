@@ -259,7 +259,7 @@ impl Ties {
             told.push((here, Local::Reply { id, answer: local::Answer::Lost }));
         }
         for (here, id) in self.spawns.into_keys() {
-            told.push((here, Local::Reply { id, answer: local::Answer::NotSpawned(b"noconnection".to_vec()) }));
+            told.push((here, Local::Reply { id, answer: local::Answer::NotSpawned(b"noconnection"[..].into()) }));
         }
         told
     }

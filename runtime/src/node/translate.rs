@@ -137,7 +137,7 @@ pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local
         Carried::Ask(from, id, question) => Local::Ask { from, id, question: asked(question) },
         Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer).map_err(|(e, _)| e)? },
         Carried::Spawned(id, Ok(child)) => Local::Reply { id, answer: Answer::Spawned(child) },
-        Carried::Spawned(id, Err(why)) => Local::Reply { id, answer: Answer::NotSpawned(why.0) },
+        Carried::Spawned(id, Err(why)) => Local::Reply { id, answer: Answer::NotSpawned(why.0.into()) },
     })
 }
 fn question_of(question: &Question) -> wire::Question {
@@ -279,7 +279,7 @@ fn without_message(signal: Signal<Pid>) -> Result<Incoming, (DecodeError, Box<Si
         Signal::Spawned { to, id, result } => {
             let answer = match result {
                 Ok(child) => Answer::Spawned(child),
-                Err(why) => Answer::NotSpawned(why.0),
+                Err(why) => Answer::NotSpawned(why.0.into()),
             };
             Incoming::For(to, Local::Reply { id, answer })
         }

@@ -6,17 +6,19 @@
 //! Always: owned by whoever runs the process; while that is in a call of the system, it lies in the slot, and who sends
 //! signals has them handled there (scheduler/worker.rs).
 
+use super::again;
 use super::core::{Core, Effect, Time};
 use super::exit::{Ending, Stage};
 use super::mailbox::Mailbox;
 use super::options::{OwnOptions, Setting, key};
+use super::seldom::{List, Seldom};
 use super::signal::{Answer, Info, Question, Signal, Status, Wake};
 use super::slot::Slot;
 use crate::node::name::NodeName;
 use crate::scheduler::Scheduler;
 use crate::scheduler::timer::{Due, TimerKey};
 use rlua_machine::value::{Pid, Value};
-use rlua_machine::vm::{Attachment, Vm};
+use rlua_machine::vm::{Attachable, Attachment, Surroundings, Vm};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,7 +34,7 @@ pub enum Wait {
 
 /// All of a process but its machine.
 // In this order, what each slice touches lies together.
-#[repr(C, align(64))]
+#[repr(C, align(32))]
 pub struct Context {
     /// Messages that wait.
     pub mailbox: Mailbox,
@@ -42,43 +44,47 @@ pub struct Context {
     pub slot: Arc<Slot>,
     /// Reductions used so far.
     pub reductions: u64,
+    /// What the runner has to see to before the process goes on.
+    pub urgent: List<Effect>,
+    /// It ends itself, or is to be written down, because a native asked for it.
+    pub leaving: Option<Box<Leaving>>,
+    /// How it is ending, if it is.
+    pub ending: Option<Box<Ending>>,
     /// What the wait under way is for.
     pub wait: Wait,
     /// What it waits for may have come.
     pub resume: bool,
-    /// What the runner has to see to before the process goes on.
-    pub urgent: Vec<Effect>,
-    /// Timer of the wait under way, and its time by the runtime's clock.
-    timer: Option<(TimerKey, Time)>,
-    /// It ends itself, or is to be written down, because a native asked for it.
-    pub leaving: Option<Leaving>,
-    /// How it is ending, if it is.
-    pub ending: Option<Ending>,
+    /// Its uncaught error was reported.
+    pub reported: bool,
+    /// It has asked to be told when a node goes.
+    pub watches_nodes: bool,
     /// Links, monitors, names, waits.
     pub core: Core,
+    seldom: Seldom<Rest>,
+    /// Timer of the wait under way, and its time by the runtime's clock.
+    timer: Option<(TimerKey, Time)>,
+}
+const _: () = assert!(size_of::<Context>() <= 224, "an idle process is small");
+
+/// What most processes do without.
+#[derive(Default)]
+struct Rest {
     /// Options it set for itself.
-    pub options: OwnOptions,
+    options: OwnOptions,
     /// How often it has moved to another node.
-    pub epoch: u64,
+    epoch: u64,
     /// What its own clock is ahead of the runtime's, modulo 2^64: deadlines in its natives' registers go by its own, which
     /// moves with it.
     clock_ahead: u64,
     /// The question under way, and whom it was asked.
     asked: Option<(u64, Pid)>,
     /// What came after a kill.
-    pub unhandled: Vec<Signal>,
+    unhandled: List<Signal>,
     /// What has come of a checkpoint or a move: why it could not be.
-    pub refused: Option<Vec<u8>>,
-    /// Its uncaught error was reported.
-    pub reported: bool,
-    /// It has asked to be told when a node goes.
-    pub watches_nodes: bool,
+    refused: Option<Vec<u8>>,
     /// What a native is in the middle of, and its number. It is of this machine's heap and of no other.
     progress: Option<Progress>,
     progress_number: i64,
-    /// Buffers, to be used again.
-    signals: Vec<Signal>,
-    effects: Vec<Effect>,
 }
 
 /// What a process wants of its runner.
@@ -125,6 +131,9 @@ pub const LINES: usize = 5;
 // SAFETY: nothing else is ever attached to a machine.
 unsafe impl Attachment for Context {
     const NUMBER: NonZeroU32 = NonZeroU32::new(1).unwrap();
+    fn surroundings(&self) -> Option<Box<dyn Surroundings>> {
+        Some(self.scheduler.surroundings())
+    }
 }
 
 impl Context {
@@ -135,25 +144,16 @@ impl Context {
             scheduler,
             slot,
             mailbox: Mailbox::default(),
-            options: OwnOptions::default(),
-            epoch: 0,
             reductions: 0,
             ending: None,
             wait: Wait::Signal,
             timer: None,
-            clock_ahead: 0,
-            asked: None,
-            urgent: Vec::new(),
-            unhandled: Vec::new(),
+            urgent: List::default(),
             resume: false,
             leaving: None,
-            refused: None,
             reported: false,
             watches_nodes: false,
-            progress: None,
-            progress_number: 0,
-            signals: Vec::new(),
-            effects: Vec::new(),
+            seldom: Seldom::default(),
         })
     }
     /// The process's pid.
@@ -171,7 +171,6 @@ impl Context {
             self.resume = true;
             return;
         }
-        let mut effects = std::mem::take(&mut self.effects);
         let end = signals.iter().position(|s| matches!(s, Signal::Kill { .. })).map_or(signals.len(), |i| i + 1);
         self.mailbox.reserve(end);
         for signal in signals.drain(..end) {
@@ -184,10 +183,23 @@ impl Context {
                 Signal::Exit { .. } => self.core.trapexit = self.option_flag(key::TRAPEXIT),
                 _ => {}
             }
-            self.core.handle(signal, &mut effects);
-            self.carry_out(&mut effects);
+            self.act(|core, effects| core.handle(signal, effects));
         }
-        self.effects = effects;
+    }
+    /// Keeps signals that came after a kill.
+    #[inline]
+    pub fn keep_unhandled(&mut self, signals: &mut Vec<Signal>) {
+        if !signals.is_empty() {
+            self.seldom.change().unhandled.append(signals);
+        }
+    }
+    /// Takes what came after a kill.
+    pub fn take_unhandled(&mut self) -> Vec<Signal> {
+        self.seldom.get_mut().map_or(Vec::new(), |s| s.unhandled.take())
+    }
+    /// Whether something came after a kill.
+    pub fn has_unhandled(&self) -> bool {
+        self.seldom.get().is_some_and(|s| !s.unhandled.is_empty())
     }
     /// Carries out effects of the core; the list is empty afterwards.
     pub fn carry_out(&mut self, effects: &mut Vec<Effect>) {
@@ -217,11 +229,11 @@ impl Context {
     }
     /// Does something with the core, and what follows from it.
     pub fn act<T>(&mut self, f: impl FnOnce(&mut Core, &mut Vec<Effect>) -> T) -> T {
-        let mut effects = std::mem::take(&mut self.effects);
-        let result = f(&mut self.core, &mut effects);
-        self.carry_out(&mut effects);
-        self.effects = effects;
-        result
+        again::with_effects(|effects| {
+            let result = f(&mut self.core, effects);
+            self.carry_out(effects);
+            result
+        })
     }
     /// Handles what has arrived since the slice began. The lock is taken only if there is something.
     #[inline]
@@ -232,14 +244,14 @@ impl Context {
     }
     #[inline(never)]
     fn take_arrived(&mut self, heap_bytes: usize) {
-        let mut signals = std::mem::take(&mut self.signals);
-        self.slot.take_signals(&mut signals);
-        if !signals.is_empty() {
-            self.handle(&mut signals);
-            self.publish(heap_bytes);
-            self.unhandled.append(&mut signals);
-        }
-        self.signals = signals;
+        again::with_signals(|signals| {
+            self.slot.take_signals(signals);
+            if !signals.is_empty() {
+                self.handle(signals);
+                self.publish(heap_bytes);
+                self.keep_unhandled(signals);
+            }
+        });
     }
     /// Tells others how much the process holds.
     #[inline]
@@ -275,7 +287,15 @@ impl Context {
     /// An option, as it is for this process: its own setting, else the node's.
     pub fn option(&self, key: usize) -> Setting {
         let node = || self.scheduler.options.read().unwrap_or_else(|e| e.into_inner()).get(key);
-        self.options.get(key).unwrap_or_else(node)
+        self.seldom.get().and_then(|s| s.options.get(key)).unwrap_or_else(node)
+    }
+    /// Sets an option for this process alone.
+    pub fn set_option(&mut self, key: usize, setting: Setting) {
+        self.seldom.change().options.set(key, setting);
+    }
+    /// All options that it has set for itself.
+    pub fn own_options(&self) -> &[(u8, Setting)] {
+        self.seldom.get().map_or(&[], |s| s.options.all())
     }
     /// An option that is true or false.
     pub fn option_flag(&self, key: usize) -> bool {
@@ -304,7 +324,7 @@ impl Context {
         }
         let (messages, bytes) = self.limits();
         let mut s = self.slot.lock();
-        (s.inbox.max_messages, s.inbox.max_bytes) = (messages, bytes);
+        s.inbox.set_limits((messages, bytes));
         let is_past = messages > 0 && s.inbox.messages() + self.mailbox.len() > messages;
         drop(s);
         if is_past {
@@ -331,7 +351,7 @@ impl Context {
             None => {
                 let number = self.core.begin_wait();
                 if let Some(at) = deadline {
-                    let at = at.wrapping_sub(self.clock_ahead);
+                    let at = at.wrapping_sub(self.clock_ahead());
                     // A time that has passed may be before the runtime's beginning.
                     self.set_timer(number, if at > Time::MAX / 2 { 0 } else { at });
                 }
@@ -345,7 +365,10 @@ impl Context {
     }
     /// The time by the process's own clock.
     pub fn now(&self) -> Time {
-        self.scheduler.clock.now().wrapping_add(self.clock_ahead)
+        self.scheduler.clock.now().wrapping_add(self.clock_ahead())
+    }
+    fn clock_ahead(&self) -> u64 {
+        self.seldom.get().map_or(0, |s| s.clock_ahead)
     }
     /// Ends the wait under way.
     #[inline]
@@ -364,24 +387,50 @@ impl Context {
     }
     /// Keeps what a native has begun; the number by which it will ask for it.
     pub fn keep_progress(&mut self, progress: Progress) -> Value {
-        self.progress = Some(progress);
-        self.progress_number += 1;
-        Value::integer(self.progress_number)
+        let seldom = self.seldom.change();
+        seldom.progress = Some(progress);
+        seldom.progress_number += 1;
+        Value::integer(seldom.progress_number)
     }
     /// Nobody waits for the answer to what was asked last.
     #[inline]
     pub fn give_up_question(&mut self) {
-        self.asked = None;
+        if let Some(seldom) = self.seldom.get_mut() {
+            seldom.asked = None;
+        }
         self.end_wait();
     }
     /// What was kept under a number, if nothing has come in between.
     pub fn take_progress(&mut self, number: Value) -> Option<Progress> {
-        let kept = self.progress.take();
-        kept.filter(|_| number.as_integer() == Some(self.progress_number))
+        let seldom = self.seldom.get_mut()?;
+        let kept = seldom.progress.take();
+        kept.filter(|_| number.as_integer() == Some(seldom.progress_number))
     }
     /// The process goes on in another machine: what was begun in this one is no more.
     pub fn leave_machine(&mut self) {
-        self.progress = None;
+        if let Some(seldom) = self.seldom.get_mut() {
+            seldom.progress = None;
+        }
+    }
+    /// How often it has moved to another node.
+    pub fn epoch(&self) -> u64 {
+        self.seldom.get().map_or(0, |s| s.epoch)
+    }
+    /// It has moved so often.
+    pub fn set_epoch(&mut self, epoch: u64) {
+        if epoch != self.epoch() {
+            self.seldom.change().epoch = epoch;
+        }
+    }
+    /// A checkpoint or a move has come to this: why it could not be, or nothing.
+    pub fn set_refused(&mut self, why: Option<Vec<u8>>) {
+        if why.is_some() || self.seldom.get().is_some_and(|s| s.refused.is_some()) {
+            self.seldom.change().refused = why;
+        }
+    }
+    /// Why the last checkpoint or move could not be; once.
+    pub fn take_refused(&mut self) -> Option<Vec<u8>> {
+        self.seldom.get_mut()?.refused.take()
     }
     // Frozen.
 
@@ -391,18 +440,19 @@ impl Context {
     }
     /// The question under way.
     pub fn asked(&self) -> Option<(u64, Pid)> {
-        self.asked
+        self.seldom.get()?.asked
     }
     /// Numbers that were given to what natives have begun.
     pub fn progress_number(&self) -> i64 {
-        self.progress_number
+        self.seldom.get().map_or(0, |s| s.progress_number)
     }
     /// The process was thawed: its clock goes on from a time, and its wait for what remained of it.
     pub fn go_on(&mut self, now: Time, asked: Option<(u64, Pid)>, progress: i64, remaining: Option<Time>) {
         let runtime_now = self.scheduler.clock.now();
-        self.clock_ahead = now.wrapping_sub(runtime_now);
-        self.asked = asked;
-        self.progress_number = progress;
+        let seldom = self.seldom.change();
+        seldom.clock_ahead = now.wrapping_sub(runtime_now);
+        seldom.asked = asked;
+        seldom.progress_number = progress;
         if let (Some(number), Some(remaining)) = (self.core.wait_number(), remaining) {
             self.set_timer(number, runtime_now.saturating_add(remaining));
         }
@@ -412,7 +462,7 @@ impl Context {
     /// Asks another process; the number of the question.
     pub fn ask(&mut self, whom: Pid, question: Question) -> u64 {
         let id = self.core.next_id();
-        self.asked = Some((id, whom));
+        self.seldom.change().asked = Some((id, whom));
         self.wait = Wait::Signal;
         self.core.begin_wait();
         let from = self.slot.pid;
@@ -422,11 +472,11 @@ impl Context {
     /// The answer to a question; none: it has not come yet. A question that nobody knows of (the process was thawed in
     /// the middle of it) is asked again.
     pub fn answer(&mut self, id: u64, whom: Pid, question: Question) -> Result<Answer, u64> {
-        if self.asked != Some((id, whom)) {
+        if self.asked() != Some((id, whom)) {
             return Err(self.ask(whom, question));
         }
         if let Some(answer) = self.core.take_reply(id) {
-            self.asked = None;
+            self.seldom.change().asked = None;
             self.core.end_wait();
             return Ok(answer);
         }
@@ -436,7 +486,7 @@ impl Context {
     /// Asks the node something, by `ask`, which is given who asks and the number of the question.
     pub fn ask_node(&mut self, ask: impl FnOnce(&mut Core, &Arc<Scheduler>, (Pid, u64))) -> u64 {
         let (id, own) = (self.core.next_id(), self.slot.pid);
-        self.asked = Some((id, own));
+        self.seldom.change().asked = Some((id, own));
         self.wait = Wait::Signal;
         self.core.begin_wait();
         ask(&mut self.core, &self.scheduler, (own, id));
@@ -445,11 +495,11 @@ impl Context {
     /// The answer to what the node was asked; `Err`: it has not come yet, or, with no number, nobody knows of the question
     /// (the process was thawed in the middle of it).
     pub fn node_answer(&mut self, id: u64) -> Result<Answer, Option<u64>> {
-        if self.asked != Some((id, self.slot.pid)) {
+        if self.asked() != Some((id, self.slot.pid)) {
             return Err(None);
         }
         if let Some(answer) = self.core.take_reply(id) {
-            self.asked = None;
+            self.seldom.change().asked = None;
             self.core.end_wait();
             return Ok(answer);
         }
@@ -469,6 +519,12 @@ impl Context {
 #[inline(always)]
 pub fn context(vm: &mut Vm) -> &mut Context {
     vm.attached.get().expect("a process's machine has a context")
+}
+
+/// A context that was attached to a machine.
+pub fn detached(attached: Box<dyn Attachable>) -> Option<Box<Context>> {
+    let any: Box<dyn std::any::Any + Send> = attached;
+    any.downcast().ok()
 }
 
 /// The text of an exit reason that cannot be sent.

@@ -11,6 +11,7 @@
 //! Not here: queues and states of running (inbox.rs), Lua's part of an end (exit.rs), the mailbox (mailbox.rs).
 
 use super::order::Order;
+use super::seldom::Seldom;
 use super::signal::{Answer, Name, Question, Signal, Status, Wake};
 use crate::codec::Message;
 use crate::migration::frozen::Record;
@@ -132,6 +133,15 @@ struct Spawning {
     monitor: Option<u64>,
 }
 
+/// What other processes and nodes answer.
+#[derive(Default, Debug)]
+struct Answers {
+    /// To the question of this number.
+    reply: Option<(u64, Answer)>,
+    /// What another node was asked for.
+    spawning: Option<Spawning>,
+}
+
 /// The core of a process.
 // In this order, what each slice touches lies together.
 #[repr(C)]
@@ -147,8 +157,7 @@ pub struct Core {
     pub trapexit: bool,
     pid: Pid,
     relations: Option<Box<Relations>>,
-    reply: Option<(u64, Answer)>,
-    spawning: Option<Spawning>,
+    answers: Seldom<Answers>,
     /// The move that another process wants.
     pub order: Option<Box<Order>>,
 }
@@ -176,8 +185,7 @@ impl Core {
             ending: false,
             last_id: 0,
             waiting: None,
-            reply: None,
-            spawning: None,
+            answers: Seldom::default(),
             wake: None,
             order: None,
         }
@@ -282,7 +290,8 @@ impl Core {
             }
             Signal::Reply { id, answer } => {
                 // Before anything else that the child may have sent is handled.
-                if let Some(spawning) = self.spawning.take_if(|s| s.id == id)
+                if let Some(answers) = self.answers.get_mut()
+                    && let Some(spawning) = answers.spawning.take_if(|s| s.id == id)
                     && let Answer::Spawned(child) = answer
                 {
                     if spawning.link {
@@ -293,8 +302,9 @@ impl Core {
                     }
                 }
                 // To what was asked last: the answer to a question that was given up (`interrupt`) may come after it.
-                if self.reply.as_ref().is_none_or(|(last, _)| *last < id) {
-                    self.reply = Some((id, answer));
+                let reply = &mut self.answers.change().reply;
+                if reply.as_ref().is_none_or(|r| r.0 < id) {
+                    *reply = Some((id, answer));
                 }
                 effects.push(Effect::Resume);
             }
@@ -400,7 +410,7 @@ impl Core {
     }
     /// It asks another node for a process, to which it is tied as soon as the answer to this question comes.
     pub fn spawns(&mut self, id: u64, link: bool, monitor: Option<u64>) {
-        self.spawning = Some(Spawning { id, link, monitor });
+        self.answers.change().spawning = Some(Spawning { id, link, monitor });
     }
     /// The same, at the child: it is linked with its parent.
     pub fn linked_parent(&mut self, parent: Pid) {
@@ -457,7 +467,7 @@ impl Core {
         into.names = self.names().iter().map(|n| n[..].into()).collect();
         into.last_id = self.last_id;
         into.waiting = self.waiting.map(|w| (w.number, w.timed_out, waits_for_messages));
-        into.spawning = self.spawning.map(|s| (s.id, s.link, s.monitor));
+        into.spawning = self.answers.get().and_then(|a| a.spawning).map(|s| (s.id, s.link, s.monitor));
     }
     /// The core that a record describes, but for its names.
     pub fn thaw(from: &Record<Pid>) -> Core {
@@ -465,7 +475,9 @@ impl Core {
         core.last_id = from.last_id;
         core.ending = from.ending.is_some();
         core.waiting = from.waiting.map(|(number, timed_out, _)| Waiting { number, timed_out });
-        core.spawning = from.spawning.map(|(id, link, monitor)| Spawning { id, link, monitor });
+        if let Some((id, link, monitor)) = from.spawning {
+            core.spawns(id, link, monitor);
+        }
         if !(from.links.is_empty() && from.watchers.is_empty() && from.watched.is_empty()) {
             let r = core.relations();
             r.links = from.links.iter().map(|&(p, active, unlinking)| (p, Link { active, unlinking })).collect();
@@ -503,7 +515,7 @@ impl Core {
 
     /// Whether it was told something that it has not looked at.
     pub fn is_told_something(&self) -> bool {
-        self.reply.is_some() || self.wake.is_some()
+        self.reply().is_some() || self.wake.is_some()
     }
     /// Begins a wait; its number, by which a timer ends it.
     #[inline]
@@ -528,14 +540,15 @@ impl Core {
     }
     /// The answer to a question, if it has come.
     pub fn take_reply(&mut self, id: u64) -> Option<Answer> {
-        match self.reply.take() {
-            Some((i, answer)) if i == id => Some(answer),
-            _ => None,
-        }
+        let reply = self.answers.get_mut()?.reply.take();
+        reply.filter(|r| r.0 == id).map(|r| r.1)
     }
     /// Whether the answer to a question has come.
     pub fn is_answered(&self, id: u64) -> bool {
-        self.reply.as_ref().is_some_and(|(i, _)| *i == id)
+        self.reply().is_some_and(|r| r.0 == id)
+    }
+    fn reply(&self) -> Option<&(u64, Answer)> {
+        self.answers.get()?.reply.as_ref()
     }
     /// What the root was woken by, once.
     #[inline]

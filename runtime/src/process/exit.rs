@@ -56,7 +56,7 @@ impl Process {
         let stage = if unwind.is_some() { Stage::Close } else { Stage::Finalize };
         let (budget, deadline, before) = left.unwrap_or((END_BUDGET, now + END_TIME, stage));
         let before = if before == Stage::Return { stage } else { before };
-        cx.ending = Some(Ending { reason, abnormal, stage: before, budget, deadline });
+        cx.ending = Some(Box::new(Ending { reason, abnormal, stage: before, budget, deadline }));
         match unwind {
             Some(value) => {
                 self.vm.begin_exit(value);
@@ -93,5 +93,6 @@ fn begin_return(vm: &mut Vm) {
     cx.core.ending = true;
     let deadline = cx.scheduler.clock.now() + END_TIME;
     let reason = Message::string(b"normal");
-    cx.ending = Some(Ending { reason, abnormal: false, stage: Stage::Return, budget: END_BUDGET, deadline });
+    let ending = Ending { reason, abnormal: false, stage: Stage::Return, budget: END_BUDGET, deadline };
+    cx.ending = Some(Box::new(ending));
 }

@@ -82,7 +82,7 @@ impl Process {
         });
         let is_root = cx.slot.is_root;
         // The root's are the program's.
-        let options = if is_root { cx.scheduler.chosen_options() } else { cx.options.all().to_vec() };
+        let options = if is_root { cx.scheduler.chosen_options() } else { cx.own_options().to_vec() };
         let choice = |setting| match setting {
             Setting::Flag(b) => Choice::Flag(b),
             Setting::Number(n) => Choice::Number(n),
@@ -92,7 +92,7 @@ impl Process {
             parent: cx.slot.parent,
             is_root,
             gate_was_open: cx.scheduler.gate_is_open(),
-            epoch: cx.epoch,
+            epoch: cx.epoch(),
             now: cx.now(),
             reductions: cx.reductions,
             options: options.into_iter().map(|(key, setting)| (key, choice(setting))).collect(),
@@ -146,10 +146,10 @@ impl Process {
             if is_root {
                 scheduler.options.write().unwrap_or_else(|e| e.into_inner()).set(*key as usize, setting);
             } else {
-                cx.options.set(*key as usize, setting);
+                cx.set_option(*key as usize, setting);
             }
         }
-        cx.epoch = record.epoch;
+        cx.set_epoch(record.epoch);
         cx.reductions = record.reductions;
         cx.reported = record.reported;
         // It tells by itself, before it goes on.
@@ -157,12 +157,14 @@ impl Process {
         cx.wait = if record.waiting.is_some_and(|w| w.2) { Wait::Message } else { Wait::Signal };
         cx.go_on(record.now, record.asked, record.progress, record.remaining);
         let runtime_now = scheduler.clock.now();
-        cx.ending = record.ending.as_ref().zip(reason).map(|(e, reason)| Ending {
-            reason,
-            abnormal: e.abnormal,
-            stage: STAGES[usize::from(e.stage).min(2)],
-            budget: e.budget,
-            deadline: runtime_now + e.remaining,
+        cx.ending = record.ending.as_ref().zip(reason).map(|(e, reason)| {
+            Box::new(Ending {
+                reason,
+                abnormal: e.abnormal,
+                stage: STAGES[usize::from(e.stage).min(2)],
+                budget: e.budget,
+                deadline: runtime_now + e.remaining,
+            })
         });
         let waiting = match vm.left {
             Left::Exit(Exit::Request(state)) => Some(state),
@@ -179,14 +181,14 @@ impl Process {
     /// For tests: it goes on as if it had moved to where it is. False: something is under way that does not move.
     pub fn move_in_place(&mut self) -> Option<usize> {
         let cx = context(&mut self.vm);
-        let tells = cx.core.is_told_something() || !cx.urgent.is_empty() || !cx.unhandled.is_empty();
+        let tells = cx.core.is_told_something() || !cx.urgent.is_empty() || cx.has_unhandled();
         if tells || cx.leaving.is_some() || cx.core.order.is_some() {
             return None;
         }
         let (scheduler, slot, resume) = (cx.scheduler.clone(), cx.slot.clone(), cx.resume);
         let bytes = self.freeze().ok()?;
         let known = self.vm.heap.modules().to_vec();
-        let host = std::mem::replace(&mut self.vm.host, Box::new(()));
+        let host = self.vm.take_surroundings();
         let thawed = Process::thaw(&bytes, &known, &scheduler, host, None, slot.is_root);
         let mut thawed = thawed.unwrap_or_else(|e| panic!("move mode: {e}"));
         context(&mut self.vm).end_wait();

@@ -11,7 +11,6 @@ use super::account::Account;
 use super::signal::Signal;
 use crate::codec::Message;
 use rlua_machine::value::Pid;
-use smallvec::SmallVec;
 
 /// Where a process is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,8 +38,8 @@ pub enum RunState {
     Dead,
 }
 
-/// Signals for which an empty inbox keeps room.
-const KEPT: usize = 64;
+/// Signals for which an empty inbox keeps room at most.
+const KEPT: usize = 256;
 /// Bytes of a signal in a queue.
 pub const SIGNAL_BYTES: usize = size_of::<Signal>();
 
@@ -60,20 +59,89 @@ pub struct Inbox {
     permit: bool,
     /// `OverLimit` was sent and not handled yet.
     warned: bool,
+    /// A slice that a `step` let it have is under way.
+    pub stepping: bool,
     /// Entries in run queues that are to be ignored: what they were for was seen to by others.
     stale: u32,
-    /// Messages among the signals.
-    messages: usize,
+    /// Messages among the signals. (So many that more could not be counted take all memory there is.)
+    messages: u32,
     /// Bytes of the signals.
     bytes: usize,
-    /// Most processes have one at a time, which lies here.
-    signals: SmallVec<[Signal; 1]>,
+    signals: Signals,
     /// What the runtime's total knows of this process.
     pub account: Account,
+    limits: Option<Box<Limits>>,
+}
+
+/// What deliveries are to keep.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
     /// Messages past which the process ends; 0: no limit.
-    pub max_messages: usize,
+    messages: usize,
     /// Bytes of heap and mailbox past which it ends; 0: no limit.
-    pub max_bytes: usize,
+    bytes: usize,
+}
+
+/// Signals, oldest first. Most processes have one at a time, which lies here.
+#[derive(Default, Debug)]
+enum Signals {
+    #[default]
+    None,
+    One(Signal),
+    Many(Vec<Signal>),
+}
+const _: () = assert!(size_of::<Signals>() == size_of::<Signal>());
+
+impl Signals {
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+    #[inline]
+    fn all(&self) -> &[Signal] {
+        match self {
+            Signals::None => &[],
+            Signals::One(signal) => std::slice::from_ref(signal),
+            Signals::Many(list) => list,
+        }
+    }
+    #[inline]
+    fn push(&mut self, signal: Signal) {
+        match self {
+            Signals::None => *self = Signals::One(signal),
+            Signals::One(_) => {
+                let Signals::One(first) = std::mem::take(self) else { unreachable!("it was just seen") };
+                *self = Signals::Many(vec![first, signal]);
+            }
+            Signals::Many(list) => list.push(signal),
+        }
+    }
+    /// Takes all out, to the end of a list. An empty one is exchanged for them, so that both keep their room.
+    fn take(&mut self, into: &mut Vec<Signal>) {
+        match self {
+            Signals::None => {}
+            Signals::Many(list) if into.is_empty() && into.capacity() > 1 && into.capacity() <= KEPT => {
+                std::mem::swap(list, into);
+            }
+            _ => match std::mem::take(self) {
+                Signals::One(signal) => into.push(signal),
+                Signals::Many(mut list) if into.is_empty() => std::mem::swap(&mut list, into),
+                Signals::Many(mut list) => into.append(&mut list),
+                Signals::None => {}
+            },
+        }
+    }
+    /// Takes the only one out, if it is one message, and there is no room for more.
+    #[inline]
+    fn take_message(&mut self) -> Option<Message> {
+        if !matches!(self, Signals::One(Signal::Message(_))) {
+            return None;
+        }
+        match std::mem::take(self) {
+            Signals::One(Signal::Message(m)) => Some(m),
+            _ => unreachable!("it was just seen"),
+        }
+    }
 }
 
 /// What is asked of who delivers a signal.
@@ -85,6 +153,19 @@ pub enum Delivered {
     Wake,
     /// It has ended: the signal comes back.
     Refused(Signal),
+}
+
+/// What comes of a message that is given the simple way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Given {
+    /// Nothing: it is a matter for [`Inbox::deliver`].
+    Refused,
+    /// It is here.
+    Queued,
+    /// It is here, and the process is to be put in a run queue.
+    Wake,
+    /// The process is being run from now on, by who delivers the message: it comes before all that arrives later.
+    Begun,
 }
 
 /// What a process holds besides its inbox, as its owner has last said (slot.rs).
@@ -107,19 +188,26 @@ impl Inbox {
     pub fn new() -> Inbox {
         Inbox {
             state: RunState::Queued,
-            signals: SmallVec::new(),
+            signals: Signals::None,
             may_end: false,
             killed: false,
             urgent: false,
             permit: false,
             messages: 0,
             bytes: 0,
-            max_messages: 0,
-            max_bytes: 0,
+            limits: None,
+            stepping: false,
             warned: false,
             stale: 0,
             account: Account::default(),
         }
+    }
+    fn limits(&self) -> Limits {
+        self.limits.as_deref().copied().unwrap_or(Limits { messages: 0, bytes: 0 })
+    }
+    /// Sets what deliveries are to keep: messages, and bytes of heap and mailbox, past which the process ends; 0: no limit.
+    pub fn set_limits(&mut self, (messages, bytes): (usize, usize)) {
+        self.limits = (messages | bytes != 0).then(|| Box::new(Limits { messages, bytes }));
     }
     /// Where the process is in its life.
     pub fn state(&self) -> RunState {
@@ -127,7 +215,7 @@ impl Inbox {
     }
     /// Messages among the signals that wait.
     pub fn messages(&self) -> usize {
-        self.messages
+        self.messages as usize
     }
     /// Bytes of the signals that it has not taken out yet.
     pub fn bytes(&self) -> usize {
@@ -154,11 +242,12 @@ impl Inbox {
         let is_message = signal.is_message();
         self.push(signal);
         if is_message {
-            let messages = self.messages + held.messages;
+            let messages = self.messages() + held.messages;
             let bytes = self.bytes + held.bytes;
-            if self.max_messages > 0 && messages > self.max_messages {
+            let Limits { messages: max_messages, bytes: max_bytes } = self.limits();
+            if max_messages > 0 && messages > max_messages {
                 self.push(Signal::Kill { reason: Message::string(b"mailboxlimit"), limit: true });
-            } else if self.max_bytes > 0 && bytes > self.max_bytes && !self.warned {
+            } else if max_bytes > 0 && bytes > max_bytes && !self.warned {
                 self.warned = true;
                 self.push(Signal::OverLimit);
             } else if self.state != (RunState::Waiting { messages: true }) {
@@ -172,40 +261,45 @@ impl Inbox {
         }
         Delivered::Wake
     }
-    /// Takes a message where that is simple: nothing is limited, nothing ends. True: the process is to be put in a run
-    /// queue. `Err`: it is a matter for [`Inbox::deliver`].
+    /// Takes a message where that is simple: nothing is limited, nothing ends. If the process waits for one and `may_begin`
+    /// says so, the message stays where it is.
     #[inline]
-    pub fn deliver_message(&mut self, m: Message) -> Result<bool, Message> {
+    pub fn deliver_message(&mut self, message: &mut Option<Message>, may_begin: bool) -> Given {
         let wakes = match self.state {
             RunState::Waiting { messages: true } => true,
             RunState::Queued | RunState::Running | RunState::Waiting { messages: false } => false,
-            _ => return Err(m),
+            _ => return Given::Refused,
         };
-        if self.killed || (self.max_messages | self.max_bytes) != 0 {
-            return Err(m);
+        if self.killed || self.limits.is_some() {
+            return Given::Refused;
         }
-        self.messages += 1;
-        self.bytes += SIGNAL_BYTES + m.size();
-        self.signals.push(Signal::Message(m));
         if wakes {
+            if may_begin && self.stale == 0 {
+                debug_assert!(self.signals.is_empty(), "it waits for messages");
+                self.state = RunState::Running;
+                self.warned = false;
+                return Given::Begun;
+            }
             self.state = RunState::Queued;
         }
-        Ok(wakes)
+        if let Some(m) = message.take() {
+            self.messages += 1;
+            self.bytes += SIGNAL_BYTES + m.size();
+            self.signals.push(Signal::Message(m));
+        }
+        if wakes { Given::Wake } else { Given::Queued }
     }
     fn push(&mut self, signal: Signal) {
         self.may_end |= signal.may_end();
         self.killed |= matches!(signal, Signal::Kill { .. });
         self.urgent |= !signal.is_message();
-        self.messages += signal.is_message() as usize;
+        self.messages += signal.is_message() as u32;
         self.bytes += SIGNAL_BYTES + signal.size();
         self.signals.push(signal);
     }
     /// Takes all signals out, oldest first, to the end of a list.
     pub fn take(&mut self, into: &mut Vec<Signal>) {
-        into.extend(self.signals.drain(..));
-        if self.signals.spilled() && self.signals.capacity() > KEPT {
-            self.signals = SmallVec::new();
-        }
+        self.signals.take(into);
         self.messages = 0;
         self.bytes = 0;
         self.urgent = false;
@@ -231,10 +325,10 @@ impl Inbox {
     #[inline]
     pub fn begin_with_message(&mut self) -> Option<Message> {
         let is_plain = self.state == RunState::Queued && self.stale == 0 && !self.permit && !self.urgent;
-        if !is_plain || self.signals.len() != 1 || self.signals.spilled() {
+        if !is_plain {
             return None;
         }
-        let Some(Signal::Message(m)) = self.signals.pop() else { unreachable!("all others are urgent") };
+        let m = self.signals.take_message()?;
         self.state = RunState::Running;
         self.messages = 0;
         self.bytes = 0;
@@ -247,7 +341,7 @@ impl Inbox {
         if self.signals.is_empty() {
             self.may_end = false;
         } else {
-            self.may_end = self.signals.iter().any(Signal::may_end);
+            self.may_end = self.signals.all().iter().any(Signal::may_end);
         }
     }
     /// A slice is over and the process is ready: it is to be queued.
@@ -269,8 +363,21 @@ impl Inbox {
     /// A slice is over and the process waits; false: something has come meanwhile, and it is to be queued.
     #[inline]
     pub fn wait(&mut self, messages: bool) -> bool {
+        if matches!(self.signals, Signals::None) {
+            debug_assert!(!self.urgent, "no signal is among none");
+            self.may_end = false;
+            self.state = RunState::Waiting { messages };
+            return true;
+        }
+        self.wait_with_some(messages)
+    }
+    fn wait_with_some(&mut self, messages: bool) -> bool {
         self.survived();
         let goes_on = self.urgent || (messages && !self.signals.is_empty());
+        // Who waits keeps no room.
+        if matches!(&self.signals, Signals::Many(list) if list.is_empty()) {
+            self.signals = Signals::None;
+        }
         self.state = if goes_on { RunState::Queued } else { RunState::Waiting { messages } };
         !goes_on
     }
@@ -317,7 +424,7 @@ impl Inbox {
     }
     /// Signals that have come since it stopped to move.
     pub fn waiting_to_follow(&self) -> Option<&[Signal]> {
-        (self.state == RunState::Moving).then_some(&self.signals[..])
+        (self.state == RunState::Moving).then_some(self.signals.all())
     }
     /// The process has ended: from here on nobody reaches it. The signals that it will not handle.
     pub fn end(&mut self) -> Vec<Signal> {
@@ -395,20 +502,20 @@ mod tests {
     }
     #[test]
     fn one_message_goes_the_quick_way_and_nothing_else_does() {
-        let text = || Message::string(b"m");
+        let text = || Some(Message::string(b"m"));
         let mut i = Inbox::new();
         assert!(i.begin_with_message().is_none(), "nothing has come");
         run(&mut i);
         assert!(i.wait(true));
-        assert!(matches!(i.deliver_message(text()), Ok(true)));
+        assert!(i.deliver_message(&mut text(), false) == Given::Wake);
         assert_eq!((i.messages(), i.bytes()), (1, SIGNAL_BYTES));
         assert!(i.begin_with_message().is_some());
         assert_eq!((i.state(), i.messages(), i.bytes()), (RunState::Running, 0, 0));
         // While it runs nobody is woken, and what came is not missed.
-        assert!(matches!(i.deliver_message(text()), Ok(false)));
+        assert!(i.deliver_message(&mut text(), true) == Given::Queued);
         assert!(!i.wait(true));
         // Two, or something else among them.
-        assert!(matches!(i.deliver_message(text()), Ok(false)));
+        assert!(i.deliver_message(&mut text(), true) == Given::Queued);
         assert!(i.begin_with_message().is_none());
         assert_eq!(run(&mut i).len(), 2);
         assert!(i.wait(true));
@@ -417,17 +524,35 @@ mod tests {
         assert_eq!(run(&mut i).len(), 1);
         // A sleeper keeps it; limits and ends are looked at the long way.
         assert!(i.wait(false));
-        assert!(matches!(i.deliver_message(text()), Ok(false)));
-        i.max_messages = 1;
-        assert!(i.deliver_message(text()).is_err());
-        i.max_messages = 0;
+        assert!(i.deliver_message(&mut text(), true) == Given::Queued);
+        i.set_limits((1, 0));
+        assert!(i.deliver_message(&mut text(), true) == Given::Refused);
+        i.set_limits((0, 0));
         assert!(matches!(i.deliver(kill(), Held::default()), Delivered::Wake));
-        assert!(i.deliver_message(text()).is_err());
+        assert!(i.deliver_message(&mut text(), true) == Given::Refused);
+    }
+    #[test]
+    fn who_sends_a_message_may_run_the_receiver_that_waits() {
+        let text = || Some(Message::string(b"m"));
+        let mut i = Inbox::new();
+        run(&mut i);
+        assert!(i.wait(true));
+        let mut kept = text();
+        assert!(i.deliver_message(&mut kept, true) == Given::Begun && kept.is_some());
+        assert_eq!((i.state(), i.has_signals()), (RunState::Running, false));
+        // What comes before it runs, and after.
+        assert!(matches!(i.deliver(link(), Held::default()), Delivered::Queued));
+        assert!(i.deliver_message(&mut text(), true) == Given::Queued);
+        // It is queued after all.
+        i.requeue();
+        assert_eq!(run(&mut i).len(), 2);
+        assert!(i.wait(false));
+        assert!(i.deliver_message(&mut text(), true) == Given::Queued, "it sleeps");
     }
     #[test]
     fn limits_reach_a_sleeper() {
         let mut i = Inbox::new();
-        i.max_messages = 2;
+        i.set_limits((2, 0));
         run(&mut i);
         assert!(i.wait(false));
         assert!(matches!(i.deliver(message(), Held::default()), Delivered::Queued));

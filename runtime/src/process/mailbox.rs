@@ -5,6 +5,7 @@
 //! Always: each message has the number it got on arrival, and numbers only grow: a search that is interrupted (a match
 //! function may receive, sleep, be frozen) goes on by number, not by place.
 
+use super::seldom::Seldom;
 use crate::codec::Message;
 use rlua_machine::value::Pid;
 use std::collections::VecDeque;
@@ -19,7 +20,7 @@ type Entry = (u64, Message);
 #[repr(C)]
 #[derive(Default, Debug)]
 pub struct Mailbox {
-    rest: VecDeque<Entry>,
+    rest: Seldom<VecDeque<Entry>>,
     next_number: u64,
     /// Messages of the system among them.
     system: usize,
@@ -48,7 +49,7 @@ impl Mailbox {
     /// So many messages are about to come, at most.
     pub fn reserve(&mut self, n: usize) {
         if n > 1 {
-            self.rest.reserve(n - 1);
+            self.rest.change().reserve(n - 1);
         }
     }
     /// Adds a message at the end.
@@ -57,12 +58,16 @@ impl Mailbox {
         self.bytes += ENTRY + m.size();
         self.system += m.is_from_system() as usize;
         self.len += 1;
-        let entry = (self.next_number, m);
+        let number = self.next_number;
         self.next_number += 1;
         match self.first {
-            None => self.first = Some(entry),
-            Some(_) => self.rest.push_back(entry),
+            None => self.first = Some((number, m)),
+            Some(_) => self.push_further((number, m)),
         }
+    }
+    #[inline(never)]
+    fn push_further(&mut self, entry: Entry) {
+        self.rest.change().push_back(entry);
     }
     /// The oldest.
     #[inline]
@@ -73,10 +78,12 @@ impl Mailbox {
     #[inline]
     pub fn pop(&mut self) -> Option<Message> {
         let (_, m) = self.first.take()?;
-        if !self.rest.is_empty() {
+        if self.len == 1 {
+            (self.bytes, self.system, self.len) = (0, 0, 0);
+        } else {
             self.move_up();
+            self.gone(&m);
         }
-        self.gone(&m);
         Some(m)
     }
     /// Drops so many messages, or as many as there are; true if none is left.
@@ -90,11 +97,11 @@ impl Mailbox {
     }
     /// The oldest of the rest becomes the first, if there is none.
     fn move_up(&mut self) {
-        if self.first.is_none() {
-            self.first = self.rest.pop_front();
+        if let Some(rest) = self.rest.get_mut().filter(|_| self.first.is_none()) {
+            self.first = rest.pop_front();
             // Room that a burst took.
-            if self.rest.is_empty() && self.rest.capacity() > 64 {
-                self.rest = VecDeque::new();
+            if rest.is_empty() && rest.capacity() > 64 {
+                self.rest.clear();
             }
         }
     }
@@ -109,15 +116,18 @@ impl Mailbox {
         match &self.first {
             Some((n, m)) if *n >= number => Some((*n, m)),
             _ => {
-                let i = self.rest.partition_point(|(n, _)| *n < number);
-                self.rest.get(i).map(|(n, m)| (*n, m))
+                let rest = self.rest.get()?;
+                let i = rest.partition_point(|(n, _)| *n < number);
+                rest.get(i).map(|(n, m)| (*n, m))
             }
         }
     }
     /// The place of the oldest message whose number is at least this; as long as none is taken, the next one has the next.
     pub fn place_at_or_after(&self, number: u64) -> usize {
         match &self.first {
-            Some((n, _)) if *n < number => 1 + self.rest.partition_point(|(n, _)| *n < number),
+            Some((n, _)) if *n < number => {
+                1 + self.rest.get().map_or(0, |rest| rest.partition_point(|(n, _)| *n < number))
+            }
             _ => 0,
         }
     }
@@ -126,13 +136,13 @@ impl Mailbox {
     pub fn at_place(&self, place: usize) -> Option<(u64, &Message)> {
         let entry = match place {
             0 => self.first.as_ref(),
-            _ => self.rest.get(place - 1),
+            _ => self.rest.get().and_then(|rest| rest.get(place - 1)),
         };
         entry.map(|(n, m)| (*n, m))
     }
     /// All messages, with their numbers.
     pub fn all(&self) -> impl Iterator<Item = &(u64, Message)> {
-        self.first.iter().chain(&self.rest)
+        self.first.iter().chain(self.rest.get().into_iter().flatten())
     }
     /// The mailbox of these messages, whose numbers grow, and the number of the next.
     pub fn from_all(messages: Vec<(u64, Message)>, next_number: u64) -> Mailbox {
@@ -153,11 +163,12 @@ impl Mailbox {
         if self.first.as_ref().is_some_and(|(n, _)| *n == number) {
             return self.pop();
         }
-        let i = self.rest.partition_point(|(n, _)| *n < number);
-        if self.rest.get(i).is_none_or(|(n, _)| *n != number) {
+        let rest = self.rest.get_mut()?;
+        let i = rest.partition_point(|(n, _)| *n < number);
+        if rest.get(i).is_none_or(|(n, _)| *n != number) {
             return None;
         }
-        let (_, m) = self.rest.remove(i)?;
+        let (_, m) = rest.remove(i)?;
         self.gone(&m);
         Some(m)
     }
@@ -179,7 +190,9 @@ impl Mailbox {
         if self.first.as_ref().is_some_and(|e| !stays(e)) {
             self.first = None;
         }
-        self.rest.retain(stays);
+        if let Some(rest) = self.rest.get_mut() {
+            rest.retain(stays);
+        }
         self.bytes -= bytes;
         self.system -= system;
         self.len -= system;

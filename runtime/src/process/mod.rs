@@ -11,6 +11,7 @@
 //! Not here: when it runs (scheduler/), what Lua sees (concurrent/).
 
 pub mod account;
+pub mod again;
 pub mod birth;
 pub mod chore;
 pub mod context;
@@ -22,13 +23,14 @@ pub mod mailbox;
 pub mod options;
 pub mod order;
 pub mod registry;
+pub mod seldom;
 pub mod signal;
 pub mod slot;
 
 use birth::Birth;
 use chore::Chore;
 use rlua_machine::stdlib::host::Host;
-use rlua_machine::vm::Vm;
+use rlua_machine::vm::{Surroundings, Vm};
 use signal::{Info, Status};
 
 /// A process as its runner has it. All but the machine is in its [`context::Context`], which the machine's natives
@@ -46,16 +48,18 @@ pub struct Process {
     pub vm: Vm,
 }
 
+const _: () = assert!(size_of::<Process>() <= 512, "an idle process is small");
+
 impl Process {
     /// A process that has not run yet.
-    pub fn new(host: Box<Host>, context: Box<context::Context>, birth: Option<Box<Birth>>) -> Box<Process> {
-        let scheduler = context.scheduler.clone();
-        let mut vm = match birth {
-            Some(_) => Vm::unborn(host, scheduler.natives),
-            None => Vm::new(host, scheduler.natives),
+    pub fn new(host: Option<Box<Host>>, context: Box<context::Context>, birth: Option<Box<Birth>>) -> Box<Process> {
+        let natives = context.scheduler.natives;
+        let mut vm = match (host, &birth) {
+            (Some(host), None) => Vm::new(host, natives),
+            (host, _) => Vm::unborn(host.map(|host| host as Box<dyn Surroundings>), natives),
         };
+        context.scheduler.config.set_up(&mut vm);
         vm.attached.set(context);
-        scheduler.config.set_up(&mut vm);
         Box::new(Process { vm, waiting: None, birth, chore: None })
     }
     /// It runs soon: what a slice begins with is brought from memory meanwhile.

@@ -135,7 +135,7 @@ impl Context {
         let asks_own_node = self.asked().is_some_and(|(_, whom)| whom == self.pid());
         // What answers a question that was given up is nobody's.
         let is_told = self.asked().is_some_and(|(id, _)| self.core.is_answered(id));
-        let is_called = !self.urgent.is_empty() || !self.unhandled.is_empty() || self.leaving.is_some();
+        let is_called = !self.urgent.is_empty() || self.has_unhandled() || self.leaving.is_some();
         !(asks_own_node || is_told || is_called)
     }
 }

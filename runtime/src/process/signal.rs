@@ -160,7 +160,7 @@ pub enum Answer {
     /// A process was made at another node.
     Spawned(Pid),
     /// It was not: why.
-    NotSpawned(Vec<u8>),
+    NotSpawned(Box<[u8]>),
     /// What was asked for is done, or why it is not.
     Done(Result<(), String>),
 }

@@ -8,7 +8,7 @@
 use super::Process;
 use super::account::Grown;
 use super::context::Context;
-use super::inbox::{Delivered, Held, Inbox, RunState};
+use super::inbox::{Delivered, Given, Held, Inbox, RunState};
 use super::signal::Signal;
 use crate::codec::Message;
 use crate::scheduler::Telling;
@@ -37,6 +37,9 @@ pub struct Slot {
     pub parent: Pid,
 }
 
+// With the counts of its references it is as large as a block of the allocator.
+const _: () = assert!(cfg!(any(shuttle, rlua_sanitize)) || size_of::<Slot>() <= 176, "an idle process is small");
+
 /// What a slot's lock protects.
 #[repr(C)]
 pub struct Shared {
@@ -46,10 +49,23 @@ pub struct Shared {
     pub inbox: Inbox,
     /// What handles its signals, while it is in a call of the system.
     pub context: Option<Box<Context>>,
-    /// A slice that a `step` let it have is under way.
-    pub stepping: bool,
     /// What is left to be told of its end.
     pub(crate) telling: Option<Box<Telling>>,
+}
+
+/// What came of a message.
+pub enum Sent {
+    /// Nothing: it is not that simple.
+    Refused,
+    /// It is in the inbox.
+    Queued {
+        /// The process is to be put in a run queue.
+        wakes: bool,
+        /// What the runtime's total has to be told of.
+        grown: Option<Grown>,
+    },
+    /// It is where it was. The process waited for it, and is to be run, or queued, by who has sent it.
+    Begun(Option<Box<Process>>),
 }
 
 /// Figures that the owner of a process keeps up to date. Only the owner writes; others may read a value of a moment ago.
@@ -94,13 +110,7 @@ impl Slot {
             pid,
             is_root,
             parent,
-            shared: Mutex::new(Shared {
-                inbox: Inbox::new(),
-                process: None,
-                context: None,
-                stepping: false,
-                telling: None,
-            }),
+            shared: Mutex::new(Shared { inbox: Inbox::new(), process: None, context: None, telling: None }),
             published: Published::default(),
             pending: Pending::default(),
         })
@@ -122,20 +132,27 @@ impl Slot {
         let now = held.bytes + s.inbox.bytes();
         (delivered, s.inbox.account.note(now))
     }
-    /// As [`Slot::deliver`], of a message where that is simple ([`Inbox::deliver_message`]): whether the process is to be
-    /// put in a run queue, and what the runtime's total has to be told of.
+    /// As [`Slot::deliver`], of a message where that is simple ([`Inbox::deliver_message`]): what came of it, and what the
+    /// runtime's total has to be told of.
     #[inline]
-    pub fn deliver_message(&self, m: Message) -> Result<(bool, Option<Grown>), Message> {
+    pub fn deliver_message(&self, message: &mut Option<Message>, may_begin: bool) -> Sent {
         let mut s = self.lock();
-        let wakes = s.inbox.deliver_message(m)?;
-        if wakes && let Some(process) = &s.process {
-            process.look_ahead();
+        let given = s.inbox.deliver_message(message, may_begin);
+        match given {
+            Given::Begun => return Sent::Begun(s.process.take()),
+            Given::Refused => return Sent::Refused,
+            Given::Wake => {
+                if let Some(process) = &s.process {
+                    process.look_ahead();
+                }
+            }
+            Given::Queued => {}
         }
         self.pending.set(true);
         // Less is within what the total may be wrong by, and seen to by the owner.
         let bytes = s.inbox.bytes();
         let grown = if bytes > SMALL_INBOX { s.inbox.account.note(self.published.held().bytes + bytes) } else { None };
-        Ok((wakes, grown))
+        Sent::Queued { wakes: given == Given::Wake, grown }
     }
     /// Takes all signals out, for the owner who runs the process.
     pub fn take_signals(&self, into: &mut Vec<Signal>) {

@@ -9,13 +9,12 @@
 use super::Scheduler;
 use crate::codec::Message;
 use crate::process::Process;
-use crate::process::context::{Context, context};
+use crate::process::context::{Context, context, detached};
 use crate::process::core::Farewell;
 use crate::process::inbox::take_questions;
 use crate::process::mailbox::Mailbox;
 use crate::process::signal::{Question, Signal, Wake};
 use crate::process::slot::Slot;
-use rlua_machine::stdlib::host::host;
 use rlua_machine::value::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -70,7 +69,7 @@ impl Scheduler {
     /// What the process's own end comes to, when Lua's part is over.
     pub(super) fn over(self: &Arc<Self>, p: &mut Process) -> End {
         // What `os.exit` asked for, if it began this end.
-        let asked = host(&mut p.vm).exit;
+        let asked = rlua_machine::stdlib::host::asked_status(&mut p.vm);
         let is_root = context(&mut p.vm).slot.is_root;
         let e = context(&mut p.vm).ending.take().expect("the process is ending");
         let status = if is_root { Some(asked.unwrap_or(e.abnormal as i32)) } else { asked };
@@ -79,7 +78,7 @@ impl Scheduler {
     /// Ends a process.
     pub(super) fn end(self: &Arc<Self>, slot: Arc<Slot>, mut process: Option<Box<Process>>, end: End) {
         let cx = process.as_mut().and_then(|p| p.vm.attached.take());
-        let Some(cx) = cx.and_then(|p| p.downcast::<Context>().ok()) else { unreachable!("a process has a context") };
+        let Some(cx) = cx.and_then(detached) else { unreachable!("a process has a context") };
         self.end_with(slot, cx, process, end);
     }
     /// Ends a process of which there is only the context at hand.
@@ -90,11 +89,11 @@ impl Scheduler {
         if end.limit {
             self.report_limit(&cx, &end.reason);
         }
-        let mut left = std::mem::take(&mut cx.unhandled);
+        let mut left = cx.take_unhandled();
         left.append(&mut slot.lock().inbox.end());
         cx.end_wait();
         cx.core.ending = true;
-        if (cx.watches_nodes || cx.epoch > 0)
+        if (cx.watches_nodes || cx.epoch() > 0)
             && let Some(online) = self.node.online()
         {
             online.forget_watcher(slot.pid);

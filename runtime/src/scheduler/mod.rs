@@ -49,6 +49,7 @@ use crate::process::slot::Slot;
 use crate::process::{Process, context};
 use crate::sync::Mutex;
 use clock::Clock;
+use rlua_machine::stdlib::host::{self, Host};
 use rlua_machine::stdlib::io::Files;
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::native::Natives;
@@ -233,36 +234,21 @@ impl Scheduler {
     #[inline]
     pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> bool {
         let mut message = Some(message);
-        let delivered = self.table.with(to, |slot| {
-            let m = message.take().expect("it is given once");
-            match slot.deliver_message(m) {
-                Ok((wakes, grown)) => {
-                    let slot = (wakes || grown.is_some()).then(|| slot.clone());
-                    Some((slot, wakes, grown))
-                }
-                Err(m) => {
-                    message = Some(m);
-                    None
-                }
-            }
-        });
-        match delivered.flatten() {
-            Some((None, ..)) => true,
-            Some((Some(slot), wakes, grown)) => {
-                self.see_to_delivered(slot, wakes, grown);
-                true
-            }
-            None => self.route(to, Signal::Message(message.expect("nobody has it"))),
-        }
+        let sent = self.table.with(to, |slot| self.deliver_or_hand(slot, &mut message));
+        sent == Some(true) || self.route(to, Signal::Message(message.expect("nobody has it")))
     }
     /// Does what a delivery has asked for.
     #[inline]
     fn see_to_delivered(self: &Arc<Self>, slot: Arc<Slot>, wakes: bool, grown: Option<Grown>) {
-        if let Some(grown) = grown {
-            self.grown(&slot, grown);
-        }
+        self.tell_grown(&slot, grown);
         if wakes {
             self.schedule(slot);
+        }
+    }
+    #[inline]
+    fn tell_grown(self: &Arc<Self>, slot: &Arc<Slot>, grown: Option<Grown>) {
+        if let Some(grown) = grown {
+            self.grown(slot, grown);
         }
     }
     /// Whether a process has ended; none: that may be decided and not yet done, so it has to be asked.
@@ -333,8 +319,16 @@ impl Scheduler {
         // The first ones are those of the program.
         let _ = self.files.set(files);
     }
-    fn files(&self) -> Files {
-        self.files.get_or_init(|| Files::new(None)).child()
+    /// Surroundings for a process: the standard streams, no other files.
+    pub(crate) fn surroundings(self: &Arc<Self>) -> Box<Host> {
+        let files = self.files.get_or_init(|| Files::new(None)).child();
+        self.surroundings_with(files)
+    }
+    /// As [`Scheduler::surroundings`], with these files.
+    pub(crate) fn surroundings_with(self: &Arc<Self>, files: Files) -> Box<Host> {
+        let mut host = host::with(files);
+        host.outside = Some(Arc::new(Handle(self.clone())));
+        host
     }
     /// Options that are not what they are without being set.
     pub(crate) fn chosen_options(&self) -> Vec<(u8, Setting)> {

@@ -6,8 +6,8 @@
 //! Always: of a process that moves, what comes waits in its inbox until it goes on here or what came follows it. A process
 //! that has moved is in the table of guests, also where it was born, so that all that is sent to it goes through the node.
 
+use super::Scheduler;
 use super::slice::Outcome;
-use super::{Handle, Scheduler};
 use crate::codec::ModuleSource;
 use crate::migration::frozen::Fault;
 use crate::node::name::NodeName;
@@ -19,7 +19,6 @@ use crate::process::inbox::Delivered;
 use crate::process::order;
 use crate::process::signal::{Name, Signal, Wake};
 use crate::process::slot::Slot;
-use rlua_machine::stdlib::host;
 use rlua_machine::value::Pid;
 use rlua_machine::vm::load::Module;
 use std::sync::Arc;
@@ -68,7 +67,7 @@ impl Scheduler {
     /// Makes the parcel of a process that wants to move, or says why it cannot.
     pub(super) fn pack(&self, p: &mut Process, node: &NodeName) -> Result<Parcel, Vec<u8>> {
         let cx = context(&mut p.vm);
-        let (who, epoch) = (cx.pid().to_string(), cx.epoch + 1);
+        let (who, epoch) = (cx.pid().to_string(), cx.epoch() + 1);
         let packed = p.freeze_to_move(epoch);
         let Frozen { bytes: frozen, modules } =
             packed.map_err(|why| [b"cannot migrate ", who.as_bytes(), b": ", &why].concat())?;
@@ -144,7 +143,7 @@ impl Scheduler {
                 // It tells by itself: here a lock may be held.
                 Some(order) => cx.urgent.push(order.refused(why)),
                 None => {
-                    cx.refused = Some(why.into_bytes());
+                    cx.set_refused(Some(why.into_bytes()));
                     p.waiting = None;
                     p.vm.continue_request(crate::concurrent::MIGRATE_REFUSED);
                 }
@@ -179,7 +178,7 @@ impl Scheduler {
         cx.end_wait();
         let mut ties = cx.core.ties();
         ties.extend(cx.asked().map(|(id, whom)| (whom, Tie::Asked(id))));
-        let (names, epoch) = (cx.core.names(), cx.epoch + 1);
+        let (names, epoch) = (cx.core.names(), cx.epoch() + 1);
         // Its finalizers are the other's to run.
         drop(process);
         let was_last = self.live.fetch_sub(1, Ordering::AcqRel) == 1;
@@ -194,8 +193,7 @@ impl Scheduler {
         if frozen.len() > room {
             return Err(Fault::NoRoom);
         }
-        let mut host = host::with(self.files());
-        host.outside = Some(Arc::new(Handle(self.clone())));
+        let host = self.surroundings();
         let mut thawed = Process::thaw(frozen, modules, self, host, None, false)?;
         let vm = &mut thawed.process.vm;
         match vm.heap.bytes() + context(vm).mailbox.bytes() > room {
@@ -215,7 +213,7 @@ impl Scheduler {
         self.live.fetch_add(1, Ordering::AcqRel);
         let mut s = thawed.slot.lock();
         s.inbox.begin_move();
-        (s.inbox.max_messages, s.inbox.max_bytes) = limits;
+        s.inbox.set_limits(limits);
         s.process = Some(thawed.process);
         drop(s);
         self.table.insert_guest(thawed.slot);

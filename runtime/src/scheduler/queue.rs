@@ -1,7 +1,8 @@
 //! Run queues: which ready process runs next.
 //!
-//! Journey: every process's life: ready -> **queue** -> slice. Each worker has a queue of its own and a place for the
-//! process that it woke last, which runs next: a message and its answer stay on one core and take no lock of a queue.
+//! Journey: every process's life: ready -> **queue** -> slice. Each worker has a queue of its own and a place for a
+//! process that it has woken, which runs next: a message and its answer stay on one core and take no lock of a queue. A
+//! process that waits for a message is even taken out of its slot by who sends it one, and put there together with it.
 //! What comes from no worker, or would make a queue too long, goes to the injector, which all look at. A worker whose
 //! queue is empty takes half of another's. With a seed there is one list, from which a generator draws.
 //!
@@ -11,6 +12,7 @@
 //!
 //! Locks: a queue's lock is taken under no other but the gate's, and two queues are never locked at once.
 
+use super::worker::Handed;
 use crate::process::slot::Slot;
 use crate::sync::{AtomicUsize, Mutex};
 use std::collections::VecDeque;
@@ -39,14 +41,29 @@ struct Local<T> {
 }
 
 /// What a worker keeps to itself.
-pub struct Turns<T = Arc<Slot>> {
-    /// Woken last by what runs here.
-    next: Option<T>,
+pub struct Turns<T = Arc<Slot>, H = Handed> {
+    /// Woken by what runs here, and runs next.
+    next: Option<Next<T, H>>,
     ahead: u32,
     turns: u32,
 }
 
-impl<T> Default for Turns<T> {
+/// What a worker is to run.
+#[derive(Debug)]
+pub enum Next<T, H> {
+    /// A process that was queued.
+    Queued(T),
+    /// One that was taken without being queued.
+    Handed(H),
+}
+
+/// What was taken without being queued can be queued after all.
+pub trait Queue<T> {
+    /// It is, by its new state; its place in a queue is the caller's to find.
+    fn queue(self) -> T;
+}
+
+impl<T, H> Default for Turns<T, H> {
     fn default() -> Self {
         Turns { next: None, ahead: 0, turns: 0 }
     }
@@ -98,20 +115,24 @@ impl<T> Queues<T> {
             seeded: seed.map(|s| Mutex::new(s ^ 0x9e37_79b9_7f4a_7c15)),
         }
     }
-    /// Queues a process that a worker's process has woken, to run next there. What it displaces goes to the queue; true
-    /// if there is something that another worker could do.
-    pub fn push_next(&self, worker: usize, turns: &mut Turns<T>, item: T) -> bool {
+    /// Queues a process that a worker's process has woken, to run next there, unless another one is to; true if there is
+    /// something that another worker could do.
+    pub fn push_next<H>(&self, worker: usize, turns: &mut Turns<T, H>, item: T) -> bool {
         if self.seeded.is_some() {
             self.injector.push(item);
             return false;
         }
-        match turns.next.replace(item) {
-            Some(displaced) => {
-                self.push(worker, displaced);
-                true
-            }
-            None => false,
+        if turns.next.is_some() {
+            self.push(worker, item);
+            return true;
         }
+        turns.next = Some(Next::Queued(item));
+        false
+    }
+    /// Whether what a worker's process wakes may be taken, to run next there ([`Turns::hand`]).
+    #[inline]
+    pub fn may_hand<H>(&self, turns: &Turns<T, H>) -> bool {
+        turns.next.is_none() && self.seeded.is_none()
     }
     /// Queues a process at the end of a worker's queue.
     pub fn push(&self, worker: usize, item: T) {
@@ -136,43 +157,49 @@ impl<T> Queues<T> {
         self.injector.len() + self.locals.iter().map(Local::len).sum::<usize>()
     }
     /// Gives what only this worker knows of to its queue: it will not look for a while. True if there was something.
-    pub fn share(&self, worker: usize, turns: &mut Turns<T>) -> bool {
+    pub fn share<H: Queue<T>>(&self, worker: usize, turns: &mut Turns<T, H>) -> bool {
         match turns.next.take() {
-            Some(item) => {
-                self.push(worker, item);
+            Some(next) => {
+                self.push(worker, next.queue());
                 true
             }
             None => false,
         }
     }
     /// The process that a worker is to run.
-    pub fn pop(&self, worker: usize, turns: &mut Turns<T>) -> Option<T> {
-        if let Some(seed) = &self.seeded {
-            return self.draw(&mut seed.lock().unwrap_or_else(|e| e.into_inner()));
-        }
+    #[inline]
+    pub fn pop<H: Queue<T>>(&self, worker: usize, turns: &mut Turns<T, H>) -> Option<Next<T, H>> {
         turns.turns = turns.turns.wrapping_add(1);
-        let local = &self.locals[worker];
+        if turns.next.is_some() && !turns.turns.is_multiple_of(INJECTOR_TURNS) {
+            turns.ahead += 1;
+            if turns.ahead <= AHEAD || self.locals[worker].len() == 0 {
+                return turns.next.take();
+            }
+        }
+        self.pop_queued(worker, turns)
+    }
+    fn pop_queued<H: Queue<T>>(&self, worker: usize, turns: &mut Turns<T, H>) -> Option<Next<T, H>> {
+        if let Some(seed) = &self.seeded {
+            return self.draw(&mut seed.lock().unwrap_or_else(|e| e.into_inner())).map(Next::Queued);
+        }
         if turns.turns.is_multiple_of(INJECTOR_TURNS)
             && let Some(item) = self.injector.pop()
         {
-            return Some(item);
+            return Some(Next::Queued(item));
         }
-        if let Some(item) = turns.next.take() {
-            turns.ahead += 1;
+        let local = &self.locals[worker];
+        if let Some(next) = turns.next.take() {
             if turns.ahead <= AHEAD || local.len() == 0 {
-                return Some(item);
+                return Some(next);
             }
-            self.push(worker, item);
+            self.push(worker, next.queue());
         }
         turns.ahead = 0;
-        if let Some(item) = local.pop() {
-            return Some(item);
-        }
-        if let Some(item) = self.fill(worker, &self.injector) {
-            return Some(item);
-        }
-        let n = self.locals.len();
-        (1..n).find_map(|i| self.fill(worker, &self.locals[(worker + i) % n]))
+        let queued = local.pop().or_else(|| self.fill(worker, &self.injector)).or_else(|| {
+            let n = self.locals.len();
+            (1..n).find_map(|i| self.fill(worker, &self.locals[(worker + i) % n]))
+        });
+        queued.map(Next::Queued)
     }
     /// Takes half of what another queue has; the first of it.
     fn fill(&self, worker: usize, from: &Local<T>) -> Option<T> {
@@ -205,6 +232,24 @@ impl<T> Queues<T> {
     }
 }
 
+impl<T, H> Turns<T, H> {
+    /// A worker's process has woken another, which it has taken, and which runs next ([`Queues::may_hand`]).
+    #[inline]
+    pub fn hand(&mut self, taken: H) {
+        self.next = Some(Next::Handed(taken));
+    }
+}
+
+impl<T, H: Queue<T>> Next<T, H> {
+    /// As one that is queued.
+    pub fn queue(self) -> T {
+        match self {
+            Next::Queued(item) => item,
+            Next::Handed(taken) => taken.queue(),
+        }
+    }
+}
+
 /// The next number of a SplitMix64 generator.
 pub fn next_random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -218,6 +263,19 @@ pub fn next_random(state: &mut u64) -> u64 {
 mod tests {
     use super::*;
 
+    /// One that is handed on.
+    #[derive(Debug)]
+    struct Taken(u32);
+    impl Queue<u32> for Taken {
+        fn queue(self) -> u32 {
+            self.0
+        }
+    }
+    type Turns = super::Turns<u32, Taken>;
+    fn pop(q: &Queues<u32>, worker: usize, t: &mut Turns) -> Option<u32> {
+        q.pop(worker, t).map(Next::queue)
+    }
+
     #[test]
     fn woken_ones_do_not_starve_the_queue() {
         let q = Queues::new(1, None);
@@ -227,11 +285,16 @@ mod tests {
         q.push_next(0, &mut t, 2);
         let mut runs = 0;
         loop {
-            let n = q.pop(0, &mut t).expect("something is queued");
+            let n = pop(&q, 0, &mut t).expect("something is queued");
             if n == 1 {
                 break;
             }
-            q.push_next(0, &mut t, 5 - n);
+            if runs % 2 == 0 {
+                q.push_next(0, &mut t, 5 - n);
+            } else {
+                assert!(q.may_hand(&t));
+                t.hand(Taken(5 - n));
+            }
             runs += 1;
             assert!(runs <= AHEAD + 1);
         }
@@ -244,7 +307,7 @@ mod tests {
         q.push(0, 1);
         q.push(0, 2);
         let mut turns = 0;
-        while q.pop(0, &mut t).inspect(|&n| {
+        while pop(&q, 0, &mut t).inspect(|&n| {
             if n > 0 {
                 q.push(0, n)
             }
@@ -254,6 +317,24 @@ mod tests {
             assert!(turns <= INJECTOR_TURNS);
         }
     }
+    /// The first that is woken runs next, others after those that wait; what was handed on is there for others when its worker
+    /// does not look.
+    #[test]
+    fn one_runs_next_and_no_other_is_handed_on() {
+        let q = Queues::new(2, None);
+        let (mut a, mut b) = (Turns::default(), Turns::default());
+        q.push(0, 1);
+        assert!(q.may_hand(&a));
+        a.hand(Taken(2));
+        assert!(!q.may_hand(&a));
+        assert!(q.push_next(0, &mut a, 3));
+        assert!(matches!(q.pop(0, &mut a), Some(Next::Handed(Taken(2)))));
+        a.hand(Taken(4));
+        assert!(q.share(0, &mut a));
+        let others: Vec<_> = std::iter::from_fn(|| pop(&q, 1, &mut b)).collect();
+        assert_eq!(others, [1, 3, 4]);
+        assert!(!Queues::new(1, Some(1)).may_hand(&a), "a seed decides");
+    }
     #[test]
     fn half_is_stolen() {
         let q = Queues::new(2, None);
@@ -261,9 +342,9 @@ mod tests {
         for i in 0..10 {
             q.push(0, i);
         }
-        assert_eq!(q.pop(1, &mut b), Some(0));
+        assert_eq!(pop(&q, 1, &mut b), Some(0));
         assert_eq!(q.locals[1].len(), 4);
-        assert_eq!(q.pop(0, &mut a), Some(5));
+        assert_eq!(pop(&q, 0, &mut a), Some(5));
         assert_eq!(q.len(), 8);
     }
     #[test]
@@ -272,7 +353,7 @@ mod tests {
             let q = Queues::new(1, Some(seed));
             let mut t = Turns::default();
             (0..20).for_each(|i| q.push(0, i));
-            std::iter::from_fn(|| q.pop(0, &mut t)).collect::<Vec<_>>()
+            std::iter::from_fn(|| pop(&q, 0, &mut t)).collect::<Vec<_>>()
         };
         assert_eq!(order(1), order(1));
         assert_ne!(order(1), order(2));

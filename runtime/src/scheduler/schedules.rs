@@ -5,12 +5,12 @@
 //! the same order, without machines and reactor. A thread that sleeps for ever is a deadlock, which the checker reports.
 //! (Mind: its timed waits never time out. None is used.)
 
-use super::queue::{Queues, Turns};
+use super::queue::{self, Next, Queue, Queues};
 use super::sleep::Sleepers;
 use crate::codec::Message;
 use crate::process::inbox::{Delivered, RunState};
 use crate::process::signal::Signal;
-use crate::process::slot::Slot;
+use crate::process::slot::{Sent, Slot};
 use rlua_machine::value::Pid;
 use shuttle::sync::{Condvar, Mutex, atomic::AtomicBool, atomic::AtomicUsize};
 use shuttle::thread;
@@ -26,6 +26,15 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     shuttle::check_random(move || model(), SCHEDULES);
     shuttle::check_pct(move || other(), SCHEDULES, 3);
 }
+
+/// In these models nothing is handed to a worker that is not queued, but for what says so.
+struct Never;
+impl<T> Queue<T> for Never {
+    fn queue(self) -> T {
+        unreachable!("nobody hands it on")
+    }
+}
+type Turns<T> = queue::Turns<T, Never>;
 
 /// What a sleeper waits for.
 #[derive(Default)]
@@ -87,7 +96,8 @@ impl<T: Send + 'static> Workers<T> {
         let mut turns = Turns::default();
         while !self.over.load(Ordering::SeqCst) {
             match self.queues.pop(worker, &mut turns) {
-                Some(item) => run(&mut turns, item),
+                Some(Next::Queued(item)) => run(&mut turns, item),
+                Some(Next::Handed(never)) => run(&mut turns, never.queue()),
                 None => {
                     self.sleep(worker, &idle);
                 }
@@ -211,12 +221,19 @@ enum Slice {
     Blocks,
 }
 
+/// What a worker of [`deliveries`] is to run.
+enum Ready {
+    Queued(Arc<Slot>),
+    /// Whoever has sent the message has taken the process.
+    Taken(Arc<Slot>, Message),
+}
+
 /// Two senders, two workers, one process: each signal is handled once, in its sender's order, by one worker at a time;
 /// none is left when the process waits.
 fn deliveries(slices: [Slice; 3]) {
     const EACH: u64 = 3;
     check(move || {
-        let all: Arc<Workers<Arc<Slot>>> = Workers::new(2);
+        let all: Arc<Workers<Ready>> = Workers::new(2);
         let slot = Slot::new(Pid::from_bits(1), Pid::from_bits(1), false);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let running = Arc::new(AtomicBool::new(false));
@@ -233,17 +250,29 @@ fn deliveries(slices: [Slice; 3]) {
             }
         };
         let w = all.clone();
-        let run = move |worker, _: &mut Turns<Arc<Slot>>, slot: Arc<Slot>| {
+        let run = move |worker, _: &mut Turns<Ready>, ready: Ready| {
             let mut signals = Vec::new();
-            let mut s = slot.lock();
-            let blocked = matches!(s.inbox.state(), RunState::BlockedQueued);
-            match slot.begin_with_message(&mut s) {
-                Some(m) => signals.push(Signal::Message(m)),
-                None if s.inbox.begin_slice(&mut signals).is_none() => return,
-                None => {}
-            }
-            assert_eq!(context.swap(false, Ordering::SeqCst), blocked);
-            drop(s);
+            let (slot, blocked) = match ready {
+                Ready::Queued(slot) => {
+                    let mut s = slot.lock();
+                    let blocked = matches!(s.inbox.state(), RunState::BlockedQueued);
+                    match slot.begin_with_message(&mut s) {
+                        Some(m) => signals.push(Signal::Message(m)),
+                        None if slot.begin_slice(&mut s, &mut signals).is_none() => return,
+                        None => {}
+                    }
+                    assert_eq!(context.swap(false, Ordering::SeqCst), blocked);
+                    drop(s);
+                    (slot, blocked)
+                }
+                Ready::Taken(slot, message) => {
+                    signals.push(Signal::Message(message));
+                    if slot.pending.any() {
+                        slot.take_signals(&mut signals);
+                    }
+                    (slot, false)
+                }
+            };
             assert!(!running.swap(true, Ordering::SeqCst), "two handle its signals at once");
             handle(&mut signals);
             running.store(false, Ordering::SeqCst);
@@ -253,7 +282,7 @@ fn deliveries(slices: [Slice; 3]) {
                 let more = s.inbox.blocked_handled();
                 drop(s);
                 if more {
-                    w.inject(slot);
+                    w.inject(Ready::Queued(slot));
                 }
                 return;
             }
@@ -265,7 +294,7 @@ fn deliveries(slices: [Slice; 3]) {
                 let urgent = s.inbox.block();
                 drop(s);
                 if urgent {
-                    w.inject(slot.clone());
+                    w.inject(Ready::Queued(slot.clone()));
                 }
                 // Whoever handles its signals at this moment is waited for.
                 let mut s = slot.lock();
@@ -284,30 +313,39 @@ fn deliveries(slices: [Slice; 3]) {
             }
             drop(s);
             if !waits {
-                w.push(worker, slot);
+                w.push(worker, Ready::Queued(slot));
             }
         };
         let outside = || {
-            all.inject(slot.clone());
+            all.inject(Ready::Queued(slot.clone()));
             let senders: Vec<_> = (0..2)
                 .map(|sender| {
                     let (all, slot) = (all.clone(), slot.clone());
                     thread::spawn(move || {
                         for number in 0..EACH {
-                            // A message the quick way, where that is one.
+                            // A message the quick way, where that is one; one of the senders takes the process where it can.
                             let signal = match signal(sender, number) {
-                                Signal::Message(m) => match slot.deliver_message(m) {
-                                    Ok((true, _)) => {
-                                        all.inject(slot.clone());
-                                        continue;
+                                Signal::Message(m) => {
+                                    let mut message = Some(m);
+                                    match slot.deliver_message(&mut message, sender == 1) {
+                                        Sent::Queued { wakes, .. } => {
+                                            if wakes {
+                                                all.inject(Ready::Queued(slot.clone()));
+                                            }
+                                            continue;
+                                        }
+                                        Sent::Begun(_) => {
+                                            let message = message.take().expect("it is where it was");
+                                            all.inject(Ready::Taken(slot.clone(), message));
+                                            continue;
+                                        }
+                                        Sent::Refused => Signal::Message(message.take().expect("it is where it was")),
                                     }
-                                    Ok((false, _)) => continue,
-                                    Err(m) => Signal::Message(m),
-                                },
+                                }
                                 signal => signal,
                             };
                             match slot.deliver(signal).0 {
-                                Delivered::Wake => all.inject(slot.clone()),
+                                Delivered::Wake => all.inject(Ready::Queued(slot.clone())),
                                 Delivered::Queued => {}
                                 Delivered::Refused(_) => panic!("it lives"),
                             }

@@ -7,16 +7,19 @@
 use super::Scheduler;
 use super::end::End;
 use super::moving::Parcel;
-use super::worker::Abandoned;
-use crate::codec::{self, Message};
+use super::table::Table;
+use super::worker::{Abandoned, Handed};
+use crate::codec;
 use crate::node::connections::Connection;
 use crate::node::translate::SpawnRequest;
 use crate::process::Process;
+use crate::process::account::Grown;
 use crate::process::birth::Birth;
 use crate::process::chore::{Chore, Done, MESSAGES, OBJECTS};
 use crate::process::context::{self, Context, Leaving, Wait, context, reason_text};
 use crate::process::core::Effect;
 use crate::process::exit::Stage;
+use crate::process::inbox::Inbox;
 use crate::process::order;
 use crate::process::signal::{Answer, Signal};
 use crate::process::slot::Slot;
@@ -57,10 +60,13 @@ impl Scheduler {
         if (slot.is_root || self.gate.is_open())
             && let Some(message) = slot.begin_with_message(&mut s)
         {
-            let Some(process) = s.process.take() else { unreachable!("a queued process is in its slot") };
+            let Some(mut process) = s.process.take() else { unreachable!("a queued process is in its slot") };
             drop(s);
             process.vm.look_ahead(context::LINES);
-            return self.run_process(slot, process, |this, p| this.slice_of_message(p, message));
+            let cx = context(&mut process.vm);
+            cx.mailbox.push(message);
+            cx.resume = true;
+            return self.run_process(Some(slot), process, &mut Vec::new(), true);
         }
         let mut signals = SIGNALS.take();
         if let Some(telling) = s.telling.take() {
@@ -75,7 +81,7 @@ impl Scheduler {
             return 0;
         };
         let (process, blocked) = (s.process.take(), s.context.take());
-        s.stepping |= permit;
+        s.inbox.stepping |= permit;
         drop(s);
         let stepping = permit.then(|| slot.clone());
         if let Some(cx) = blocked {
@@ -86,28 +92,45 @@ impl Scheduler {
         }
         let Some(process) = process else { unreachable!("a queued process is in its slot") };
         let may_run = permit || slot.is_root || self.gate.is_open();
-        let weight = self.run_process(slot, process, |this, p| this.slice(p, &mut signals, may_run));
+        let weight = self.run_process(Some(slot), process, &mut signals, may_run);
         signals.clear();
         SIGNALS.set(signals);
         if let Some(slot) = stepping
-            && std::mem::take(&mut slot.lock().stepping)
+            && std::mem::take(&mut slot.lock().inbox.stepping)
         {
             self.stepped();
         }
         weight
     }
-    /// Runs the slice, and sees to what comes of it.
+    /// Runs a slice of a process that whoever has sent it a message has taken.
+    pub(super) fn run_handed(self: &Arc<Self>, handed: Handed) -> u32 {
+        let Handed(mut process) = handed;
+        process.vm.look_ahead(context::LINES);
+        let cx = context(&mut process.vm);
+        if !cx.slot.pending.any() {
+            return self.run_process(None, process, &mut Vec::new(), true);
+        }
+        // Something has come after the message.
+        let mut signals = SIGNALS.take();
+        cx.slot.take_signals(&mut signals);
+        let weight = self.run_process(None, process, &mut signals, true);
+        signals.clear();
+        SIGNALS.set(signals);
+        weight
+    }
+    /// Runs the slice, and sees to what comes of it. Without a slot, it is one that was taken.
     #[inline]
     fn run_process(
         self: &Arc<Self>,
-        slot: Arc<Slot>,
+        slot: Option<Arc<Slot>>,
         mut process: Box<Process>,
-        slice: impl FnOnce(&Arc<Self>, &mut Process) -> Outcome,
+        signals: &mut Vec<Signal>,
+        may_run: bool,
     ) -> u32 {
         self.no_deadlock();
         let before = context(&mut process.vm).reductions;
         // A bug of ours ends the process, not the node.
-        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| slice(self, &mut process)));
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.slice(&mut process, signals, may_run)));
         match outcome {
             Ok(outcome) => {
                 let cx = context(&mut process.vm);
@@ -124,56 +147,70 @@ impl Scheduler {
         }
     }
     #[inline]
-    fn slice_over(self: &Arc<Self>, slot: Arc<Slot>, mut process: Box<Process>, outcome: Outcome) {
+    fn slice_over(self: &Arc<Self>, slot: Option<Arc<Slot>>, mut process: Box<Process>, outcome: Outcome) {
         let (heap_bytes, is_full) = (process.vm.heap.bytes(), process.vm.heap.is_past_limit());
         let cx = context(&mut process.vm);
-        let held_bytes = heap_bytes + cx.mailbox.bytes();
-        if let Outcome::Over(end) = outcome {
-            return self.end(slot, Some(process), end);
-        }
-        cx.publish(heap_bytes);
-        let mut s = slot.lock();
-        s.process = Some(process);
-        if let Outcome::Moving(parcel) = outcome {
-            s.inbox.begin_move();
-            drop(s);
-            return self.send_off(slot.pid, *parcel);
-        }
-        enum Then {
-            Again,
-            Hold,
-            Rest,
-        }
-        let then = match outcome {
-            Outcome::Held => {
-                // The gate may open before it is held.
-                s.inbox.requeue();
-                Then::Hold
+        // A full heap is collected at once when it runs next, and then has room, or an error.
+        let held_bytes = (!is_full).then(|| heap_bytes + cx.mailbox.bytes());
+        let own = |p: &mut Process| context(&mut p.vm).slot.clone();
+        let more = match outcome {
+            Outcome::Over(end) => {
+                let slot = slot.unwrap_or_else(|| own(&mut process));
+                return self.end(slot, Some(process), end);
             }
-            Outcome::Waiting(wait) if s.inbox.wait(wait == Wait::Message) => Then::Rest,
-            Outcome::Waiting(_) => Then::Again,
-            _ => {
-                s.inbox.requeue();
-                Then::Again
+            Outcome::Waiting(wait) => {
+                cx.publish(heap_bytes);
+                let rest =
+                    |slot: &Arc<Slot>, process| put_back(slot, process, held_bytes, |i| i.wait(wait == Wait::Message));
+                match slot {
+                    Some(slot) => rest(&slot, process),
+                    // The process keeps its slot alive, until it is put there and another worker has it.
+                    None => match Table::with_kept(cx.slot.pid.serial(), Arc::as_ptr(&cx.slot), process, rest) {
+                        Ok(more) => more,
+                        Err(mut process) => rest(&own(&mut process), process),
+                    },
+                }
+            }
+            outcome => {
+                cx.publish(heap_bytes);
+                let slot = slot.unwrap_or_else(|| own(&mut process));
+                if let Outcome::Moving(parcel) = outcome {
+                    let mut s = slot.lock();
+                    s.process = Some(process);
+                    s.inbox.begin_move();
+                    drop(s);
+                    return self.send_off(slot.pid, *parcel);
+                }
+                let more = put_back(&slot, process, held_bytes, |i| {
+                    i.requeue();
+                    false
+                });
+                if matches!(outcome, Outcome::Held) {
+                    // The gate may open before it is held.
+                    if let Some((slot, _, grown)) = more {
+                        self.tell_grown(&slot, grown);
+                        self.hold(slot);
+                    }
+                    return;
+                }
+                more
             }
         };
-        // A full heap is collected at once when it runs next, and then has room, or an error.
-        let taken = held_bytes + s.inbox.bytes();
-        let grown = if is_full { None } else { s.inbox.account.note(taken) };
-        drop(s);
-        if let Some(grown) = grown {
-            self.grown(&slot, grown);
+        let Some((slot, rests, grown)) = more else { return };
+        self.tell_grown(&slot, grown);
+        if rests {
+            return;
         }
-        match then {
-            Then::Rest => {}
-            Then::Again if slot.is_root || self.gate.is_open() => self.enqueue_again(slot),
-            Then::Again | Then::Hold => self.hold(slot),
+        if slot.is_root || self.gate.is_open() {
+            self.enqueue_again(slot);
+        } else {
+            self.hold(slot);
         }
     }
     /// A panic came through the interpreter: a bug of ours, or the process was ended while it was in a call of the system.
     fn slice_thrown(
         self: &Arc<Self>,
-        slot: Arc<Slot>,
+        slot: Option<Arc<Slot>>,
         mut process: Box<Process>,
         thrown: Box<dyn std::any::Any + Send>,
     ) {
@@ -182,41 +219,45 @@ impl Scheduler {
             drop(process);
             return;
         }
+        let cx = process.vm.attached.take().and_then(context::detached);
+        let slot = slot.or_else(|| cx.as_ref().map(|cx| cx.slot.clone()));
+        let Some(slot) = slot else {
+            report!("rlua-actor: a process was ended by an internal error");
+            return self.finish(1);
+        };
         report!("rlua-actor: process {} was ended by an internal error", slot.pid);
-        let cx = process.vm.attached.take().and_then(|p| p.downcast::<Context>().ok());
         // Its heap may be in any state: it is left as it is.
         std::mem::forget(process);
         let Some(cx) = cx else { return self.finish(1) };
         let reason = codec::Message::string(b"internal error");
         self.end_context(slot, cx, End::kill(reason, false));
     }
-    /// A slice that begins with one message and nothing else.
-    fn slice_of_message(self: &Arc<Self>, p: &mut Process, message: Message) -> Outcome {
-        let mut message = message;
-        let cx = context(&mut p.vm);
-        let is_free = cx.urgent.is_empty() && !cx.is_ordered() && !p.is_busy();
-        if let Some(state) = p.waiting.filter(|_| is_free) {
-            match crate::concurrent::answer_receive(&mut p.vm, state, message) {
-                Ok(used) => {
-                    p.waiting = None;
-                    let cx = context(&mut p.vm);
-                    cx.resume = false;
-                    cx.reductions += used as u64;
-                    return self.reduce(p, (self.config.slice - used as i64).max(1));
-                }
-                Err(m) => message = m,
+    #[inline]
+    fn slice(self: &Arc<Self>, p: &mut Process, signals: &mut Vec<Signal>, may_run: bool) -> Outcome {
+        if signals.is_empty() && may_run {
+            // Most wait in a `receive` for the one message that has come.
+            let cx = context(&mut p.vm);
+            let is_free = cx.urgent.is_empty() && !cx.is_ordered();
+            if is_free
+                && !p.is_busy()
+                && let Some(state) = p.waiting
+                && let Some(used) = crate::concurrent::answer_receive(&mut p.vm, state)
+            {
+                p.waiting = None;
+                let cx = context(&mut p.vm);
+                cx.resume = false;
+                cx.reductions += used as u64;
+                return self.reduce(p, (self.config.slice - used as i64).max(1));
             }
         }
-        let cx = context(&mut p.vm);
-        cx.mailbox.push(message);
-        cx.resume = true;
-        self.slice(p, &mut Vec::new(), true)
+        self.whole_slice(p, signals, may_run)
     }
-    fn slice(self: &Arc<Self>, p: &mut Process, signals: &mut Vec<Signal>, may_run: bool) -> Outcome {
+    #[inline(never)]
+    fn whole_slice(self: &Arc<Self>, p: &mut Process, signals: &mut Vec<Signal>, may_run: bool) -> Outcome {
         if !signals.is_empty() {
             let cx = context(&mut p.vm);
             cx.handle(signals);
-            cx.unhandled.append(signals);
+            cx.keep_unhandled(signals);
         }
         // Some may be left from a call of the system, during which others have handled its signals.
         if let Some(end) = self.see_to_urgent(p) {
@@ -264,7 +305,7 @@ impl Scheduler {
                 Some(Ok(Done::End(reason, value))) => {
                     p.begin_end(reason, true, Some(value));
                 }
-                Some(Ok(Done::Spawn(request, snapshot))) => self.spawn_with(p, *request, snapshot),
+                Some(Ok(Done::Spawn(request, snapshot))) => self.spawn_with(*request, snapshot),
                 Some(Ok(Done::Collected)) if is_past_limit(p) => return Some(Outcome::Over(End::heap_limit())),
                 Some(Ok(Done::Collected)) => {}
             }
@@ -288,7 +329,7 @@ impl Scheduler {
     /// Does what the process has asked for that its machine cannot do: an end, a checkpoint, a move. Nothing, if a signal
     /// has ended it, or its request, before. None: it goes on.
     fn leave(self: &Arc<Self>, p: &mut Process) -> Option<Outcome> {
-        if matches!(context(&mut p.vm).leaving, Some(Leaving::Checkpoint(_) | Leaving::Migrate(_))) {
+        if matches!(context(&mut p.vm).leaving.as_deref(), Some(Leaving::Checkpoint(_) | Leaving::Migrate(_))) {
             rlua_machine::stdlib::io::flush_printed(&mut p.vm);
             // What has come belongs to it.
             let heap_bytes = p.vm.heap.bytes();
@@ -301,7 +342,7 @@ impl Scheduler {
             }
         }
         let leaving = context(&mut p.vm).leaving.take().filter(|_| p.waiting.is_some())?;
-        let (refused, state) = match leaving {
+        let (refused, state) = match *leaving {
             Leaving::Exit(reason) => {
                 let normal = reason.is_string(b"normal");
                 p.vm.enter_request();
@@ -320,7 +361,7 @@ impl Scheduler {
                 }
             }
         };
-        context(&mut p.vm).refused = refused;
+        context(&mut p.vm).set_refused(refused);
         p.waiting = None;
         p.vm.continue_request(state);
         None
@@ -456,7 +497,7 @@ impl Scheduler {
         if context(&mut p.vm).urgent.is_empty() {
             return None;
         }
-        let urgent = std::mem::take(&mut context(&mut p.vm).urgent);
+        let urgent = context(&mut p.vm).urgent.take();
         let mut kept = Vec::new();
         for effect in urgent {
             match effect {
@@ -509,9 +550,7 @@ impl Scheduler {
                 | Effect::OrderLate => unreachable!("the context has carried it out"),
             }
         }
-        if !kept.is_empty() {
-            context(&mut p.vm).urgent.splice(..0, kept);
-        }
+        context(&mut p.vm).urgent.put_first(kept);
         None
     }
     /// Begins to make a process for another node: a child of this one, the root, but for its parent.
@@ -526,7 +565,7 @@ impl Scheduler {
         };
         if let Some(name) = request.name.as_ref().filter(|_| !body.is_function()) {
             let why = [b"no global function '", &name[..], b"' there"].concat();
-            let answer = Answer::NotSpawned(why);
+            let answer = Answer::NotSpawned(why.into());
             self.answer_spawn((request.over, request.parent, request.id), answer);
             return;
         }
@@ -538,7 +577,7 @@ impl Scheduler {
         self.node.online().is_some_and(|online| online.answer_spawn(over, parent, id, answer))
     }
     /// Makes it, of what it begins with.
-    fn spawn_with(self: &Arc<Self>, p: &mut Process, request: SpawnRequest, snapshot: codec::Snapshot) {
+    fn spawn_with(self: &Arc<Self>, request: SpawnRequest, snapshot: codec::Snapshot) {
         let SpawnRequest { parent, id, over, link, monitor, arguments, .. } = request;
         let (slot, mut child) = self.new_process(Some(parent));
         let pid = slot.pid;
@@ -550,7 +589,7 @@ impl Scheduler {
         }
         child.set_limits();
         let birth = Birth::with_arguments(snapshot, arguments);
-        let process = Process::new(rlua_machine::stdlib::host::child(&mut p.vm), child, Some(birth));
+        let process = Process::new(None, child, Some(birth));
         // The parent finds it as soon as it knows of it, and knows of it before anything that it does.
         self.insert(&slot, process);
         if !self.answer_spawn((over, parent, id), Answer::Spawned(pid)) {
@@ -563,14 +602,14 @@ impl Scheduler {
     fn handle_for_blocked(self: &Arc<Self>, slot: Arc<Slot>, mut cx: Box<Context>, signals: &mut Vec<Signal>) {
         let bytes = slot.published.bytes.load(Ordering::Relaxed).saturating_sub(cx.mailbox.bytes());
         cx.handle(signals);
-        cx.unhandled.append(signals);
+        cx.keep_unhandled(signals);
         let mut kept = Vec::new();
-        for effect in std::mem::take(&mut cx.urgent) {
+        for effect in cx.urgent.take() {
             match effect {
                 Effect::Kill { reason, limit } => {
                     self.abandon_call();
                     // Its slice of a `step` ends here, whenever the call does.
-                    let stepping = std::mem::take(&mut slot.lock().stepping);
+                    let stepping = std::mem::take(&mut slot.lock().inbox.stepping);
                     self.end_context(slot, cx, End::kill(reason, limit));
                     if stepping {
                         self.stepped();
@@ -589,7 +628,7 @@ impl Scheduler {
                 e => kept.push(e),
             }
         }
-        cx.urgent = kept;
+        cx.urgent.put_first(kept);
         let mut s = slot.lock();
         s.context = Some(cx);
         let more = s.inbox.blocked_handled();
@@ -600,6 +639,23 @@ impl Scheduler {
     }
 }
 
+/// Puts a process back into its slot, and does with the inbox what its slice has ended with: true, if it rests now. Something:
+/// what is to be done besides, since it does not rest or has grown (`bytes`, besides its inbox).
+#[inline]
+fn put_back(
+    slot: &Arc<Slot>,
+    process: Box<Process>,
+    bytes: Option<usize>,
+    rests: impl FnOnce(&mut Inbox) -> bool,
+) -> Option<(Arc<Slot>, bool, Option<Grown>)> {
+    let mut s = slot.lock();
+    s.process = Some(process);
+    let rests = rests(&mut s.inbox);
+    let inbox_bytes = s.inbox.bytes();
+    let grown = bytes.and_then(|bytes| s.inbox.account.note(bytes + inbox_bytes));
+    drop(s);
+    (!rests || grown.is_some()).then(|| (slot.clone(), rests, grown))
+}
 /// Whether heap and mailbox are past the option `maxheap`.
 fn is_past_limit(p: &mut Process) -> bool {
     let limit = context(&mut p.vm).limit_bytes();

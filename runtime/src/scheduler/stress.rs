@@ -45,7 +45,7 @@ impl Scheduler {
             Err(e) => panic!("freeze mode: {e}"),
         };
         self.frozen_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let host = std::mem::replace(&mut p.vm.host, Box::new(()));
+        let host = p.vm.take_surroundings();
         match codec::thaw(&bytes, host, p.vm.natives, &p.vm.heap.modules().to_vec()) {
             Ok(mut vm) => {
                 context(&mut p.vm).leave_machine();

@@ -89,6 +89,20 @@ impl Table {
             }
         })
     }
+    /// Does something with a slot and what is given, if this thread keeps the slot, which then need not be kept alive by what is
+    /// given. `Err`: it does not keep it.
+    #[inline]
+    pub fn with_kept<A, T>(
+        serial: u64,
+        slot: *const Slot,
+        given: A,
+        f: impl FnOnce(&Arc<Slot>, A) -> T,
+    ) -> Result<T, A> {
+        RECENT.with_borrow(|recent| match recent.get(serial as usize % KEPT) {
+            Some(Some(kept)) if Arc::as_ptr(kept) == slot => Ok(f(kept, given)),
+            _ => Err(given),
+        })
+    }
     /// From now on this thread keeps slots, until it forgets them.
     pub fn remember() {
         RECENT.with_borrow_mut(|recent| recent.resize(KEPT, None));

@@ -14,19 +14,21 @@
 //! Always: a place has one thread, or none and is in the list of free ones or of sleepers.
 
 use super::Scheduler;
-use super::queue::Turns;
+use super::queue::{Next, Queue, Turns};
 use super::sleep::Entry;
 use super::table::Table;
 use super::tasks;
-use crate::process::context::Context;
+use crate::codec::Message;
+use crate::process::Process;
+use crate::process::context::{context, detached};
 use crate::process::core::Time;
 use crate::process::inbox::RunState;
 use crate::process::signal::{Signal, Wake};
-use crate::process::slot::Slot;
+use crate::process::slot::{Sent, Slot};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use rlua_machine::stdlib::host::Outside;
 use rlua_machine::value::Runtime;
-use std::any::Any;
+use rlua_machine::vm::Attachable;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::mem::ManuallyDrop;
@@ -98,8 +100,27 @@ struct Local {
     /// The process that is in a call of the system here.
     blocked: Option<Arc<Slot>>,
     /// Under a seed: what belongs to it.
-    kept: Option<Box<dyn Any + Send>>,
+    kept: Option<Box<dyn Attachable>>,
 }
+/// A process that whoever has sent it a message has taken out of its slot, to be run next; its state says that it runs. The
+/// message is in its mailbox.
+pub(super) struct Handed(pub Box<Process>);
+
+impl Queue<Arc<Slot>> for Handed {
+    fn queue(self) -> Arc<Slot> {
+        let Handed(mut process) = self;
+        let heap_bytes = process.vm.heap.bytes();
+        let cx = context(&mut process.vm);
+        cx.publish(heap_bytes);
+        let slot = cx.slot.clone();
+        let mut s = slot.lock();
+        s.process = Some(process);
+        s.inbox.requeue();
+        drop(s);
+        slot
+    }
+}
+
 thread_local! {
     /// Not dropped by itself, so that a look at it need not ask whether it was: the thread does it, where it ends.
     static LOCAL: RefCell<Option<ManuallyDrop<Local>>> = const { RefCell::new(None) };
@@ -148,6 +169,40 @@ impl Scheduler {
         });
         if share {
             self.wake_one();
+        }
+    }
+    /// Gives a process a message; one that waits for it is taken, and runs next here, if no other does. False: it is not that
+    /// simple, and the message is still there.
+    #[inline]
+    pub(super) fn deliver_or_hand(self: &Arc<Self>, slot: &Arc<Slot>, message: &mut Option<Message>) -> bool {
+        let sent = with_local(|local| {
+            let turns = match local {
+                Some(Local { place: Some(_), turns, .. }) if self.queues.may_hand(turns) && self.gate_is_open() => {
+                    Some(turns)
+                }
+                _ => None,
+            };
+            let sent = slot.deliver_message(message, turns.is_some());
+            match (sent, turns) {
+                (Sent::Begun(Some(mut process)), Some(turns)) => {
+                    process.look_ahead();
+                    let cx = context(&mut process.vm);
+                    cx.mailbox.push(message.take().expect("it is where it was"));
+                    cx.resume = true;
+                    turns.hand(Handed(process));
+                    Sent::Queued { wakes: false, grown: None }
+                }
+                (sent, _) => sent,
+            }
+        });
+        match sent {
+            Sent::Queued { wakes: false, grown: None } => true,
+            Sent::Queued { wakes, grown } => {
+                self.see_to_delivered(slot.clone(), wakes, grown);
+                true
+            }
+            Sent::Refused => false,
+            Sent::Begun(_) => unreachable!("a process that waits is in its slot"),
         }
     }
     /// Queues a process.
@@ -255,6 +310,11 @@ impl Scheduler {
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
                     this.finish(1);
                 }
+                with_local(|l| {
+                    if let Some(Local { place: Some(place), turns, .. }) = l {
+                        this.queues.share(*place, turns);
+                    }
+                });
                 drop(LOCAL.take().map(ManuallyDrop::into_inner));
                 Table::forget_recent();
                 let mut t = this.threads.lock();
@@ -303,8 +363,11 @@ impl Scheduler {
                 _ => (None, None),
             });
             match (place, next) {
-                (_, Some(slot)) => {
-                    turn.since_clock += self.run_slice(slot);
+                (_, Some(next)) => {
+                    turn.since_clock += match next {
+                        Next::Handed(handed) => self.run_handed(handed),
+                        Next::Queued(slot) => self.run_slice(slot),
+                    };
                     if has_tasks {
                         self.node.slice_is_over();
                     }
@@ -422,7 +485,7 @@ impl Scheduler {
 pub(crate) struct Handle(pub Arc<Scheduler>);
 
 impl Outside for Handle {
-    fn begin_blocking(&self, process: Option<Box<dyn Any + Send>>) {
+    fn begin_blocking(&self, process: Option<Box<dyn Attachable>>) {
         let this = &self.0;
         // What was sent before it leaves before it, and what waits for this worker waits for no system.
         this.node.slice_is_over();
@@ -432,7 +495,7 @@ impl Outside for Handle {
             with_local(|l| l.expect("a worker has a local part").kept = process);
             return;
         }
-        let cx = process.and_then(|p| p.downcast::<Context>().ok());
+        let cx = process.and_then(detached);
         let place = with_local(|l| {
             let l = l.expect("a worker has a local part");
             if let Some(place) = l.place {
@@ -462,7 +525,7 @@ impl Outside for Handle {
             this.threads.over.notify_all();
         }
     }
-    fn end_blocking(&self) -> Option<Box<dyn Any + Send>> {
+    fn end_blocking(&self) -> Option<Box<dyn Attachable>> {
         let this = &self.0;
         if this.config.seed.is_some() {
             return with_local(|l| l.and_then(|l| l.kept.take()));

@@ -52,6 +52,7 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use weak::WeakTables;
 
@@ -156,13 +157,13 @@ pub struct Heap {
     /// Bytes past which allocations fail (checked at safepoints, and before large ones).
     limit: usize,
     /// While memory is low: the limit that there is otherwise.
-    usual_limit: Option<usize>,
+    usual_limit: Option<NonZeroUsize>,
     /// Objects that this cycle's sweep has still to look at.
     sweeping: *mut Header,
     /// Objects whose metatable has `__gc`, first marked first.
-    finalizable: Vec<*mut Header>,
+    finalizable: Seldom<Vec<*mut Header>>,
     /// Dead objects whose `__gc` is still to run, first in line first.
-    to_finalize: VecDeque<*mut Header>,
+    to_finalize: Seldom<VecDeque<*mut Header>>,
     /// Bytes past which its process ends, as far as an allocation has to know: a larger one is not made.
     pub(crate) most: usize,
     /// State of the generator of random words; none takes them from the system.
@@ -231,8 +232,8 @@ impl Heap {
         Heap {
             objects: Objects::NONE,
             sweeping: std::ptr::null_mut(),
-            finalizable: Vec::new(),
-            to_finalize: VecDeque::new(),
+            finalizable: Seldom::default(),
+            to_finalize: Seldom::default(),
             threshold: FIRST_THRESHOLD,
             limit: usize::MAX,
             usual_limit: None,
@@ -283,11 +284,11 @@ impl Heap {
     #[cold]
     pub(crate) fn note_reserve(&mut self, is_low: bool) {
         if is_low {
-            self.usual_limit.get_or_insert(self.limit);
+            self.usual_limit.get_or_insert(NonZeroUsize::new(self.limit).unwrap_or(NonZeroUsize::MIN));
             self.limit = self.limit.min(self.objects.bytes);
             self.threshold = self.threshold.min(self.limit);
         } else if let Some(limit) = self.usual_limit.take() {
-            self.limit = limit;
+            self.limit = limit.get();
             self.grace = 0;
             self.set_threshold();
         }
@@ -562,12 +563,17 @@ impl Heap {
             }
             mark.set(mark.get() | FINALIZER);
         }
-        self.finalizable.extend(finalizable.iter().rev().map(|v| v.bits as *mut Header));
-        self.to_finalize.extend(queue.iter().map(|v| v.bits as *mut Header));
+        if !finalizable.is_empty() {
+            self.finalizable.extend(finalizable.iter().rev().map(|v| v.bits as *mut Header));
+        }
+        if !queue.is_empty() {
+            self.to_finalize.extend(queue.iter().map(|v| v.bits as *mut Header));
+        }
         true
     }
     /// Takes the next object whose finalizer is to run; it becomes an ordinary one.
     pub(crate) fn take_finalizable(&mut self) -> Option<Value> {
+        self.to_finalize.if_made()?;
         let object = self.to_finalize.pop_front()?;
         // SAFETY: objects of the queue are live.
         unsafe {
@@ -578,11 +584,13 @@ impl Heap {
     /// Whether finalizers wait.
     #[inline]
     pub(crate) fn has_finalizers_waiting(&self) -> bool {
-        !self.to_finalize.is_empty()
+        self.to_finalize.if_made().is_some_and(|queue| !queue.is_empty())
     }
     /// Queues every object with a finalizer, at the end of a process (manual 2.5.3: in reverse order of marking).
     pub(crate) fn finalize_all(&mut self) {
-        self.to_finalize.extend(self.finalizable.drain(..).rev());
+        if self.finalizable.if_made().is_some() {
+            self.to_finalize.extend(self.finalizable.drain(..).rev());
+        }
         // None of them is marked yet, if a collection goes on.
         self.queue_marked = 0;
     }

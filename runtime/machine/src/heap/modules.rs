@@ -15,17 +15,23 @@ const FEW: usize = 8;
 /// See the module's header.
 pub(super) struct Modules {
     list: Vec<Arc<Module>>,
-    /// By place in `list`: reached in this collection, or kept since it began.
-    seen: Vec<bool>,
     /// Places by address, once there are more than a few.
     places: Seldom<HashMap<*const Module, u32>>,
+    /// While a collection goes on.
+    marking: Option<Box<Marking>>,
+}
+
+/// What a collection has seen.
+struct Marking {
+    /// By place in the list: reached in this collection, or kept since it began.
+    seen: Vec<bool>,
     /// What was marked last.
     last: *const Module,
 }
 
 impl Modules {
     pub fn new() -> Modules {
-        Modules { list: Vec::new(), seen: Vec::new(), places: Seldom::default(), last: std::ptr::null() }
+        Modules { list: Vec::new(), places: Seldom::default(), marking: None }
     }
     pub fn list(&self) -> &[Arc<Module>] {
         &self.list
@@ -43,11 +49,19 @@ impl Modules {
     pub fn keep(&mut self, module: &Arc<Module>) {
         let address = Arc::as_ptr(module);
         if let Some(i) = self.place(address) {
-            self.seen[i] = true;
+            if let Some(marking) = &mut self.marking {
+                marking.seen[i] = true;
+            }
             return;
         }
+        if self.list.is_empty() {
+            // Most heaps keep no other.
+            self.list.reserve_exact(1);
+        }
         self.list.push(module.clone());
-        self.seen.push(true);
+        if let Some(marking) = &mut self.marking {
+            marking.seen.push(true);
+        }
         if self.list.len() > FEW + 1 {
             self.places.insert(address, self.list.len() as u32 - 1);
         } else if self.list.len() == FEW + 1 {
@@ -56,29 +70,33 @@ impl Modules {
     }
     /// A collection begins.
     pub fn begin(&mut self) {
-        self.seen.fill(false);
-        self.last = std::ptr::null();
+        self.marking = Some(Box::new(Marking { seen: vec![false; self.list.len()], last: std::ptr::null() }));
     }
     /// Something of a module is reached.
     #[inline]
     pub fn mark(&mut self, module: *const Module) {
-        if self.last != module {
-            self.last = module;
-            if let Some(i) = self.place(module) {
-                self.seen[i] = true;
+        if self.marking.as_ref().is_some_and(|m| m.last != module) {
+            self.mark_another(module);
+        }
+    }
+    fn mark_another(&mut self, module: *const Module) {
+        let place = self.place(module);
+        if let Some(marking) = &mut self.marking {
+            marking.last = module;
+            if let Some(i) = place {
+                marking.seen[i] = true;
             }
         }
     }
-    /// Lets go of modules that nothing has reached.
+    /// Lets go of modules that nothing has reached: marking is over.
     pub fn drop_unseen(&mut self) {
-        let mut seen = self.seen.iter();
+        let Some(marking) = self.marking.take() else { return };
+        let before = self.list.len();
+        let mut seen = marking.seen.iter();
         self.list.retain(|_| *seen.next().expect("there is one for each"));
-        if self.list.len() == self.seen.len() {
-            return;
+        if self.list.len() < before {
+            self.note_places();
         }
-        self.seen.clear();
-        self.seen.resize(self.list.len(), true);
-        self.note_places();
     }
     fn note_places(&mut self) {
         self.places.clear();

@@ -18,6 +18,11 @@ impl<T: Default> Seldom<T> {
     pub fn clear(&mut self) {
         self.0.take();
     }
+    /// As [`Seldom::made`], to be looked at.
+    #[inline]
+    pub fn if_made(&self) -> Option<&T> {
+        self.0.get().map(|made| &**made)
+    }
 }
 impl<T: Default> Deref for Seldom<T> {
     type Target = T;

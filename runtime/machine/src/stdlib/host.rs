@@ -4,7 +4,7 @@
 //! behind and gets another one.
 
 use super::io::Files;
-use crate::vm::{Surroundings, Vm};
+use crate::vm::{Attachable, Surroundings, Vm};
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use std::time::Duration;
 pub trait Outside: Send + Sync {
     /// A call of the system begins that may take long: others need this thread's place.
     /// What hangs on the machine (`Vm::attached`) is given away until the call is over.
-    fn begin_blocking(&self, process: Option<Box<dyn Any + Send>>);
+    fn begin_blocking(&self, process: Option<Box<dyn Attachable>>);
     /// It is over; what belongs to the process. Does not return if the program is over, or the process was ended
     /// meanwhile: then it unwinds.
-    fn end_blocking(&self) -> Option<Box<dyn Any + Send>>;
+    fn end_blocking(&self) -> Option<Box<dyn Attachable>>;
     /// Lets the other processes run from now on.
     fn open_gate(&self);
     /// Time since 1970.
@@ -52,7 +52,7 @@ impl Surroundings for Host {
 /// # Panics
 /// If the machine was made without them.
 pub fn host(vm: &mut Vm) -> &mut Host {
-    let surroundings: &mut dyn Any = &mut *vm.host;
+    let surroundings: &mut dyn Any = vm.surroundings();
     surroundings.downcast_mut().expect("the machine was made with a Host")
 }
 
@@ -65,13 +65,6 @@ pub fn with(files: Files) -> Box<Host> {
     Box::new(Host { outside: None, terminal: None, files, exit: None, close: false })
 }
 
-/// Surroundings for a process that this one spawns: the standard streams, no other files.
-pub fn child(vm: &mut Vm) -> Box<Host> {
-    let parent = host(vm);
-    let (files, outside) = (parent.files.child(), parent.outside.clone());
-    Box::new(Host { outside, terminal: None, files, exit: None, close: false })
-}
-
 /// Does what may block for long, while another thread takes over this one's other duties.
 pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
     let Some(outside) = host(vm).outside.clone() else { return work(host(vm)) };
@@ -79,7 +72,7 @@ pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
     // Also when the work panics.
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(host(vm))));
     if let Some(attached) = outside.end_blocking() {
-        vm.attached.put_back(attached);
+        vm.attached.set(attached);
     }
     result.unwrap_or_else(|thrown| std::panic::resume_unwind(thrown))
 }
@@ -91,5 +84,10 @@ pub fn flush(vm: &mut Vm) {
 
 /// The status that `os.exit` asked for.
 pub fn exit_status(vm: &mut Vm) -> i32 {
-    host(vm).exit.unwrap_or(0)
+    asked_status(vm).unwrap_or(0)
+}
+/// As [`exit_status`]; none: nobody has asked.
+pub fn asked_status(vm: &mut Vm) -> Option<i32> {
+    vm.known_surroundings()?;
+    host(vm).exit
 }

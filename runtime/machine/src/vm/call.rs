@@ -108,19 +108,9 @@ impl Vm {
             }
             match (*self.frame).kind {
                 FrameKind::Lua => Act::Run,
-                // A request that was fulfilled by one value, for a Lua function: nothing of the native is left to do.
-                FrameKind::Native if (*self.frame).state == RETURN | 1 && self.is_plain_return() => {
-                    self.do_return(self.top.sub(1), 1)
-                }
                 FrameKind::Native => Act::Native,
             }
         }
-    }
-    /// Whether the native on top was called plainly and its frame tells of nothing besides.
-    unsafe fn is_plain_return(&self) -> bool {
-        // SAFETY: the caller has seen a frame (2).
-        let f = unsafe { &*self.frame };
-        f.then == Continue::Plain && f.flags == 0 && !self.hooked && self.fuel >= 0
     }
 
     // Calls.
@@ -637,6 +627,22 @@ impl Vm {
         }
         // SAFETY: a request leaves its native's frame on top.
         unsafe { (*self.frame).state = RETURN | values.len() as u32 };
+    }
+    /// As [`Vm::finish_request`], by one value: a Lua function that has called the native plainly has it at once.
+    #[inline]
+    pub fn finish_request_with(&mut self, v: Value) {
+        // SAFETY: a request leaves its native's frame on top (2); what returns plainly has a Lua frame below it, whose
+        // register the native's slot is (3).
+        unsafe {
+            let f = &*self.frame;
+            if f.then != Continue::Plain || f.flags != 0 || self.hooked || !matches!(f.results, 0 | 1) {
+                return self.finish_request(&[v]);
+            }
+            if f.results == 1 {
+                *f.function_slot() = v;
+            }
+            self.frame = self.frame.sub(1);
+        }
     }
     /// Fulfils the request by an error.
     pub fn fail_request(&mut self, error: Value) {

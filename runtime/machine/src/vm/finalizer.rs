@@ -103,7 +103,7 @@ impl Vm {
             Some(s) => s.bytes().to_vec(),
             None => b"error object is not a string".to_vec(),
         };
-        self.host.flush();
+        self.surroundings().flush();
         crate::report([b"Lua warning: error in __gc (".as_slice(), &text, b")"].concat());
     }
 }

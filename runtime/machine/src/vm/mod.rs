@@ -35,7 +35,7 @@ pub mod work;
 use crate::heap::{Heap, Image, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole, look_ahead};
 use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
-pub use attached::{Attached, Attachment};
+pub use attached::{Attachable, Attached, Attachment};
 use load::{Literals, Module};
 use native::{Native, Natives};
 use std::any::Any;
@@ -123,8 +123,8 @@ pub struct Vm {
     registry: Cell<*mut Table>,
     /// The metatable of strings, or null.
     pub string_metatable: *mut Table,
-    /// Of nil, booleans, numbers, functions, coroutines, pids.
-    pub type_metatables: [*mut Table; 6],
+    /// Of nil, booleans, numbers, functions, coroutines, pids; most machines have none.
+    type_metatables: Option<Box<[*mut Table; 6]>>,
     /// Test mode: code is dumped, verified and loaded again before it runs.
     pub reload: bool,
     /// Warnings are printed (`warn("@on")`).
@@ -133,8 +133,8 @@ pub struct Vm {
     pub(crate) overflowed_again: bool,
     /// The error being raised has no message handler.
     pub(crate) unhandled: bool,
-    /// What the surroundings attach: standard streams, open files, the process's identity.
-    pub host: Box<dyn Surroundings>,
+    /// What is around it: standard streams, open files. None: nobody has asked for it yet.
+    surroundings: Option<Box<dyn Surroundings>>,
     /// The natives that its values may be.
     pub natives: Natives,
 }
@@ -160,13 +160,14 @@ unsafe impl Send for Vm {}
 
 impl Vm {
     /// A fresh machine with an empty table of globals, and the natives that what comes from outside may name.
-    pub fn new(host: Box<dyn Surroundings>, natives: Natives) -> Vm {
-        let mut vm = Vm::unborn(host, natives);
+    pub fn new(surroundings: Box<dyn Surroundings>, natives: Natives) -> Vm {
+        let mut vm = Vm::unborn(Some(surroundings), natives);
         vm.make_roots();
         vm
     }
-    /// One that will get its globals and registry.
-    pub fn unborn(host: Box<dyn Surroundings>, natives: Natives) -> Vm {
+    /// One that will get its globals and registry. Without surroundings, what is attached gives it some when they are needed
+    /// ([`Attachment::surroundings`]).
+    pub fn unborn(surroundings: Option<Box<dyn Surroundings>>, natives: Natives) -> Vm {
         let mut heap = Heap::new();
         let main = heap.thread().as_ptr();
         let mut vm = Vm {
@@ -189,7 +190,7 @@ impl Vm {
             globals: Cell::new(std::ptr::null_mut()),
             registry: Cell::new(std::ptr::null_mut()),
             string_metatable: std::ptr::null_mut(),
-            type_metatables: [std::ptr::null_mut(); 6],
+            type_metatables: None,
             stop: false,
             in_finalizer: false,
             reload: false,
@@ -200,7 +201,7 @@ impl Vm {
             past_most: false,
             raising: false,
             exiting: false,
-            host,
+            surroundings,
             attached: Attached::default(),
             natives,
         };
@@ -293,7 +294,35 @@ impl Vm {
             }
             _ => return,
         };
-        self.type_metatables[index] = pointer;
+        let mut all = self.type_metatables();
+        all[index] = pointer;
+        self.set_type_metatables(all);
+    }
+    /// The metatables of nil, booleans, numbers, functions, coroutines, pids, or null.
+    #[inline]
+    pub fn type_metatables(&self) -> [*mut Table; 6] {
+        self.type_metatables.as_deref().copied().unwrap_or([std::ptr::null_mut(); 6])
+    }
+    /// Sets them.
+    pub fn set_type_metatables(&mut self, all: [*mut Table; 6]) {
+        self.type_metatables = all.iter().any(|t| !t.is_null()).then(|| Box::new(all));
+    }
+    /// What is around it.
+    pub fn surroundings(&mut self) -> &mut dyn Surroundings {
+        let attached = &self.attached;
+        &mut **self.surroundings.get_or_insert_with(|| attached.surroundings().unwrap_or_else(|| Box::new(())))
+    }
+    /// What is around it, if it has been asked for.
+    pub fn known_surroundings(&mut self) -> Option<&mut dyn Surroundings> {
+        match &mut self.surroundings {
+            Some(s) => Some(&mut **s),
+            None => None,
+        }
+    }
+    /// Takes it away, for another machine.
+    pub fn take_surroundings(&mut self) -> Box<dyn Surroundings> {
+        self.surroundings();
+        self.surroundings.take().expect("it was just made")
     }
     /// Makes a function of a chunk, with the globals (or another table or value) as its first upvalue.
     pub fn load_module(&mut self, module: &Arc<Module>, env: Value) -> Value {
@@ -723,7 +752,7 @@ impl Vm {
     }
     fn roots(&mut self) -> Roots {
         self.save_thread();
-        let [a, b, c, d, e, f] = self.type_metatables;
+        let [a, b, c, d, e, f] = self.type_metatables();
         // What was made for a function's variable is a root, too.
         let root = |root: &Cell<*mut Table>, record| {
             if let Some(lazy) = self.heap.lazy().filter(|_| root.get().is_null()) {

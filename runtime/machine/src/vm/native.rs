@@ -234,6 +234,18 @@ impl Vm {
             self.top = self.top.add(1);
         }
     }
+    /// Appends some registers.
+    #[inline]
+    pub fn push_all<const N: usize>(&mut self, values: [Value; N]) {
+        // SAFETY: both point into the running stack; below its end there is a slot for each value.
+        unsafe {
+            if self.stack_end.offset_from(self.top) < N as isize {
+                self.grow_for_native(N);
+            }
+            self.top.cast::<[Value; N]>().write(values);
+            self.top = self.top.add(N);
+        }
+    }
     /// Keeps only the first `n` registers.
     pub fn truncate(&mut self, n: usize) {
         if n < self.count() {

@@ -148,9 +148,9 @@ impl Frame {
 }
 
 /// Slots of a fresh stack.
-const FIRST_SLOTS: usize = 16;
+const FIRST_SLOTS: usize = 15;
 /// Frames of a fresh coroutine.
-const FIRST_FRAMES: usize = 4;
+const FIRST_FRAMES: usize = 2;
 /// Slots past which a Lua program has overflowed its stack, as in the reference.
 pub(crate) const MAX_SLOTS: usize = 1_000_000;
 /// Slots that are left to handle the overflow.

@@ -165,6 +165,11 @@ impl Message {
             Form::System(m) => return m.2.source(),
         })
     }
+    /// A value that is the same in every heap, if it is one.
+    #[inline]
+    pub fn plain(v: Value) -> Option<Message> {
+        is_plain(v.tag).then_some(Message(Form::Small(v)))
+    }
     /// A text.
     pub fn string(text: &[u8]) -> Message {
         match short(text) {

@@ -103,7 +103,7 @@ fn inherited(vm: &Vm) -> Option<Box<Kept>> {
 
 /// The metatables of types.
 fn metatables(vm: &Vm) -> [*mut Table; 7] {
-    let [a, b, c, d, e, f] = vm.type_metatables;
+    let [a, b, c, d, e, f] = vm.type_metatables();
     [vm.string_metatable, a, b, c, d, e, f]
 }
 

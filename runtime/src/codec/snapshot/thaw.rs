@@ -89,7 +89,8 @@ impl Thawing {
         let roots = [GLOBALS, REGISTRY].map(|n| objects[n].as_table().expect("the first records are tables"));
         vm.set_roots(roots[0], roots[1]);
         let [first, others @ ..] = s.view.metatables().map(|m| pointer(objects, m));
-        (vm.string_metatable, vm.type_metatables) = (first, others);
+        vm.string_metatable = first;
+        vm.set_type_metatables(others);
         Some((value(objects, s.body), s.arguments.iter().map(|&v| value(objects, v)).collect()))
     }
     fn begin(&mut self, vm: &mut Vm, units: &mut usize) {
@@ -107,7 +108,8 @@ impl Thawing {
                 lazy.value(v);
             }
             *units = units.saturating_sub(s.arguments.len());
-            (vm.string_metatable, vm.type_metatables) = (first, others);
+            vm.string_metatable = first;
+            vm.set_type_metatables(others);
             return;
         }
         if has_empty_roots {

@@ -818,7 +818,7 @@ impl Online {
                 let (parent, id) = (request.parent, request.id);
                 let root = self.program.root();
                 if !root.is_some_and(|root| self.program.route(root, Signal::Spawn(request))) {
-                    let answer = Answer::NotSpawned(b"the node is ending".to_vec());
+                    let answer = Answer::NotSpawned(b"the node is ending"[..].into());
                     self.answer_spawn(link.number, parent, id, answer);
                 }
             }

@@ -28,7 +28,7 @@ fn host_of(scheduler: &Arc<Scheduler>) -> Box<host::Host> {
 /// The process in the middle of its loop.
 fn frozen(scheduler: &Arc<Scheduler>) -> Vec<u8> {
     let (_, context) = scheduler.new_process(None);
-    let mut p = Process::new(host_of(scheduler), context, None);
+    let mut p = Process::new(Some(host_of(scheduler)), context, None);
     stdlib::open(&mut p.vm, false, &concurrent::MODULES);
     let globals = Value::table(p.vm.globals());
     let chunk = rlua_compiler::compile(PROGRAM.as_bytes(), b"=small").expect("it compiles");

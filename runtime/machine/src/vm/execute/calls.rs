@@ -12,6 +12,7 @@
 
 use super::*;
 use crate::value::NativeClosure;
+use crate::vm::Exit;
 use crate::vm::native::{self, Function, Native, Step};
 use crate::vm::thread::{Continue, Frame, FrameKind, flags};
 
@@ -216,7 +217,20 @@ unsafe fn call_first_step(
         vm.drive(act)
     }
 }
-slow! { call_steps(i, pc, base, vm, k, t) {
+outline! { call_steps(i, pc, base, vm, k, t) {
+    // Of a leaf that waits only its frame is needed.
+    if let Some(request) = (*vm).asked
+        && (*vm).frame.add(1) < (*vm).frames_end
+    {
+        (*vm).asked = None;
+        (*(*vm).frame).pc = pc;
+        (*vm).push_frame(ra!(i, base), FrameKind::Native, wanted(i), Continue::Plain);
+        (*vm).left = Left::Exit(Exit::Request(request));
+        leave!()
+    }
+    call_steps_slow(i, pc, base, vm, k, t)
+} }
+slow! { call_steps_slow(i, pc, base, vm, k, t) {
     (*vm).call_steps(ra!(i, base), wanted(i), Continue::Plain)
 } }
 slow! { leaf_failed(i, pc, base, vm, k, t) {

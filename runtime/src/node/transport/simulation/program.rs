@@ -312,7 +312,7 @@ impl Program {
         let SpawnRequest { parent, id, over, name, link, monitor, .. } = request;
         let answer = |answer| self.online().is_some_and(|online| online.answer_spawn(over, parent, id, answer));
         if name.is_some_and(|name| name != b"body") {
-            answer(Answer::NotSpawned(b"no global function of that name there".to_vec()));
+            answer(Answer::NotSpawned(b"no global function of that name there"[..].into()));
             return;
         }
         let mut core = Core::new(self.next_pid());
