@@ -795,7 +795,7 @@ fn memory_has_a_limit() {
          for i = 1, 50000 do data[i] = { i } end
          local children = {}
          local function spawn() children[#children + 1] = c.spawn(function() c.receive() end) end
-         print(pcall(function() while true do data[1] = { } spawn() end end))
+         print(pcall(function() while true do for i = 1, #data do data[i] = { i } end spawn() end end))
          print(#children < 50)
          for _, p in ipairs(children) do c.kill(p) end
          repeat until pcall(spawn)
