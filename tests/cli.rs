@@ -788,6 +788,21 @@ fn memory_has_a_limit() {
         "{}",
         f.out
     );
+    // A mailbox that fills up while its process sleeps.
+    let f = limited(
+        "local c = require 'concurrent'
+         local p = c.spawn(function() c.sleep(600000) end)
+         c.sleep(1)
+         local text, sent = ('m'):rep(100000), 0
+         for i = 1, 3000 do
+           local ok, taken = pcall(c.send, p, text .. i)
+           if not ok or not taken then break end
+           sent = i
+         end
+         print(sent < 1000)
+         os.exit(0)",
+    );
+    assert_eq!((f.status, f.out.as_str()), (Some(0), "true\n"), "{}", f.err);
     // What children begin with counts, too: here each has a snapshot of its own.
     let f = limited(
         "local c = require 'concurrent'

@@ -34,6 +34,7 @@ pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
 pub use moving::{Departed, Parcel};
 pub(crate) use tasks::idle;
+use worker::Given;
 pub(crate) use worker::{Handle, is_worker};
 
 use crate::codec::Message;
@@ -234,8 +235,15 @@ impl Scheduler {
     #[inline]
     pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> bool {
         let mut message = Some(message);
-        let sent = self.table.with(to, |slot| self.deliver_or_hand(slot, &mut message));
-        sent == Some(true) || self.route(to, Signal::Message(message.expect("nobody has it")))
+        // What is to be done further may look for other processes, which nothing does while it is in the table.
+        match self.table.with(to, |slot| self.deliver_or_hand(slot, &mut message)) {
+            Some(Given::Done) => true,
+            Some(Given::Further { slot, wakes, grown }) => {
+                self.see_to_delivered(slot, wakes, grown);
+                true
+            }
+            Some(Given::Refused) | None => self.route(to, Signal::Message(message.expect("nobody has it"))),
+        }
     }
     /// Does what a delivery has asked for.
     #[inline]

@@ -20,6 +20,7 @@ use super::table::Table;
 use super::tasks;
 use crate::codec::Message;
 use crate::process::Process;
+use crate::process::account::Grown;
 use crate::process::context::{context, detached};
 use crate::process::core::Time;
 use crate::process::inbox::RunState;
@@ -53,6 +54,23 @@ pub(super) enum Waker {
     Start,
     /// It sleeps in the reactor.
     Sleeper(std::task::Waker),
+}
+
+/// What came of a message.
+pub(super) enum Given {
+    /// It is where it is to be, and nothing follows.
+    Done,
+    /// It is, and the process is to be seen to.
+    Further {
+        /// Whose.
+        slot: Arc<Slot>,
+        /// It was waiting.
+        wakes: bool,
+        /// What it takes more.
+        grown: Option<Grown>,
+    },
+    /// It is not that simple, and the message is still there.
+    Refused,
 }
 
 /// Threads and places.
@@ -171,10 +189,9 @@ impl Scheduler {
             self.wake_one();
         }
     }
-    /// Gives a process a message; one that waits for it is taken, and runs next here, if no other does. False: it is not that
-    /// simple, and the message is still there.
+    /// Gives a process a message; one that waits for it is taken, and runs next here, if no other does.
     #[inline]
-    pub(super) fn deliver_or_hand(self: &Arc<Self>, slot: &Arc<Slot>, message: &mut Option<Message>) -> bool {
+    pub(super) fn deliver_or_hand(self: &Arc<Self>, slot: &Arc<Slot>, message: &mut Option<Message>) -> Given {
         let sent = with_local(|local| {
             let turns = match local {
                 Some(Local { place: Some(_), turns, .. }) if self.queues.may_hand(turns) && self.gate_is_open() => {
@@ -196,12 +213,9 @@ impl Scheduler {
             }
         });
         match sent {
-            Sent::Queued { wakes: false, grown: None } => true,
-            Sent::Queued { wakes, grown } => {
-                self.see_to_delivered(slot.clone(), wakes, grown);
-                true
-            }
-            Sent::Refused => false,
+            Sent::Queued { wakes: false, grown: None } => Given::Done,
+            Sent::Queued { wakes, grown } => Given::Further { slot: slot.clone(), wakes, grown },
+            Sent::Refused => Given::Refused,
             Sent::Begun(_) => unreachable!("a process that waits is in its slot"),
         }
     }
