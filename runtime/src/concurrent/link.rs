@@ -61,13 +61,9 @@ pub(super) fn kill(vm: &mut Vm, state: u32) -> Result<Step> {
         }
     };
     let cx = context(vm);
-    let reached = if target.runtime() == cx.scheduler.runtime {
-        cx.scheduler.route(target, Signal::Kill { reason, limit: false })
-    } else {
-        match cx.scheduler.node.online() {
-            Some(online) => online.kill(own, target, &reason),
-            None => cx.scheduler.route(target, Signal::Kill { reason, limit: false }),
-        }
+    let reached = match cx.scheduler.node.online().filter(|_| target.runtime() != cx.scheduler.runtime) {
+        Some(online) => online.kill(own, target, &reason),
+        None => cx.scheduler.route(target, Signal::Kill { reason, limit: false }),
     };
     if target == own {
         return done(vm, Value::boolean(reached));
@@ -90,13 +86,9 @@ pub(super) fn interrupt(vm: &mut Vm, state: u32) -> Result<Step> {
     };
     let Process::Pid(target) = information::target(vm, state, 1)? else { return vm.return_one(Value::FALSE) };
     let cx = context(vm);
-    let reached = if target.runtime() == cx.scheduler.runtime {
-        cx.scheduler.route(target, Signal::Interrupt)
-    } else {
-        match cx.scheduler.node.online() {
-            Some(online) => online.interrupt(cx.pid(), target),
-            None => cx.scheduler.route(target, Signal::Interrupt),
-        }
+    let reached = match cx.scheduler.node.online().filter(|_| target.runtime() != cx.scheduler.runtime) {
+        Some(online) => online.interrupt(cx.pid(), target),
+        None => cx.scheduler.route(target, Signal::Interrupt),
     };
     done(vm, Value::boolean(reached))
 }

@@ -113,11 +113,7 @@ fn send_elsewhere(vm: &mut Vm, to: Process, mut conversion: codec::Conversion) -
         let sent = cx.scheduler.route(to, Signal::Message(conversion.message().clone()));
         return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, "noconnection") };
     }
-    let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
-    let all = units;
-    let converted = conversion.step(&mut units);
-    vm.pay(all - units, UNITS);
-    let Some(converted) = converted else {
+    let Some(converted) = step(vm, |_, units| conversion.step(units)) else {
         let number = context(vm).keep_progress(Progress::Conversion(Box::new(conversion)));
         vm.set_arg(2, number);
         return Ok(Step::Again(CONVERTING));
@@ -227,8 +223,6 @@ fn encode_further(
     state: u32,
     next: u32,
 ) -> std::result::Result<ControlFlow<Step, codec::Message>, Refused> {
-    let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
-    let all = units;
     let kept = if state == next { vm.arg(register) } else { Value::NIL };
     let mut encoding = match context(vm).take_progress(kept) {
         Some(Progress::Encoding(e)) => e,
@@ -236,12 +230,18 @@ fn encode_further(
     };
     // It may double when it grows.
     vm.check_room(2 * encoding.bytes())?;
-    let done = encoding.step(vm, &mut units);
-    vm.pay(all - units, UNITS);
-    Ok(match done? {
+    Ok(match step(vm, |vm, units| encoding.step(vm, units))? {
         Some(m) => ControlFlow::Continue(m),
         None => ControlFlow::Break(keep_encoding(vm, encoding, register, next)),
     })
+}
+/// Lets the codec do as many units of work as there is time for, and charges for those that it did.
+fn step<T>(vm: &mut Vm, work: impl FnOnce(&mut Vm, &mut usize) -> T) -> T {
+    let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
+    let all = units;
+    let done = work(vm, &mut units);
+    vm.pay(all - units, UNITS);
+    done
 }
 /// The value of a message, in this process's heap.
 fn decode(vm: &mut Vm, m: codec::Message) -> Result<Value> {
@@ -418,11 +418,7 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
     let mut is_found = false;
     loop {
         if let Some(pattern) = filter.as_table().filter(|_| state != DECODE && !is_found) {
-            let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
-            let all = units;
-            let found = matching::find(vm, pattern, number, SEARCH, &mut units);
-            vm.pay(all - units, UNITS);
-            match found? {
+            match step(vm, |vm, units| matching::find(vm, pattern, number, SEARCH, units))? {
                 Found::Message(n) => {
                     number = n;
                     is_found = true;
@@ -495,11 +491,7 @@ fn decode_in_steps(vm: &mut Vm, m: &codec::Message, state: u32) -> Result<Contro
         _ => codec::Decoding::new(m),
     };
     let Some(mut decoding) = begun else { return decode(vm, m.clone()).map(ControlFlow::Continue) };
-    let mut units = vm.allowance(UNITS).max(QUICK_UNITS);
-    let all = units;
-    let done = decoding.step(vm, &mut units);
-    vm.pay(all - units, UNITS);
-    match done {
+    match step(vm, |vm, units| decoding.step(vm, units)) {
         Ok(Some(v)) => Ok(ControlFlow::Continue(v)),
         Ok(None) => {
             vm.set_arg(MESSAGE, decoding.root());

@@ -34,7 +34,6 @@ pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
 pub use moving::{Departed, Parcel};
 pub(crate) use tasks::idle;
-use worker::Given;
 pub(crate) use worker::{Handle, is_worker};
 
 use crate::codec::Message;
@@ -235,15 +234,18 @@ impl Scheduler {
     #[inline]
     pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> bool {
         let mut message = Some(message);
-        // What is to be done further may look for other processes, which nothing does while it is in the table.
-        match self.table.with(to, |slot| self.deliver_or_hand(slot, &mut message)) {
-            Some(Given::Done) => true,
-            Some(Given::Further { slot, wakes, grown }) => {
-                self.see_to_delivered(slot, wakes, grown);
-                true
-            }
-            Some(Given::Refused) | None => self.route(to, Signal::Message(message.expect("nobody has it"))),
+        let sent = self.table.with(to, |slot| {
+            let (wakes, grown) = self.deliver_or_hand(slot, &mut message)?;
+            Some((wakes || grown.is_some()).then(|| (slot.clone(), wakes, grown)))
+        });
+        let Some(asked) = sent.flatten() else {
+            return self.route(to, Signal::Message(message.expect("nobody has it")));
+        };
+        // It may look for other processes, which nothing does while it is in the table.
+        if let Some((slot, wakes, grown)) = asked {
+            self.see_to_delivered(slot, wakes, grown);
         }
+        true
     }
     /// Does what a delivery has asked for.
     #[inline]

@@ -56,23 +56,6 @@ pub(super) enum Waker {
     Sleeper(std::task::Waker),
 }
 
-/// What came of a message.
-pub(super) enum Given {
-    /// It is where it is to be, and nothing follows.
-    Done,
-    /// It is, and the process is to be seen to.
-    Further {
-        /// Whose.
-        slot: Arc<Slot>,
-        /// It was waiting.
-        wakes: bool,
-        /// What it takes more.
-        grown: Option<Grown>,
-    },
-    /// It is not that simple, and the message is still there.
-    Refused,
-}
-
 /// Threads and places.
 pub(super) struct Threads {
     state: Mutex<State>,
@@ -189,9 +172,14 @@ impl Scheduler {
             self.wake_one();
         }
     }
-    /// Gives a process a message; one that waits for it is taken, and runs next here, if no other does.
+    /// Gives a process a message; one that waits for it is taken, and runs next here, if no other does. What the delivery asks
+    /// for; none: it is not that simple, and the message is still there.
     #[inline]
-    pub(super) fn deliver_or_hand(self: &Arc<Self>, slot: &Arc<Slot>, message: &mut Option<Message>) -> Given {
+    pub(super) fn deliver_or_hand(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        message: &mut Option<Message>,
+    ) -> Option<(bool, Option<Grown>)> {
         let sent = with_local(|local| {
             let turns = match local {
                 Some(Local { place: Some(_), turns, .. }) if self.queues.may_hand(turns) && self.gate_is_open() => {
@@ -213,9 +201,8 @@ impl Scheduler {
             }
         });
         match sent {
-            Sent::Queued { wakes: false, grown: None } => Given::Done,
-            Sent::Queued { wakes, grown } => Given::Further { slot: slot.clone(), wakes, grown },
-            Sent::Refused => Given::Refused,
+            Sent::Queued { wakes, grown } => Some((wakes, grown)),
+            Sent::Refused => None,
             Sent::Begun(_) => unreachable!("a process that waits is in its slot"),
         }
     }
