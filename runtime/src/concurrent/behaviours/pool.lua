@@ -5,7 +5,8 @@
 local c = require 'concurrent'
 local calls, servers, supervisors = require 'concurrent.call', require 'concurrent.server', require 'concurrent.supervisor'
 local self, send, receive, exit, setoption = c.self, c.send, c.receive, c.exit, c.setoption
-local monitor, demonitor, register = c.monitor, c.demonitor, c.register
+local monitor, demonitor = c.monitor, c.demonitor
+local begun_by = servers.begun_by
 local reply, refuse, wrong, shown = calls.reply, calls.refuse, calls.wrong, calls.shown
 local type, tostring, pcall, error, pairs = type, tostring, pcall, error, pairs
 local format, remove, unpack, mathtype, huge = string.format, table.remove, table.unpack, math.type, math.huge
@@ -112,20 +113,11 @@ local function handle(s, m)
   end
 end
 
--- The body of a pool. Its first message is a call of whoever has started it.
+-- The body of a pool.
 local function run(d, starter, is_linked)
   setoption('trapexit', true)
-  monitor(starter)
-  local asked = receive(nil, { from = starter })
-  if asked.signal ~= 'CALL' then return end
-  demonitor(starter)
-  if d.name then
-    local ok, why = register(d.name)
-    if not ok then
-      reply(asked, { failed = format("the name '%s' cannot be had: %s", d.name, why), reason = 'taken' })
-      return
-    end
-  end
+  local asked = begun_by(starter, d.name)
+  if not asked then return end
   local children = {}
   for i = 1, d.size do
     children[i] = { id = i, body = work, arguments = { self(), { init = d.init, work = d.work, arguments = d.arguments } },

@@ -121,20 +121,28 @@ local ends = {
   end,
 }
 
--- The body of a server. Its first message is a call of whoever has started it.
-local function run(definition, starter, is_linked, ...)
+-- How a body begins: its first message is a call of whoever has started it, and it takes its name. The call, which is to be
+-- answered when all is ready; nil: it is to end.
+local function begun_by(starter, name, trapexit)
   monitor(starter)
   local asked = receive(nil, { from = starter })
-  if asked.signal ~= 'CALL' then return end
+  if asked.signal ~= 'CALL' then return nil end
   demonitor(starter)
-  if definition.trapexit then setoption('trapexit', true) end
-  if definition.name then
-    local ok, why = register(definition.name)
+  if trapexit then setoption('trapexit', true) end
+  if name then
+    local ok, why = register(name)
     if not ok then
-      reply(asked, { failed = format("the name '%s' cannot be had: %s", definition.name, why), reason = 'taken' })
-      return
+      reply(asked, { failed = format("the name '%s' cannot be had: %s", name, why), reason = 'taken' })
+      return nil
     end
   end
+  return asked
+end
+
+-- The body of a server.
+local function run(definition, starter, is_linked, ...)
+  local asked = begun_by(starter, definition.name, definition.trapexit)
+  if not asked then return end
   local s = { definition = definition, state = definition.state, parent = is_linked and starter or nil, name = definition.name }
   local action
   if definition.init then s.state, action = definition.init(...) end
@@ -260,5 +268,5 @@ return {
   start = start, startlink = startlink, stop = stop, state = state, change = change, call = calls.call, cast = calls.cast,
   reply = reply,
   -- For the other modules.
-  launch = launch, launch_body = launch_body, fault = fault, told = told,
+  launch = launch, launch_body = launch_body, begun_by = begun_by, fault = fault, told = told,
 }

@@ -5,10 +5,11 @@
 -- What a link brings of a child is dropped when its monitor has told.
 local c = require 'concurrent'
 local calls, servers = require 'concurrent.call', require 'concurrent.server'
-local self, receive, exit, register, time = c.self, c.receive, c.exit, c.register, c.time
+local self, receive, exit, time = c.self, c.receive, c.exit, c.time
 local spawn, spawnlink, link, unlink = c.spawn, c.spawnlink, c.link, c.unlink
-local monitor, demonitor, kill, setoption, isprocessalive = c.monitor, c.demonitor, c.kill, c.setoption, c.isprocessalive
+local monitor, kill, setoption, isprocessalive = c.monitor, c.kill, c.setoption, c.isprocessalive
 local nodename = c.node
+local begun_by = servers.begun_by
 local reply, wrong, shown, is_time = calls.reply, calls.wrong, calls.shown, calls.is_time
 local ask, answered, outcome, is_process = calls.ask, calls.answered, calls.outcome, calls.is_process
 local type, tostring, pcall, ipairs, pairs = type, tostring, pcall, ipairs, pairs
@@ -351,20 +352,11 @@ local function handle(s, m)
   end
 end
 
--- The body of a supervisor. Its first message is a call of whoever has started it.
+-- The body of a supervisor.
 local function run(definition, starter, is_linked)
   setoption('trapexit', true)
-  monitor(starter)
-  local asked = receive(nil, { from = starter })
-  if asked.signal ~= 'CALL' then return end
-  demonitor(starter)
-  if definition.name then
-    local ok, why = register(definition.name)
-    if not ok then
-      reply(asked, { failed = format("the name '%s' cannot be had: %s", definition.name, why), reason = 'taken' })
-      return
-    end
-  end
+  local asked = begun_by(starter, definition.name)
+  if not asked then return end
   local s = { strategy = definition.strategy or 'one_for_one', intensity = definition.intensity or 1, period = definition.period or 5000,
     backoff = definition.backoff, name = definition.name, parent = is_linked and starter or nil, children = {}, by_pid = {}, restarts = {} }
   for i, d in ipairs(definition.children or {}) do
