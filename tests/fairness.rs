@@ -111,3 +111,34 @@ fn a_kill_ends_each() {
     assert!(cases > 120, "only {cases} cases");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[test]
+fn a_receiver_keeps_up_with_its_senders() {
+    let program = r#"
+        local concurrent = require 'concurrent'
+        local senders, each = 50, 4000
+        local function receiver(root)
+          local most = 0
+          for i = 1, senders * each do
+            concurrent.receive()
+            if i % 500 == 0 then most = math.max(most, concurrent.processinfo(concurrent.self()).mailbox) end
+          end
+          concurrent.send(root, most)
+        end
+        local to = concurrent.spawn(receiver, concurrent.self())
+        for kind = 1, senders do
+          concurrent.spawn(function()
+            local message = ({ 1, { kind, 'a table' }, 'text' })[kind % 3 + 1]
+            for _ = 1, each do concurrent.send(to, message) end
+          end)
+        end
+        print(concurrent.receive())"#;
+    let output = Command::new(env!("CARGO_BIN_EXE_rlua-actor"))
+        .args(["run", "--seed", "1", "-e", program])
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let (most, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let most: usize = most.trim().parse().unwrap_or_else(|_| panic!("{most}{complaints}"));
+    assert!(most < 20_000, "{most} of 200,000 messages waited at once");
+}

@@ -21,6 +21,10 @@ use std::ops::ControlFlow;
 /// Bytes of a message that count as a reduction.
 pub(super) const BYTES_PER_REDUCTION: usize = 128;
 
+/// Messages waiting before the one that is sent that count as a reduction, and the most that they count.
+const CROWD_PER_REDUCTION: usize = 16;
+const MOST_FOR_A_CROWD: usize = 4_000;
+
 /// Units of the codec's work that count as a reduction, and that are done at once before anything is done in steps.
 const UNITS: usize = MESSAGES.0;
 const QUICK_UNITS: usize = MESSAGES.1;
@@ -33,8 +37,11 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     let Some(to) = to.filter(|_| !v.is_nil()) else { return Ok(None) };
     if let Some(message) = codec::Message::plain(v) {
         let scheduler = &context(vm).scheduler;
-        let sent = to.runtime() == scheduler.runtime && scheduler.send_here(to, message);
-        return Ok(sent.then_some(Value::TRUE));
+        if to.runtime() != scheduler.runtime {
+            return Ok(None);
+        }
+        let sent = scheduler.send_here(to, message);
+        return Ok(sent.map(|crowd| handed_over(vm, crowd)));
     }
     send_other(vm, to, v)
 }
@@ -56,7 +63,17 @@ fn send_other(vm: &mut Vm, to: Pid, v: Value) -> Result<Option<Value>> {
         Err(e) => return Err(vm.error(e.message())),
     };
     vm.charge(message.size() / BYTES_PER_REDUCTION);
-    Ok(context(vm).scheduler.send_here(to, message).then_some(Value::TRUE))
+    let sent = context(vm).scheduler.send_here(to, message);
+    Ok(sent.map(|crowd| handed_over(vm, crowd)))
+}
+/// The message is in a mailbox in which many wait before it, or a few. Who sends to one that cannot keep up pays for that with
+/// reductions, so that its turns become short and those of the receiver come sooner. It is never suspended.
+#[inline]
+fn handed_over(vm: &mut Vm, crowd: usize) -> Value {
+    if crowd > 0 {
+        vm.charge((crowd / CROWD_PER_REDUCTION).min(MOST_FOR_A_CROWD));
+    }
+    Value::TRUE
 }
 /// State of `send`: it waits for the connection, or for room.
 const SENDING: u32 = 2;

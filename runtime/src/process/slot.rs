@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes of an inbox that a delivery need not count.
 const SMALL_INBOX: usize = 1024;
+/// Messages that may wait for a process before those who send it more are slowed down.
+const CROWD: usize = 512;
 
 /// A process as others see it.
 // In this order, what each message touches lies together.
@@ -58,14 +60,20 @@ pub enum Sent {
     /// Nothing: it is not that simple.
     Refused,
     /// It is in the inbox.
-    Queued {
-        /// The process is to be put in a run queue.
-        wakes: bool,
-        /// What the runtime's total has to be told of.
-        grown: Option<Grown>,
-    },
+    Queued(Queued),
     /// It is where it was. The process waited for it, and is to be run, or queued, by who has sent it.
     Begun(Option<Box<Process>>),
+}
+
+/// A message in an inbox: what is asked of who has sent it.
+#[derive(Default)]
+pub struct Queued {
+    /// To put the process in a run queue.
+    pub wakes: bool,
+    /// What the runtime's total has to be told of.
+    pub grown: Option<Grown>,
+    /// To be slowed down: so many messages, or a few less, wait before it. 0: not many.
+    pub crowd: usize,
 }
 
 /// Figures that the owner of a process keeps up to date. Only the owner writes; others may read a value of a moment ago.
@@ -150,9 +158,15 @@ impl Slot {
         }
         self.pending.set(true);
         // Less is within what the total may be wrong by, and seen to by the owner.
+        let mut queued = Queued { wakes: given == Given::Wake, ..Queued::default() };
         let bytes = s.inbox.bytes();
-        let grown = if bytes > SMALL_INBOX { s.inbox.account.note(self.published.held().bytes + bytes) } else { None };
-        Sent::Queued { wakes: given == Given::Wake, grown }
+        if bytes > SMALL_INBOX {
+            let held = self.published.held();
+            queued.grown = s.inbox.account.note(held.bytes + bytes);
+            let messages = held.messages + s.inbox.messages();
+            queued.crowd = if messages > CROWD { messages } else { 0 };
+        }
+        Sent::Queued(queued)
     }
     /// Takes all signals out, for the owner who runs the process.
     pub fn take_signals(&self, into: &mut Vec<Signal>) {

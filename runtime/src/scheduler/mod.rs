@@ -45,7 +45,7 @@ use crate::process::inbox::{Delivered, RunState};
 use crate::process::options::{KEYS, Options, Setting};
 use crate::process::registry::Registry;
 use crate::process::signal::{Signal, Status};
-use crate::process::slot::Slot;
+use crate::process::slot::{Queued, Slot};
 use crate::process::{Process, context};
 use crate::sync::Mutex;
 use clock::Clock;
@@ -230,22 +230,23 @@ impl Scheduler {
             None => self.deliver_here(to, signal),
         }
     }
-    /// Gives a process of this runtime a message. False: there is no such process.
+    /// Gives a process of this runtime a message: how many wait before it, if they are many, otherwise 0. None: there is
+    /// no such process.
     #[inline]
-    pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> bool {
+    pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> Option<usize> {
         let mut message = Some(message);
         let sent = self.table.with(to, |slot| {
-            let (wakes, grown) = self.deliver_or_hand(slot, &mut message)?;
-            Some((wakes || grown.is_some()).then(|| (slot.clone(), wakes, grown)))
+            let Queued { wakes, grown, crowd } = self.deliver_or_hand(slot, &mut message)?;
+            Some((crowd, (wakes || grown.is_some()).then(|| (slot.clone(), wakes, grown))))
         });
-        let Some(asked) = sent.flatten() else {
-            return self.route(to, Signal::Message(message.expect("nobody has it")));
+        let Some((crowd, asked)) = sent.flatten() else {
+            return self.route(to, Signal::Message(message.expect("nobody has it"))).then_some(0);
         };
         // It may look for other processes, which nothing does while it is in the table.
         if let Some((slot, wakes, grown)) = asked {
             self.see_to_delivered(slot, wakes, grown);
         }
-        true
+        Some(crowd)
     }
     /// Does what a delivery has asked for.
     #[inline]

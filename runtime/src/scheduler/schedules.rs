@@ -10,7 +10,7 @@ use super::sleep::Sleepers;
 use crate::codec::Message;
 use crate::process::inbox::{Delivered, RunState};
 use crate::process::signal::Signal;
-use crate::process::slot::{Sent, Slot};
+use crate::process::slot::{Queued, Sent, Slot};
 use rlua_machine::value::Pid;
 use shuttle::sync::{Condvar, Mutex, atomic::AtomicBool, atomic::AtomicUsize};
 use shuttle::thread;
@@ -328,7 +328,7 @@ fn deliveries(slices: [Slice; 3]) {
                                 Signal::Message(m) => {
                                     let mut message = Some(m);
                                     match slot.deliver_message(&mut message, sender == 1) {
-                                        Sent::Queued { wakes, .. } => {
+                                        Sent::Queued(Queued { wakes, .. }) => {
                                             if wakes {
                                                 all.inject(Ready::Queued(slot.clone()));
                                             }

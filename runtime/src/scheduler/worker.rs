@@ -20,12 +20,11 @@ use super::table::Table;
 use super::tasks;
 use crate::codec::Message;
 use crate::process::Process;
-use crate::process::account::Grown;
 use crate::process::context::{context, detached};
 use crate::process::core::Time;
 use crate::process::inbox::RunState;
 use crate::process::signal::{Signal, Wake};
-use crate::process::slot::{Sent, Slot};
+use crate::process::slot::{Queued, Sent, Slot};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use rlua_machine::stdlib::host::Outside;
 use rlua_machine::value::Runtime;
@@ -175,11 +174,7 @@ impl Scheduler {
     /// Gives a process a message; one that waits for it is taken, and runs next here, if no other does. What the delivery asks
     /// for; none: it is not that simple, and the message is still there.
     #[inline]
-    pub(super) fn deliver_or_hand(
-        self: &Arc<Self>,
-        slot: &Arc<Slot>,
-        message: &mut Option<Message>,
-    ) -> Option<(bool, Option<Grown>)> {
+    pub(super) fn deliver_or_hand(self: &Arc<Self>, slot: &Arc<Slot>, message: &mut Option<Message>) -> Option<Queued> {
         let sent = with_local(|local| {
             let turns = match local {
                 Some(Local { place: Some(_), turns, .. }) if self.queues.may_hand(turns) && self.gate_is_open() => {
@@ -195,13 +190,13 @@ impl Scheduler {
                     cx.mailbox.push(message.take().expect("it is where it was"));
                     cx.resume = true;
                     turns.hand(Handed(process));
-                    Sent::Queued { wakes: false, grown: None }
+                    Sent::Queued(Queued::default())
                 }
                 (sent, _) => sent,
             }
         });
         match sent {
-            Sent::Queued { wakes, grown } => Some((wakes, grown)),
+            Sent::Queued(queued) => Some(queued),
             Sent::Refused => None,
             Sent::Begun(_) => unreachable!("a process that waits is in its slot"),
         }
