@@ -225,6 +225,9 @@ impl<'t> Short<'t> {
     /// The longest run of an item from `at` on behind which the rest matches.
     fn longest(&mut self, single: Item, low: usize, at: usize, after: usize) -> usize {
         let rest = &self.subject[at..];
+        let most = self.steps as usize * RUN;
+        let is_long = rest.len() > most && !matches!(single, Item::Any);
+        let rest = if is_long { &rest[..most] } else { rest };
         let run = match single {
             Item::Any => rest.len(),
             Item::Byte(byte) => rest.iter().take_while(|&&b| b == byte).count(),
@@ -233,6 +236,9 @@ impl<'t> Short<'t> {
             }
             Item::Set(..) => rest.iter().take_while(|&&b| self.matches(single, b)).count(),
         };
+        if is_long && run == most {
+            return GIVEN_UP;
+        }
         self.steps = self.steps.saturating_sub((run / RUN) as u64);
         let mut end = at + run;
         if after == self.pattern.len() {

@@ -383,3 +383,14 @@ fn long_patterns_stop_within_the_budget() {
     }
     assert!(out.len() <= 3 * 2 * mega, "{}", out.len());
 }
+
+#[test]
+fn a_short_search_looks_at_no_more_than_its_steps_allow() {
+    let subject = vec![b'x'; 1 << 20];
+    for pattern in ["^x*", "^x+$", "^%w*y", "^[^y]*", "^(x*)(x*)$"] {
+        let mut short = Short::new(&subject, pattern.as_bytes(), STEPS_MAX).expect("it is short");
+        assert_eq!(short.search(0, true, None), Outcome::GivenUp, "{pattern}");
+    }
+    let mut short = Short::new(&subject, b"^.*", STEPS_MAX).expect("it is short");
+    assert_eq!(short.search(0, true, None), Outcome::Found { start: 0, end: subject.len() });
+}
