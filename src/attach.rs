@@ -37,12 +37,18 @@ fn visitor(target: &Target) -> (Program, Vec<Action>) {
     (program, vec![Action::Execute { text, name: b"=advice.lua".to_vec() }])
 }
 
+/// As [`visitor`], with what a tool begins with (attach/visit.lua).
+pub fn visiting(target: &Target) -> (Program, Vec<Action>) {
+    let (program, mut actions) = visitor(target);
+    let text = include_bytes!("attach/visit.lua").to_vec();
+    actions.push(Action::Execute { text, name: b"=visit.lua".to_vec() });
+    (program, actions)
+}
+
 /// Visits a node for a tool (attach/visit.lua) whose script gets the node, the text of [`NODE`] and these arguments; the exit
 /// status.
 pub fn visit(target: Target, tool: &str, script: &[u8], arguments: Vec<Vec<u8>>) -> u8 {
-    let (program, mut actions) = visitor(&target);
-    let text = include_bytes!("attach/visit.lua").to_vec();
-    actions.push(Action::Execute { text, name: b"=visit.lua".to_vec() });
+    let (program, actions) = visiting(&target);
     let script = rlua_compiler::compile(script, format!("={tool}.lua").as_bytes());
     let start = Start {
         actions,

@@ -21,6 +21,7 @@ mod ps;
 mod repl;
 mod resume;
 mod run;
+mod top;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -92,6 +93,13 @@ enum Command {
     #[command(after_help = "Examples:\n  rlua-actor ps worker@localhost\n  \
                             rlua-actor ps --sort heap -n 10 worker@localhost")]
     Ps(ps::Arguments),
+    /// Watch what the processes of running nodes do
+    ///
+    /// A screen of the node, and of those that it is connected with: which processes take most, whose mailboxes grow, how much goes
+    /// between nodes. `?` shows the keys. Looking costs a node little: no process is asked for it.
+    #[command(after_help = "Examples:\n  rlua-actor top worker@localhost\n  \
+                            rlua-actor top --once --sort mailbox worker@localhost | head -20")]
+    Top(top::Arguments),
     /// Move the processes of a running node to others, so that it can be ended or replaced
     ///
     /// They go on there in the middle of whatever they do, with their pids, mailboxes, links and names; who talks to them notices
@@ -139,6 +147,7 @@ fn main() -> std::process::ExitCode {
         Some(Command::Node(arguments)) => node::run(arguments),
         Some(Command::Attach(arguments)) => attach::run(arguments),
         Some(Command::Ps(arguments)) => ps::run(arguments),
+        Some(Command::Top(arguments)) => top::run(arguments),
         Some(Command::Drain(arguments)) => drain::run(arguments),
         Some(Command::Pmd(arguments)) => pmd::run(arguments),
         Some(Command::Resume(arguments)) => resume::run(arguments),
@@ -154,8 +163,8 @@ fn main() -> std::process::ExitCode {
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
     let commands = [
-        "run", "check", "compile", "node", "attach", "ps", "drain", "pmd", "resume", "inspect", "explore", "disasm",
-        "help",
+        "run", "check", "compile", "node", "attach", "ps", "top", "drain", "pmd", "resume", "inspect", "explore",
+        "disasm", "help",
     ];
     let own = [&commands[..], &["-h", "--help", "-V", "--version"]].concat();
     if let Some(first) = all.get(1)

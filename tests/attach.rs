@@ -1,4 +1,4 @@
-//! `attach` and `ps` as their users have them, from a pipe.
+//! `attach`, `ps` and `top` as their users have them, from a pipe.
 //!
 //! Journey: input -> process of the node -> output, end to end.
 
@@ -186,6 +186,43 @@ fn ps_prints_a_table() {
 }
 
 #[test]
+fn top_prints_a_screen_of_all_nodes() {
+    let user = User::new("top");
+    let _node = node(&user);
+    let mut other = user.start(&[
+        "run",
+        "--node",
+        "depot@localhost",
+        "-e",
+        "local c = require 'concurrent'
+         c.register('idle', (c.spawn(c.receive)))
+         assert(c.isnodealive 'shop@localhost')
+         print 'ready' io.stdout:flush() c.receive()",
+    ]);
+    assert_eq!(other.line(), "ready");
+    let top = |more: &[&str]| {
+        let run = user.run(&[&["top", "--once", "--interval", "0.1"], more, &[NODE]].concat());
+        assert_eq!((run.status.code(), text(&run.stderr)), (Some(0), String::new()));
+        text(&run.stdout)
+    };
+    let out = top(&["--sort", "age"]);
+    let lines: Vec<Vec<&str>> = out.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["rlua-actor", "top", NODE, "all", "2", "nodes"], "{out}");
+    assert_eq!((lines[2][0], lines[2][1], lines[3][0], lines[3][1]), (NODE, "2", "depot@localhost", "2"), "{out}");
+    assert_eq!(lines[5][..3], ["PID", "NAME", "STATUS"], "{out}");
+    let of = |lines: &[Vec<&str>], name: &str| lines.iter().any(|l| l.len() > 2 && l[1] == name && l[2] == "waiting");
+    assert!(lines.len() == 10 && of(&lines, "counter") && of(&lines, "idle"), "the tool itself is not listed: {out}");
+    assert!(out.contains("attached.lua:12 in function <"), "{out}");
+    let out = top(&["--filter", "counter"]);
+    assert!(out.lines().count() == 7 && out.contains("<shop@localhost.2>"), "{out}");
+    // Nothing stays.
+    wait_for_two(&user);
+    let run = user.run(&["top", NODE]);
+    assert_eq!((run.status.code(), text(&run.stdout)), (Some(2), String::new()));
+    assert!(text(&run.stderr).contains("--once"), "{run:?}");
+}
+
+#[test]
 fn a_node_that_cannot_be_reached_is_one_line() {
     let user = User::new("ps-nobody");
     let _node = node(&user);
@@ -200,8 +237,8 @@ fn a_node_that_cannot_be_reached_is_one_line() {
         (vec!["shop@localhost:9"], "onnection refused"),
         (vec!["--cookie-file", &secret, NODE], "cookie?"),
     ] {
-        for command in ["ps", "attach"] {
-            let run = user.run(&[&[command], &arguments[..]].concat());
+        for command in [&["ps"][..], &["attach"], &["top", "--once"]] {
+            let run = user.run(&[command, &arguments[..]].concat());
             let errors = text(&run.stderr);
             assert_eq!((run.status.code(), text(&run.stdout)), (Some(1), String::new()), "{run:?}");
             assert!(errors.contains(why) && errors.lines().count() == 1, "{errors}");

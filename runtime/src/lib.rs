@@ -50,6 +50,8 @@ pub fn check_node_name(text: &str) -> Result<String, String> {
     node::name::NodeName::parse(text).map(|n| n.as_str().to_string()).map_err(|e| e.to_string())
 }
 
+/// Whether a character can be shown at a terminal: it neither moves the cursor nor changes the order of others.
+pub use codec::is_shown;
 #[doc(hidden)]
 pub use concurrent::find_native;
 pub(crate) use concurrent::know_libraries;

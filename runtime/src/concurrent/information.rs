@@ -8,7 +8,7 @@ use super::{Process, node, process_argument, wait};
 use crate::process::context::context;
 use crate::process::describe;
 use crate::process::signal::{Answer, Info, Question, Status};
-use rlua_machine::value::{Pid, Value};
+use rlua_machine::value::{Pid, Ref, Table, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
 
@@ -123,22 +123,12 @@ fn info_table(vm: &mut Vm, pid: Pid, info: &Info) -> Value {
     };
     let links = pids(vm, &info.links);
     let monitors = pids(vm, &info.monitors);
-    let (source, line) = split_place(&info.place);
-    let status = match info.status {
-        Status::Waiting => "waiting",
-        Status::Blocked => "blocked",
-        Status::Running => "running",
-        Status::Moving => "moving",
-        Status::Ready | Status::Unknown => "ready",
-    };
+    put_place(vm, t, &info.place, &info.function);
     let heap = &mut vm.heap;
-    let fields: [(&str, Value); 12] = [
+    let fields: [(&str, Value); 9] = [
         ("pid", Value::pid(pid)),
         ("name", info.name.as_ref().map_or(Value::NIL, |n| heap.string(n))),
-        ("status", heap.name(status.as_bytes())),
-        ("current", if info.place.is_empty() { Value::NIL } else { heap.string(source) }),
-        ("line", line.map_or(Value::NIL, Value::integer)),
-        ("func", if info.function.is_empty() { Value::NIL } else { heap.string(&info.function) }),
+        ("status", heap.name(status_name(info.status).as_bytes())),
         ("mailbox", Value::integer(info.messages as i64)),
         ("links", links),
         ("monitors", monitors),
@@ -150,6 +140,29 @@ fn info_table(vm: &mut Vm, pid: Pid, info: &Info) -> Value {
         rlua_machine::stdlib::field(vm, t, key, v);
     }
     Value::table(t)
+}
+/// What a process is doing, for programs.
+pub(super) fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Waiting => "waiting",
+        Status::Blocked => "blocked",
+        Status::Running => "running",
+        Status::Moving => "moving",
+        Status::Ready | Status::Unknown => "ready",
+    }
+}
+/// The fields `current`, `line` and `func`, as far as they are known.
+pub(super) fn put_place(vm: &mut Vm, t: Ref<Table>, place: &[u8], function: &[u8]) {
+    let (source, line) = split_place(place);
+    let heap = &mut vm.heap;
+    let fields = [
+        ("current", if place.is_empty() { Value::NIL } else { heap.string(source) }),
+        ("line", line.map_or(Value::NIL, Value::integer)),
+        ("func", if function.is_empty() { Value::NIL } else { heap.string(function) }),
+    ];
+    for (key, v) in fields {
+        rlua_machine::stdlib::field(vm, t, key, v);
+    }
 }
 /// `source` and `line` of `source:line`.
 fn split_place(place: &[u8]) -> (&[u8], Option<i64>) {

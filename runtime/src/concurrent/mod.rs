@@ -7,7 +7,7 @@
 //! spec/processes.md.
 //!
 //! The parts follow the manual: spawn, message (send, receive), matching (selective receive), link (lives and ends),
-//! information (`isprocessalive`, `processinfo`), names, schedule (time, `loop`, `step`), options. What is built of these,
+//! information (`isprocessalive`, `processinfo`), survey (figures of a node), names, schedule (time, `loop`, `step`), options. What is built of these,
 //! in Lua, is in behaviours.
 
 mod behaviours;
@@ -21,6 +21,7 @@ mod node;
 mod options;
 mod schedule;
 pub(crate) mod spawn;
+mod survey;
 
 pub(crate) use message::answer_receive;
 pub(crate) use migration::{CHECKPOINT_WRITTEN, MIGRATABLE_KNOWN, MIGRATE_REFUSED};
@@ -100,6 +101,7 @@ pub(crate) static NATIVES: &[Native] = &[
     steps!("concurrent.spawnlink", (|vm: &mut Vm, state: u32| spawn::spawn(vm, spawn::Tie::Link, state))),
     steps!("concurrent.spawnmonitor", (|vm: &mut Vm, state: u32| spawn::spawn(vm, spawn::Tie::Monitor, state))),
     steps!("concurrent.step", schedule::step),
+    steps!("concurrent.survey", survey::survey),
     steps!("concurrent.tick", schedule::tick),
     leaf!("concurrent.time", (|vm: &mut Vm| Ok(Value::float(schedule::now_ms(context(vm)))))),
     steps!("concurrent.unlink", link::unlink),

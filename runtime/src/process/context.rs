@@ -113,6 +113,8 @@ pub enum Progress {
     Search(Box<Search>),
     /// The globals that functions name are looked for.
     Naming(Box<crate::codec::Naming>),
+    /// Figures of all processes are gathered.
+    Survey(Box<crate::scheduler::survey::Survey>),
 }
 
 /// A table to match, and the comparison under way.

@@ -4,7 +4,7 @@
 //!
 //! The parts: config (how it is to behave), queue (run queues), gate (whether others than the root run), worker (threads,
 //! their sleep, calls of the system), sleep (who is to be woken), slice (one slice of a process), end (the node's part
-//! of an end), timer, clock (time and chance), table (slots by pid), memory (who takes how much), stress (test modes).
+//! of an end), timer, clock (time and chance), table (slots by pid), memory (who takes how much), survey (figures of all processes), stress (test modes).
 //!
 //! The reader might expect each process to be an `async` task. Its slot has the states of one anyway (inbox.rs), decided
 //! under the same lock as the queue of signals; a task around it would keep them a second time. ARCHITECTURE.md has
@@ -25,6 +25,7 @@ mod schedules;
 mod sleep;
 mod slice;
 mod stress;
+pub(crate) mod survey;
 mod table;
 pub(crate) mod tasks;
 pub(crate) mod timer;
@@ -56,6 +57,18 @@ use rlua_machine::vm::native::Natives;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use timer::{Due, TimerKey, Timers};
+
+/// What a process in a state is doing; none: it has ended.
+fn status(state: RunState) -> Option<Status> {
+    match state {
+        RunState::Dead => None,
+        RunState::Waiting { .. } => Some(Status::Waiting),
+        RunState::Blocked | RunState::BlockedQueued => Some(Status::Blocked),
+        RunState::Running => Some(Status::Running),
+        RunState::Moving => Some(Status::Moving),
+        RunState::Queued | RunState::Held | RunState::Telling => Some(Status::Ready),
+    }
+}
 
 /// How long the end of a program waits for the last words to its peers.
 const GOODBYE: std::time::Duration = std::time::Duration::from_millis(500);
@@ -275,14 +288,7 @@ impl Scheduler {
     }
     /// What a process of this runtime is doing; none: it has ended.
     pub(crate) fn status_of(&self, pid: Pid) -> Option<Status> {
-        match self.slot(pid)?.lock().inbox.state() {
-            RunState::Dead => None,
-            RunState::Waiting { .. } => Some(Status::Waiting),
-            RunState::Blocked | RunState::BlockedQueued => Some(Status::Blocked),
-            RunState::Running => Some(Status::Running),
-            RunState::Moving => Some(Status::Moving),
-            RunState::Queued | RunState::Held | RunState::Telling => Some(Status::Ready),
-        }
+        status(self.slot(pid)?.lock().inbox.state())
     }
     /// Whether the snapshots of spawns take half of what all may take together: then no more are taken. (They are of no process
     /// alone, so nobody's end would free them for certain.)

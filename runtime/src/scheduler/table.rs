@@ -111,12 +111,16 @@ impl Table {
     pub fn forget_recent() {
         drop(ManuallyDrop::into_inner(RECENT.take()));
     }
-    /// Pids of the next block that has any, from a serial number on, by age; and the number to go on with.
-    pub fn next_block(&self, from: u64) -> Option<(Vec<Pid>, u64)> {
+    /// Slots of the next block that has any, from a serial number on, by age; and the number to go on with.
+    pub fn next_slots(&self, from: u64) -> Option<(Vec<Arc<Slot>>, u64)> {
         let next =
             (0..SHARDS as u64).filter_map(|i| self.shard(i * BLOCK).range(from..).next().map(|(&n, _)| n)).min()?;
         let end = (next / BLOCK + 1) * BLOCK;
-        let slots: Vec<Arc<Slot>> = self.shard(next).range(next..end).map(|(_, s)| s.clone()).collect();
+        Some((self.shard(next).range(next..end).map(|(_, s)| s.clone()).collect(), end))
+    }
+    /// The pids of [`Table::next_slots`].
+    pub fn next_block(&self, from: u64) -> Option<(Vec<Pid>, u64)> {
+        let (slots, end) = self.next_slots(from)?;
         // One that is known to be dead is in no list.
         let lives = |s: &&Arc<Slot>| s.lock().inbox.state() != RunState::Dead;
         let pids = slots.iter().filter(lives).map(|s| s.pid).collect();

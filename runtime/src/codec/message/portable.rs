@@ -331,7 +331,7 @@ enum Then {
 }
 
 /// A walk over a message's bytes, between its steps.
-struct Walk<W> {
+pub(super) struct Walk<W> {
     out: W,
     stack: SmallVec<[Open; 4]>,
     numbered: SmallVec<[Numbered; 16]>,
@@ -350,8 +350,19 @@ struct Walking<'w, 'm, W> {
     source: Source<'m>,
 }
 
+impl Walk<Vec<u8>> {
+    /// What was written so far, without a head.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.out
+    }
+    /// The processes that it names, by their places.
+    pub(super) fn named(&self) -> &[Pid] {
+        &self.pids
+    }
+}
+
 impl<W: Write> Walk<W> {
-    fn new(out: W) -> Walk<W> {
+    pub(super) fn new(out: W) -> Walk<W> {
         Walk {
             out,
             stack: SmallVec::new(),
@@ -364,7 +375,7 @@ impl<W: Write> Walk<W> {
         }
     }
     /// A step through a message that was made here; whether it was the last.
-    fn go_on_with(&mut self, message: &Message, source: Source<'_>, units: &mut usize) -> bool {
+    pub(super) fn go_on_with(&mut self, message: &Message, source: Source<'_>, units: &mut usize) -> bool {
         let system = if let Form::System(m) = &message.0 { Some(m) } else { None };
         if let Some(m) = system.filter(|_| !self.has_begun) {
             let name = SYSTEM_NAMES.iter().position(|name| *name == m.0).expect("the system tells of ends alone");

@@ -44,6 +44,36 @@ fn sent(sender: &str, receiver: &str) -> String {
 }
 
 #[test]
+fn a_message_has_a_short_form_for_people() {
+    let brief = |program: &str, most| {
+        let mut from = started(program);
+        let exit = from.run(1_000_000);
+        assert_eq!(exit, Exit::Finished, "{:?}", outcome(&mut from, exit));
+        let v = from.globals().get_field(&mut from.heap, b"m");
+        let m = encode_message(&from, v).expect("it can be sent");
+        let text = m.brief(most);
+        assert!(text.len() <= most, "{text}");
+        assert_eq!(received(&m.to_portable()).expect("made here").brief(most), text, "of whatever form");
+        text
+    };
+    for (program, expected) in [
+        ("m = true", "true"),
+        ("m = 0.1", "0.1"),
+        ("m = { 1, 2, 3, 4, 5, 'x' }", "{1, 2, 3, 4, 5, 'x'}"),
+        ("m = { 1.5, 2, print }", "{1.5, 2, function 'print'}"),
+        ("m = { tag = { 'a', { { {} } } } }", "{tag={'a', {{..."),
+        ("m = {} m.me = m", "{me=<again>}"),
+        ("m = { function() end, 1 }", "{function..."),
+        ("m = { [true] = ('x'):rep(1000) }", &format!("{{[true]='{}...'}}", "x".repeat(40))),
+        ("m = { ('x'):rep(1000000), 1 }", &format!("{{'{}...'...", "x".repeat(40))),
+    ] {
+        assert_eq!(brief(program, 80), expected, "{program}");
+    }
+    let all = brief("m = {} for i = 1, 100000 do m[i] = i m['k' .. i] = i end", 30);
+    assert!(all.starts_with("{1, 2, 3") && all.ends_with("..."), "{all}");
+}
+
+#[test]
 fn messages_are_values() {
     for (sender, receiver, expected) in [
         ("m = 'short'", "return m", "| Finished short"),

@@ -35,6 +35,7 @@ use std::future::{Future, poll_fn};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
@@ -66,7 +67,30 @@ pub struct Link {
     /// Held by who hands on what the session says.
     pub delivery: Mutex<()>,
     inner: Mutex<Inner>,
+    /// Bytes that the socket has taken, and given.
+    sent: AtomicU64,
+    received: AtomicU64,
     stream: OnceLock<Arc<Async<TcpStream>>>,
+}
+
+/// What has gone over a connection: bytes, encrypted.
+#[derive(Clone, Copy, Debug)]
+pub struct Traffic {
+    /// To the peer.
+    pub sent: u64,
+    /// From it.
+    pub received: u64,
+    /// Those that wait for it, not encrypted yet.
+    pub waiting: u64,
+}
+
+impl Online {
+    /// What has gone to the nodes with which it is connected, and come from them.
+    pub fn traffic(&self) -> Vec<(NodeName, Traffic)> {
+        let nodes = self.nodes();
+        let links = self.table().by_name.clone();
+        nodes.into_iter().filter_map(|node| links.get(&node).map(|link| (node, link.traffic()))).collect()
+    }
 }
 
 /// What is behind the lock.
@@ -270,7 +294,9 @@ impl Link {
             suspended: HashMap::new(),
             held: Held::default(),
         };
-        Arc::new(Link { number, address, delivery: Mutex::new(()), inner: Mutex::new(inner), stream: OnceLock::new() })
+        let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (delivery, inner, stream) = (Mutex::new(()), Mutex::new(inner), OnceLock::new());
+        Arc::new(Link { number, address, delivery, inner, sent, received, stream })
     }
     /// Locks it.
     pub fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -340,6 +366,7 @@ impl Link {
     }
     /// Bytes have come.
     pub fn receive(&self, bytes: &[u8], now: Time) {
+        self.received.fetch_add(bytes.len() as u64, Relaxed);
         let mut inner = self.lock();
         match &mut inner.stage {
             Stage::Handshake(h) => h.receive(bytes, now),
@@ -387,6 +414,7 @@ impl Link {
             }
             drop(inner);
             let taken = (&mut stream.get_ref()).write(&bytes);
+            self.sent.fetch_add(*taken.as_ref().unwrap_or(&0) as u64, Relaxed);
             inner = self.lock();
             match taken {
                 Ok(n) if n == bytes.len() => {
@@ -451,6 +479,14 @@ impl Link {
             Stage::Session(p) => p.session().peer().runtime(),
             _ => None,
         }
+    }
+    /// What has gone over it.
+    pub fn traffic(&self) -> Traffic {
+        let waiting = match &self.lock().stage {
+            Stage::Session(p) => p.session().waiting() as u64,
+            _ => 0,
+        };
+        Traffic { sent: self.sent.load(Relaxed), received: self.received.load(Relaxed), waiting }
     }
     /// The node at the other end of the session.
     pub fn peer_name(&self) -> Option<NodeName> {

@@ -50,6 +50,10 @@ pub trait Terminal: Send {
     fn read_line(&mut self, prompt: &str, names: Vec<String>) -> Line;
     /// A whole input was read: for the history.
     fn remember(&mut self, input: &[u8]);
+    /// Takes what an evaluator has made of an input. False: it is to be written to standard output.
+    fn show(&mut self, _text: &[u8]) -> bool {
+        false
+    }
 }
 
 /// The natives that this file adds.
@@ -207,6 +211,9 @@ fn main(vm: &mut Vm, state: u32) -> Result<Step> {
         SHOWN => {
             if let Some(text) = vm.arg(3).as_string() {
                 let line = [text.bytes(), b"\n"].concat();
+                if host(vm).terminal.as_mut().is_some_and(|terminal| terminal.show(&line)) {
+                    return Ok(Step::Again(PROMPT));
+                }
                 // As print: a closed output is no error.
                 let _ = super::io::write_stdout(vm, &line);
             }
