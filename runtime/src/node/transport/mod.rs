@@ -187,8 +187,12 @@ impl Node {
     }
     /// The end of the program: the others are told, and nothing is waited for.
     pub fn close(&self) {
+        // Who is told of the end may be a process that has moved here: it is known at every moment that it is.
+        let mut past = self.past.lock().unwrap_or_else(|e| e.into_inner());
         let online = self.online.write().unwrap_or_else(|e| e.into_inner()).take();
         if let Some(online) = online {
+            *past = past::Past::of_leaving(online.clone());
+            drop(past);
             online.close();
             *self.past.lock().unwrap_or_else(|e| e.into_inner()) = online.past();
         }

@@ -7,11 +7,14 @@ use super::{Node, Online};
 use crate::migration::routes::Place;
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What is remembered.
 #[derive(Default)]
 pub struct Past {
+    /// A node that is leaving: until it has, it knows best.
+    leaving: Option<Arc<Online>>,
     /// Where processes are that have moved.
     places: BTreeMap<Pid, Place>,
     last_move: u64,
@@ -19,6 +22,14 @@ pub struct Past {
 }
 
 impl Past {
+    /// Of a node that is leaving.
+    pub fn of_leaving(online: Arc<Online>) -> Past {
+        Past { leaving: Some(online), ..Past::default() }
+    }
+    /// The node that is leaving.
+    pub fn leaving(&self) -> Option<Arc<Online>> {
+        self.leaving.clone()
+    }
     /// The runtime where a process was that had moved.
     pub fn runtime_of(&self, pid: Pid) -> Option<Runtime> {
         self.places.get(&pid).map(|p| p.runtime)
@@ -26,11 +37,15 @@ impl Past {
 }
 
 impl Online {
+    /// As [`Node::moved_to`].
+    pub fn moved_to(&self, pid: Pid) -> Option<Runtime> {
+        self.has_moved(pid).then(|| self.runtime_of(pid))
+    }
     /// What is to be remembered of it: it has closed.
     pub(super) fn past(&self) -> Past {
         let moves = self.moves();
         let places = moves.routes.places().collect();
-        Past { places, last_move: moves.handover.last(), last_mark: moves.routes.last() }
+        Past { leaving: None, places, last_move: moves.handover.last(), last_mark: moves.routes.last() }
     }
     /// What its program remembers of the node that it was before.
     pub(super) fn recall(&self, past: Past) {
@@ -50,9 +65,16 @@ impl Online {
 impl Node {
     /// The runtime where a process is that has moved, as far as is known; none: it was never heard that it has.
     pub fn moved_to(&self, pid: Pid) -> Option<Runtime> {
-        match self.online() {
-            Some(online) => online.has_moved(pid).then(|| online.runtime_of(pid)),
-            None => self.past.lock().unwrap_or_else(|e| e.into_inner()).runtime_of(pid),
+        if let Some(online) = self.online() {
+            return online.moved_to(pid);
+        }
+        let past = self.past.lock().unwrap_or_else(|e| e.into_inner());
+        match past.leaving() {
+            None => past.runtime_of(pid),
+            Some(online) => {
+                drop(past);
+                online.moved_to(pid)
+            }
         }
     }
 }

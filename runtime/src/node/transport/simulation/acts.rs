@@ -5,6 +5,7 @@
 use super::super::super::name::NodeName;
 use super::super::super::signal::{Body, Bytes, Target};
 use super::super::super::{MILLISECOND, SECOND, translate};
+use super::super::past::Past;
 use super::super::{Online, Sending, Surroundings};
 use super::program::{Process, Program, Want};
 use super::{Event, World};
@@ -113,6 +114,7 @@ impl World {
     pub(super) fn leave(&mut self, host: usize) {
         let Some(program) = self.hosts[host].program.clone() else { return };
         let Some(online) = program.set_online(None) else { return };
+        program.inner().past = Past::of_leaving(online.clone());
         self.trace(|| format!("host {host} leaves the network"));
         for peer in 0..self.hosts.len() {
             self.has_lost(host, peer);
@@ -129,7 +131,7 @@ impl World {
 
 impl Process {
     /// `send(pid, message)`.
-    fn send(&mut self, program: &Arc<Program>, to: Pid, size: usize) {
+    pub(super) fn send(&mut self, program: &Arc<Program>, to: Pid, size: usize) {
         let from = self.core.pid();
         let (number, m) = {
             let mut common = program.common();

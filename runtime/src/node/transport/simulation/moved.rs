@@ -233,3 +233,21 @@ fn a_mark_for_a_process_that_has_ended_comes_out_once() {
     assert!(w.online(1).expect("it is a node").waiting_for().is_empty());
     w.ends_well();
 }
+#[test]
+fn a_process_that_has_come_home_is_told_that_its_node_leaves() {
+    let mut w = world(1, 2, true, MILLISECOND);
+    w.plan.faults = 1;
+    w.connect(0, 1);
+    let (pid, there) = (w.born(0), w.root(1));
+    w.moved(pid, 0, 1);
+    w.moved(pid, 1, 0);
+    w.lets(pid, 0, |p, program| {
+        program.core(p, |core, effects| core.monitor(there, effects));
+        None
+    });
+    w.wait(SECOND);
+    w.leave(0);
+    w.wait(SECOND);
+    assert!(w.program(0).processes()[&pid].core.all_watched().is_empty(), "it was told");
+    w.ends_well();
+}

@@ -45,10 +45,10 @@ impl Program {
     }
     /// As [`super::super::Node::moved_to`].
     fn moved_to(&self, pid: Pid) -> Option<Runtime> {
-        match self.online() {
-            Some(online) => online.has_moved(pid).then(|| online.runtime_of(pid)),
-            None => self.inner().past.runtime_of(pid),
+        if let Some(online) = self.online().or_else(|| self.inner().past.leaving()) {
+            return online.moved_to(pid);
         }
+        self.inner().past.runtime_of(pid)
     }
     /// The node of a runtime, if it is known.
     fn node_of_any(&self, runtime: Runtime) -> Option<NodeName> {
