@@ -358,6 +358,10 @@ impl Online {
     pub(super) fn pass_there(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
         match (self.link_to(runtime), held) {
             (Some(link), Held::Own(signal)) => {
+                // What it undoes may hang on another connection, by which it was sent.
+                if let Some((wire, _)) = translate::outgoing(to, &signal) {
+                    self.undoes(moves, &wire);
+                }
                 self.leaves_by(&link, to, &signal);
                 self.forward(&link, to, signal, after);
             }
@@ -397,11 +401,12 @@ impl Online {
         }
     }
     /// A place was learnt: a mark goes by the old path, if there was one.
-    fn learn(&self, moves: &mut Moves, pid: Pid, place: Place) {
+    fn learn(&self, moves: &mut Moves, pid: Pid, place: Place, after: &mut After) {
         let up = |runtime| runtime != self.program.runtime() && self.link_to(runtime).is_some();
         let mark = moves.routes.learn(pid, place, self.now(), up);
         self.any_moved.store(true, Ordering::Release);
         self.mark(mark, place);
+        self.go_after(pid, place.runtime, after);
     }
     /// A mark goes by a path.
     fn mark(&self, mark: Option<Mark>, place: Place) {
@@ -567,7 +572,7 @@ impl Online {
                         Some(target) => _ = target.with_ties(|t| t.add(ties)),
                         None => self.drift(moves, runtime, ties, &mut after),
                     }
-                    self.learn(moves, pid, Place { epoch, runtime });
+                    self.learn(moves, pid, Place { epoch, runtime }, &mut after);
                 }
                 if let Some(target) = target {
                     self.send_move(&target, MoveSignal::Settled { pid, epoch });
@@ -736,8 +741,7 @@ impl Online {
             return self.is_waited_for(moves, wire) || is_here;
         }
         // Also if its sender has ended since, and is not known to have been elsewhere any more.
-        self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
-        moves.adrift.values_mut().for_each(|t| t.passes(wire));
+        self.undoes(moves, wire);
         let Some(from) = sender(wire).filter(|from| !self.is_here(moves, *from)) else { return true };
         let runtime = moves.whereabouts(from);
         match self.link_to(runtime) {
@@ -781,7 +785,7 @@ impl Online {
         // Those here were tied over the connection with its last place.
         let links = self.sessions();
         self.take_there(moves, pid);
-        self.learn(moves, pid, Place { epoch, runtime: own });
+        self.learn(moves, pid, Place { epoch, runtime: own }, after);
         for (other, tie) in ties {
             let at = moves.whereabouts(other);
             if at == own {
@@ -840,9 +844,12 @@ impl Online {
             return;
         }
         if let Some(mut moves) = self.moves_if_any() {
-            self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
-            moves.adrift.values_mut().for_each(|t| t.passes(wire));
+            self.undoes(&mut moves, wire);
         }
+    }
+    fn undoes(&self, moves: &mut Moves, wire: &Wire<Pid>) {
+        self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
+        moves.adrift.values_mut().for_each(|t| t.passes(wire));
     }
     /// Processes for which nothing is waited for any more run.
     pub(super) fn start_settled(&self, moves: &mut Moves) {

@@ -1,4 +1,4 @@
-//! What a process has sent that is still at its node when it is about to leave.
+//! What is sent and still at its node: when its sender is about to leave, and when its receiver has.
 //!
 //! Journey: a stopped process -> offer, ready, **all that it has sent has left**, commit, running -> a process that goes on. A
 //! signal may wait for a connection, or be held back until a mark is out (migration/routes.rs). What the process sends from its
@@ -8,14 +8,19 @@
 //!
 //! Always: what is waited for waits for no move, and has a deadline: a connection comes or not, a hold ends.
 
-use super::super::signal::{Signal as Wire, sender};
+use super::super::session::Sent;
+use super::super::signal::{Carried, MoveSignal, Signal as Wire, sender};
+use super::super::translate;
 use super::moves::{After, Held, Moves};
 use super::{Online, Waiting};
+use crate::codec::{Message, ModuleSource};
 use crate::migration::handover::Decision;
 use crate::node::name::NodeName;
 use crate::node::names::Names;
-use crate::process::signal::Signal;
+use crate::process::signal::{Answer, Signal};
 use rlua_machine::value::{Pid, Runtime};
+use rlua_machine::vm::load::Module;
+use std::sync::Arc;
 
 /// What a process waits for that is to leave.
 #[derive(Debug)]
@@ -46,9 +51,34 @@ fn may_be_of(pid: Pid, held: &Held) -> bool {
 fn waits_for(pid: Pid, waiting: &Waiting) -> bool {
     match &waiting.signal {
         Some(((Wire::Move(_), _), Some(signal))) => may_be_of(pid, &Held::Own(signal.clone())),
+        // A message that has waited for another connection before.
+        Some(((Wire::Move(_), _), None)) => true,
         Some(((wire, _), _)) => sender(wire) == Some(pid),
         None => false,
     }
+}
+
+/// The message that was to be sent.
+fn message_of(wire: &Wire<Pid>, modules: &[Arc<Module>]) -> Option<Signal> {
+    let contents = match wire {
+        Wire::Send { contents, .. } | Wire::Move(MoveSignal::Forward { carried: Carried::Message(contents), .. }) => {
+            contents
+        }
+        _ => return None,
+    };
+    let message = Message::from_portable(&contents.bytes.0, &Along(modules), &Runtime::find);
+    Some(Signal::Message(message.expect("it was made here")))
+}
+/// The code that goes along with a signal.
+struct Along<'a>(&'a [Arc<Module>]);
+impl ModuleSource for Along<'_> {
+    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Module>> {
+        self.0.iter().find(|m| m.hash() == hash).cloned()
+    }
+}
+fn not_sent(asker: Option<(Pid, u64)>) -> Option<(Pid, Signal)> {
+    let why = "the process has moved to where no connection is".to_string();
+    asker.map(|(who, id)| (who, Signal::Reply { id, answer: Answer::Done(Err(why)) }))
 }
 
 impl Online {
@@ -63,6 +93,55 @@ impl Online {
         let doubts = moves.handover.keeps(|held| may_be_of(pid, held));
         let waits = !(nodes.is_empty() && holds.is_empty() && doubts.is_empty());
         waits.then_some(Unsent { nodes, holds, doubts })
+    }
+    /// A process is known to be elsewhere: what waits for a connection with where it was before follows it, before all that
+    /// is sent to it from now on.
+    pub(super) fn go_after(&self, pid: Pid, runtime: Runtime, after: &mut After) {
+        let is_for_it = |w: &mut Waiting| w.to == Some(pid) && w.at.is_some_and(|at| at != runtime);
+        let found: Vec<Waiting> = {
+            let mut table = self.table();
+            table.waiting.values_mut().flat_map(|all| all.extract_if(.., is_for_it)).collect()
+        };
+        for Waiting { signal, asker, .. } in found {
+            let Some(((wire, modules), signal)) = signal else { continue };
+            let done = asker.map(|(who, id)| (who, Signal::Reply { id, answer: Answer::Done(Ok(())) }));
+            if runtime == self.program.runtime() {
+                let signal = signal.or_else(|| message_of(&wire, &modules));
+                if let Some(Err(signal)) = signal.map(|signal| self.program.deliver_here(pid, signal)) {
+                    after.told.extend(signal.bounce(pid));
+                }
+                after.told.extend(done);
+                continue;
+            }
+            let carried = match (wire, &signal) {
+                (Wire::Send { contents, .. }, _) => Some((Carried::Message(contents), modules)),
+                (Wire::Move(MoveSignal::Forward { carried, .. }), _) => Some((carried, modules)),
+                (_, Some(signal)) => translate::carry(signal),
+                _ => None,
+            };
+            let Some((carried, modules)) = carried else { continue };
+            let out = (Wire::Move(MoveSignal::Forward { to: pid, carried }), modules);
+            if let Some(link) = self.link_to(runtime) {
+                signal.iter().for_each(|signal| self.leaves_by(&link, pid, signal));
+                match (link.send(out, asker, self), signal) {
+                    (Some(Ok(Sent::Queued)), _) => after.told.extend(done),
+                    (Some(Ok(Sent::Suspend)), _) => {}
+                    (_, Some(signal)) => after.told.extend(signal.unreachable(pid)),
+                    (_, None) => after.told.extend(not_sent(asker)),
+                }
+                continue;
+            }
+            let mut table = self.table();
+            match self.way_home(&table, runtime) {
+                Some(home) => {
+                    let (to, at, signal) = (Some(pid), Some(runtime), Some((out, signal)));
+                    table.want(home, Waiting { to, at, signal, asker });
+                    drop(table);
+                    self.wake();
+                }
+                None => after.told.extend(signal.map_or_else(|| not_sent(asker), |s| s.unreachable(pid))),
+            }
+        }
     }
     /// Something was waited for that has left, or has come to nothing: those go whose last it was.
     pub(super) fn leave_at_last(&self) {

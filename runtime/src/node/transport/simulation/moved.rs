@@ -251,3 +251,20 @@ fn a_process_that_has_come_home_is_told_that_its_node_leaves() {
     assert!(w.program(0).processes()[&pid].core.all_watched().is_empty(), "it was told");
     w.ends_well();
 }
+#[test]
+fn what_waits_for_a_node_that_its_receiver_has_left_follows_it() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    w.connect(1, 2);
+    w.connect(0, 2);
+    let (pid, here) = (w.born(1), w.root(0));
+    Surroundings::met(&w.program(0), pid.runtime(), &w.hosts[1].name.clone());
+    w.part(0, 1, 60 * SECOND);
+    w.does(0, |p, program| program.core(p, |core, effects| core.link(pid, effects)));
+    w.does(0, |p, program| p.send(program, pid, 10));
+    w.moved(pid, 1, 2);
+    assert!(w.program(2).processes()[&pid].core.links().contains(&here), "it was not waited for");
+    assert!(!w.waits(0), "the message has been sent");
+    w.does(0, |p, program| program.core(p, |core, effects| core.unlink(pid, effects)));
+    w.wait(SECOND);
+    w.ends_well();
+}
