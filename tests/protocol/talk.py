@@ -838,7 +838,7 @@ def the_node_leaves():
 
 
 # What no node sends today, and what a test with one node does not bring about.
-NEVER = {"reached", "gone", "question: will it move", "question: could it move", "answer: done"}
+NEVER = {"reached", "gone", "question: will it move", "question: could it move", "answer: done", "answer: lost"}
 NEVER |= {f"move: {kind}" for kind in ("refused", "abort", "settled", "mark is out", "committed?", "runs?")}
 
 

@@ -276,6 +276,7 @@ ANSWER = variant({
     1: ("dead", NOTHING),
     2: ("information", fields(contents=CONTENTS)),
     3: ("done", fields(result=result(None))),
+    4: ("lost", NOTHING),
 })
 
 # "Moves"

@@ -271,6 +271,8 @@ pub enum Answer<P> {
     Info(Contents<P>),
     /// 3: it has moved, or could; or why not.
     Done(Result<(), Bytes>),
+    /// 4: it was elsewhere, and cannot be reached there.
+    Lost,
 }
 
 /// When a name was registered: smaller ones stay. No two registrations have the same.
@@ -701,6 +703,7 @@ impl<P> Answer<P> {
             Answer::Dead => Answer::Dead,
             Answer::Info(c) => Answer::Info(c.map(f)?),
             Answer::Done(result) => Answer::Done(result),
+            Answer::Lost => Answer::Lost,
         })
     }
 }

@@ -167,7 +167,8 @@ fn answer_of(answer: &Answer) -> Option<wire::Answer<Pid>> {
             wire::Answer::Info(Contents::new(bytes))
         }
         Answer::Done(result) => wire::Answer::Done(result.clone().map_err(|why| why.as_str().into())),
-        Answer::Spawned(_) | Answer::NotSpawned(_) | Answer::Lost => return None,
+        Answer::Lost => wire::Answer::Lost,
+        Answer::Spawned(_) | Answer::NotSpawned(_) => return None,
     })
 }
 /// One that cannot be read comes back.
@@ -175,6 +176,7 @@ fn answered(answer: wire::Answer<Pid>) -> Result<Answer, (DecodeError, wire::Ans
     Ok(match answer {
         wire::Answer::Alive(pid) => Answer::Alive(pid),
         wire::Answer::Dead => Answer::Dead,
+        wire::Answer::Lost => Answer::Lost,
         wire::Answer::Done(result) => Answer::Done(result.map_err(|why| String::from_utf8_lossy(&why.0).into_owned())),
         wire::Answer::Info(c) => match postcard::from_bytes::<PortableInfo>(&c.bytes.0) {
             Ok(info) => Answer::Info(Box::new(info.known())),

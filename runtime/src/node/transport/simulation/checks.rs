@@ -257,7 +257,7 @@ impl World {
     /// What was sent has come, or something was lost.
     fn check_losses(&self) {
         let common = self.common();
-        let missing = common.ledger.missing();
+        let missing = common.ledger.missing(self.plan.faults > 0);
         let ended: BTreeSet<Pid> = common.ledger.ended.clone();
         let visited = common.ledger.visited.clone();
         drop(common);

@@ -5,7 +5,7 @@
 
 use super::super::super::Time;
 use crate::codec::Message;
-use crate::process::signal::Signal;
+use crate::process::signal::{Answer, Signal};
 use rlua_machine::value::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +70,7 @@ struct Sent {
     arrived: bool,
     /// The sender was told that it is not sent.
     failed: bool,
-    /// The sender was told that the connection is lost.
+    /// The sender was told that the connection, or the way of a question, is lost.
     may_be_lost: bool,
 }
 
@@ -184,6 +184,12 @@ impl Ledger {
                 sent.may_be_lost |= sent.sign == Sign::Link && !sent.arrived;
             }
         }
+        if let Signal::Reply { id, answer: Answer::Lost } = signal {
+            let asked = self.pairs.iter_mut().filter(|((from, _), _)| *from == to);
+            for sent in asked.flat_map(|(_, sent)| sent) {
+                sent.may_be_lost |= sent.sign == Sign::Ask(*id);
+            }
+        }
         if let Signal::Down { id, from, .. } = signal
             && !self.downs.insert((to, *id))
         {
@@ -243,13 +249,17 @@ impl Ledger {
             }
         }
     }
-    /// All that was sent and has not arrived: from, to, when, what.
-    pub fn missing(&self) -> Vec<(Pid, Pid, Time, String)> {
+    /// All that was sent and has not arrived: from, to, when, what; but for what the sender was told may be lost, if that can be.
+    pub fn missing(&self, has_faults: bool) -> Vec<(Pid, Pid, Time, String)> {
         let mut all = Vec::new();
         for ((from, to), sent) in &self.pairs {
             // One link looks like the next: with one that may be lost, another that has come may have been taken for it.
-            let unclear = sent.iter().any(|s| s.may_be_lost);
-            let has_to_arrive = |s: &&Sent| s.sign.has_to_arrive() && !(unclear && s.sign == Sign::Link);
+            let unclear = sent.iter().any(|s| s.sign == Sign::Link && s.may_be_lost);
+            let has_to_arrive = |s: &&Sent| match s.sign {
+                Sign::Link => !unclear,
+                Sign::Ask(_) => !(has_faults && s.may_be_lost),
+                sign => sign.has_to_arrive(),
+            };
             for s in sent.iter().filter(has_to_arrive).filter(|s| !s.arrived && !s.failed) {
                 all.push((*from, *to, s.at, format!("{:?} number {}", s.sign, s.number)));
             }

@@ -268,3 +268,18 @@ fn what_waits_for_a_node_that_its_receiver_has_left_follows_it() {
     w.wait(SECOND);
     w.ends_well();
 }
+#[test]
+fn who_asks_a_process_that_is_on_from_where_it_is_asked_for_is_told_that_it_cannot_be_reached() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    w.plan.faults = 1;
+    w.connect(1, 2);
+    let pid = w.born(1);
+    w.moved(pid, 1, 2);
+    w.cut();
+    w.wait(SECOND);
+    w.connect(0, 1);
+    w.does(0, |p, program| p.ask(program, pid, crate::process::signal::Question::Alive));
+    w.wait(SECOND);
+    assert!(!w.waits(0), "it was told");
+    w.ends_well();
+}
