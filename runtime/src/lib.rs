@@ -40,6 +40,7 @@ pub mod node;
 mod process;
 mod program;
 mod scheduler;
+mod socket;
 mod sync;
 
 /// Whether a text can be the name of a node: itself, or what is wrong with it.

@@ -38,10 +38,10 @@ pub use message::{
     take_whole,
 };
 pub use outside::held_outside;
-pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, Thawing, snapshot_bytes};
+pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, Thawing, placeholder_metatable, snapshot_bytes};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw, thaw_renamed};
 
-use rlua_machine::value::{Userdata, Value};
+use rlua_machine::value::{Ref, Str, Userdata, Value};
 use rlua_machine::vm::metamethod::{Event, name_value};
 use rlua_machine::vm::native::{Native, Natives};
 
@@ -100,11 +100,23 @@ pub(crate) fn find_native(natives: Natives, name: &[u8]) -> Option<&'static Nati
 pub(crate) fn is_standard_stream(u: &Userdata) -> bool {
     u.resource.get() < 3 && is_file(u)
 }
-/// Whether a userdata is a file, open or closed.
-pub(crate) fn is_file(u: &Userdata) -> bool {
+/// What the metatable of a userdata calls it.
+fn name_of(u: &Userdata) -> Option<Ref<Str>> {
     // SAFETY: a metatable that is set is live as long as its userdata.
     let name = unsafe { u.metatable.get().as_ref() }.map(|m| m.get(name_value(Event::Name)));
-    name.and_then(Value::as_string).is_some_and(|n| n.bytes() == b"FILE*")
+    name.and_then(Value::as_string)
+}
+/// Whether a userdata is a file, open or closed.
+pub(crate) fn is_file(u: &Userdata) -> bool {
+    name_of(u).is_some_and(|n| n.bytes() == b"FILE*")
+}
+/// The names of the classes of sockets.
+pub(crate) const SOCKETS: [&str; 5] =
+    ["tcp{master}", "tcp{client}", "tcp{server}", "udp{unconnected}", "udp{connected}"];
+/// Which class of socket a userdata is of, open or closed; none: it is no socket.
+pub(crate) fn socket_name(u: &Userdata) -> Option<usize> {
+    let name = name_of(u)?;
+    SOCKETS.iter().position(|s| s.as_bytes() == name.bytes())
 }
 
 /// The runtimes of the processes that a frozen process, or a message in portable form, speaks of.

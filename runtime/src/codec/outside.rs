@@ -1,12 +1,12 @@
 //! What a process holds that lies outside its heap, and where: the reason why it cannot be frozen for elsewhere.
 //!
-//! Journey: a stopped process -> **what it holds** -> bytes. Open files alone: the standard streams are everywhere. The
-//! search is done only if a file is open at all, and goes breadth first, so that the shortest way to it is named: first
+//! Journey: a stopped process -> **what it holds** -> bytes. Open files, but for the standard streams, which are everywhere, and
+//! sockets. The search is done only if there is one at all, and goes breadth first, so that the shortest way to it is named: first
 //! variables of functions that run, then globals.
 //!
-//! Always: an open file that nothing leads to is no reason; it is closed with the heap that is left behind.
+//! Always: a file or socket that nothing leads to is no reason; it is closed with the heap that is left behind.
 
-use super::{Numbers, is_file};
+use super::{Numbers, is_file, socket_name};
 use crate::codec::message::write_key;
 use rlua_machine::stdlib::host::host;
 use rlua_machine::value::{Kind, Ref, Value, tag};
@@ -29,9 +29,10 @@ struct Search {
     seen: Numbers,
 }
 
-/// `upvalue 'log' holds an open file`, or nothing: it holds none.
-pub fn held_outside(vm: &mut Vm) -> Option<Vec<u8>> {
-    if !host(vm).files.has_open() {
+/// `upvalue 'log' holds an open file`, or nothing: it holds none. Sockets are not the machine's: whoever has them says whether
+/// there are any, and whether one of a number is open.
+pub fn held_outside(vm: &mut Vm, has_sockets: bool, is_open: impl Fn(&mut Vm, u64) -> bool) -> Option<Vec<u8>> {
+    if !host(vm).files.has_open() && !has_sockets {
         return None;
     }
     vm.save_thread();
@@ -44,11 +45,14 @@ pub fn held_outside(vm: &mut Vm) -> Option<Vec<u8>> {
     let mut next = 0;
     while next < s.found.len() {
         let v = s.found[next].0;
-        if let Kind::Userdata(u) = v.kind()
-            && is_file(&u)
-            && host(vm).files.is_open(u.resource.get())
-        {
-            return Some([&s.path(next)[..], b" holds an open file"].concat());
+        if let Kind::Userdata(u) = v.kind() {
+            let resource = u.resource.get();
+            if is_file(&u) && host(vm).files.is_open(resource) {
+                return Some([&s.path(next)[..], b" holds an open file"].concat());
+            }
+            if socket_name(&u).is_some() && is_open(vm, resource) {
+                return Some([&s.path(next)[..], b" holds an open socket"].concat());
+            }
         }
         s.expand(vm, next, v);
         next += 1;

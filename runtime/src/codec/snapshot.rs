@@ -25,8 +25,8 @@ mod thaw;
 mod version;
 
 pub use capture::Capture;
-pub use placeholder::PLACEHOLDER_USED;
 pub(super) use placeholder::placeholder_of;
+pub use placeholder::{PLACEHOLDER_USED, placeholder_metatable};
 pub use thaw::Thawing;
 use version::View;
 

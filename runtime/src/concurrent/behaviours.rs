@@ -4,21 +4,16 @@
 //! Journey: name -> **module** -> closure. `concurrent.server` and the like are natives that run a function of their module,
 //! which is loaded when the process needs it first. The reader might expect tables that load themselves: but the table of the
 //! library is one for all processes and holds no tables, and with a metatable it could not be sent. So who uses none of
-//! this has only names more in a table that all share. `require` finds the modules by the names of the natives that
-//! open them, without an entry in `package.preload`.
+//! this has only names more in a table that all share. How `require` finds the modules: chunk.rs.
 
+use super::chunk::{Chunk, open_chunk};
 use rlua_machine::value::Value;
-use rlua_machine::vm::load::{Literals, Module};
+use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Native, Result, Step};
-use rlua_machine::vm::{LoadMode, Vm};
-use std::sync::{Arc, OnceLock};
 
 /// A module in Lua.
 struct Behaviour {
-    name: &'static str,
-    text: &'static str,
-    /// Its code, once some process has needed it.
-    module: OnceLock<Arc<Module>>,
+    chunk: Chunk,
     open: &'static Native,
 }
 
@@ -26,10 +21,8 @@ struct Behaviour {
 macro_rules! behaviours {
     ($($module:ident $name:literal $file:literal { $($native:literal $field:literal),* })*) => {
         $(static $module: Behaviour = Behaviour {
-            name: $name,
-            text: include_str!($file),
-            module: OnceLock::new(),
-            open: &Native::yieldable(concat!("package.open ", $name), |vm, state| open(vm, state, &$module)),
+            chunk: Chunk::new($name, include_str!($file)),
+            open: &Native::yieldable(concat!("package.open ", $name), |vm, state| open_chunk(vm, state, &$module.chunk)),
         };)*
         static ALL: &[&Behaviour] = &[$(&$module),*];
         /// The functions of the library that lead to modules.
@@ -56,23 +49,6 @@ pub(super) fn find_native(name: &str) -> Option<&'static Native> {
     ALL.iter().map(|b| b.open).chain(NATIVES).find(|n| n.name == name)
 }
 
-/// Runs the module's chunk, which returns its table. State 1: it has.
-fn open(vm: &mut Vm, state: u32, behaviour: &'static Behaviour) -> Result<Step> {
-    if state != 0 {
-        return Ok(Step::Return(1));
-    }
-    let module = behaviour.module.get_or_init(|| {
-        let chunk = [b"=", behaviour.name.as_bytes()].concat();
-        let compiled = Vm::compile(behaviour.text.as_bytes(), &chunk, LoadMode::Text, Literals::Atoms, false);
-        compiled.unwrap_or_else(|e| panic!("a part of this program compiles: {}", String::from_utf8_lossy(&e)))
-    });
-    let globals = Value::table(vm.globals());
-    let main = vm.load_module(module, globals);
-    vm.truncate(0);
-    vm.push(main);
-    Ok(Step::Call { function: 0, results: 1, next: 1, catch: false })
-}
-
 /// State of [`enter`]: the module has been loaded, and is in the last register.
 const LOADED: u32 = 1;
 /// State of [`enter`]: its function has returned.
@@ -87,7 +63,7 @@ fn enter(vm: &mut Vm, state: u32, behaviour: &'static Behaviour, field: &str) ->
     let Some(loaded) = registry.get_field(&mut vm.heap, b"_LOADED").as_table() else {
         return Err(vm.error("'package.loaded' must be a table"));
     };
-    let name = vm.heap.atom(behaviour.name.as_bytes());
+    let name = vm.heap.atom(behaviour.chunk.name.as_bytes());
     let module = match state {
         LOADED => {
             let module = vm.arg(vm.count() - 1);

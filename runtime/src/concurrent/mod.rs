@@ -11,6 +11,7 @@
 //! in Lua, is in behaviours.
 
 mod behaviours;
+mod chunk;
 mod information;
 mod link;
 mod matching;
@@ -23,8 +24,10 @@ mod schedule;
 pub(crate) mod spawn;
 mod survey;
 
+pub(crate) use chunk::{Chunk, open_chunk};
 pub(crate) use message::answer_receive;
 pub(crate) use migration::{CHECKPOINT_WRITTEN, MIGRATABLE_KNOWN, MIGRATE_REFUSED};
+pub(crate) use schedule::pause_for;
 
 use crate::node::name::NodeName;
 use crate::process::context::{Context, context};
@@ -55,7 +58,7 @@ macro_rules! quick {
     };
 }
 #[inline(always)]
-fn in_process(vm: &mut Vm) -> Result<()> {
+pub(crate) fn in_process(vm: &mut Vm) -> Result<()> {
     if vm.attached.get::<Context>().is_some() {
         Ok(())
     } else {
@@ -118,7 +121,8 @@ static OPEN_TIME: Native = Native::leaf("package.open_concurrent_time", open_tim
 /// The native with a stable name, of all that a process may hold: the library's, the codec's, and these.
 pub fn find_native(name: &str) -> Option<&'static Native> {
     let singles = [&crate::codec::PLACEHOLDER_USED, &OPEN, &OPEN_TIME];
-    let others = || NATIVES.iter().chain(singles).find(|n| n.name == name).or_else(|| behaviours::find_native(name));
+    let own = || NATIVES.iter().chain(singles).find(|n| n.name == name).or_else(|| behaviours::find_native(name));
+    let others = || own().or_else(|| crate::socket::find_native(name));
     rlua_machine::stdlib::find_native(name).or_else(others)
 }
 
@@ -137,6 +141,7 @@ pub(crate) fn know_libraries() {
     let mut vm = Vm::new(Box::new(()), find_native);
     library(&mut vm);
     time_library(&mut vm);
+    crate::socket::know_libraries(&mut vm);
 }
 /// The module's table, which is a global, too.
 fn open(vm: &mut Vm) -> Result<Value> {
@@ -296,7 +301,7 @@ fn time_argument(vm: &mut Vm, i: usize) -> Result<f64> {
     Ok(ms)
 }
 /// Raises an error if the process is ending: it may not wait any more.
-fn may_wait(vm: &mut Vm) -> Result<()> {
+pub(crate) fn may_wait(vm: &mut Vm) -> Result<()> {
     if context(vm).core.ending || crate::process::exit::notice_return(vm) {
         return Err(vm.error("cannot wait while the process ends"));
     }
@@ -319,7 +324,7 @@ fn done(vm: &mut Vm, v: Value) -> Result<Step> {
     Ok(Step::Request(DONE))
 }
 /// Leaves the interpreter to wait, to be entered again at a state; at once, if a signal has to be seen to first.
-fn wait(cx: &mut Context, state: u32) -> Step {
+pub(crate) fn wait(cx: &mut Context, state: u32) -> Step {
     cx.resume = !cx.urgent.is_empty();
     Step::Request(state)
 }

@@ -44,6 +44,7 @@ const STEPPING: u32 = 2;
 /// Register: when it is over.
 const DEADLINE: usize = 1;
 
+/// Waits for as many milliseconds as `ms` says.
 fn pause(vm: &mut Vm, state: u32, ms: impl FnOnce(&mut Vm) -> Result<f64>) -> Result<Step> {
     if state == 0 {
         let ms = ms(vm)?;
@@ -64,8 +65,12 @@ fn pause(vm: &mut Vm, state: u32, ms: impl FnOnce(&mut Vm) -> Result<f64>) -> Re
     Ok(wait(cx, LOOK))
 }
 pub(super) fn sleep(vm: &mut Vm, state: u32) -> Result<Step> {
+    pause_for(vm, state, |vm| time_argument(vm, 0))
+}
+/// As `sleep`, for as many milliseconds as `ms` says.
+pub(crate) fn pause_for(vm: &mut Vm, state: u32, ms: impl FnOnce(&mut Vm) -> Result<f64>) -> Result<Step> {
     pause(vm, state, |vm| {
-        let ms = time_argument(vm, 0)?;
+        let ms = ms(vm)?;
         let cx = context(vm);
         if cx.slot.is_root {
             cx.scheduler.open_gate();

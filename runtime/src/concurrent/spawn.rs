@@ -13,6 +13,7 @@ use crate::process::birth::Birth;
 use crate::process::chore::OBJECTS;
 use crate::process::context::{Progress, context};
 use crate::process::signal::Answer;
+use crate::socket::handover;
 use rlua_machine::stdlib;
 use rlua_machine::value::{Kind, Value};
 use rlua_machine::vm::Vm;
@@ -166,7 +167,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     let mut capture = match kept {
         Some(Progress::Capture(capture)) => capture,
         _ => {
-            let arguments: Vec<Value> = (1..vm.count()).map(|i| vm.arg(i)).collect();
+            let arguments: Vec<Value> = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
             Box::new(codec::Capture::new(vm, body, &arguments))
         }
     };
@@ -182,6 +183,10 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if context(vm).scheduler.has_too_many_snapshots() {
         return Err(vm.out_of_memory());
     }
+    let sockets = match handover::take(vm, 1) {
+        Ok(sockets) => sockets,
+        Err(why) => return refuse(vm, Value::NIL, why),
+    };
     let cx = context(vm);
     let own = cx.pid();
     let scheduler = cx.scheduler.clone();
@@ -199,7 +204,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         }
     }
     child.set_limits();
-    let process = Process::new(None, child, Some(Birth::new(snapshot)));
+    let process = Process::new(None, child, Some(Birth::new(snapshot, sockets)));
     scheduler.enter(slot, process);
     vm.return_one(Value::pid(pid))
 }

@@ -5,6 +5,7 @@
 
 use super::Process;
 use crate::codec::{Decoding, Message, Snapshot, Thawing, decode_message};
+use crate::socket::handover::{self, Handed};
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
 
@@ -17,6 +18,8 @@ pub struct Birth {
     /// From another node: an array of the arguments, the first of which is the body if that is nil; their number as `n`;
     /// perhaps globals that the body names, as `globals`.
     arguments: Option<Message>,
+    /// Sockets among the arguments of its spawn.
+    sockets: Vec<Handed>,
 }
 
 enum Stage {
@@ -26,13 +29,13 @@ enum Stage {
 }
 
 impl Birth {
-    /// From a snapshot of its body and arguments.
-    pub fn new(snapshot: Snapshot) -> Box<Birth> {
-        Box::new(Birth { stage: Stage::Thawing(Box::new(Thawing::new(snapshot))), arguments: None })
+    /// From a snapshot of its body and arguments, and sockets that are to be among these.
+    pub fn new(snapshot: Snapshot, sockets: Vec<Handed>) -> Box<Birth> {
+        Box::new(Birth { stage: Stage::Thawing(Box::new(Thawing::new(snapshot))), arguments: None, sockets })
     }
     /// From a snapshot of its body, or nil, and arguments from another node.
     pub fn with_arguments(snapshot: Snapshot, arguments: Message) -> Box<Birth> {
-        Box::new(Birth { arguments: Some(arguments), ..*Birth::new(snapshot) })
+        Box::new(Birth { arguments: Some(arguments), ..*Birth::new(snapshot, Vec::new()) })
     }
     /// Frees about so many objects of one that will not go on; true if none is left.
     pub fn release(&mut self, most: usize) -> bool {
@@ -44,8 +47,9 @@ impl Birth {
     /// Does so many units of work; true if the machine is ready to run.
     fn step(&mut self, vm: &mut Vm, units: &mut usize) -> bool {
         if let Stage::Thawing(thawing) = &mut self.stage {
-            let Some((body, arguments)) = thawing.step(vm, units) else { return false };
+            let Some((body, mut arguments)) = thawing.step(vm, units) else { return false };
             let Some(message) = &self.arguments else {
+                handover::enter(vm, std::mem::take(&mut self.sockets), &mut arguments);
                 vm.start(body, &arguments);
                 return true;
             };

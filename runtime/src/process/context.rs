@@ -15,8 +15,9 @@ use super::seldom::{List, Seldom};
 use super::signal::{Answer, Info, Question, Signal, Status, Wake};
 use super::slot::Slot;
 use crate::node::name::NodeName;
-use crate::scheduler::Scheduler;
 use crate::scheduler::timer::{Due, TimerKey};
+use crate::scheduler::{Scheduler, Waits};
+use crate::socket::Sockets;
 use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::{Attachable, Attachment, Surroundings, Vm};
 use std::num::NonZeroU32;
@@ -85,6 +86,10 @@ struct Rest {
     /// What a native is in the middle of, and its number. It is of this machine's heap and of no other.
     progress: Option<Progress>,
     progress_number: i64,
+    /// Its sockets.
+    sockets: Option<Box<Sockets>>,
+    /// The wait under way is for one.
+    at_socket: Option<Waits>,
 }
 
 /// What a process wants of its runner.
@@ -379,6 +384,9 @@ impl Context {
             if self.timer.is_some() {
                 self.cancel_timer();
             }
+            if let Some(seldom) = self.seldom.get_mut() {
+                seldom.at_socket = None;
+            }
             self.core.end_wait();
         }
     }
@@ -407,6 +415,26 @@ impl Context {
         let seldom = self.seldom.get_mut()?;
         let kept = seldom.progress.take();
         kept.filter(|_| number.as_integer() == Some(seldom.progress_number))
+    }
+    /// Its sockets.
+    pub fn sockets(&mut self) -> &mut Sockets {
+        self.seldom.change().sockets.get_or_insert_default()
+    }
+    /// Whether it has a socket of a number.
+    pub fn has_socket(&self, id: u64) -> bool {
+        self.seldom.get().and_then(|s| s.sockets.as_ref()).is_some_and(|s| s.has(id))
+    }
+    /// Whether it has any.
+    pub fn has_sockets(&self) -> bool {
+        self.seldom.get().and_then(|s| s.sockets.as_ref()).is_some_and(|s| !s.is_empty())
+    }
+    /// As [`Context::wait_until`], for a socket that will tell it.
+    pub fn wait_at_socket(&mut self, deadline: Option<Time>) {
+        self.wait_until(Wait::Signal, deadline);
+        if self.seldom.change().at_socket.is_none() {
+            let waits = self.scheduler.waits_for_socket();
+            self.seldom.change().at_socket = Some(waits);
+        }
     }
     /// The process goes on in another machine: what was begun in this one is no more.
     pub fn leave_machine(&mut self) {

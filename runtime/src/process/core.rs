@@ -318,6 +318,7 @@ impl Core {
                     effects.push(Effect::OrderLate);
                 }
             }
+            Signal::Wake(Wake::Ready) => effects.push(Effect::Resume),
             Signal::Wake(wake) => {
                 self.wake = Some(wake);
                 effects.push(Effect::Resume);

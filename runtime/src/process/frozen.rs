@@ -57,7 +57,9 @@ impl Process {
         freeze: fn(&mut Vm) -> Result<Vec<u8>, codec::FreezeError>,
     ) -> Result<Vec<u8>, Vec<u8>> {
         debug_assert!(!self.is_busy(), "it is born, and nothing is being done for it");
-        if let Some(what) = codec::held_outside(&mut self.vm) {
+        let has_sockets = context(&mut self.vm).has_sockets();
+        let is_open = |vm: &mut Vm, id| context(vm).has_socket(id);
+        if let Some(what) = codec::held_outside(&mut self.vm, has_sockets, is_open) {
             return Err(what);
         }
         freeze(&mut self.vm).map_err(|e| e.to_string().into_bytes())

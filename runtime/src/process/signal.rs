@@ -107,7 +107,7 @@ pub enum Signal {
         /// Number of the wait.
         wait: u64,
     },
-    /// What the root waits for may have come.
+    /// What is waited for, and is no message, may have come.
     Wake(Wake),
     /// Heap and mailbox have passed `maxheap`: the process is to look whether a collection helps.
     OverLimit,
@@ -190,9 +190,11 @@ pub struct Info {
     pub parent: Option<Pid>,
 }
 
-/// What may end a wait of the root.
+/// What may end a wait; all but the first one are for the root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wake {
+    /// A socket that it waits for may be ready.
+    Ready,
     /// No other process is left, or `interrupt` was called.
     Loop,
     /// The round of a `step` is over, or something has become ready for the next.

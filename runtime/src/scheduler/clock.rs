@@ -54,11 +54,15 @@ impl Clock {
             Clock::Virtual { .. } => Duration::from_nanos(VIRTUAL_START_NS + self.now()),
         }
     }
-    /// The instant of a time, to sleep until; none: time does not pass by itself.
+    /// The instant of a time, to sleep until; none: it is beyond all times. (Virtual time passes as real time does where
+    /// somebody waits for the world.)
     pub fn instant(&self, at: Time) -> Option<Instant> {
         match self {
             Clock::Real { start } => start.checked_add(Duration::from_nanos(at)),
-            Clock::Virtual { .. } => None,
+            Clock::Virtual { now, .. } => {
+                let left = at.saturating_sub(now.load(Ordering::Relaxed));
+                Instant::now().checked_add(Duration::from_nanos(left))
+            }
         }
     }
     /// Work was done: virtual time passes.

@@ -3,8 +3,9 @@
 //! Journey: signal: **route** -> inbox; and every process's life: ready -> queue -> slice -> wait -> end.
 //!
 //! The parts: config (how it is to behave), queue (run queues), gate (whether others than the root run), worker (threads,
-//! their sleep, calls of the system), sleep (who is to be woken), slice (one slice of a process), end (the node's part
-//! of an end), timer, clock (time and chance), table (slots by pid), memory (who takes how much), survey (figures of all processes), stress (test modes).
+//! their sleep, calls of the system), readiness (who waits for a socket), sleep (who is to be woken), slice (one slice of a
+//! process), end (the node's part of an end), timer, clock (time and chance), table (slots by pid), memory (who takes how
+//! much), survey (figures of all processes), stress (test modes).
 //!
 //! The reader might expect each process to be an `async` task. Its slot has the states of one anyway (inbox.rs), decided
 //! under the same lock as the queue of signals; a task around it would keep them a second time. ARCHITECTURE.md has
@@ -20,6 +21,7 @@ mod gate;
 mod memory;
 mod moving;
 mod queue;
+mod readiness;
 #[cfg(all(test, shuttle))]
 mod schedules;
 mod sleep;
@@ -34,6 +36,7 @@ mod worker;
 pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
 pub use moving::{Departed, Parcel};
+pub(crate) use readiness::Waits;
 pub(crate) use tasks::idle;
 pub(crate) use worker::{Handle, is_worker};
 
@@ -94,6 +97,8 @@ pub struct Scheduler {
     threads: worker::Threads,
     /// Connections.
     pub(crate) tasks: tasks::Tasks,
+    /// Processes that wait for sockets.
+    readiness: readiness::Readiness,
     /// What it is among others.
     pub(crate) node: Node,
     timers: Mutex<Timers>,
@@ -138,6 +143,7 @@ impl Scheduler {
             sleepers: sleep::Sleepers::default(),
             threads: worker::Threads::new(),
             tasks: tasks::Tasks::default(),
+            readiness: readiness::Readiness::default(),
             node: Node::default(),
             timers: Mutex::new(Timers::default()),
             next_look: AtomicU64::new(Time::MAX),

@@ -344,7 +344,7 @@ impl Scheduler {
             if turn.since_clock >= CLOCK_TURNS {
                 turn.since_clock = 0;
                 self.look_at_timers();
-                if has_tasks && self.clock.now() >= turn.reactor_look {
+                if (has_tasks || self.readiness.is_used()) && self.clock.now() >= turn.reactor_look {
                     turn.reactor_look = self.clock.now() + REACTOR_TIME;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -413,8 +413,8 @@ impl Scheduler {
     fn sleep(self: &Arc<Self>, place: usize, turn: &mut Turn, cx: &mut task::Context) -> Poll<()> {
         let look = self.next_look.load(Ordering::Relaxed);
         if look != Time::MAX {
-            // Nothing else will happen before: in virtual time, it is then.
-            if self.clock.jump(look) {
+            // Nothing else will happen before: in virtual time, it is then. But the world beyond a socket has its own time.
+            if !self.readiness.any_waits() && self.clock.jump(look) {
                 self.fire_timers(look);
                 return Poll::Ready(());
             }
@@ -439,6 +439,7 @@ impl Scheduler {
         {
             turn.timer = None;
             self.sleepers.leave(place);
+            self.clock.jump(look);
             return Poll::Ready(());
         }
         turn.asleep = Some(place);
@@ -458,6 +459,7 @@ impl Scheduler {
     fn tell_deadlock(self: &Arc<Self>) -> bool {
         if self.threads.without_place.load(Ordering::SeqCst) > 0
             || self.tasks.is_active()
+            || self.readiness.any_waits()
             || self.has_timers()
             || self.deadlock_told.swap(true, Ordering::SeqCst)
         {

@@ -6,7 +6,7 @@
 
 use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
-use super::super::{ManyNumbers, code, is_file, is_standard_stream};
+use super::super::{ManyNumbers, code, is_file, is_standard_stream, socket_name};
 use super::{
     Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, PLAIN_TAGS, TEXT, TEXT_OF_UNIT, VALUE, Whole, classes,
     is_plain, more, run, short,
@@ -469,6 +469,7 @@ impl Encoder {
                 return Err(match placeholder_of(&u) {
                     Some(what) => self.refuse(&what, b""),
                     None if is_file(&u) => self.refuse(b"an open file", b""),
+                    None if socket_name(&u).is_some() => self.refuse(b"a socket", b""),
                     None => self.refuse(b"a userdata", b""),
                 });
             }

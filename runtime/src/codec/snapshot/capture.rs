@@ -8,7 +8,7 @@
 //!
 //! What must be thawed as a whole is taken as a whole, in one graph, for one child.
 
-use super::super::{ManyNumbers, Numbers, is_file, is_standard_stream};
+use super::super::{ManyNumbers, Numbers, is_file, is_standard_stream, socket_name};
 use super::version::{Graph, Places, View};
 use super::{PIECE, Record, Records, Snapshot};
 use rlua_machine::heap::{Header, Lazy, ObjectKind, WHOLE, Written, value_of};
@@ -311,8 +311,15 @@ impl Taker {
                         self.whole = true;
                         return Record::Placeholder { serial, what: b"an open file" };
                     }
-                    // A standard stream is the runtime's: no process is the one to finalize it.
-                    self.whole |= (*o).has_finalizer() && !is_standard_stream(u);
+                    let is_socket = socket_name(u).is_some();
+                    if is_socket && open {
+                        // A userdata of the metatable of placeholders, which each socket has with it.
+                        let metatable = Some(u.user_value.get()).filter(|v| v.as_table().is_some());
+                        let metatable = metatable.map_or(Value::NIL, |v| self.value(v));
+                        return Record::Userdata { serial, metatable, resource: u64::MAX, user_value: Value::NIL };
+                    }
+                    // A standard stream is the runtime's: no process is the one to finalize it. A closed socket needs none.
+                    self.whole |= (*o).has_finalizer() && !is_standard_stream(u) && !is_socket;
                     let metatable = self.table_or_nil(u.metatable.get());
                     let user_value = self.value(u.user_value.get());
                     Record::Userdata { serial, metatable, resource: u.resource.get(), user_value }
@@ -683,7 +690,7 @@ impl Capture {
                 // SAFETY: as in `take`: the objects are live.
                 let v = unsafe { value_of(o) };
                 // A standard stream is the runtime's: no process is the one to finalize it.
-                let stream = v.as_userdata().is_some_and(|u| is_standard_stream(&u));
+                let stream = v.as_userdata().is_some_and(|u| is_standard_stream(&u) || socket_name(&u).is_some());
                 let copied = !matches!(self.records.get(at), Record::Placeholder { .. });
                 if copied && !stream {
                     self.finalizable.push(Value { tag: v.tag, bits: n as u64 });

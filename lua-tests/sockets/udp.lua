@@ -1,0 +1,93 @@
+-- test: processes
+-- Datagrams.
+local c = require 'concurrent'
+local socket = require 'socket'
+local me = c.self()
+local function fails(text, f, ...)
+  local ok, message = pcall(f, ...)
+  assert(not ok and message:find(text, 1, true), message)
+end
+
+local server = assert(socket.udp())
+assert(tostring(server):find '^udp{unconnected}: 0x' and server:getfd() == -1)
+assert(server:setsockname('127.0.0.1', 0) == 1)
+local host, port, family = server:getsockname()
+assert(host == '127.0.0.1' and port > 0 and family == 'inet')
+
+do -- To an address, and from one.
+  local client = assert(socket.udp4())
+  assert(client:sendto('hello', host, port) == 5)
+  local text, from, from_port = server:receivefrom()
+  assert(text == 'hello' and from == '127.0.0.1' and from_port == select(2, client:getsockname()))
+  assert(server:sendto('', from, from_port) == 0)
+  assert(client:receive() == '', 'an empty one is one')
+  -- Cut to what is wanted.
+  client:sendto('0123456789', host, port)
+  client:sendto('next', host, port)
+  assert(server:receive(4) == '0123')
+  assert(server:receive() == 'next')
+  local long = ('x'):rep(8192) .. 'y'
+  client:sendto(long, host, port)
+  assert(server:receive() == long:sub(1, 8192))
+  client:sendto(long, host, port)
+  assert(server:receive(9000) == long)
+  local sent, why = client:sendto(('z'):rep(70000), host, port)
+  assert(sent == nil and why == 'Message too long')
+  sent, why = client:sendto('x', 'localhost', port)
+  assert(sent == nil and why == 'host or service not provided, or not known')
+  fails('udp{connected} expected', client.send, client, 'x')
+  fails('udp{connected} expected', client.getpeername, client)
+  client:close()
+  sent, why = client:sendto('x', host, port)
+  assert(sent == nil and why == 'closed')
+end
+do -- With a peer.
+  local client = assert(socket.udp())
+  assert(client:setpeername(host, port) == 1)
+  assert(tostring(client):find '^udp{connected}: ')
+  local peer, peer_port, family = client:getpeername()
+  assert(peer == host and peer_port == port and family == 'inet')
+  assert(client:send 'one' == 3)
+  local text, from, from_port = server:receivefrom()
+  assert(text == 'one')
+  server:sendto('two', from, from_port)
+  assert(client:receive() == 'two')
+  fails('udp{unconnected} expected', client.sendto, client, 'x', host, port)
+  fails('udp{unconnected} expected', client.receivefrom, client)
+  assert(client:setpeername '*' == 1)
+  assert(client:sendto('three', host, port) == 5)
+  assert(server:receive() == 'three')
+end
+do -- Waiting, and others meanwhile; a process's socket is its own.
+  server:settimeout(0.02)
+  local text, why = server:receivefrom()
+  assert(text == nil and why == 'timeout')
+  server:settimeout()
+  c.spawn(function(s)
+    local text, from, port = s:receivefrom()
+    s:sendto(text:upper(), from, port)
+    c.send(me, text)
+  end, server)
+  assert(server:getfd() == -1 and select(2, server:receive()) == 'closed')
+  local client = assert(socket.udp())
+  client:sendto('question', host, port)
+  assert(client:receive() == 'QUESTION' and c.receive() == 'question')
+end
+do -- Options, and nobody at the other end.
+  local s = assert(socket.udp4())
+  assert(s:setoption('broadcast', true) == 1 and s:getoption 'broadcast' == true)
+  assert(s:setoption('ip-multicast-loop', false) == 1 and s:getoption 'ip-multicast-loop' == false)
+  assert(s:setoption('ip-multicast-ttl', 3) == 1)
+  fails("unsupported option `tcp-nodelay'", s.setoption, s, 'tcp-nodelay', true)
+  fails("unsupported option `ip-multicast-ttl'", s.getoption, s, 'ip-multicast-ttl')
+  assert(s:getoption 'error' == nil)
+  local gone = assert(socket.udp4())
+  gone:setsockname('127.0.0.1', 0)
+  local _, unused = gone:getsockname()
+  gone:close()
+  assert(s:setpeername('127.0.0.1', unused))
+  assert(s:send 'x' == 1)
+  s:settimeout(5)
+  local text, why = s:receive()
+  assert(text == nil and why == 'connection refused', why)
+end
