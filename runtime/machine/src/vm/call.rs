@@ -31,7 +31,7 @@ use crate::value::{Closure, Value, tag};
 pub(crate) const MAX_CHAIN: usize = 2000;
 /// Catchers (`pcall`) inside each other. An error that passes through them all, each adding to its message, must not
 /// take for ever; the reference allows some 200.
-const MAX_CATCHERS: u32 = 12_000;
+pub(crate) const MAX_CATCHERS: u32 = 12_000;
 /// State of a native frame whose next step is to return its last (state & 0xffff) registers.
 pub const RETURN: u32 = 1 << 30;
 /// State of a native frame whose next step is to raise its last register.

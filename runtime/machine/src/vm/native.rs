@@ -216,11 +216,23 @@ impl Vm {
     /// Sets a register, and those before it that are not yet in use to nil.
     #[inline]
     pub fn set_arg(&mut self, i: usize, v: Value) {
-        while self.count() <= i {
-            self.push(Value::NIL);
+        if self.count() <= i {
+            self.fill_registers(i + 1);
         }
         // SAFETY: below top.
         unsafe { *self.base.add(i) = v }
+    }
+    #[inline(never)]
+    fn fill_registers(&mut self, n: usize) {
+        while self.count() < n {
+            self.push(Value::NIL);
+        }
+    }
+    /// The registers, if there are so many.
+    #[inline(always)]
+    pub fn registers<const N: usize>(&self) -> Option<[Value; N]> {
+        // SAFETY: N values from `base` on are below top.
+        (self.count() == N).then(|| unsafe { *self.base.cast::<[Value; N]>() })
     }
     /// Appends a register.
     #[inline]
@@ -247,6 +259,7 @@ impl Vm {
         }
     }
     /// Keeps only the first `n` registers.
+    #[inline]
     pub fn truncate(&mut self, n: usize) {
         if n < self.count() {
             // SAFETY: below top.

@@ -82,11 +82,16 @@ enum At {
     WriteSecond,
 }
 
-// Registers: table, comparator or nil, buffer, P, x, y; above them a call.
+// Registers: table, comparator or nil, buffer, P, x, y; i, j and up while a range is divided by a comparator that is called;
+// above them a call.
 const BUFFER: usize = 2;
 const PIVOT: usize = 3;
 const X: usize = 4;
 const Y: usize = 5;
+const I: usize = 6;
+const J: usize = 7;
+const END: usize = 8;
+const CALL: usize = 9;
 
 /// State: begin.
 const BEGIN: u32 = 0;
@@ -100,8 +105,19 @@ const GO_ON: u32 = 3;
 const FETCHED: u32 = 4;
 /// State: one was stored.
 const STORED: u32 = 5;
+/// State: whether x < P is on top, what `divide` has asked.
+const UP: u32 = 6;
+/// State: whether P < y is on top, likewise.
+const DOWN: u32 = 7;
 
 pub(super) fn sort(vm: &mut Vm, state: u32) -> Result<Step> {
+    match state {
+        UP | DOWN => divide(vm, state == UP),
+        _ => other_steps(vm, state),
+    }
+}
+#[inline(never)]
+fn other_steps(vm: &mut Vm, state: u32) -> Result<Step> {
     match state {
         BEGIN => {
             check_like_table(vm, 0, &[Event::Index, Event::NewIndex, Event::Len])?;
@@ -153,7 +169,7 @@ fn begin(vm: &mut Vm, n: i64) -> Result<Step> {
     };
     let buffer = vm.heap.buffer(NativeState::Sort(state));
     vm.set_arg(BUFFER, Value::buffer(buffer));
-    vm.set_arg(Y, Value::NIL);
+    vm.set_arg(END, Value::NIL);
     go_on(vm, Arrived::Nothing)
 }
 
@@ -224,10 +240,74 @@ const CHARGED: u32 = 512;
 /// How many of them are a reduction.
 const PER_REDUCTION: u32 = 8;
 
+/// From one call of a comparator to the next, where a range of a plain table is divided: most of a sort is that. `up`: the
+/// answer is whether x < P, else whether P < y. What `state` says of i, j and the place is only brought up to date when
+/// more is to be done.
+fn divide(vm: &mut Vm, mut up: bool) -> Result<Step> {
+    let Some([table, comparator, _, pivot, x, y, i, j, end, answer]) = vm.registers() else {
+        return Err(vm.damaged());
+    };
+    let (mut i, mut j, end, answer) = (i.bits as u32, j.bits as u32, end.bits as u32, !answer.is_false());
+    vm.truncate(CALL);
+    let list = table.as_table().filter(|t| t.metatable().is_none());
+    let plain = match list {
+        Some(t) => t,
+        None => return leave(vm, i, j, up, Arrived::Answer(answer)),
+    };
+    match (up, answer) {
+        (true, true) if i != end.wrapping_sub(1) => {}
+        (true, false) => up = false,
+        (false, true) if j >= i => {}
+        (false, false) if j >= i && i.max(j) <= plain.asize.get() && i.min(j) > 0 => {
+            plain.set_slot(&mut vm.heap, i, y);
+            plain.set_slot(&mut vm.heap, j, x);
+            up = true;
+        }
+        _ => return leave(vm, i, j, up, Arrived::Answer(answer)),
+    }
+    let next = if up {
+        i = i.wrapping_add(1);
+        let x = plain.get_integer(i as i64);
+        vm.set_arg(X, x);
+        vm.set_arg(I, Value::integer(i as i64));
+        vm.push_all([comparator, x, pivot]);
+        UP
+    } else {
+        j = j.wrapping_sub(1);
+        let y = plain.get_integer(j as i64);
+        vm.set_arg(Y, y);
+        vm.set_arg(J, Value::integer(j as i64));
+        vm.push_all([comparator, pivot, y]);
+        DOWN
+    };
+    Ok(Step::Call { function: CALL, results: 1, next, catch: false })
+}
+/// From `go_on` to `divide`, if what is called is a comparator.
+fn divided(vm: &mut Vm, s: &SortState, step: Step, next: u32) -> Step {
+    match step {
+        Step::Call { function: CALL, results, catch, .. } if !vm.arg(1).is_nil() => {
+            for (register, n) in [(I, s.i), (J, s.j), (END, s.up)] {
+                vm.set_arg(register, Value::integer(n as i64));
+            }
+            Step::Call { function: CALL, results, next, catch }
+        }
+        other => other,
+    }
+}
+/// From `divide` to `go_on`.
+#[cold]
+fn leave(vm: &mut Vm, i: u32, j: u32, up: bool, arrived: Arrived) -> Result<Step> {
+    let Some(buffer) = vm.arg(BUFFER).as_buffer() else { return Err(vm.damaged()) };
+    if let NativeState::Sort(s) = &mut *NativeState::of(&buffer) {
+        (s.i, s.j, s.at) = (i, j, if up { At::UpLess } else { At::DownLess });
+    }
+    go_on(vm, arrived)
+}
+
 /// Goes on with a sort, with what the call that it waited for has brought.
 fn go_on(vm: &mut Vm, mut arrived: Arrived) -> Result<Step> {
     let Some(buffer) = vm.arg(BUFFER).as_buffer() else { return Err(vm.damaged()) };
-    if vm.count() <= Y {
+    if vm.count() < CALL {
         return Err(vm.damaged());
     }
     // Looked at anew after every call, which may have given the table a metatable.
@@ -307,7 +387,7 @@ fn go_on(vm: &mut Vm, mut arrived: Arrived) -> Result<Step> {
                     Less::Call(step) => {
                         vm.set_arg(X, x);
                         s.at = At::UpLess;
-                        return Ok(step);
+                        return Ok(divided(vm, s, step, UP));
                     }
                 }
                 work += 1;
@@ -334,7 +414,7 @@ fn go_on(vm: &mut Vm, mut arrived: Arrived) -> Result<Step> {
                     Less::Call(step) => {
                         vm.set_arg(Y, y);
                         s.at = At::DownLess;
-                        return Ok(step);
+                        return Ok(divided(vm, s, step, DOWN));
                     }
                 }
                 work += 1;

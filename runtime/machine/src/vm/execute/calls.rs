@@ -13,7 +13,7 @@
 use super::*;
 use crate::value::NativeClosure;
 use crate::vm::Exit;
-use crate::vm::native::{self, Function, Native, Step};
+use crate::vm::native::{self, Function, Native};
 use crate::vm::thread::{Continue, Frame, FrameKind, flags};
 
 // Calls.
@@ -177,7 +177,7 @@ outline! { call_native(i, pc, base, vm, k, t) {
 } }
 /// The native in a slot.
 #[inline(always)]
-unsafe fn native_at(a: *const Value) -> *const Native {
+pub(super) unsafe fn native_at(a: *const Value) -> *const Native {
     // SAFETY: the caller has seen that the tag is that of a native, or of one with upvalues, which is live.
     unsafe {
         if tag_of(a) == tag::NATIVE {
@@ -185,36 +185,6 @@ unsafe fn native_at(a: *const Value) -> *const Native {
         } else {
             (*((*a).bits as *const NativeClosure)).native
         }
-    }
-}
-/// Enters a native that is a state machine, in a frame for which there is room, and does what it wants then; true: the
-/// instructions go on.
-#[inline(never)]
-unsafe fn call_first_step(
-    f: fn(&mut Vm, u32) -> native::Result<Step>,
-    vm: *mut Vm,
-    function: *mut Value,
-    wanted: i16,
-) -> bool {
-    // SAFETY: `function` is the slot of the native, its arguments above it up to `top`; the caller has seen that a frame
-    // fits. What the step wants is done as after any other.
-    unsafe {
-        let vm = &mut *vm;
-        vm.push_frame(function, FrameKind::Native, wanted, Continue::Plain);
-        vm.base = function.add(1);
-        let act = match f(vm, 0) {
-            Ok(Step::Return(n)) if !vm.hooked => {
-                let n = n.min(vm.count() + 1);
-                let first = vm.top.sub(n);
-                let to = (*vm.frame).base.sub(1);
-                vm.frame = vm.frame.sub(1);
-                vm.move_results(first, n, to, wanted);
-                return true;
-            }
-            Ok(step) => vm.step_taken(step),
-            Err(raise) => vm.raised(raise),
-        };
-        vm.drive(act)
     }
 }
 outline! { call_steps(i, pc, base, vm, k, t) {
@@ -395,8 +365,7 @@ outline! { return_slow1(i, pc, base, vm, k, t) {
         }
         back_to_caller!(vm, t)
     }
-    let act = Act::Return { first: ra!(i, base), n: 1 };
-    carry_out!(act, vm, t)
+    return1_elsewhere(i, pc, base, vm, k, t)
 } }
 op! { op_return0(i, pc, base, vm, k, t) {
     let f = (*vm).frame;
@@ -418,14 +387,14 @@ outline! { return_slow0(i, pc, base, vm, k, t) {
         }
         back_to_caller!(vm, t)
     }
-    return_by_act(i, pc, base, vm, k, t)
-} }
-slow! { return_by_act(i, pc, base, vm, k, t) {
-    Act::Return { first: base, n: 0 }
+    return0_elsewhere(i, pc, base, vm, k, t)
 } }
 outline! { op_return(i, pc, base, vm, k, t) {
     let f = (*vm).frame;
     if (i >> 8) as u8 != 0 || (*f).then != Continue::Plain || (*vm).hooked {
+        if (i >> 8) as u8 == 0 && (*f).then == Continue::Native && !(*vm).hooked {
+            return return_elsewhere(i, pc, base, vm, k, t);
+        }
         return return_slow(i, pc, base, vm, k, t);
     }
     let a = ra!(i, base);

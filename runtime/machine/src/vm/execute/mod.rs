@@ -45,6 +45,7 @@ use arithmetic::*;
 use calls::*;
 use control::*;
 use fused::*;
+use natives::*;
 use registers::*;
 use tables::*;
 
@@ -183,6 +184,7 @@ mod arithmetic;
 mod calls;
 mod control;
 mod fused;
+mod natives;
 mod registers;
 mod tables;
 
