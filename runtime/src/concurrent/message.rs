@@ -99,22 +99,36 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     if state == CONVERTING {
         let kept = vm.arg(2);
         if let Some(Progress::Conversion(conversion)) = context(vm).take_progress(kept) {
-            return send_elsewhere(vm, to, *conversion);
+            return send_elsewhere(vm, to, Leaving::Begun(conversion));
         }
     }
-    let message = match encode_further(vm, v, 2, state, 1).map_err(|e| e.raise(vm))? {
+    let message = match encode(vm, v, 2, state, 1).map_err(|e| e.raise(vm))? {
         ControlFlow::Continue(m) => m,
         ControlFlow::Break(step) => return Ok(step),
     };
     let own = context(vm).scheduler.runtime;
     match to {
-        Process::Elsewhere(..) => send_elsewhere(vm, to, codec::Conversion::new(&message)),
-        Process::Pid(pid) if pid.runtime() != own => send_elsewhere(vm, to, codec::Conversion::new(&message)),
+        Process::Elsewhere(..) => send_elsewhere(vm, to, Leaving::Whole(message)),
+        Process::Pid(pid) if pid.runtime() != own => send_elsewhere(vm, to, Leaving::Whole(message)),
         Process::Pid(to) if context(vm).scheduler.route(to, Signal::Message(message)) => vm.return_one(Value::TRUE),
         _ => refuse(vm, Value::FALSE, "no such process"),
     }
 }
-fn send_elsewhere(vm: &mut Vm, to: Process, mut conversion: codec::Conversion) -> Result<Step> {
+/// A message for another node.
+enum Leaving {
+    Whole(codec::Message),
+    /// It is being made bytes.
+    Begun(Box<codec::Conversion>),
+}
+impl Leaving {
+    fn message(&self) -> codec::Message {
+        match self {
+            Leaving::Whole(m) => m.clone(),
+            Leaving::Begun(conversion) => conversion.message().clone(),
+        }
+    }
+}
+fn send_elsewhere(vm: &mut Vm, to: Process, message: Leaving) -> Result<Step> {
     let cx = context(vm);
     let (node, pid, target) = match to {
         Process::Elsewhere(name, node) => (Some(node), None, Target::Name(Bytes(name))),
@@ -123,17 +137,20 @@ fn send_elsewhere(vm: &mut Vm, to: Process, mut conversion: codec::Conversion) -
     };
     let Some(online) = cx.scheduler.node.online() else {
         // One that has come here when this was a node.
-        let sent = pid.is_some_and(|to| cx.scheduler.route(to, Signal::Message(conversion.message().clone())));
+        let sent = pid.is_some_and(|to| cx.scheduler.route(to, Signal::Message(message.message())));
         return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, super::node::NO_NODE) };
     };
     if let Some(to) = pid.filter(|to| online.has_moved(*to)) {
-        let sent = cx.scheduler.route(to, Signal::Message(conversion.message().clone()));
+        let sent = cx.scheduler.route(to, Signal::Message(message.message()));
         return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, "noconnection") };
     }
-    let Some(converted) = step(vm, |_, units| conversion.step(units)) else {
-        let number = context(vm).keep_progress(Progress::Conversion(Box::new(conversion)));
-        vm.set_arg(2, number);
-        return Ok(Step::Again(CONVERTING));
+    let converted = match convert(vm, message) {
+        Ok(converted) => converted,
+        Err(conversion) => {
+            let number = context(vm).keep_progress(Progress::Conversion(conversion));
+            vm.set_arg(2, number);
+            return Ok(Step::Again(CONVERTING));
+        }
     };
     let cx = context(vm);
     let out = translate::message(cx.pid(), target, converted);
@@ -154,6 +171,17 @@ fn send_elsewhere(vm: &mut Vm, to: Process, mut conversion: codec::Conversion) -
             refuse(vm, Value::FALSE, why)
         }
     }
+}
+/// The portable form of a message, or how far it has come.
+fn convert(vm: &mut Vm, message: Leaving) -> std::result::Result<codec::PortableMessage, Box<codec::Conversion>> {
+    let mut conversion = match message {
+        Leaving::Begun(conversion) => conversion,
+        Leaving::Whole(m) => match m.to_portable_at_once() {
+            Some(converted) => return Ok(converted),
+            None => Box::new(codec::Conversion::new(&m)),
+        },
+    };
+    step(vm, |_, units| conversion.step(units)).ok_or(conversion)
 }
 /// The message of a value, which is in a register of the native. One that is not whole yet is kept by the process under a
 /// number, which is in `register`; the native is entered again at the state `next`. A process that was frozen in between

@@ -244,7 +244,7 @@ fn is_of_right_size(nodes: usize, fields: usize) -> bool {
     nodes == 0 || (fields > 0 && nodes <= 2 * fields)
 }
 /// 0 without nodes, else log2 of their number and 1.
-fn bits_of(nodes: usize) -> u8 {
+pub(super) fn bits_of(nodes: usize) -> u8 {
     if nodes == 0 { 0 } else { nodes.trailing_zeros() as u8 + 1 }
 }
 

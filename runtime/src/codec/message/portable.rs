@@ -9,10 +9,12 @@
 
 use super::super::wire::{Fault, Reader, Write};
 use super::super::{ModuleSource, NoModules, code};
+use super::encode::bits_of;
 use super::run::Run;
-use super::{DecodeError, Form, Message, Source, TEXT, TEXT_OF_UNIT, VALUE, Whole, more};
+use super::{DecodeError, Form, Message, SHORT, Source, TEXT, TEXT_OF_UNIT, VALUE, Whole, more};
 use rlua_machine::stdlib::NativeState;
-use rlua_machine::value::table::Node;
+use rlua_machine::value::string::find_atom;
+use rlua_machine::value::table::{Loose, Node};
 use rlua_machine::value::{Kind, Pid, Runtime, Value, tag};
 use rlua_machine::vm::load::Module;
 use rlua_machine::vm::native::Native;
@@ -31,6 +33,8 @@ const LARGE: usize = 4096;
 const RUNTIMES: usize = 16;
 /// Pids that are found by looking; more are by hashing.
 const FEW_PIDS: usize = 8;
+/// Fields of a table that is made as it comes, at most.
+const FLAT: usize = 16;
 /// What the system tells, by its code.
 const SYSTEM_NAMES: [&[u8]; 2] = [b"EXIT", b"DOWN"];
 
@@ -50,6 +54,40 @@ impl Message {
     pub fn to_portable(&self) -> PortableMessage {
         let mut no_end = usize::MAX;
         Conversion::new(self).step(&mut no_end).expect("there is no end to what may be done")
+    }
+    /// Its portable form, if that is little work, as of most messages.
+    pub fn to_portable_at_once(&self) -> Option<PortableMessage> {
+        let room = |bytes: usize| {
+            let mut out = Vec::with_capacity(HEAD.len() + bytes);
+            out.run(&HEAD);
+            Walk::new(out)
+        };
+        let walk = match &self.0 {
+            Form::Small(v) => {
+                let mut walk = room(48);
+                walk.plain(*v);
+                walk
+            }
+            Form::Short { len, bytes } => {
+                let mut walk = room(SHORT + 2);
+                walk.string(&bytes[..*len as usize]);
+                walk
+            }
+            Form::Table(t) => {
+                let nodes = || t.nodes().iter().filter(|n| n.value_tag as u64 != tag::NIL);
+                // Most names have fewer bytes.
+                let mut walk = room(8 + 16 * t.nodes().len());
+                walk.out.run(&[more::TABLE, 0]);
+                walk.out.number(nodes().count() as u64);
+                for n in nodes() {
+                    walk.plain(n.key());
+                    walk.plain(n.value());
+                }
+                walk
+            }
+            _ => return None,
+        };
+        Some(walk.into_message(&[], false))
     }
     /// A message of a table with these fields, all texts.
     pub fn record(fields: &[(&[u8], &[u8])]) -> Message {
@@ -149,19 +187,7 @@ impl Conversion {
             return None;
         }
         let walk = std::mem::replace(&mut self.walk, Walk::new(Vec::new()));
-        let (mut bytes, pids) = (walk.out, walk.pids);
-        if !(self.has_head || source.modules.is_empty() && pids.is_empty()) {
-            let mut head = Vec::with_capacity(32 * (source.modules.len() + pids.len()) + 16);
-            write_head(&mut head, source.modules, &pids);
-            bytes.splice(..HEAD.len(), head);
-        }
-        let mut runtimes = Vec::new();
-        for &pid in &pids {
-            if runtimes.len() < RUNTIMES && runtimes.iter().all(|known: &Pid| known.runtime() != pid.runtime()) {
-                runtimes.push(pid);
-            }
-        }
-        Some(PortableMessage { bytes, modules: source.modules.to_vec(), runtimes })
+        Some(walk.into_message(source.modules, self.has_head))
     }
 }
 
@@ -262,6 +288,9 @@ impl Head {
     }
     fn value(&mut self, reader: &Reader) -> Result<Option<Message>, Fault> {
         let bytes = reader.rest();
+        if let Some(m) = self.flat(bytes) {
+            return Ok(Some(m));
+        }
         let source = Source { bytes, modules: &self.modules, pids: &self.pids, local: false };
         let mut no_end = usize::MAX;
         Walk::new(Nowhere).go_on(source, &mut no_end)?;
@@ -277,6 +306,43 @@ impl Head {
             _ => return Ok(None),
         };
         Ok(Some(Message(Form::Small(v))))
+    }
+}
+
+impl Head {
+    /// The message of a small table of fields in which nothing is to be an object of a heap, as it would have been made
+    /// here. None: it is something else, or there is a fault in it.
+    fn flat(&self, bytes: &[u8]) -> Option<Message> {
+        let mut r = Reader::new(bytes);
+        if r.byte().ok()? != more::TABLE || r.number().ok()? != 0 {
+            return None;
+        }
+        let mut fields = [(Value::NIL, Value::NIL); FLAT];
+        let fields = fields.get_mut(..usize::try_from(r.number().ok()?).ok()?)?;
+        for (k, v) in &mut *fields {
+            *k = self.plain(&mut r)?;
+            *v = self.plain(&mut r)?;
+        }
+        if r.left() != 0 {
+            return None;
+        }
+        let head = |nodes, last_free| [more::LAYOUT, 0, bits_of(nodes), last_free as u8];
+        // SAFETY: all of them are plain values.
+        let t = unsafe { Loose::of_fields(fields, head) }?;
+        Some(Message(Form::Table(t)))
+    }
+    /// The next value, if it is none that is to be made in a heap.
+    #[inline]
+    fn plain(&self, r: &mut Reader) -> Option<Value> {
+        Some(match r.byte().ok()? {
+            code::FALSE => Value::FALSE,
+            code::TRUE => Value::TRUE,
+            code::INTEGER => Value::integer(r.signed().ok()?),
+            code::FLOAT => Value::float(f64::from_bits(r.word().ok()?)),
+            code::PID => Value::pid(*self.pids.get(usize::try_from(r.number().ok()?).ok()?)?),
+            more::STRING => Value::object(tag::ATOM, find_atom(r.text().ok()?)?),
+            _ => return None,
+        })
     }
 }
 
@@ -358,6 +424,22 @@ impl Walk<Vec<u8>> {
     /// The processes that it names, by their places.
     pub(super) fn named(&self) -> &[Pid] {
         &self.pids
+    }
+    /// The message that was written: behind the head of one without modules and pids, or the one that it is to have.
+    fn into_message(self, modules: &[Arc<Module>], has_head: bool) -> PortableMessage {
+        let (mut bytes, pids) = (self.out, self.pids);
+        if !(has_head || modules.is_empty() && pids.is_empty()) {
+            let mut head = Vec::with_capacity(32 * (modules.len() + pids.len()) + 16);
+            write_head(&mut head, modules, &pids);
+            bytes.splice(..HEAD.len(), head);
+        }
+        let mut runtimes = Vec::new();
+        for &pid in &pids {
+            if runtimes.len() < RUNTIMES && runtimes.iter().all(|known: &Pid| known.runtime() != pid.runtime()) {
+                runtimes.push(pid);
+            }
+        }
+        PortableMessage { bytes, modules: modules.to_vec(), runtimes }
     }
 }
 

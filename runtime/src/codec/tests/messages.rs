@@ -293,6 +293,36 @@ fn portable_messages_name_what_they_mean() {
     assert!(received(&unknown).is_err(), "there is a byte after the end");
 }
 
+#[test]
+fn a_small_table_leaves_and_comes_as_it_is() {
+    let mut vm = started("m = { string = 'table', n = 7, f = 0.25, os = false, from = 0, [true] = 'n', [-3] = 'string' }");
+    vm.run(1000);
+    let v = vm.globals().get_field(&mut vm.heap, b"m");
+    let pid = Pid::new(Runtime::find(77 << 90).expect("there is room"), 12);
+    v.as_table().expect("a table").set_field(&mut vm.heap, b"from", Value::pid(pid)).expect("a name");
+    let m = encode_message(&vm, v).expect("it can be sent");
+    let portable = m.to_portable_at_once().expect("it is small");
+    assert_eq!(portable.bytes, m.to_portable().bytes);
+    assert!(portable.runtimes == [pid]);
+    let mut to = machine();
+    let again = received(&portable).expect("made here");
+    let got = take_whole(&mut to, again).expect("it needs no decoding").as_table().expect("a table");
+    for n in v.as_table().expect("a table").node_part().iter().filter(|n| !n.value().is_nil()) {
+        assert!(got.get(n.key()).raw_equals(n.value()), "{:?}", n.key());
+    }
+    assert_eq!(got.node_part().iter().filter(|n| !n.value().is_nil()).count(), 7);
+    // A key twice, nil as a key, a float that is an integer, and more than has such a form.
+    for damaged in [&[13, 0, 2, 3, 2, 2, 1, 3, 2, 2, 1][..], &[13, 0, 1, 0, 2], &[13, 0, 17]] {
+        let bytes = [&[1, 0, 0], damaged].concat();
+        let m = Message::from_portable(&bytes, &NoModules, &Runtime::find);
+        assert!(m.map_or(true, |m| take_whole(&mut to, m).is_err()), "{damaged:?}");
+    }
+    let float = [&[1, 0, 0, 13, 0, 1, 4][..], &3f64.to_bits().to_le_bytes(), &[2]].concat();
+    let m = Message::from_portable(&float, &NoModules, &Runtime::find).expect("it is whole");
+    let t = decode_message(&mut to, &m).expect("it is whole").as_table().expect("a table");
+    assert!(t.get(Value::integer(3)).raw_equals(Value::TRUE));
+}
+
 /// What a table to match finds in the bytes is what it would find in the value.
 #[test]
 fn patterns_fit_bytes() {

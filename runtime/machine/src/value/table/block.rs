@@ -10,7 +10,7 @@
 use super::{Chain, Node, Table, TableError, array_layout};
 use crate::heap::{BLOCK_SHIFT, Header, Heap, ObjectKind};
 use crate::value::hash::known_hash;
-use crate::value::{Ref, Value};
+use crate::value::{Ref, Value, tag};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
@@ -226,6 +226,51 @@ impl Loose {
             Some(Loose(block))
         }
     }
+    /// The table of these fields, with the head for so many nodes and such a [`Table::last_free`]. None if it is larger than
+    /// such a block, or if a key is nil or a float, comes twice, or has no value.
+    ///
+    /// # Safety
+    /// Nothing in it is an object of a heap.
+    pub unsafe fn of_fields(
+        fields: &[(Value, Value)],
+        head: impl FnOnce(usize, u32) -> [u8; Loose::HEAD],
+    ) -> Option<Loose> {
+        let count = fields.len().checked_next_power_of_two().filter(|n| *n <= MOST_NODES && !fields.is_empty())?;
+        let layout = block_layout(count * NODE_WORDS);
+        // SAFETY: the table is written in full, and then as many nodes as fit behind it.
+        let loose = unsafe {
+            let new = alloc(layout).cast::<Table>();
+            let Some(block) = NonNull::new(new) else { handle_alloc_error(layout) };
+            new.write(Table::init(Header::new(ObjectKind::Table)));
+            (*new).header.mark.set(((count * NODE_WORDS) as u8) << BLOCK_SHIFT);
+            let nodes = use_nodes(Ref::new(new), count, count as u32);
+            for i in 0..count {
+                nodes.add(i).write(Node::EMPTY);
+            }
+            Loose(block)
+        };
+        let t = loose.table();
+        for (i, &(key, v)) in fields.iter().enumerate() {
+            let is_twice = fields[..i].iter().any(|(other, _)| (other.tag, other.bits) == (key.tag, key.bits));
+            if is_twice || key.is_nil() || key.tag == tag::FLOAT || v.is_nil() {
+                return None;
+            }
+            let hash = known_hash(key)?;
+            let entry = Node {
+                key_bits: key.bits,
+                key_tag: key.tag as u8,
+                value_bits: v.bits,
+                value_tag: v.tag as u8,
+                hash16: (hash >> 16) as u16,
+                ..Node::EMPTY
+            };
+            if t.place_at(hash, entry, known_hash) != Some(Chain::Fair) {
+                return None;
+            }
+        }
+        t.border_hint.set(u32::from_ne_bytes(head(count, t.last_free())));
+        Some(loose)
+    }
     #[inline(always)]
     fn table(&self) -> &Table {
         // SAFETY: it is there as long as this is.
@@ -245,6 +290,11 @@ impl Loose {
             let first = self.0.as_ptr().add(1).cast::<u8>().sub(Loose::HEAD);
             std::slice::from_raw_parts(first, Loose::HEAD + self.table().block_words() * WORD)
         }
+    }
+    /// Its nodes.
+    #[inline]
+    pub fn nodes(&self) -> &[Node] {
+        self.table().node_part()
     }
     /// The address of its block, for what brings memory near.
     #[inline(always)]
