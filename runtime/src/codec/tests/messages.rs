@@ -295,7 +295,8 @@ fn portable_messages_name_what_they_mean() {
 
 #[test]
 fn a_small_table_leaves_and_comes_as_it_is() {
-    let mut vm = started("m = { string = 'table', n = 7, f = 0.25, os = false, from = 0, [true] = 'n', [-3] = 'string' }");
+    let mut vm =
+        started("m = { string = 'table', n = 7, f = 0.25, os = false, from = 0, [true] = 'n', [-3] = 'string' }");
     vm.run(1000);
     let v = vm.globals().get_field(&mut vm.heap, b"m");
     let pid = Pid::new(Runtime::find(77 << 90).expect("there is room"), 12);
