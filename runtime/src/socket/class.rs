@@ -108,16 +108,16 @@ pub fn check(vm: &mut Vm, classes: &[Class], expected: &str) -> Result<(Ref<User
         None => Err(vm.arg_error(0, format!("{expected} expected"))),
     }
 }
-/// Any socket of the kind that a method is for.
-pub fn check_any(vm: &mut Vm) -> Result<Ref<Userdata>> {
-    match Class::of(vm.arg(0)) {
-        Some((u, _)) => Ok(u),
-        None => Err(vm.arg_error(0, "socket expected")),
-    }
-}
-/// A TCP socket.
-pub fn check_tcp(vm: &mut Vm) -> Result<Ref<Userdata>> {
-    check(vm, &[Class::MASTER, Class::CLIENT, Class::SERVER], "tcp{any}").map(|(u, _)| u)
+/// Classes that a method is for, and what errors call them.
+pub struct Group(&'static [Class], &'static str);
+/// All of TCP.
+pub static TCP: Group = Group(&[Class::MASTER, Class::CLIENT, Class::SERVER], "tcp{any}");
+/// All of UDP.
+pub static UDP: Group = Group(&[Class::UNCONNECTED, Class::CONNECTED], "udp{any}");
+
+/// A socket of a group.
+pub fn check_any(vm: &mut Vm, group: &Group) -> Result<Ref<Userdata>> {
+    check(vm, group.0, group.1).map(|(u, _)| u)
 }
 /// A connection.
 pub fn check_client(vm: &mut Vm) -> Result<Ref<Userdata>> {

@@ -1,4 +1,4 @@
-//! Sockets, by the names and rules of LuaSocket (spec/socket.md): the modules `socket.core` and `socket`.
+//! Sockets, by the names and rules of LuaSocket (spec/socket.md): the modules `socket.core` and `socket`, and `mime.core`.
 //!
 //! Journey: value -> **outside world** -> value. What a socket is to its process is in open, how its calls wait in wait, what a
 //! stream's patterns mean in incoming, all without a thread for a connection. The module `socket` is Lua on top of the core
@@ -14,6 +14,8 @@ mod exception;
 mod failure;
 pub(crate) mod handover;
 mod incoming;
+mod mime;
+mod mime_core;
 mod open;
 mod options;
 mod receive;
@@ -27,6 +29,7 @@ mod wait;
 pub use open::Sockets;
 
 use crate::concurrent::{Chunk, in_process, open_chunk};
+use class::{TCP, UDP};
 use rlua_machine::stdlib::{field, library};
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
@@ -55,42 +58,42 @@ natives! {
     "dns.getnameinfo" dns::getnameinfo;
     "dns.tohostname" dns::tohostname;
     "dns.toip" dns::toip;
-    "tcp:__gc" |vm, _| tcp::close(vm, false);
+    "tcp:__gc" |vm, _| tcp::close(vm, &TCP, false);
     "tcp:__tostring" |vm, _| class::to_string(vm);
     "tcp:accept" tcp::accept;
     "tcp:bind" |vm, _| tcp::bind(vm);
     "tcp:setsockname" |vm, _| tcp::bind(vm);
-    "tcp:close" |vm, _| tcp::close(vm, true);
+    "tcp:close" |vm, _| tcp::close(vm, &TCP, true);
     "tcp:connect" tcp::connect;
     "tcp:setpeername" tcp::connect;
-    "tcp:dirty" |vm, _| tcp::dirty(vm);
-    "tcp:getfamily" |vm, _| tcp::getfamily(vm);
-    "tcp:getfd" |vm, _| tcp::getfd(vm);
+    "tcp:dirty" |vm, _| tcp::dirty(vm, &TCP);
+    "tcp:getfamily" |vm, _| tcp::getfamily(vm, &TCP);
+    "tcp:getfd" |vm, _| tcp::getfd(vm, &TCP);
     "tcp:getoption" options::getoption;
     "tcp:getpeername" |vm, _| tcp::getpeername(vm);
-    "tcp:getsockname" |vm, _| tcp::getsockname(vm);
+    "tcp:getsockname" |vm, _| tcp::getsockname(vm, &TCP);
     "tcp:getstats" |vm, _| tcp::getstats(vm);
-    "tcp:gettimeout" |vm, _| tcp::gettimeout(vm);
+    "tcp:gettimeout" |vm, _| tcp::gettimeout(vm, &TCP);
     "tcp:listen" |vm, _| tcp::listen(vm);
     "tcp:receive" receive::receive;
     "tcp:send" send::send;
     "tcp:setoption" options::setoption;
     "tcp:setstats" |vm, _| tcp::setstats(vm);
-    "tcp:settimeout" |vm, _| tcp::settimeout(vm);
+    "tcp:settimeout" |vm, _| tcp::settimeout(vm, &TCP);
     "tcp:shutdown" |vm, _| tcp::shutdown(vm);
     "socket.udp" |vm, _| udp::create(vm, None);
     "socket.udp4" |vm, _| udp::create(vm, Some(open::Family::V4));
     "socket.udp6" |vm, _| udp::create(vm, Some(open::Family::V6));
-    "udp:__gc" |vm, _| tcp::close(vm, false);
+    "udp:__gc" |vm, _| tcp::close(vm, &UDP, false);
     "udp:__tostring" |vm, _| class::to_string(vm);
-    "udp:close" |vm, _| tcp::close(vm, true);
-    "udp:dirty" |vm, _| tcp::dirty(vm);
-    "udp:getfamily" |vm, _| tcp::getfamily(vm);
-    "udp:getfd" |vm, _| tcp::getfd(vm);
+    "udp:close" |vm, _| tcp::close(vm, &UDP, true);
+    "udp:dirty" |vm, _| tcp::dirty(vm, &UDP);
+    "udp:getfamily" |vm, _| tcp::getfamily(vm, &UDP);
+    "udp:getfd" |vm, _| tcp::getfd(vm, &UDP);
     "udp:getoption" options::getoption;
     "udp:getpeername" |vm, _| udp::getpeername(vm);
-    "udp:getsockname" |vm, _| tcp::getsockname(vm);
-    "udp:gettimeout" |vm, _| tcp::gettimeout(vm);
+    "udp:getsockname" |vm, _| tcp::getsockname(vm, &UDP);
+    "udp:gettimeout" |vm, _| tcp::gettimeout(vm, &UDP);
     "udp:receive" udp::receive;
     "udp:receivefrom" udp::receivefrom;
     "udp:send" udp::send;
@@ -98,13 +101,13 @@ natives! {
     "udp:setoption" options::setoption;
     "udp:setpeername" |vm, _| udp::setpeername(vm);
     "udp:setsockname" |vm, _| udp::setsockname(vm);
-    "udp:settimeout" |vm, _| tcp::settimeout(vm);
+    "udp:settimeout" |vm, _| tcp::settimeout(vm, &UDP);
 }
 
 /// The native with a stable name, of these modules.
 pub(crate) fn find_native(name: &str) -> Option<&'static Native> {
     let singles = [&OPEN_CORE, &OPEN].into_iter();
-    NATIVES.iter().chain(exception::NATIVES).chain(singles).find(|n| n.name == name)
+    NATIVES.iter().chain(exception::NATIVES).chain(mime_core::NATIVES).chain(singles).find(|n| n.name == name)
 }
 
 static OPEN_CORE: Native = Native::leaf("package.open socket.core", open_core);

@@ -3,7 +3,7 @@
 //! Journey: value -> **outside world**. Sending and receiving have files of their own.
 
 use super::address::{Purpose, push_name, resolve};
-use super::class::{self, Class, check_any, check_client, check_tcp, socket_of};
+use super::class::{self, Class, Group, TCP, check_any, check_client, socket_of};
 use super::failure::{CLOSED as CLOSED_TEXT, words};
 use super::open::{CLOSED, Family, Kind, Socket, address};
 use super::wait::{Direction, SYSTEM_CALL, Waiting, attempt, begin, until_ready};
@@ -130,7 +130,7 @@ const WHY: usize = 2;
 
 /// `socket:connect(address, port)`.
 pub(super) fn connect(vm: &mut Vm, state: u32) -> Result<Step> {
-    let u = check_tcp(vm)?;
+    let u = check_any(vm, &TCP)?;
     if state == 0 {
         let family = socket_of(vm, &u).and_then(|s| s.family);
         let found = resolve(vm, 1, Purpose::Connect, Kind::Stream, family)?;
@@ -183,7 +183,7 @@ pub(super) fn connect_new(vm: &mut Vm, state: u32) -> Result<Step> {
             Err(why) => return give_up(vm, u, &why),
         }
     }
-    let u = check_tcp(vm)?;
+    let u = check_any(vm, &TCP)?;
     match go_on_connecting(vm, u, state)? {
         Connecting::Leave(step) => Ok(step),
         Connecting::Done => {
@@ -280,8 +280,8 @@ fn is_connected(io: &super::open::Io) -> io::Result<bool> {
 }
 
 /// `socket:close()`, and what closes it otherwise.
-pub(super) fn close(vm: &mut Vm, answers: bool) -> Result<Step> {
-    let u = check_any(vm)?;
+pub(super) fn close(vm: &mut Vm, group: &Group, answers: bool) -> Result<Step> {
+    let u = check_any(vm, group)?;
     let id = u.resource.replace(CLOSED);
     if context(vm).has_socket(id) {
         context(vm).sockets().take(id);
@@ -325,31 +325,31 @@ pub(super) fn name_of(vm: &mut Vm, u: Ref<Userdata>, of: fn(&socket2::Socket) ->
 }
 /// `socket:getpeername()`.
 pub(super) fn getpeername(vm: &mut Vm) -> Result<Step> {
-    let u = check_tcp(vm)?;
+    let u = check_any(vm, &TCP)?;
     name_of(vm, u, socket2::Socket::peer_addr)
 }
 /// `socket:getsockname()`.
-pub(super) fn getsockname(vm: &mut Vm) -> Result<Step> {
-    let u = check_any(vm)?;
+pub(super) fn getsockname(vm: &mut Vm, group: &Group) -> Result<Step> {
+    let u = check_any(vm, group)?;
     name_of(vm, u, socket2::Socket::local_addr)
 }
 /// `socket:getfamily()`.
-pub(super) fn getfamily(vm: &mut Vm) -> Result<Step> {
-    let u = check_any(vm)?;
+pub(super) fn getfamily(vm: &mut Vm, group: &Group) -> Result<Step> {
+    let u = check_any(vm, group)?;
     let is_sixth = socket_of(vm, &u).is_some_and(|s| s.family == Some(Family::V6));
     let name = vm.heap.name(if is_sixth { b"inet6" } else { b"inet4" });
     vm.return_one(name)
 }
 /// `socket:getfd()`: the system's number; -1: it has none.
-pub(super) fn getfd(vm: &mut Vm) -> Result<Step> {
-    let u = check_any(vm)?;
+pub(super) fn getfd(vm: &mut Vm, group: &Group) -> Result<Step> {
+    let u = check_any(vm, group)?;
     let io = socket_of(vm, &u).and_then(|s| s.io.as_ref());
     let fd = io.map_or(-1, |io| io.as_fd().as_raw_fd());
     vm.return_one(Value::integer(fd.into()))
 }
 /// `socket:dirty()`: whether something has come that was not asked for yet.
-pub(super) fn dirty(vm: &mut Vm) -> Result<Step> {
-    let u = check_any(vm)?;
+pub(super) fn dirty(vm: &mut Vm, group: &Group) -> Result<Step> {
+    let u = check_any(vm, group)?;
     let is_dirty = socket_of(vm, &u).is_some_and(|s| !s.incoming.is_empty());
     vm.return_one(Value::boolean(is_dirty))
 }
@@ -379,8 +379,8 @@ pub(super) fn setstats(vm: &mut Vm) -> Result<Step> {
     succeed(vm)
 }
 /// `socket:settimeout(seconds[, mode])`.
-pub(super) fn settimeout(vm: &mut Vm) -> Result<Step> {
-    let u = check_any(vm)?;
+pub(super) fn settimeout(vm: &mut Vm, group: &Group) -> Result<Step> {
+    let u = check_any(vm, group)?;
     let seconds = if vm.arg(1).is_nil() { -1.0 } else { vm.check_float(1)? };
     let mode = vm.opt_string(2)?.and_then(|s| s.bytes().first().copied());
     if !matches!(mode, None | Some(b'b' | b't' | b'r')) {
@@ -393,8 +393,8 @@ pub(super) fn settimeout(vm: &mut Vm) -> Result<Step> {
     succeed(vm)
 }
 /// `socket:gettimeout()`: block and total.
-pub(super) fn gettimeout(vm: &mut Vm) -> Result<Step> {
-    let u = check_any(vm)?;
+pub(super) fn gettimeout(vm: &mut Vm, group: &Group) -> Result<Step> {
+    let u = check_any(vm, group)?;
     let timeouts = socket_of(vm, &u).map(|s| s.timeouts).unwrap_or_default();
     vm.push(Value::float(timeouts.block));
     vm.push(Value::float(timeouts.total));

@@ -60,7 +60,7 @@ pub(super) fn setsockname(vm: &mut Vm) -> Result<Step> {
 }
 /// `udp:setpeername(address, port)`: datagrams go there and come from there alone; `*`: no more.
 pub(super) fn setpeername(vm: &mut Vm) -> Result<Step> {
-    let (u, _) = class::check(vm, &[Class::CONNECTED, Class::UNCONNECTED], "udp{any}")?;
+    let u = class::check_any(vm, &class::UDP)?;
     if vm.check_string(1)?.bytes() == b"*" {
         if let Some(io) = socket_of(vm, &u).and_then(|s| s.io.as_ref()) {
             // Some systems disconnect and call it an error.
@@ -154,7 +154,7 @@ fn send_datagram(vm: &mut Vm, u: Ref<Userdata>, to: Option<SocketAddr>, state: u
 
 /// `udp:receive([size])`. Registers: the socket, the size; when the call is over.
 pub(super) fn receive(vm: &mut Vm, state: u32) -> Result<Step> {
-    let (u, _) = class::check(vm, &[Class::CONNECTED, Class::UNCONNECTED], "udp{any}")?;
+    let u = class::check_any(vm, &class::UDP)?;
     receive_datagram(vm, u, state, |_, _| Ok(Step::Return(1)))
 }
 /// `unconnected:receivefrom([size])`: the datagram, and whose it is.

@@ -17,7 +17,7 @@ pub mod standalone;
 mod state;
 pub mod string;
 pub mod table;
-mod text;
+pub mod text;
 pub mod utf8;
 
 pub use crate::vm::access;

@@ -14,7 +14,7 @@ const SHORT: usize = 1 << 18;
 
 /// Returns a text, and perhaps another value after it; the native may have to be entered once more at the state `next`, to
 /// call [`go_on`].
-pub(super) fn return_text(vm: &mut Vm, text: Vec<u8>, other: Option<Value>, next: u32) -> Result<Step> {
+pub fn return_text(vm: &mut Vm, text: Vec<u8>, other: Option<Value>, next: u32) -> Result<Step> {
     if text.len() <= SHORT {
         vm.pay(text.len(), COPIED);
         let v = vm.heap.string(&text);
@@ -33,7 +33,7 @@ pub(super) fn return_text(vm: &mut Vm, text: Vec<u8>, other: Option<Value>, next
     Ok(Step::Again(next))
 }
 /// Goes on with that. Registers: the text, the string, how much of it is written, the other value.
-pub(super) fn go_on(vm: &mut Vm, next: u32) -> Result<Step> {
+pub fn go_on(vm: &mut Vm, next: u32) -> Result<Step> {
     let Some(buffer) = vm.arg(0).as_buffer() else { return Err(vm.damaged()) };
     let mut string = vm.unfinished(1)?;
     let state = NativeState::of(&buffer);
