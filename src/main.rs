@@ -91,7 +91,8 @@ enum Command {
     Attach(attach::Arguments),
     /// Print the processes of a running node
     #[command(after_help = "Examples:\n  rlua-actor ps worker@localhost\n  \
-                            rlua-actor ps --sort heap -n 10 worker@localhost")]
+                            rlua-actor ps --sort heap -n 10 worker@localhost\n  \
+                            rlua-actor ps --waits worker@localhost")]
     Ps(ps::Arguments),
     /// Watch what the processes of running nodes do
     ///

@@ -223,6 +223,47 @@ fn top_prints_a_screen_of_all_nodes() {
 }
 
 #[test]
+fn who_waits_for_whom_is_told_over_all_nodes() {
+    let user = User::new("waits");
+    let _node = node(&user);
+    let mut other = user.start(&[
+        "run",
+        "--node",
+        "depot@localhost",
+        "-e",
+        "local c = require 'concurrent'
+         local root = c.self()
+         local function wait(name) c.register(name) c.send(root, name) c.receive(nil, { from = c.receive() }) end
+         local near = c.spawn(wait, 'near')
+         local far = c.spawn('shop@localhost', wait, 'far')
+         local last = c.spawn(wait, 'last')
+         for i = 1, 3 do c.receive() end
+         c.send(near, far) c.send(far, near) c.send(last, near)
+         local function waits(p) return (c.processinfo(p).waitsfor or {})[1] end
+         while waits(far) ~= near or waits(last) ~= near do end
+         local behind = c.spawn(function(boss) c.send(boss, 'behind') c.receive(nil, { from = boss }) end, root)
+         c.receive()
+         print(last, behind, root) io.stdout:flush() c.receive()",
+    ]);
+    let pids = other.line();
+    let [last, behind, root] = pids.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{pids}") };
+    // One of two may still be about to wait.
+    let out = loop {
+        let run = user.run(&["ps", "--waits", NODE]);
+        assert_eq!((run.status.code(), text(&run.stderr)), (Some(0), String::new()));
+        if text(&run.stdout).contains(&format!("{behind} for")) {
+            break text(&run.stdout);
+        }
+    };
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "IN A CIRCLE, each waits for the next", "{out}");
+    let (a, b) = (lines[1].contains("'far' -> <"), lines[1].contains("'near' -> <"));
+    assert!(a && b && lines[1].matches("<depot@localhost.").count() >= 1, "{out}");
+    assert!(lines.iter().any(|l| l.starts_with(&format!("{last} 'last' for <")) && l.contains("'near'")), "{out}");
+    assert!(lines.iter().any(|l| l.contains(&format!("1  {root}  waiting for a message at"))), "{out}");
+}
+
+#[test]
 fn a_node_that_cannot_be_reached_is_one_line() {
     let user = User::new("ps-nobody");
     let _node = node(&user);

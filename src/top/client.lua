@@ -8,7 +8,7 @@ local watch = assert(load(arg[2], '=node.lua'))()
 -- Milliseconds that the node has for an answer.
 local PATIENCE = 3000
 -- Items of an array, fields, bytes of a text, tables in tables, and values of an answer that are looked at.
-local ITEMS, FIELDS, BYTES, DEPTH, VALUES = 1000, 64, 400, 5, 100000
+local ITEMS, FIELDS, BYTES, DEPTH, VALUES = 1000, 64, 400, 8, 500000
 
 -- Processes of the last answer, by what they are shown as.
 local pids = {}
@@ -78,6 +78,11 @@ local function ask(want)
   if want.detail then
     want.detail.pid = pids[want.detail.pid]
     if not want.detail.pid then want.detail = nil end
+  end
+  if want.about then
+    local known = {}
+    for _, name in ipairs(want.about) do known[#known + 1] = pids[name] end
+    want.about = known
   end
   number = number + 1
   c.send(there, { want = want, number = number })

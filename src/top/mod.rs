@@ -7,6 +7,7 @@
 
 mod screen;
 mod snapshot;
+mod waits;
 
 use crate::attach::{Target, visiting};
 use crate::output;
@@ -66,17 +67,29 @@ pub fn run(arguments: Arguments) -> u8 {
     let terminal: Box<dyn Terminal> = if arguments.once {
         // What can be shown is asked for.
         screen.lines(PLAIN.0, PLAIN.1);
-        Box::new(Once { screen, interval: arguments.interval, looks: 0 })
+        let text = |s: &mut Screen| s.text(PLAIN.0, PLAIN.1);
+        Box::new(Once { screen, interval: arguments.interval, looks: 0, text })
     } else {
         Box::new(Live { screen, interval: arguments.interval, terminal: None, next: Instant::now() })
     };
-    let (program, actions) = visiting(&arguments.target);
+    show(arguments.target, "top", terminal)
+}
+
+/// Prints who waits for whom; the exit status.
+pub fn print_waits(target: Target) -> u8 {
+    let text = |s: &mut Screen| s.waits_text();
+    // The second look is about those that the first one names.
+    show(target, "ps", Box::new(Once { screen: Screen::of_waits(), interval: Duration::ZERO, looks: 0, text }))
+}
+
+fn show(target: Target, tool: &str, terminal: Box<dyn Terminal>) -> u8 {
+    let (program, actions) = visiting(&target);
     let client = rlua_compiler::compile(include_bytes!("client.lua"), b"=client.lua");
     let start = Start {
         actions,
         evaluator: Some(client.expect("a part of this program compiles")),
-        name: b"top".to_vec(),
-        arguments: vec![arguments.target.node.into_bytes(), include_bytes!("node.lua").to_vec()],
+        name: tool.as_bytes().to_vec(),
+        arguments: vec![target.node.into_bytes(), include_bytes!("node.lua").to_vec()],
         prompt: true,
         terminal: Some(terminal),
         when_output_closed: Some(output::nobody_reads),
@@ -90,6 +103,7 @@ struct Once {
     screen: Screen,
     interval: Duration,
     looks: u32,
+    text: fn(&mut Screen) -> String,
 }
 impl Terminal for Once {
     fn read_line(&mut self, _: &str, _: Vec<String>) -> Input {
@@ -106,7 +120,7 @@ impl Terminal for Once {
         self.screen.take(Snapshot::read(text));
         self.looks += 1;
         if self.looks == 2 {
-            output::print(self.screen.text(PLAIN.0, PLAIN.1));
+            output::print((self.text)(&mut self.screen));
         }
         true
     }

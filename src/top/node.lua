@@ -4,11 +4,11 @@
 local c = require 'concurrent'
 local self, send, receive, monitor, leave = c.self, c.send, c.receive, c.monitor, c.exit
 local spawnmonitor, survey, processinfo, nodes, nodename, time = c.spawnmonitor, c.survey, c.processinfo, c.nodes, c.node, c.time
-local type, ipairs, next, pcall, tostring = type, ipairs, next, pcall, tostring
+local type, ipairs, next, pcall, tostring, min = type, ipairs, next, pcall, tostring, math.min
 
 -- Milliseconds that other nodes have for an answer; the most of them; processes that wait for a worker past which a question to
--- one that runs would take long.
-local PATIENCE, NODES, READY = 1500, 64, 50
+-- one that runs would take long; rows, and processes about which can be asked.
+local PATIENCE, NODES, READY, MOST, ABOUT = 1500, 64, 50, 1000, 50
 
 -- Where a process is that runs at this moment, which only itself can tell.
 local function place(row)
@@ -21,7 +21,7 @@ local function look(want, since, own)
   local began, n = time(), 0
   for _ in next, own do n = n + 1 end
   local rows = (not want.scope or want.scope == nodename()) and want.most or 0
-  local s = survey { by = want.by, most = rows > 0 and rows + n or 0, filter = want.filter, since = since }
+  local s = survey { by = want.by, most = rows > 0 and min(rows + n, MOST) or 0, filter = want.filter, since = since }
   since = s.since
   local all, shown = s.rows, {}
   for _, row in ipairs(all) do
@@ -37,6 +37,10 @@ local function look(want, since, own)
     -- Wherever it is by now.
     s.detail = survey { process = detail.pid, heads = detail.heads }.rows[1]
     if s.detail and s.detail.status == 'running' and not s.detail.current and s.ready < READY then place(s.detail) end
+  end
+  if type(want.about) == 'table' then
+    s.about = {}
+    for i = 1, min(#want.about, ABOUT) do s.about[#s.about + 1] = survey { process = want.about[i] }.rows[1] end
   end
   s.took = time() - began
   return s, since

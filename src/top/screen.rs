@@ -4,12 +4,16 @@
 //! the lines on a terminal or a pipe.
 
 use super::snapshot::{Node, Process, Snapshot, Traffic, shown};
+use super::waits::Graph;
 use std::collections::HashMap;
 
 /// Messages of a process whose beginnings are shown.
 const HEADS: usize = 12;
 /// Lines of nodes at most, above the processes.
 const NODES: usize = 8;
+/// Processes of a node of which it is asked for whom they wait, and those about which is asked because of that.
+const WAITS: usize = 900;
+const ABOUT: usize = 50;
 /// Bytes of a filter.
 const FILTER: usize = 60;
 
@@ -94,6 +98,8 @@ enum View {
     /// One process, by its pid.
     Detail(String),
     Traffic,
+    /// Who waits for whom.
+    Waits,
     Help,
 }
 
@@ -112,6 +118,7 @@ pub struct Screen {
     snapshot: Snapshot,
     rows: Vec<Row>,
     links: Vec<(String, Traffic)>,
+    graph: Graph,
     /// Messages that waited at the last look, by pid; bytes to and from nodes.
     mailboxes: HashMap<String, f64>,
     traffic: HashMap<(String, String), (f64, f64)>,
@@ -142,14 +149,23 @@ impl Screen {
             snapshot: Snapshot::default(),
             rows: Vec::new(),
             links: Vec::new(),
+            graph: Graph::default(),
             mailboxes: HashMap::new(),
             traffic: HashMap::new(),
             room: 20,
         }
     }
+    /// The screen of who waits for whom.
+    pub fn of_waits() -> Screen {
+        Screen { view: View::Waits, ..Screen::new(Order::Age, "") }
+    }
     /// What it wants to know: the fields of a question, in Lua.
     pub fn question(&self) -> String {
-        let mut text = format!("{{ by = '{}', most = {}", self.order.word(), self.room);
+        let (by, most) = match self.view {
+            View::Waits => ("waits", WAITS),
+            _ => (self.order.word(), self.room),
+        };
+        let mut text = format!("{{ by = '{by}', most = {most}");
         for (field, value) in [("filter", Some(&self.filter)), ("scope", self.scope.as_ref())] {
             if let Some(value) = value.filter(|v| !v.is_empty()) {
                 text.push_str(&format!(", {field} = {}", quoted(value)));
@@ -157,6 +173,10 @@ impl Screen {
         }
         if let View::Detail(pid) = &self.view {
             text.push_str(&format!(", detail = {{ pid = {}, heads = {HEADS} }}", quoted(pid)));
+        }
+        if self.view == View::Waits {
+            let about: Vec<String> = self.graph.unknown().take(ABOUT).map(quoted).collect();
+            text.push_str(&format!(", about = {{ {} }}", about.join(", ")));
         }
         text.push_str(" }");
         text
@@ -208,6 +228,9 @@ impl Screen {
             }
         }
         (self.mailboxes, self.traffic) = (mailboxes, traffic);
+        if self.view == View::Waits {
+            self.graph = Graph::new(&snapshot.nodes);
+        }
         let order = self.order;
         let key = move |r: &Row| match order {
             Order::Reductions => r.process.recent,
@@ -253,6 +276,7 @@ impl Screen {
             Key::Escape | Key::Backspace => self.view = View::Processes,
             Key::Char('?' | 'h') => self.view = View::Help,
             Key::Char('t') => self.view = View::Traffic,
+            Key::Char('w') => self.view = View::Waits,
             Key::Char(c) if self.sort(c) => {}
             Key::Char('/') => {
                 self.typed = Some(self.filter.clone());
@@ -336,6 +360,7 @@ impl Screen {
             View::Processes => self.processes(&mut lines, room, width),
             View::Detail(pid) => self.detail(&mut lines, pid, width),
             View::Traffic => self.links(&mut lines),
+            View::Waits => lines.extend(self.graph.lines()),
             View::Help => lines.extend(HELP.lines().map(|l| vec![(Look::Plain, l.to_string())])),
         }
         lines.truncate(height.saturating_sub(1));
@@ -357,6 +382,17 @@ impl Screen {
             let cut: String = text.chars().take(width).collect();
             cut.trim_end().to_string() + "\n"
         };
+        lines.into_iter().map(line).collect()
+    }
+    /// Who waits for whom, as a text, and which nodes do not say.
+    pub fn waits_text(&self) -> String {
+        let mut lines = Vec::new();
+        lines.extend(self.snapshot.failed.iter().map(|why| vec![(Look::Wrong, why.0.clone())]));
+        for n in &self.snapshot.nodes {
+            lines.extend(n.failed.iter().map(|why| vec![(Look::Wrong, format!("{}: {}", n.name.0, why.0))]));
+        }
+        lines.extend(self.graph.lines());
+        let line = |l: Line| l.into_iter().map(|(_, part)| part).collect::<String>().trim_end().to_string() + "\n";
         lines.into_iter().map(line).collect()
     }
     fn title(&self) -> Line {
@@ -538,12 +574,13 @@ impl Screen {
     }
 }
 
-const FOOT: &str = "r m b a sort  / filter  n node  Enter process  t traffic  Space pause  ? help  q quit";
+const FOOT: &str = "r m b a sort  / filter  n node  Enter process  w waits  t traffic  Space pause  ? help  q quit";
 const HELP: &str = "\
 r  by reductions per second     m  by memory     b  by waiting messages     a  by age
 /  only those whose pid, name or place contains a text; Escape: all again
 n  the processes of the next node, or of all
 up, down, j, k, page up, page down   select a process;   Enter  shows it;   Escape  goes back
+w  who waits for whom: circles, and who holds up how many
 t  bytes between nodes     Space  stands still, and goes on     q  quits
 
 REDS/S   reductions in a second: calls and jumps backwards, which is how time is measured
@@ -677,7 +714,7 @@ mod tests {
         ] {
             let mut s = Screen::new(Order::Memory, "");
             s.take(Snapshot::read(answer.as_bytes()));
-            for view in ["b", "t", "?", "\n"] {
+            for view in ["b", "t", "?", "w", "\n"] {
                 press(&mut s, view);
                 for (width, height) in [(0, 0), (10, 3), (80, 24)] {
                     let lines = s.lines(width, height);

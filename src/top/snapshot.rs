@@ -40,6 +40,10 @@ fn detail<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Process>, D::Erro
     Ok(Process::deserialize(Value::deserialize(from)?).ok())
 }
 
+fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(Value::deserialize(from)?.as_bool().unwrap_or(false))
+}
+
 /// What has come of a question.
 #[derive(Clone, Default, Deserialize, Debug)]
 #[serde(default)]
@@ -97,6 +101,9 @@ pub struct Node {
     /// The process that is looked at, if it is there.
     #[serde(deserialize_with = "detail")]
     pub detail: Option<Process>,
+    /// Processes about which was asked, if they are there.
+    #[serde(deserialize_with = "list")]
+    pub about: Vec<Process>,
 }
 
 /// Bytes to and from a node, since there is a connection.
@@ -143,6 +150,12 @@ pub struct Process {
     #[serde(deserialize_with = "list")]
     pub monitors: Vec<Text>,
     pub parent: Text,
+    /// What it waits for, whose message or answer that is as far as that is known, and whether it goes on after a time.
+    pub waits: Text,
+    #[serde(deserialize_with = "list")]
+    pub waitsfor: Vec<Text>,
+    #[serde(deserialize_with = "flag")]
+    pub waitstimed: bool,
 }
 
 impl Snapshot {

@@ -507,12 +507,13 @@ def what_is_asked_and_done():
     talk.send("monitor", from_=p(5), to=by_pid(child), id=3)
     while True:
         talk.send("question", from_=me, to=by_pid(child), id=11, question={"kind": "information"})
-        found = read(INFORMATION, talk.next("answer", id=11)["answer"]["contents"].bytes)
+        found = read(WHOLE_INFORMATION, talk.next("answer", id=11)["answer"]["contents"].bytes)
         if found["activity"]["kind"] == "waiting":
             break
     assert found["heap"] > 500 and found["reductions"] > 0 and b"program.lua:" in found["line"], found
     check((found["name"], found["mailbox"], found["links"]), (None, 0, [talk.process(p(4))]))
     check((found["monitors"], found["parent"]), ([], talk.process(lua)))
+    check((found["waits"], found["whom"], found["timed"]), ({"kind": "message"}, [], False))
     ours = dict(name=b"ours", activity={"kind": "ready"}, line=b"file.py:12", function=b"f", mailbox=3, links=[talk.process(p(6))])
     ours = write(INFORMATION, dict(ours, monitors=[], heap=1000, reductions=55, parent=talk.process(lua)))
     talk.tell("processinfo", who=p(7))

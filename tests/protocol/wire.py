@@ -345,10 +345,14 @@ SIGNAL = variant({
 
 PROCESS = fields(runtime=U128, serial=U64)
 ACTIVITY = variant({n: (kind, NOTHING) for n, kind in enumerate(("unknown", "waiting", "blocked", "running", "ready"))})
-INFORMATION = fields(
+WAITS = variant({n: (kind, NOTHING) for n, kind in enumerate(("nothing", "message", "answer", "time", "node", "socket", "processes"))})
+ALWAYS_TOLD = dict(
     name=option(BYTES), activity=ACTIVITY, line=BYTES, function=BYTES, mailbox=U64, links=list_of(PROCESS),
     monitors=list_of(PROCESS), heap=U64, reductions=U64, parent=option(PROCESS),
 )
+# Without what may be missing, and with it.
+INFORMATION = fields(**ALWAYS_TOLD)
+WHOLE_INFORMATION = fields(**ALWAYS_TOLD, waits=WAITS, whom=list_of(PROCESS), timed=BOOL)
 
 
 # "Frames"

@@ -8,6 +8,7 @@ use super::{Process, node, process_argument, wait};
 use crate::process::context::context;
 use crate::process::describe;
 use crate::process::signal::{Answer, Info, Question, Status};
+use crate::process::waits::Waiting;
 use rlua_machine::value::{Pid, Ref, Table, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
@@ -124,6 +125,7 @@ fn info_table(vm: &mut Vm, pid: Pid, info: &Info) -> Value {
     let links = pids(vm, &info.links);
     let monitors = pids(vm, &info.monitors);
     put_place(vm, t, &info.place, &info.function);
+    put_waits(vm, t, &info.waits);
     let heap = &mut vm.heap;
     let fields: [(&str, Value); 9] = [
         ("pid", Value::pid(pid)),
@@ -161,6 +163,16 @@ pub(super) fn put_place(vm: &mut Vm, t: Ref<Table>, place: &[u8], function: &[u8
         ("func", if function.is_empty() { Value::NIL } else { heap.string(function) }),
     ];
     for (key, v) in fields {
+        rlua_machine::stdlib::field(vm, t, key, v);
+    }
+}
+/// The fields `waits`, `waitsfor` and `waitstimed`, if it is known what a process waits for.
+pub(super) fn put_waits(vm: &mut Vm, t: Ref<Table>, waits: &Waiting) {
+    let Some(what) = waits.what.name() else { return };
+    let pids: Vec<Value> = waits.whom.iter().copied().map(Value::pid).collect();
+    let whom = super::array(vm, &pids);
+    let what = vm.heap.name(what.as_bytes());
+    for (key, v) in [("waits", what), ("waitsfor", whom), ("waitstimed", Value::boolean(waits.timed))] {
         rlua_machine::stdlib::field(vm, t, key, v);
     }
 }

@@ -7,9 +7,11 @@ use crate::process::context::{Context, Wait, context};
 use crate::process::inbox::RunState;
 use crate::process::options::key;
 use crate::process::signal::{Signal, Wake};
-use rlua_machine::value::Value;
+use crate::process::waits::cycles;
+use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Raise, Result, Step};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 /// Milliseconds since 1970.
@@ -167,35 +169,57 @@ pub(super) fn end_loop(cx: &Context) {
     }
 }
 
+/// Circles of processes that a report of a deadlock names.
+const CYCLES: usize = 3;
+const HOW_TO_SEE: &[u8] =
+    b"\n\t(while a node runs, `rlua-actor ps --waits name@host` shows who waits for whom, at all nodes)";
+
 /// `deadlock: N processes wait for messages that cannot come`, and where up to ten of them wait.
 pub(super) fn deadlock_error(vm: &mut Vm) -> Raise {
     let cx = context(vm);
     cx.end_wait();
     let (scheduler, own) = (cx.scheduler.clone(), cx.pid());
-    let (mut from, mut n, mut shown) = (0, 0, Vec::new());
+    let (mut from, mut n, mut shown, mut graph) = (0, 0, Vec::new(), BTreeMap::new());
     while let Some((pids, next)) = scheduler.table.next_block(from) {
         from = next;
         for pid in pids.into_iter().filter(|&p| p != own) {
             let Some(slot) = scheduler.table.find(pid) else { continue };
-            let s = slot.lock();
+            let mut s = slot.lock();
             if !matches!(s.inbox.state(), RunState::Waiting { .. }) {
                 continue;
             }
             n += 1;
-            if let Some(p) = s.process.as_ref().filter(|_| shown.len() < 10) {
-                shown.push((pid, p.vm.where_it_is()));
+            let Some(p) = s.process.as_mut() else { continue };
+            let whom = p.waits().whom;
+            if shown.len() < 10 {
+                shown.push((pid, p.vm.where_it_is(), whom.clone()));
+            }
+            if !whom.is_empty() {
+                graph.insert(pid, whom);
             }
         }
     }
     let more = n - shown.len();
     let (count, waits) = if n <= 1 { (1, " waits") } else { (n, "es wait") };
     let mut text = format!("deadlock: {count} process{waits} for messages that cannot come").into_bytes();
-    for (pid, place) in shown {
+    let named = |pids: &[Pid], between: &str| pids.iter().map(Pid::to_string).collect::<Vec<_>>().join(between);
+    for (pid, place, whom) in shown {
         text.extend_from_slice(format!("\n\t{pid} at ").as_bytes());
         text.extend_from_slice(&place);
+        if !whom.is_empty() {
+            text.extend_from_slice(format!(", for {}", named(&whom, " or ")).as_bytes());
+        }
     }
     if more > 0 {
         text.extend_from_slice(format!("\n\t... and {more} more").as_bytes());
+    }
+    for cycle in cycles(&graph).into_iter().take(CYCLES) {
+        let (first, shown) = (cycle[0], &cycle[..cycle.len().min(10)]);
+        let dots = if shown.len() < cycle.len() { "... -> " } else { "" };
+        text.extend_from_slice(format!("\n\tin a circle: {} -> {dots}{first}", named(shown, " -> ")).as_bytes());
+    }
+    if n > 1 {
+        text.extend_from_slice(HOW_TO_SEE);
     }
     vm.error(text)
 }

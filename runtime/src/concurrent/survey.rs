@@ -53,7 +53,8 @@ fn wanted(vm: &mut Vm) -> Result<Wanted> {
         b"memory" => Order::Memory,
         b"mailbox" => Order::Mailbox,
         b"age" => Order::Age,
-        _ => return Err(vm.arg_error(0, "option 'by' is one of 'reductions', 'memory', 'mailbox', 'age'")),
+        b"waits" => Order::Waits,
+        _ => return Err(vm.arg_error(0, "option 'by' is one of 'reductions', 'memory', 'mailbox', 'age', 'waits'")),
     };
     let number = |v: Value, default: i64, most: i64| {
         if v.is_nil() { Some(default) } else { v.as_integer().filter(|n| (0..=most).contains(n)) }
@@ -95,7 +96,7 @@ pub(super) fn survey(vm: &mut Vm, state: u32) -> Result<Step> {
         vm.check_room(2 * survey.bytes())?;
         let Some(looked) = survey.step(&scheduler) else { break };
         // To look where a process is takes longer than to read its figures.
-        let looks = if wanted.filter.is_empty() { looked } else { looked * 8 };
+        let looks = if wanted.filter.is_empty() && wanted.order != Order::Waits { looked } else { looked * 8 };
         if vm.charge(looks / LOOKS) {
             let number = context(vm).keep_progress(Progress::Survey(survey));
             vm.truncate(KEPT);
@@ -159,6 +160,7 @@ fn rows(vm: &mut Vm, chosen: &[Figures], heads: usize, ties: bool) -> Value {
             field(vm, t, "name", name);
         }
         information::put_place(vm, t, &g.place, &g.function);
+        information::put_waits(vm, t, &g.waits);
         for (name, n) in
             [("mailbox", f.messages), ("memory", f.bytes), ("reductions", f.reductions), ("recent", f.recent)]
         {

@@ -10,6 +10,7 @@ use super::connections::Connection;
 use super::signal::{self as wire, Body, Carried, Contents, Signal, Target};
 use crate::codec::{DecodeError, Message, ModuleSource, PortableMessage};
 use crate::process::signal::{Answer, Info, Question, Signal as Local, Status};
+use crate::process::waits::{Waiting, What};
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::load::Module;
 use serde::{Deserialize, Serialize};
@@ -163,7 +164,8 @@ fn answer_of(answer: &Answer) -> Option<wire::Answer<Pid>> {
         Answer::Alive(pid) => wire::Answer::Alive(*pid),
         Answer::Dead => wire::Answer::Dead,
         Answer::Info(info) => {
-            let bytes = postcard::to_stdvec(&PortableInfo::new(info)).expect("it has lengths");
+            let told = (PortableInfo::new(info), PortableWaiting::new(&info.waits));
+            let bytes = postcard::to_stdvec(&told).expect("it has lengths");
             wire::Answer::Info(Contents::new(bytes))
         }
         Answer::Done(result) => wire::Answer::Done(result.clone().map_err(|why| why.as_str().into())),
@@ -178,8 +180,13 @@ fn answered(answer: wire::Answer<Pid>) -> Result<Answer, (DecodeError, wire::Ans
         wire::Answer::Dead => Answer::Dead,
         wire::Answer::Lost => Answer::Lost,
         wire::Answer::Done(result) => Answer::Done(result.map_err(|why| String::from_utf8_lossy(&why.0).into_owned())),
-        wire::Answer::Info(c) => match postcard::from_bytes::<PortableInfo>(&c.bytes.0) {
-            Ok(info) => Answer::Info(Box::new(info.known())),
+        wire::Answer::Info(c) => match postcard::take_from_bytes::<PortableInfo>(&c.bytes.0) {
+            Ok((info, rest)) => {
+                // Who does not tell it need not.
+                let waits =
+                    postcard::from_bytes::<PortableWaiting>(rest).map_or(Waiting::default(), PortableWaiting::known);
+                Answer::Info(Box::new(Info { waits, ..info.known() }))
+            }
             Err(_) => {
                 let what = DecodeError::Damaged("what is told of a process is damaged");
                 return Err((what, wire::Answer::Info(c)));
@@ -307,6 +314,25 @@ struct PortableInfo {
     parent: Option<Anywhere>,
 }
 
+/// What follows it: [`Waiting`].
+#[derive(Serialize, Deserialize)]
+struct PortableWaiting {
+    what: What,
+    whom: Vec<Anywhere>,
+    timed: bool,
+}
+
+impl PortableWaiting {
+    fn new(waits: &Waiting) -> PortableWaiting {
+        let whom = waits.whom.iter().map(|p| (p.runtime().id(), p.serial())).collect();
+        PortableWaiting { what: waits.what, whom, timed: waits.timed }
+    }
+    fn known(self) -> Waiting {
+        let known = |(id, serial): Anywhere| Runtime::find(id).map(|r| Pid::new(r, serial));
+        Waiting { what: self.what, whom: self.whom.into_iter().filter_map(known).collect(), timed: self.timed }
+    }
+}
+
 impl PortableInfo {
     fn new(info: &Info) -> PortableInfo {
         let all = |pids: &[Pid]| pids.iter().map(|p| (p.runtime().id(), p.serial())).collect();
@@ -336,6 +362,7 @@ impl PortableInfo {
             heap_bytes: self.heap_bytes as usize,
             reductions: self.reductions,
             parent: self.parent.and_then(known),
+            waits: Waiting::default(),
         }
     }
 }

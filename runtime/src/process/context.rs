@@ -14,6 +14,7 @@ use super::options::{OwnOptions, Setting, key};
 use super::seldom::{List, Seldom};
 use super::signal::{Answer, Info, Question, Signal, Status, Wake};
 use super::slot::Slot;
+use super::waits::Waiting;
 use crate::node::name::NodeName;
 use crate::scheduler::timer::{Due, TimerKey};
 use crate::scheduler::{Scheduler, Waits};
@@ -281,6 +282,7 @@ impl Context {
             heap_bytes,
             reductions: self.reductions,
             parent: (!self.slot.is_root).then_some(self.slot.parent),
+            waits: Waiting::default(),
         }
     }
 
@@ -427,6 +429,10 @@ impl Context {
     /// Whether it has any.
     pub fn has_sockets(&self) -> bool {
         self.seldom.get().and_then(|s| s.sockets.as_ref()).is_some_and(|s| !s.is_empty())
+    }
+    /// Whether the wait under way is for a socket.
+    pub fn waits_at_socket(&self) -> bool {
+        self.seldom.get().is_some_and(|s| s.at_socket.is_some())
     }
     /// As [`Context::wait_until`], for a socket that will tell it.
     pub fn wait_at_socket(&mut self, deadline: Option<Time>) {

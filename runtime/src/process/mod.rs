@@ -26,6 +26,7 @@ pub mod registry;
 pub mod seldom;
 pub mod signal;
 pub mod slot;
+pub mod waits;
 
 use birth::Birth;
 use chore::Chore;
@@ -69,7 +70,7 @@ impl Process {
     }
     /// What is known of it.
     pub fn describe(&mut self, status: Status) -> Info {
-        describe(&mut self.vm, status)
+        Info { waits: self.waits(), ..describe(&mut self.vm, status) }
     }
 }
 

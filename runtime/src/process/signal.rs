@@ -7,6 +7,7 @@
 //! Always: signals of one sender to one receiver are handled in the order sent. What was sent to a process that has
 //! ended is answered for it ([`Signal::bounce`]).
 
+use super::waits::Waiting;
 use crate::codec::Message;
 use crate::node::name::NodeName;
 use crate::node::translate::SpawnRequest;
@@ -188,6 +189,8 @@ pub struct Info {
     pub reductions: u64,
     /// Who spawned it.
     pub parent: Option<Pid>,
+    /// What it waits for.
+    pub waits: Waiting,
 }
 
 /// What may end a wait; all but the first one are for the root.

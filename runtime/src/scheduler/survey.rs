@@ -13,6 +13,7 @@ use crate::process::context::{Context, context};
 use crate::process::core::Time;
 use crate::process::signal::Status;
 use crate::process::slot::Slot;
+use crate::process::waits::Waiting;
 use rlua_machine::value::Pid;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -35,6 +36,8 @@ pub enum Order {
     Mailbox,
     /// Age.
     Age,
+    /// Age, of those of whom it is known for which processes they wait.
+    Waits,
 }
 
 /// A process at a moment.
@@ -64,6 +67,8 @@ pub struct Glimpse {
     pub function: Vec<u8>,
     /// What the oldest messages begin with.
     pub heads: Vec<String>,
+    /// What it waits for.
+    pub waits: Waiting,
     /// Linked processes, by age, if that was asked for.
     pub links: Vec<Pid>,
     /// Processes that it monitors, by age, likewise.
@@ -286,12 +291,15 @@ impl Survey {
             Order::Reductions => recent,
             Order::Memory => bytes,
             Order::Mailbox => messages,
-            Order::Age => u64::MAX - self.seen,
+            Order::Age | Order::Waits => u64::MAX - self.seen,
         };
         let age = Reverse(self.seen);
         if self.top.len() == self.most
             && self.top.peek().is_some_and(|Reverse(least)| (key, age) < (least.key, least.age))
         {
+            return;
+        }
+        if self.order == Order::Waits && !(figures.status == Status::Waiting && waits_for_somebody(&figures.slot)) {
             return;
         }
         if !self.filter.is_empty() && !fits(&figures.slot, &self.filter) {
@@ -311,6 +319,9 @@ impl Survey {
     }
 }
 
+fn waits_for_somebody(slot: &Slot) -> bool {
+    slot.lock().process.as_mut().is_some_and(|p| !p.waits().whom.is_empty())
+}
 fn fits(slot: &Slot, filter: &[u8]) -> bool {
     let contains = |text: &[u8]| text.windows(filter.len()).any(|part| part == filter);
     if contains(slot.pid.to_string().as_bytes()) {
@@ -330,8 +341,8 @@ pub fn glimpse(slot: &Slot, heads: usize, ties: bool) -> Glimpse {
     };
     let mut s = slot.lock();
     if let Some(p) = &mut s.process {
-        let (place, function) = (p.vm.where_it_is(), p.vm.function_it_is_in());
-        return Glimpse { place, function, ..of(context(&mut p.vm)) };
+        let (place, function, waits) = (p.vm.where_it_is(), p.vm.function_it_is_in(), p.waits());
+        return Glimpse { place, function, waits, ..of(context(&mut p.vm)) };
     }
     s.context.as_ref().map_or(Glimpse::default(), |cx| of(cx))
 }
