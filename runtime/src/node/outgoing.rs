@@ -227,29 +227,35 @@ impl Outgoing {
     }
     /// Queues an item at the end of the last frame, or of the next if that has no room.
     fn push_short(&mut self, item: &Item, of_node: bool) -> Result<(), Refused> {
-        let spare = || Short { bytes: std::mem::take(&mut self.spare), of_node: 0 };
-        let mut frame = self.short.pop_back().unwrap_or_else(spare);
-        let start = frame.bytes.len();
-        write_item(item, &mut frame.bytes);
-        let size = self.admit(frame.bytes.len() - start, 0, of_node);
-        let mut next = None;
-        match size {
-            Err(_) => frame.bytes.truncate(start),
-            Ok(_) if frame.bytes.len() > PAYLOAD_MAX => {
-                let bytes = frame.bytes.split_off(start);
-                next = Some(Short { bytes, of_node: 0 });
+        if self.short.is_empty() {
+            self.short.push_back(Short { bytes: std::mem::take(&mut self.spare), of_node: 0 });
+        }
+        let last = self.short.len() - 1;
+        let frame = &mut self.short[last].bytes;
+        let start = frame.len();
+        write_item(item, frame);
+        let (end, is_full) = (frame.len(), frame.len() > PAYLOAD_MAX);
+        let size = match self.admit(end - start, 0, of_node) {
+            Ok(size) => size,
+            Err(why) => {
+                self.short[last].bytes.truncate(start);
+                if start == 0 {
+                    self.spare = self.short.pop_back().expect("it is there").bytes;
+                }
+                return Err(why);
             }
-            Ok(_) => {}
+        };
+        if is_full {
+            let bytes = self.short[last].bytes.split_off(start);
+            self.short.push_back(Short { bytes, of_node: 0 });
         }
-        if let Ok(size) = size {
-            next.as_mut().unwrap_or(&mut frame).of_node += if of_node { size } else { 0 };
-            self.bytes += size;
-            self.short_bytes += size;
-            self.node_bytes += if of_node { size } else { 0 };
+        self.bytes += size;
+        self.short_bytes += size;
+        if of_node {
+            self.node_bytes += size;
+            self.short[last + is_full as usize].of_node += size;
         }
-        self.short.extend(Some(frame).filter(|f| !f.bytes.is_empty()));
-        self.short.extend(next);
-        size.map(drop)
+        Ok(())
     }
     /// A pid for the wire; its runtime is announced if it is new here.
     fn wire(&mut self, pid: Pid, node_of: &dyn Fn(Runtime) -> Option<NodeName>) -> Result<WirePid, Refused> {
