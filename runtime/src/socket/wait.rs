@@ -104,14 +104,18 @@ pub fn waker(vm: &mut Vm) -> Waker {
 /// Asks the reactor to tell when a socket is ready; true: it may be already.
 pub fn register(io: &Io, direction: Direction, waker: &Waker) -> io::Result<bool> {
     let mut cx = TaskContext::from_waker(waker);
-    let polled = match direction {
-        Direction::Read => io.poll_readable(&mut cx),
-        Direction::Write => io.poll_writable(&mut cx),
-    };
-    match polled {
-        Poll::Ready(outcome) => outcome.map(|()| true),
-        Poll::Pending => Ok(false),
+    // What it says first is often of the last wait, whose event was taken; then it asks the system, which knows what is there.
+    for _ in 0..2 {
+        let polled = match direction {
+            Direction::Read => io.poll_readable(&mut cx),
+            Direction::Write => io.poll_writable(&mut cx),
+        };
+        match polled {
+            Poll::Ready(outcome) => outcome?,
+            Poll::Pending => return Ok(false),
+        }
     }
+    Ok(true)
 }
 /// The outcome of a call of the system that never blocks; none: it would have.
 pub fn attempt<T>(mut call: impl FnMut() -> io::Result<T>) -> Option<io::Result<T>> {
