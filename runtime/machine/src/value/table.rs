@@ -622,8 +622,10 @@ impl Table {
         // SAFETY: all nodes touched are inside the node array; `free` is a node without a key.
         unsafe {
             let main = self.node_at(hash);
-            if (*main).key_tag == 0 {
-                *main = entry;
+            if (*main).value_tag as u64 == tag::NIL {
+                // Free, or a key without a value: that one's place is the new one's home, whatever chain it is in.
+                let next = (*main).next;
+                *main = Node { next, ..entry };
                 return Some(Chain::Fair);
             }
             let free = self.free_node()?;
@@ -724,7 +726,13 @@ impl Table {
         integers += count_integer(extra, &mut counts);
         total += 1;
         let (asize, in_array) = array_size(&counts, integers);
-        self.resize(heap, asize, total - in_array)
+        let mut hashed = total - in_array;
+        if hashed as usize <= self.node_count() {
+            // Keys without a value have filled it. As many nodes as there are keys would soon be full of such again, and all
+            // entries would be placed anew for a few that come and go.
+            hashed += hashed / 4;
+        }
+        self.resize(heap, asize, hashed)
     }
     fn count_array(&self, counts: &mut [u32; 32]) -> u32 {
         let asize = self.asize.get() as usize;

@@ -345,7 +345,10 @@ impl Vm {
                 *function.add(1 + i) = a;
             }
             self.top = function.add(1 + arguments.len());
-            Act::Call { function, results, then }
+            if f.tag != tag::CLOSURE || self.hooked {
+                return Act::Call { function, results, then };
+            }
+            self.call_lua(function, results, then)
         }
     }
     /// The first slot above the registers of the top frame.

@@ -12,12 +12,12 @@ use super::arith::{ArithError, arith};
 use super::call::{Act, MAX_CHAIN};
 use super::error::Operand;
 use super::long::{self, LONG};
-use super::metamethod::{Event, fast};
+use super::metamethod::{Event, fast, name_value};
 use super::native::Raise;
 use super::thread::Continue;
 use super::work::{COPIED, ELEMENTS, LEAF};
 use crate::heap::Header;
-use crate::value::{Ref, Table, Value, number, tag};
+use crate::value::{Ref, Str, Table, Value, number, tag};
 
 /// The message of an integer division by zero.
 pub const DIVIDE_BY_ZERO: &str = "attempt to divide by zero";
@@ -27,6 +27,30 @@ pub const MODULO_BY_ZERO: &str = "attempt to perform 'n%0'";
 /// Whether a metamethod is the string library's for this event.
 fn is_of_strings(mm: Value, event: Event) -> bool {
     Vm::native_in(mm).and_then(|n| n.name.strip_prefix("string.")).is_some_and(|name| name == event.name())
+}
+
+/// The metamethod of an operation of which one operand is a table that has one, and the other is no string: the usual case
+/// of operators that a program defines.
+#[inline]
+unsafe fn table_metamethod(event: Event, a: Value, b: Value) -> Option<Value> {
+    let name = name_value(event).bits as *const Str;
+    for v in [a, b] {
+        if v.tag == tag::TABLE {
+            // SAFETY: the tag says that it is a live table, whose metatable is live, too; names of events are atoms.
+            unsafe {
+                let meta = (*(v.bits as *const Table)).metatable.get();
+                if !meta.is_null() {
+                    let n = (*meta).find_str_node(&*name);
+                    if !n.is_null() && !(*n).value().is_nil() {
+                        return Some((*n).value());
+                    }
+                }
+            }
+        } else if !v.is_number() {
+            return None;
+        }
+    }
+    None
 }
 
 /// Longest string, in bytes.
@@ -131,10 +155,13 @@ impl Vm {
     }
     /// An arithmetic or bitwise operation whose fast path failed.
     pub(crate) unsafe fn arith_slow(&mut self, event: Event, a: (Value, Operand), b: (Value, Operand)) -> Act {
-        self.pay_for_numeral(a.0);
-        self.pay_for_numeral(b.0);
         // SAFETY: `store` and `call_metamethod` need the top frame to be at the instruction, which it is.
         unsafe {
+            if let Some(mm) = table_metamethod(event, a.0, b.0) {
+                return self.call_metamethod(mm, &[a.0, b.0], 1, Continue::Store);
+            }
+            self.pay_for_numeral(a.0);
+            self.pay_for_numeral(b.0);
             let raise = match arith(event, a.0, b.0) {
                 Ok(v) => return self.store(v),
                 Err(ArithError::DivideByZero) => self.runtime_error(DIVIDE_BY_ZERO),

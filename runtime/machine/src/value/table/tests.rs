@@ -216,3 +216,26 @@ fn a_seed_decides() {
     assert!(order(1) == order(1));
     assert!(order(1) != order(2));
 }
+
+/// Keys that come and go at the ends of a window take the places of those that went: the table stays as large as what is in it
+/// asks for, lookups find what is there and nothing else, and each key is where the layout says.
+#[test]
+fn keys_that_come_and_go() {
+    for width in [1, 3, 7, 8, 15, 100] {
+        let mut heap = Heap::new();
+        let t = heap.table();
+        for i in 0..10_000i64 {
+            // Not within the array part.
+            let key = |i: i64| Value::integer(i * 5 + 1_000_000);
+            t.set(&mut heap, key(i), Value::integer(i)).expect("a key");
+            t.set(&mut heap, key(i - width), Value::NIL).expect("a key");
+            assert_eq!(t.get(key(i)).as_integer(), Some(i));
+            assert!(t.get(key(i - width)).is_nil());
+            if i % 997 == 0 {
+                t.check_layout().expect("lookups find each key");
+                assert_eq!(t.entries().count() as i64, width.min(i + 1));
+                assert!(t.node_count() as i64 <= 4 * width.max(2));
+            }
+        }
+    }
+}

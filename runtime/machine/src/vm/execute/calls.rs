@@ -11,8 +11,9 @@
 //! * a frame whose results go on plainly has a Lua frame below it; one below the first frame is never read.
 
 use super::*;
-use crate::value::NativeClosure;
+use crate::value::{NativeClosure, Str, Table};
 use crate::vm::Exit;
+use crate::vm::metamethod::{Event, name_value};
 use crate::vm::native::{self, Function, Native};
 use crate::vm::thread::{Continue, Frame, FrameKind, flags};
 
@@ -123,6 +124,9 @@ outline! { call_other(i, pc, base, vm, k, t) {
 outline! { call_native(i, pc, base, vm, k, t) {
     let a = ra!(i, base);
     if (tag_of(a) != tag::NATIVE && tag_of(a) != tag::NATIVE_CLOSURE) || (*vm).hooked {
+        if tag_of(a) == tag::TABLE && !(*vm).hooked {
+            return call_table(i, pc, base, vm, k, t);
+        }
         return call_made(i, pc, base, vm, k, t);
     }
     let native = native_at(a);
@@ -174,6 +178,27 @@ outline! { call_native(i, pc, base, vm, k, t) {
     }
     let (f, t) = ((*vm).frame, (*vm).handlers);
     go!((*f).pc, (*f).base, vm, (*f).k, t)
+} }
+// A call of a table, its arguments up to `top`: of the Lua function that its metatable names, with the table in front.
+outline! { call_table(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    let meta = (*((*a).bits as *const Table)).metatable.get();
+    if !meta.is_null() && (*vm).top < (*vm).stack_end {
+        let n = (*meta).find_str_node(&*(name_value(Event::Call).bits as *const Str));
+        if !n.is_null() && (*n).value_tag as u64 == tag::CLOSURE {
+            let mut to = (*vm).top;
+            (*vm).pay_for_values(to.offset_from(a) as usize);
+            (*vm).top = to.add(1);
+            while to > a {
+                copy(to, to.sub(1));
+                to = to.sub(1);
+            }
+            (*a).bits = (*n).value_bits;
+            (*a).tag = tag::CLOSURE;
+            return call_lua(i, pc, base, vm, k, t);
+        }
+    }
+    call_made(i, pc, base, vm, k, t)
 } }
 /// The native in a slot.
 #[inline(always)]
