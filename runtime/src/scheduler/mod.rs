@@ -189,7 +189,10 @@ impl Scheduler {
         self.table.insert(slot.clone());
     }
     fn begin(self: &Arc<Self>, slot: Arc<Slot>) {
-        if slot.is_root || self.gate.is_open() {
+        if slot.is_root {
+            // Whoever begins a program goes on with it: it needs no other thread.
+            self.enqueue_again(slot);
+        } else if self.gate.is_open() {
             self.enqueue(slot);
         } else {
             self.hold(slot);

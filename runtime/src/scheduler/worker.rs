@@ -299,8 +299,11 @@ impl Scheduler {
                 let work = || {
                     first();
                     let mut turn = Turn::default();
-                    // All its life in one: the reactor's own thread is told of every end of such a wait.
-                    async_io::block_on(poll_fn(|cx| this.work(&mut turn, cx)));
+                    // A program that never waits needs no reactor. Where it waits, that is looked at again with a waker that wakes.
+                    if this.work(&mut turn, &mut task::Context::from_waker(task::Waker::noop())).is_pending() {
+                        // All its life in one: the reactor's own thread is told of every end of such a wait.
+                        async_io::block_on(poll_fn(|cx| this.work(&mut turn, cx)));
+                    }
                 };
                 // What a panic here leaves behind is nobody's: the program cannot go on without it.
                 if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {

@@ -13,6 +13,7 @@ use crate::heap::Header;
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{OnceLock, RwLock};
 
 /// A string object; its bytes follow it.
@@ -132,9 +133,28 @@ unsafe impl Send for AtomPointer {}
 // SAFETY: as above.
 unsafe impl Sync for AtomPointer {}
 
-fn atoms() -> &'static RwLock<HashMap<&'static [u8], AtomPointer>> {
-    static ATOMS: OnceLock<RwLock<HashMap<&'static [u8], AtomPointer>>> = OnceLock::new();
-    ATOMS.get_or_init(Default::default)
+/// The hash that strings have anyway, spread over a word. It can be chosen, but atoms are made of the literals of files alone,
+/// and who writes those has better ways to take time.
+#[derive(Default)]
+struct AtomHasher(u64);
+impl Hasher for AtomHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = (hash_bytes(bytes) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    /// A slice's length, which is part of its hash already.
+    fn write_usize(&mut self, _: usize) {}
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Atoms = HashMap<&'static [u8], AtomPointer, BuildHasherDefault<AtomHasher>>;
+/// Atoms that there is room for at first: those of the libraries, and of a small program.
+const FIRST_ATOMS: usize = 800;
+
+fn atoms() -> &'static RwLock<Atoms> {
+    static ATOMS: OnceLock<RwLock<Atoms>> = OnceLock::new();
+    ATOMS.get_or_init(|| RwLock::new(Atoms::with_capacity_and_hasher(FIRST_ATOMS, BuildHasherDefault::default())))
 }
 
 /// Atoms that a thread has found last.
