@@ -685,6 +685,9 @@ def a_process_moves():
         forward = talk.next("move")["move"]
         check((forward["kind"], forward["to"], forward["signal"]["kind"]), ("forward", child, "message"))
         check(talk.session.value(forward["signal"]["contents"]), value)
+    # Who has sent by the birthplace is told where it is.
+    found = other.next("move")["move"]
+    check((found["kind"], found["pid"], found["epoch"], found["id"], found["node"]), ("found", child, 1, talk.node.id, talk.node.name))
     later, whole = moved_again(again["contents"])
     check((whole["version"], whole["epoch"], whole["is_root"], whole["process"]["serial"]), (1, 1, False, child.serial))
     check(whole["runtimes"][whole["process"]["runtime"]]["id"], int.from_bytes(talk.lua, "big"))
@@ -765,7 +768,7 @@ def what_breaks_the_protocol_ends_the_session():
         code_of_another_hash=lambda t: write(ITEM, {"kind": "signal", "signal": {"kind": "code", "hash": bytes(32), "contents": Contents([], CHUNK_HEAD)}}),
         **{f"{kind}_by_name": signal(kind, to=by_a_name, id=1) for kind in ("link", "unlink", "monitor", "demonitor")},
         a_kill_by_name=signal("kill", to=by_a_name, contents=contents(b"x")), an_interrupt_by_name=signal("interrupt", to=by_a_name),
-        reached=lambda t: signal("reached", to=t.me, id=1)(t), gone=lambda t: signal("gone", to=t.me, id=1)(t),
+        reached=lambda t: signal("reached", to=t.me, id=1)(t),
     )
     for what, text in broken.items():
         # Whom others' faults do not concern; and so it is heard of.
@@ -839,7 +842,7 @@ def the_node_leaves():
 
 
 # What no node sends today, and what a test with one node does not bring about.
-NEVER = {"reached", "gone", "question: will it move", "question: could it move", "answer: done", "answer: lost"}
+NEVER = {"reached", "tied", "question: has it come", "question: will it move", "question: could it move", "answer: done", "answer: lost"}
 NEVER |= {f"move: {kind}" for kind in ("refused", "abort", "settled", "mark is out", "committed?", "runs?")}
 
 

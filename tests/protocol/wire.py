@@ -270,6 +270,7 @@ QUESTION = variant({
     1: ("information", NOTHING),
     2: ("will it move", fields(node=NODE_NAME)),
     3: ("could it move", NOTHING),
+    4: ("has it come", NOTHING),
 })
 ANSWER = variant({
     0: ("alive", fields(pid=PID)),
@@ -277,6 +278,13 @@ ANSWER = variant({
     2: ("information", fields(contents=CONTENTS)),
     3: ("done", fields(result=result(None))),
     4: ("lost", NOTHING),
+})
+
+BOND = variant({
+    0: ("linked", NOTHING),
+    1: ("monitors", fields(id=U64)),
+    2: ("monitored", fields(id=U64)),
+    3: ("torn", NOTHING),
 })
 
 # "Moves"
@@ -295,6 +303,7 @@ FORWARDED = variant({
     10: ("answer", fields(id=U64, answer=ANSWER)),
     11: ("spawned", fields(id=U64, result=result(PID))),
     12: ("interrupt", NOTHING),
+    13: ("tied", fields(from_=PID, bond=BOND)),
 })
 MOVE = variant({
     0: ("offer", fields(id=U64, pid=PID, epoch=U64, contents=CONTENTS)),
@@ -313,6 +322,7 @@ MOVE = variant({
     11: ("forward", fields(to=PID, signal=FORWARDED)),
     12: ("committed?", fields(id=U64, pid=PID)),
     13: ("runs?", fields(id=U64, pid=PID, epoch=U64)),
+    14: ("found", fields(pid=PID, epoch=U64, id=ID, node=NODE_NAME)),
 })
 
 SIGNAL = variant({
@@ -326,7 +336,7 @@ SIGNAL = variant({
     7: ("down", fields(from_=PID, to=PID, id=U64, contents=CONTENTS)),
     8: ("reached", fields(from_=PID, to=PID, id=U64)),
     9: ("kill", fields(from_=PID, to=TARGET, contents=CONTENTS)),
-    10: ("gone", fields(from_=PID, to=PID, id=U64)),
+    10: ("tied", fields(from_=PID, to=PID, bond=BOND)),
     11: ("spawn", fields(from_=PID, id=U64, body=BODY, linked=BOOL, monitored=option(U64), contents=CONTENTS)),
     12: ("spawned", fields(to=PID, id=U64, result=result(PID))),
     13: ("question", fields(from_=PID, to=TARGET, id=U64, question=QUESTION)),

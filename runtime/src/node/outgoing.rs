@@ -556,7 +556,7 @@ mod tests {
         let other = |id: u128| Pid::new(Runtime::find(id).expect("there is room"), 5);
         let name = NodeName::parse("a@b").expect("it is valid");
         for id in [3, 4, 3, 4] {
-            let signal = Signal::Break { from: other(id), to: other(3), id: 1 };
+            let signal = Signal::Reached { from: other(id), to: other(3), id: 1 };
             out.push(None, Payer::Node, signal, &|_| Some(name.clone())).expect("two runtimes are allowed");
         }
         let plain = frame(&mut out);
@@ -565,7 +565,7 @@ mod tests {
             matches!(&seen[..2], [Item::Runtime { .. }, Item::Runtime { node: Some(n), .. }] if n.as_str() == "a@b")
         );
         assert_eq!(seen.len(), 6);
-        let signal = Signal::Break { from: other(5), to: other(6), id: 1 };
+        let signal = Signal::Reached { from: other(5), to: other(6), id: 1 };
         assert_eq!(out.push(None, Payer::Node, signal, &|_| None), Err(Refused::TooManyRuntimes));
     }
 }

@@ -12,6 +12,7 @@
 //! one here.
 
 use super::name::NodeName;
+use crate::process::signal::Bond;
 use rlua_machine::value::Pid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -149,14 +150,15 @@ pub enum Signal<P> {
         /// The reason, a message.
         contents: Contents<P>,
     },
-    /// 10: a link or monitor hung on a session that was lost: its other end is to drop it.
-    Break {
-        /// Whose end has dropped it.
+    /// 10: how a process that has moved, or a process with one that has, believes to be tied to the receiver; answered by what
+    /// ends that if it is not so.
+    Tied {
+        /// Who believes it.
         from: P,
-        /// Who still has an end of it.
+        /// The other end.
         to: P,
-        /// Its id.
-        id: u64,
+        /// What.
+        bond: Bond,
     },
     /// 11: a process is to be made.
     Spawn {
@@ -258,6 +260,8 @@ pub enum Question {
     Migrate(NodeName),
     /// 3: could it move?
     Migratable,
+    /// 4: has what was asked under this id come? If not, the answer is that it is lost.
+    Again,
 }
 
 /// What is answered.
@@ -485,6 +489,18 @@ pub enum MoveSignal<P> {
         /// How often it has moved.
         epoch: u64,
     },
+    /// 14: where a process is that the receiver has sent to by the sender, or that goes on though the receiver has not answered
+    /// [`MoveSignal::Moved`]. Nothing is answered.
+    Found {
+        /// Which.
+        pid: P,
+        /// How often it has moved.
+        epoch: u64,
+        /// Identity of the runtime where it is, big-endian.
+        runtime: [u8; 16],
+        /// The node of that.
+        node: NodeName,
+    },
 }
 
 /// A signal on its way to a process that has moved.
@@ -530,6 +546,8 @@ pub enum Carried<P> {
     Spawned(u64, Result<P, Bytes>),
     /// 12: as [`Signal::Interrupt`].
     Interrupt,
+    /// 13: as [`Signal::Tied`].
+    Tied(P, Bond),
 }
 
 impl<P> Contents<P> {
@@ -591,6 +609,7 @@ impl<P> MoveSignal<P> {
             Forward { to, carried } => Forward { to: f(to)?, carried: carried.map(f)? },
             WasCommitted { number, pid } => WasCommitted { number, pid: f(pid)? },
             DoesRun { number, pid, epoch } => DoesRun { number, pid: f(pid)?, epoch },
+            Found { pid, epoch, runtime, node } => Found { pid: f(pid)?, epoch, runtime, node },
         })
     }
 }
@@ -612,6 +631,7 @@ impl<P> Carried<P> {
             Spawned(id, Ok(child)) => Spawned(id, Ok(f(child)?)),
             Spawned(id, Err(why)) => Spawned(id, Err(why)),
             Interrupt => Interrupt,
+            Tied(from, bond) => Tied(f(from)?, bond),
         })
     }
     fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
@@ -641,7 +661,7 @@ impl<P> Signal<P> {
             Down { from, to, id, contents } => Down { from: f(from)?, to: f(to)?, id, contents: contents.map(f)? },
             Reached { from, to, id } => Reached { from: f(from)?, to: f(to)?, id },
             Kill { from, to, contents } => Kill { from: f(from)?, to: to.map(f)?, contents: contents.map(f)? },
-            Break { from, to, id } => Break { from: f(from)?, to: f(to)?, id },
+            Tied { from, to, bond } => Tied { from: f(from)?, to: f(to)?, bond },
             Spawn { parent, id, body, link, monitor, contents } => {
                 Spawn { parent: f(parent)?, id, body, link, monitor, contents: contents.map(f)? }
             }
@@ -746,7 +766,7 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
         | Signal::Down { from, .. }
         | Signal::UnlinkAck { from, .. }
         | Signal::Reached { from, .. }
-        | Signal::Break { from, .. }
+        | Signal::Tied { from, .. }
         | Signal::Spawn { parent: from, .. } => Some(*from),
         Signal::Spawned { result: Ok(child), .. } => Some(*child),
         // In the order of what the process has sent, and was sent.
@@ -755,6 +775,7 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
             | MoveSignal::Commit { pid, .. }
             | MoveSignal::Abort { pid, .. }
             | MoveSignal::Moved { pid, .. }
+            | MoveSignal::Found { pid, .. }
             | MoveSignal::Mark { pid, .. }
             | MoveSignal::Forward { to: pid, .. },
         ) => Some(*pid),

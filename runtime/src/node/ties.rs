@@ -9,7 +9,7 @@
 
 use super::signal::{NameSignal, Signal, Target};
 use crate::codec::Message;
-use crate::process::signal::{self as local, Signal as Local};
+use crate::process::signal::{self as local, Bond, Question, Signal as Local};
 use rlua_machine::value::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -194,6 +194,33 @@ impl Ties {
         taken.watched.extend(self.watched.extract_if(.., |k, _| k.0 == there));
         taken.asked.extend(self.asked.extract_if(.., |_, t| *t == Some(there)));
         taken
+    }
+    /// What is to be compared at the other end of these: of whom, and with whom.
+    pub fn bonds(&self, which: &dyn Fn(Pid, Pid) -> bool) -> Vec<(Pid, Local)> {
+        let links = self.links.iter().map(|(here, there)| (*here, *there, Bond::Link));
+        let watching = self.watching.iter().map(|((here, id), there)| (*here, *there, Bond::Watches(*id)));
+        let watched = self.watched.iter().map(|((there, id), here)| (*here, *there, Bond::WatchedUnder(*id)));
+        let bonds = links.chain(watching).chain(watched).filter(|(here, there, _)| which(*here, *there));
+        let bonds = bonds.map(|(here, there, bond)| (there, Local::Tied { from: here, bond }));
+        let asked = self.asked.iter().filter_map(|((here, id), there)| {
+            let there = there.filter(|there| which(*here, *there))?;
+            Some((there, Local::Ask { from: *here, id: *id, question: Question::Again }))
+        });
+        bonds.chain(asked).collect()
+    }
+    /// Takes links that were taken away and whose acknowledgement may have been lost: by whom, from whom.
+    pub fn take_unlinks(&mut self, which: &dyn Fn(Pid, Pid) -> bool) -> Vec<(Pid, Pid)> {
+        let taken = self.unlinks.extract_if(.., |(here, _), there| which(*here, *there));
+        taken.map(|((here, _), there)| (here, there)).collect()
+    }
+    /// All pairs: here, there.
+    pub fn pairs(&self) -> BTreeSet<(Pid, Pid)> {
+        let mut all = self.links.clone();
+        all.extend(self.unlinks.iter().map(|((here, _), there)| (*here, *there)));
+        all.extend(self.watching.iter().map(|((here, _), there)| (*here, *there)));
+        all.extend(self.watched.iter().map(|((there, _), here)| (*here, *there)));
+        all.extend(self.asked.iter().filter_map(|((here, _), there)| Some((*here, (*there)?))));
+        all
     }
     /// Forgets what hangs here of a process that is here no more.
     pub fn forget_here(&mut self, here: Pid) {

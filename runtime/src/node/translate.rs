@@ -67,6 +67,7 @@ pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
         Local::UnlinkAck { from, id } => plain(Signal::UnlinkAck { from: *from, to, id: *id }),
         Local::Monitor { from, id } => plain(Signal::Monitor { from: *from, to: Target::Pid(to), id: *id }),
         Local::Demonitor { from, id } => plain(Signal::Demonitor { from: *from, to: Target::Pid(to), id: *id }),
+        Local::Tied { from, bond } => plain(Signal::Tied { from: *from, to, bond: *bond }),
         Local::Ask { from, id, question } => {
             plain(Signal::Ask { from: *from, to: Target::Pid(to), id: *id, question: question_of(question) })
         }
@@ -82,6 +83,7 @@ pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
         | Local::Unnamed(_)
         | Local::Interrupt
         | Local::Timeout { .. }
+        | Local::Arrived { .. }
         | Local::Wake(_)
         | Local::OverLimit => None,
     }
@@ -113,9 +115,11 @@ pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
             other => plain(Carried::Answer(*id, answer_of(other)?)),
         },
         Local::Interrupt => plain(Carried::Interrupt),
+        Local::Tied { from, bond } => plain(Carried::Tied(*from, *bond)),
         Local::Spawn(_)
         | Local::Named(_)
         | Local::Unnamed(_)
+        | Local::Arrived { .. }
         | Local::Timeout { .. }
         | Local::Wake(_)
         | Local::OverLimit => None,
@@ -134,6 +138,7 @@ pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local
         Carried::Demonitor(from, id) => Local::Demonitor { from, id },
         Carried::Down { from, id, contents } => Local::Down { from, id, reason: message(&contents)? },
         Carried::Interrupt => Local::Interrupt,
+        Carried::Tied(from, bond) => Local::Tied { from, bond },
         Carried::Kill(c) => Local::Kill { reason: message(&c)?, limit: false },
         Carried::Ask(from, id, question) => Local::Ask { from, id, question: asked(question) },
         Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer).map_err(|(e, _)| e)? },
@@ -147,6 +152,7 @@ fn question_of(question: &Question) -> wire::Question {
         Question::Info(_) => wire::Question::Info,
         Question::Migrate(node) => wire::Question::Migrate(node.clone()),
         Question::Migratable => wire::Question::Migratable,
+        Question::Again => wire::Question::Again,
     }
 }
 fn asked(question: wire::Question) -> Question {
@@ -156,6 +162,7 @@ fn asked(question: wire::Question) -> Question {
         wire::Question::Info => Question::Info(Status::Unknown),
         wire::Question::Migrate(node) => Question::Migrate(node),
         wire::Question::Migratable => Question::Migratable,
+        wire::Question::Again => Question::Again,
     }
 }
 /// None: it is made here, or of a spawn.
@@ -277,6 +284,7 @@ fn without_message(signal: Signal<Pid>) -> Result<Incoming, (DecodeError, Box<Si
         Signal::UnlinkAck { from, to, id } => Incoming::For(to, Local::UnlinkAck { from, id }),
         Signal::Monitor { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Monitor { from, id }),
         Signal::Demonitor { from, to: Target::Pid(to), id } => Incoming::For(to, Local::Demonitor { from, id }),
+        Signal::Tied { from, to, bond } => Incoming::For(to, Local::Tied { from, bond }),
         Signal::Ask { from, to: Target::Pid(to), id, question } => {
             Incoming::For(to, Local::Ask { from, id, question: asked(question) })
         }

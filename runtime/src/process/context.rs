@@ -220,6 +220,14 @@ impl Context {
                 Effect::Resume => self.resume = true,
                 Effect::Order { to, id, node } => self.take_order((to, id), node),
                 Effect::OrderLate => self.order_is_late(),
+                Effect::AskAgain => {
+                    if let Some((id, whom)) = self.asked().filter(|(id, _)| !self.core.is_answered(*id)) {
+                        let (from, question) = (self.slot.pid, Question::Again);
+                        if whom != from {
+                            self.scheduler.route(whom, Signal::Ask { from, id, question });
+                        }
+                    }
+                }
                 Effect::NameLost(name) => {
                     if self.scheduler.names.find(&name) != Some(self.slot.pid) {
                         self.core.remove_name(&name);
@@ -231,6 +239,7 @@ impl Context {
                 | Effect::CheckLimit
                 | Effect::Spawn(_)
                 | Effect::Migratable { .. }
+                | Effect::Lost { .. }
                 | Effect::Describe { .. }) => self.urgent.push(e),
             }
         }

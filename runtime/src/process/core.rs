@@ -12,7 +12,7 @@
 
 use super::order::Order;
 use super::seldom::Seldom;
-use super::signal::{Answer, Name, Question, Signal, Status, Wake};
+use super::signal::{Answer, Bond, Name, Question, Signal, Status, Wake};
 use crate::codec::Message;
 use crate::migration::frozen::Record;
 use crate::node::name::NodeName;
@@ -88,6 +88,15 @@ pub enum Effect {
     },
     /// The time is over in which the move that another process wants was to begin.
     OrderLate,
+    /// A question was lost, and who has asked it is told: after all that was answered before.
+    Lost {
+        /// Who.
+        to: Pid,
+        /// Number of the question.
+        id: u64,
+    },
+    /// Of whom the process has asked something, and waits for the answer, is asked whether that has come.
+    AskAgain,
     /// Whoever runs the process tells whether it could move.
     Migratable {
         /// Whom.
@@ -270,11 +279,16 @@ impl Core {
                     effects.push(Effect::Interrupt);
                 }
             }
+            Signal::Tied { from, bond } => self.compare(from, bond, effects),
+            Signal::Arrived { torn } => self.ask_ends(torn, effects),
+            Signal::Ask { from, id, question: Question::Again }
+                if self.order.as_ref().is_some_and(|o| o.asker == (from, id)) => {}
             Signal::Ask { from, id, question } => effects.push(match question {
                 Question::Alive => Effect::Route(from, Signal::Reply { id, answer: Answer::Alive(self.pid) }),
                 Question::Info(status) => Effect::Describe { to: from, id, status },
                 Question::Migrate(node) => Effect::Order { to: from, id, node },
                 Question::Migratable => Effect::Migratable { to: from, id },
+                Question::Again => Effect::Lost { to: from, id },
             }),
             // Whether the node is connected that it is to move to.
             Signal::Reply { id, answer } if self.order.as_ref().is_some_and(|o| o.id == id) => {
@@ -342,6 +356,57 @@ impl Core {
             effects.push(Effect::Resume);
         } else {
             effects.push(Effect::Exit(reason));
+        }
+    }
+    /// Those to whom it is tied are asked whether they are to it.
+    fn ask_ends(&mut self, torn: bool, effects: &mut Vec<Effect>) {
+        let from = self.pid;
+        if let Some(r) = &self.relations {
+            let links = r.links.iter().filter(|(_, l)| l.active).map(|(p, _)| (*p, Bond::Link));
+            let watched = r.watched.iter().map(|(p, id)| (*p, Bond::Watches(*id)));
+            let watchers = r.watchers.iter().map(|(p, id)| (*p, Bond::WatchedUnder(*id)));
+            let asked = links.chain(watched).chain(watchers);
+            effects.extend(asked.map(|(to, bond)| Effect::Route(to, Signal::Tied { from, bond })));
+            let unlinked = r.links.iter().filter(|(_, l)| torn && !l.active).map(|(p, _)| *p);
+            for peer in unlinked.collect::<Vec<Pid>>() {
+                self.compare(peer, Bond::Torn, effects);
+            }
+        }
+        effects.push(Effect::AskAgain);
+    }
+    /// Another believes to be tied to this process: it is told if that is not so. A link is then taken away from here, too, so that
+    /// one that the other makes meanwhile goes with it.
+    fn compare(&mut self, peer: Pid, bond: Bond, effects: &mut Vec<Effect>) {
+        let (from, id) = (self.pid, self.last_id + 1);
+        let noconnection = || Message::string(b"noconnection");
+        let relations = self.relations();
+        let link = relations.links.get_mut(&peer);
+        match bond {
+            // What was taken away from here and is not acknowledged goes by that.
+            Bond::Link if link.as_ref().is_some_and(|l| l.active || l.unlinking > 0) => {}
+            Bond::Link => {
+                relations.links.insert(peer, Link { active: false, unlinking: id });
+                self.last_id = id;
+                effects.push(Effect::Route(peer, Signal::Exit { from, reason: noconnection(), normal: false }));
+                effects.push(Effect::Route(peer, Signal::Unlink { from, id }));
+            }
+            Bond::Watches(id) => {
+                if relations.watchers.get(&peer) != Some(&id) {
+                    effects.push(Effect::Route(peer, Signal::Down { from, id, reason: noconnection() }));
+                }
+            }
+            Bond::WatchedUnder(id) => {
+                if relations.watched.get(&peer) != Some(&id) {
+                    effects.push(Effect::Route(peer, Signal::Demonitor { from, id }));
+                }
+            }
+            Bond::Torn => {
+                if let Some(link) = link.filter(|l| !l.active && l.unlinking > 0) {
+                    link.unlinking = id;
+                    self.last_id = id;
+                    effects.push(Effect::Route(peer, Signal::Unlink { from, id }));
+                }
+            }
         }
     }
     /// Drops the entry of a link that is neither active nor being undone.
@@ -691,6 +756,70 @@ mod tests {
                 assert_eq!(kept, a as usize, "program {program}");
             }
         }
+    }
+    /// The same when one end is lost, and the other asks after all that it has sent.
+    #[test]
+    fn a_link_of_which_one_end_was_lost_has_two_ends_or_none_again() {
+        const CHOICES: u32 = 6;
+        for program in 0..CHOICES.pow(6) {
+            let mut pair = Pair::new();
+            pair.cores[0].linked_child(B);
+            pair.wires[1].push_back(Signal::Tied { from: A, bond: Bond::Link });
+            let mut rest = program;
+            for _ in 0..6 {
+                let who = (rest % 2) as usize;
+                let other = [B, A][who];
+                match rest % CHOICES / 2 {
+                    0 => pair.act(who, |c, e| c.link(other, e)),
+                    1 => pair.act(who, |c, e| c.unlink(other, e)),
+                    _ => _ = pair.step(who),
+                }
+                rest /= CHOICES;
+            }
+            pair.settle();
+            let [a, b] = pair.linked();
+            assert_eq!(a, b, "program {program}");
+            for core in &pair.cores {
+                let kept = core.relations.as_ref().map_or(0, |r| r.links.len());
+                assert_eq!(kept, a as usize, "program {program}");
+            }
+        }
+    }
+    #[test]
+    fn an_unlink_that_was_lost_is_said_again() {
+        for lost in 0..2 {
+            let mut pair = Pair::new();
+            pair.act(0, |c, e| c.link(B, e));
+            pair.settle();
+            pair.act(0, |c, e| c.unlink(B, e));
+            if lost == 1 {
+                assert!(pair.step(1), "the acknowledgement is lost instead");
+            }
+            pair.wires.iter_mut().for_each(|wire| wire.clear());
+            pair.act(0, |c, e| c.handle(Signal::Arrived { torn: true }, e));
+            pair.settle();
+            pair.act(1, |c, e| c.link(A, e));
+            pair.settle();
+            assert_eq!(pair.linked(), [true, true]);
+        }
+    }
+    #[test]
+    fn a_monitor_of_which_one_end_was_lost_has_none() {
+        let mut pair = Pair::new();
+        pair.act(0, |c, e| c.monitor(B, e));
+        pair.wires[1].clear();
+        pair.act(0, |c, e| c.handle(Signal::Arrived { torn: false }, e));
+        pair.settle();
+        let told = pair.seen[0].iter().filter(|e| matches!(e, Effect::Deliver(_))).count();
+        assert_eq!((told, pair.cores[0].all_watched()), (1, vec![]));
+        // The other end.
+        pair.act(0, |c, e| c.monitor(B, e));
+        pair.settle();
+        pair.act(0, |c, e| _ = c.demonitor(B, e));
+        pair.wires[1].clear();
+        pair.act(1, |c, e| c.handle(Signal::Arrived { torn: false }, e));
+        pair.settle();
+        assert_eq!(pair.cores[1].all_watchers(), vec![]);
     }
     #[test]
     fn an_exit_over_a_link_that_is_gone_is_ignored() {

@@ -96,6 +96,19 @@ pub enum Signal {
         /// What.
         question: Question,
     },
+    /// How the sender believes to be tied to the receiver, which says so if it is not: said when a process has moved, after all
+    /// that it has sent before, for something of it may have been lost.
+    Tied {
+        /// Who.
+        from: Pid,
+        /// How.
+        bond: Bond,
+    },
+    /// It has come here by a move, with all that followed it: the other ends of its ties are asked whether they are there.
+    Arrived {
+        /// Something that it has sent may have been lost.
+        torn: bool,
+    },
     /// The answer.
     Reply {
         /// To which question.
@@ -116,6 +129,19 @@ pub enum Signal {
     Spawn(Box<SpawnRequest>),
 }
 
+/// How a process is tied to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Bond {
+    /// 0: they are linked.
+    Link,
+    /// 1: it monitors the other, under this id.
+    Watches(u64),
+    /// 2: the other monitors it, under this id.
+    WatchedUnder(u64),
+    /// 3: not at all, perhaps: an unlink of the other's may have been lost, or its acknowledgement.
+    Torn,
+}
+
 /// What one process asks another.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Question {
@@ -127,6 +153,9 @@ pub enum Question {
     Migrate(NodeName),
     /// Could it move?
     Migratable,
+    /// Has what was asked under this number come, and will it be answered? The answer is [`Answer::Lost`] if not, and comes after
+    /// the other if it was.
+    Again,
 }
 
 /// What a process is doing, as others see it.
@@ -218,7 +247,19 @@ impl Signal {
     }
     /// Whether the sender is answered, be it by a process that has ended ([`Signal::bounce`]).
     pub fn wants_answer(&self) -> bool {
-        matches!(self, Signal::Link { .. } | Signal::Unlink { .. } | Signal::Monitor { .. } | Signal::Ask { .. })
+        matches!(
+            self,
+            Signal::Link { .. }
+                | Signal::Unlink { .. }
+                | Signal::Monitor { .. }
+                | Signal::Ask { .. }
+                | Signal::Tied { .. }
+        )
+    }
+    /// Whether it asks the other end of a tie whether it is there: that waits for no connection, for where there is none the tie
+    /// is asked about when there is.
+    pub fn asks_end(&self) -> bool {
+        matches!(self, Signal::Tied { .. } | Signal::Ask { question: Question::Again, .. })
     }
     /// Bytes that it takes besides itself.
     pub fn size(&self) -> usize {
@@ -243,6 +284,15 @@ impl Signal {
             Signal::Unlink { from, id } => Some((from, Signal::UnlinkAck { from: dead, id })),
             Signal::Monitor { from, id } => Some((from, Signal::Down { from: dead, id, reason: noproc() })),
             Signal::Ask { from, id, .. } => Some((from, Signal::Reply { id, answer })),
+            Signal::Tied { from, bond } => {
+                let answer = match bond {
+                    Bond::Link => Signal::Exit { from: dead, reason: noproc(), normal: false },
+                    Bond::Watches(id) => Signal::Down { from: dead, id, reason: noproc() },
+                    Bond::WatchedUnder(id) => Signal::Demonitor { from: dead, id },
+                    Bond::Torn => return None,
+                };
+                Some((from, answer))
+            }
             _ => None,
         }
     }

@@ -50,6 +50,11 @@ pub struct Departed {
     pub wakes: Option<(Pid, Signal)>,
 }
 
+/// Whether a signal is of this runtime alone, and a process that leaves gets another where it goes if it has to.
+fn is_of_here(signal: &Signal) -> bool {
+    matches!(signal, Signal::Timeout { .. } | Signal::OverLimit | Signal::Arrived { .. })
+}
+
 impl Scheduler {
     /// The slot of a process that is here.
     pub(crate) fn slot(&self, pid: Pid) -> Option<Arc<Slot>> {
@@ -157,9 +162,7 @@ impl Scheduler {
         let Some(slot) = self.slot(pid) else { return Err("it is not here".to_string()) };
         let mut s = slot.lock();
         let Some(signals) = s.inbox.waiting_to_follow() else { return Err("it does not move".to_string()) };
-        let follows = |s: &Signal| {
-            matches!(s, Signal::Timeout { .. } | Signal::OverLimit) || crate::node::translate::carry(s).is_some()
-        };
+        let follows = |s: &Signal| is_of_here(s) || crate::node::translate::carry(s).is_some();
         if !signals.iter().all(follows) {
             return Err("it was given a name, or asked for something, meanwhile".to_string());
         }
@@ -183,8 +186,7 @@ impl Scheduler {
         drop(process);
         let was_last = self.live.fetch_sub(1, Ordering::AcqRel) == 1;
         let wakes = self.root().filter(|_| was_last).map(|root| (root, Signal::Wake(Wake::Loop)));
-        let signals =
-            signals.into_iter().filter(|s| !matches!(s, Signal::Timeout { .. } | Signal::OverLimit)).collect();
+        let signals = signals.into_iter().filter(|s| !is_of_here(s)).collect();
         Ok(Departed { signals, ties, names, epoch, wakes })
     }
     /// The process of a parcel, of which nothing is believed. It does not run.

@@ -512,6 +512,7 @@ impl Scheduler {
                     let result = self.hindrance(p).map_err(|why| String::from_utf8_lossy(&why).into_owned());
                     self.route(to, Signal::Reply { id, answer: Answer::Done(result) });
                 }
+                Effect::Lost { to, id } => _ = self.route(to, Signal::Reply { id, answer: Answer::Lost }),
                 Effect::Route(to, signal) => _ = self.route(to, signal),
                 // Nothing changes in the machine meanwhile.
                 e if p.is_busy() => kept.push(e),
@@ -546,6 +547,7 @@ impl Scheduler {
                 Effect::Deliver(_)
                 | Effect::Resume
                 | Effect::NameLost(_)
+                | Effect::AskAgain
                 | Effect::Order { .. }
                 | Effect::OrderLate => unreachable!("the context has carried it out"),
             }

@@ -208,6 +208,7 @@ impl Online {
             return;
         }
         moves.sessions.remove(&runtime);
+        self.forget_told(moves, c);
         let mut after = After::default();
         self.session_over(moves, runtime, name.as_ref(), &mut after);
         let waits = moves.handover.next_timeout().is_some();
@@ -223,13 +224,14 @@ impl Online {
         self.decided(moves, decided, after);
         for (pid, to, held) in moves.routes.lost(runtime) {
             self.let_go(moves, pid, to, held, after);
+            self.compare_torn(moves, pid, after);
         }
         if let Some(name) = name {
             moves.settling.values_mut().for_each(|(nodes, _)| {
                 nodes.remove(name);
             });
         }
-        self.start_settled(moves);
+        self.start_settled(moves, after);
         self.let_go_marked(moves, after);
     }
     /// It is a node no more: nobody is waited for, processes that have come run, and what is in doubt is lost.
@@ -239,7 +241,7 @@ impl Online {
         let mut after = After::default();
         self.times_are_over(moves, Time::MAX, &mut after);
         moves.settling.values_mut().for_each(|(nodes, _)| nodes.clear());
-        self.start_settled(moves);
+        self.start_settled(moves, &mut after);
         after.told.extend(moves.take_adrift().into_iter().flat_map(Ties::lost));
         drop(guard);
         self.see_to(after);
@@ -254,7 +256,7 @@ impl Online {
         let mut guard = self.moves();
         let moves = &mut *guard;
         self.times_are_over(moves, self.now(), &mut after);
-        self.start_settled(moves);
+        self.start_settled(moves, &mut after);
         self.let_go_marked(moves, &mut after);
         drop(guard);
         self.see_to(after);
@@ -266,6 +268,7 @@ impl Online {
         self.decided(moves, decided, after);
         for (pid, to, held) in moves.routes.timeout(now) {
             self.let_go(moves, pid, to, held, after);
+            self.compare_torn(moves, pid, after);
         }
     }
 }

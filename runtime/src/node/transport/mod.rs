@@ -10,6 +10,7 @@
 //! Always: one order of locks: control, delivery of one connection, names, moves, then either its inner lock, or the node's table
 //! and then an inner lock; that of monitors of nodes is last, and slots come after the delivery lock and that of names. A connection that is down holds up nobody who does not use it.
 
+mod bonds;
 mod cookie;
 mod dial;
 mod handover;
@@ -270,6 +271,7 @@ impl Online {
             let mut table = self.table();
             match table.by_runtime.get(&to.runtime()) {
                 Some(link) => link.clone(),
+                None if signal.asks_end() => return Ok(()),
                 None => {
                     let Some(home) = self.way_home(&table, to.runtime()) else { return Err(signal) };
                     let (to, at, signal) = (Some(to), Some(to.runtime()), Some((out, Some(signal))));
@@ -562,11 +564,11 @@ impl Online {
         table.by_name.insert(node.clone(), link.clone());
         table.by_runtime.insert(runtime, link.clone());
         let waiting = table.waiting.remove(&node).unwrap_or_default();
-        let mut answers = Vec::new();
+        let (mut answers, mut moored) = (Vec::new(), BTreeSet::new());
         // Whoever is to answer one of them has to know where it is.
         if let Some(moves) = &mut moves {
             self.tell_of_guests(moves, &link, runtime);
-            self.moor(moves, &node, &link);
+            moored = self.moor(moves, &node, &link);
         }
         drop(moves);
         // Before anybody else can send there.
@@ -614,6 +616,11 @@ impl Online {
         }
         self.join_names(&link);
         after.into_iter().for_each(|after| self.see_to(after));
+        if !moored.is_empty() {
+            let mut after = moves::After::default();
+            self.compare(&mut self.moves(), &|here, there| moored.contains(&(here, there)), true, &mut after);
+            self.see_to(after);
+        }
         for (to, signal) in answers {
             self.program.route(to, signal);
         }
@@ -842,7 +849,7 @@ impl Online {
     }
     /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one. False: it
     /// has ended.
-    fn deliver(&self, link: &Link, to: Pid, mut signal: Signal) -> bool {
+    fn deliver(&self, link: &Arc<Link>, to: Pid, mut signal: Signal) -> bool {
         if let Signal::Ask { question: Question::Info(status), .. } = &mut signal {
             *status = self.program.status(to);
         }

@@ -27,7 +27,7 @@ use crate::process::signal::{Answer, Name, Signal};
 use crate::scheduler::{Departed, Parcel};
 use crate::sync::MutexGuard;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -42,11 +42,13 @@ pub struct Moves {
     pub(super) handover: Handover<Guest, Held>,
     pub(super) routes: Routes<Held>,
     /// Processes that have come and do not run yet: which nodes are waited for, and until when.
-    pub(super) settling: BTreeMap<Pid, (HashSet<NodeName>, Time)>,
+    pub(super) settling: BTreeMap<Pid, (BTreeSet<NodeName>, Time)>,
     /// Nodes that have settled before the commit has come, by process and epoch.
     pub(super) early: HashMap<(Pid, u64), HashSet<NodeName>>,
     /// What hangs between processes here and such as have moved to nodes that are not connected yet.
     adrift: BTreeMap<NodeName, Ties>,
+    /// Who was told where a process is, since it has sent something to it by here: as of which move.
+    pub(super) told: BTreeMap<(Pid, Connection), u64>,
     /// Marks that have come out, and whose askers are not connected yet.
     marked: Vec<(Runtime, Pid, u64, Option<u64>)>,
     /// Moves from here whose targets are ready, and whose processes have sent what is still here: target, number, process.
@@ -85,6 +87,8 @@ pub enum Held {
     Own(Signal),
     /// One that came from elsewhere.
     Passing(Signal),
+    /// One of this node: whether a tie has two ends (bonds.rs).
+    Compared(Signal),
     /// A mark.
     Mark {
         /// Of which runtime.
@@ -308,7 +312,7 @@ impl Online {
         result
     }
     /// A signal has come for a process: whether it has reached it, or goes on. Err: it is not known to have moved.
-    pub(super) fn pass_on(&self, link: &Link, to: Pid, signal: Signal) -> Result<bool, Signal> {
+    pub(super) fn pass_on(&self, link: &Arc<Link>, to: Pid, signal: Signal) -> Result<bool, Signal> {
         let mut after = After::default();
         let mut reached = true;
         let mut moves = self.moves();
@@ -327,6 +331,7 @@ impl Online {
             }
             Some(_) => {
                 link.with_ties(|t| t.forget_here(to));
+                self.tell_of_place(&mut moves, link, to);
                 if let Sent::To(runtime, held) = moves.routes.send(to, Held::Passing(signal)) {
                     self.pass(&mut moves, runtime, to, held, &mut after);
                 }
@@ -347,7 +352,7 @@ impl Online {
     }
     pub(super) fn pass_here(&self, moves: &mut Moves, to: Pid, held: Held, after: &mut After) {
         match held {
-            Held::Own(signal) | Held::Passing(signal) => {
+            Held::Own(signal) | Held::Passing(signal) | Held::Compared(signal) => {
                 if let Err(signal) = self.program.deliver_here(to, signal) {
                     after.told.extend(signal.bounce(to));
                 }
@@ -365,10 +370,11 @@ impl Online {
                 self.leaves_by(&link, to, &signal);
                 self.forward(&link, to, signal, after);
             }
-            (Some(link), Held::Passing(signal)) => self.forward(&link, to, signal, after),
+            (Some(link), Held::Passing(signal) | Held::Compared(signal)) => self.forward(&link, to, signal, after),
             (Some(link), Held::Mark { asker, id }) => {
                 self.send_move(&link, MoveSignal::Mark { pid: to, asker: asker.id().to_be_bytes(), id });
             }
+            (None, Held::Own(signal) | Held::Compared(signal)) if signal.asks_end() => {}
             (None, Held::Own(signal)) => {
                 // It waits for a connection, if the node can be found.
                 let home = self.way_home(&self.table(), runtime);
@@ -383,7 +389,7 @@ impl Online {
                     _ => after.told.extend(signal.unreachable(to)),
                 }
             }
-            (None, Held::Passing(signal)) => after.told.extend(signal.unreachable(to)),
+            (None, Held::Passing(signal) | Held::Compared(signal)) => after.told.extend(signal.unreachable(to)),
             (None, Held::Mark { asker, id }) => self.answer_mark(moves, to, asker, id, after),
         }
     }
@@ -401,7 +407,7 @@ impl Online {
         }
     }
     /// A place was learnt: a mark goes by the old path, if there was one.
-    fn learn(&self, moves: &mut Moves, pid: Pid, place: Place, after: &mut After) {
+    pub(super) fn learn(&self, moves: &mut Moves, pid: Pid, place: Place, after: &mut After) {
         let up = |runtime| runtime != self.program.runtime() && self.link_to(runtime).is_some();
         let mark = moves.routes.learn(pid, place, self.now(), up);
         self.any_moved.store(true, Ordering::Release);
@@ -433,6 +439,8 @@ impl Online {
     /// A process has ended: what was held back for it is answered as for a dead one.
     pub(super) fn forget_route(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
         let held = moves.routes.ended(pid);
+        let told = moves.told.range((pid, 0)..=(pid, Connection::MAX)).map(|(key, _)| *key).collect::<Vec<_>>();
+        told.iter().for_each(|key| _ = moves.told.remove(key));
         self.undelivered(moves, pid, held, after, |s| s.bounce(pid));
     }
     /// What was held back for a process does not get there: signals are answered so, marks come out.
@@ -446,7 +454,7 @@ impl Online {
     ) {
         for h in held {
             match h {
-                Held::Own(s) | Held::Passing(s) => after.told.extend(answer(s)),
+                Held::Own(s) | Held::Passing(s) | Held::Compared(s) => after.told.extend(answer(s)),
                 Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
             }
         }
@@ -559,24 +567,14 @@ impl Online {
             }
             MoveSignal::Moved { pid, epoch, runtime, node } => {
                 let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
-                self.program.met(runtime, &node);
-                self.table().homes.insert(runtime, node);
-                let target = self.link_to(runtime);
-                let here = runtime == self.program.runtime();
-                let known = moves.handover.is_known(pid, epoch, !here);
-                self.decided(moves, known, &mut after);
-                let is_news = moves.routes.place(pid).is_none_or(|p| p.epoch <= epoch);
-                if is_news && !here {
-                    let ties = self.take_there(moves, pid);
-                    match &target {
-                        Some(target) => _ = target.with_ties(|t| t.add(ties)),
-                        None => self.drift(moves, runtime, ties, &mut after),
-                    }
-                    self.learn(moves, pid, Place { epoch, runtime }, &mut after);
-                }
-                if let Some(target) = target {
+                self.found(moves, pid, Place { epoch, runtime }, node, &mut after);
+                if let Some(target) = self.link_to(runtime) {
                     self.send_move(&target, MoveSignal::Settled { pid, epoch });
                 }
+            }
+            MoveSignal::Found { pid, epoch, runtime, node } => {
+                let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
+                self.found(moves, pid, Place { epoch, runtime }, node, &mut after);
             }
             MoveSignal::Settled { pid, epoch } => {
                 if let Some(node) = link.peer_name() {
@@ -588,7 +586,7 @@ impl Online {
                         None => {}
                     }
                 }
-                self.start_settled(moves);
+                self.start_settled(moves, &mut after);
             }
             MoveSignal::Mark { pid, asker, id } => {
                 let Some(asker) = Runtime::find(u128::from_be_bytes(asker)) else { return };
@@ -626,6 +624,9 @@ impl Online {
                     self.mark(Some(mark), place);
                 } else if let Some((runtime, held)) = moves.routes.marked(pid, id) {
                     self.let_go(moves, pid, runtime, held, &mut after);
+                    if epoch.is_none() {
+                        self.compare_torn(moves, pid, &mut after);
+                    }
                 }
             }
             MoveSignal::Ended { pid, epoch, lost } => {
@@ -711,6 +712,7 @@ impl Online {
             if !expected {
                 return;
             }
+            let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
             if let Err(Held::Passing(signal)) = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal))
                 && let Err(signal) = self.program.deliver_here(to, signal)
             {
@@ -719,8 +721,9 @@ impl Online {
                 }
                 after.told.extend(signal.bounce(to));
             }
-            return;
+            return made.into_iter().for_each(|made| self.has_come_round(moves, to, &made, link.peer_runtime(), after));
         }
+        self.tell_of_place(moves, link, to);
         match moves.routes.send(to, Held::Passing(signal)) {
             Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
             Sent::Held => {}
@@ -784,8 +787,9 @@ impl Online {
         }
         // Those here were tied over the connection with its last place.
         let links = self.sessions();
-        self.take_there(moves, pid);
+        let believed = self.take_there(moves, pid);
         self.learn(moves, pid, Place { epoch, runtime: own }, after);
+        self.compare_here(moves, &believed, after);
         for (other, tie) in ties {
             let at = moves.whereabouts(other);
             if at == own {
@@ -808,10 +812,10 @@ impl Online {
         let early = moves.early.remove(&(pid, epoch)).unwrap_or_default();
         let waited_for = nodes.into_iter().filter(|n| connected.contains(n) && !early.contains(n)).collect();
         moves.settling.insert(pid, (waited_for, self.now() + SETTLE_TIME));
-        self.start_settled(moves);
+        self.start_settled(moves, after);
     }
     /// Takes what hangs between processes here and one elsewhere, wherever that was believed to be.
-    fn take_there(&self, moves: &mut Moves, pid: Pid) -> Ties {
+    pub(super) fn take_there(&self, moves: &mut Moves, pid: Pid) -> Ties {
         let mut ties = Ties::default();
         self.sessions().iter().filter_map(|l| l.with_ties(|t| t.take_there(pid))).for_each(|t| ties.add(t));
         moves.adrift.values_mut().for_each(|t| ties.add(t.take_there(pid)));
@@ -819,7 +823,7 @@ impl Online {
         ties
     }
     /// Ties with processes at a node that is not connected: it is to be.
-    fn drift(&self, moves: &mut Moves, runtime: Runtime, ties: Ties, after: &mut After) {
+    pub(super) fn drift(&self, moves: &mut Moves, runtime: Runtime, ties: Ties, after: &mut After) {
         if ties.is_empty() {
             return;
         }
@@ -827,11 +831,12 @@ impl Online {
         moves.adrift.entry(node.clone()).or_default().add(ties);
         self.want_connection(node);
     }
-    /// A node is connected: what hangs between processes here and there.
-    pub(super) fn moor(&self, moves: &mut Moves, node: &NodeName, link: &Link) {
-        if let Some(ties) = moves.adrift.remove(node) {
-            link.with_ties(|t| t.add(ties));
-        }
+    /// A node is connected: what hangs between processes here and there; between which.
+    pub(super) fn moor(&self, moves: &mut Moves, node: &NodeName, link: &Link) -> BTreeSet<(Pid, Pid)> {
+        let Some(ties) = moves.adrift.remove(node) else { return BTreeSet::new() };
+        let pairs = ties.pairs();
+        link.with_ties(|t| t.add(ties));
+        pairs
     }
     /// A node cannot be connected.
     pub(super) fn set_adrift_for_good(&self, node: &NodeName) {
@@ -852,15 +857,17 @@ impl Online {
         moves.adrift.values_mut().for_each(|t| t.passes(wire));
     }
     /// Processes for which nothing is waited for any more run.
-    pub(super) fn start_settled(&self, moves: &mut Moves) {
+    pub(super) fn start_settled(&self, moves: &mut Moves, after: &mut After) {
         let now = self.now();
-        moves.settling.retain(|pid, (nodes, until)| {
-            let waits = !nodes.is_empty() && *until > now;
-            if !waits {
-                self.program.starts(*pid);
+        let settled = moves.settling.extract_if(.., |_, (nodes, until)| nodes.is_empty() || *until <= now);
+        let settled: Vec<_> = settled.map(|(pid, (nodes, _))| (pid, nodes)).collect();
+        for (pid, nodes) in settled {
+            if let Some(place) = moves.routes.place(pid) {
+                self.tell_unsettled(pid, place, &nodes);
             }
-            waits
-        });
+            self.has_arrived(moves, pid, !nodes.is_empty(), after);
+            self.program.starts(pid);
+        }
     }
     /// A process that had moved has ended here.
     pub(crate) fn process_ended(&self, pid: Pid) {

@@ -5,7 +5,7 @@
 
 use super::super::super::Time;
 use crate::codec::Message;
-use crate::process::signal::{Answer, Signal};
+use crate::process::signal::{Answer, Question, Signal};
 use rlua_machine::value::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,8 @@ impl Sign {
             Signal::Unlink { from, id } => (Sign::Unlink(*id), *from),
             Signal::Monitor { from, id } => (Sign::Monitor(*id), *from),
             Signal::Demonitor { from, id } => (Sign::Demonitor(*id), *from),
+            // A node's.
+            Signal::Ask { question: Question::Again, .. } => return None,
             Signal::Ask { from, id, .. } => (Sign::Ask(*id), *from),
             _ => return None,
         })
@@ -190,11 +192,6 @@ impl Ledger {
                 sent.may_be_lost |= sent.sign == Sign::Ask(*id);
             }
         }
-        if let Signal::Down { id, from, .. } = signal
-            && !self.downs.insert((to, *id))
-        {
-            self.violation(format!("{to} is told twice of the end of {from}, for its monitor {id}"));
-        }
         let Some((sign, from)) = Sign::of(signal) else { return };
         let last = self.last.get(&(from, to)).copied().unwrap_or(0);
         let all = self.pairs.entry((from, to)).or_default();
@@ -213,6 +210,12 @@ impl Ledger {
                     format!("{to} handles {sign:?} of {from} twice, or out of order: after {last}, of {known:?}");
                 self.violation(what);
             }
+        }
+    }
+    /// A process gets a DOWN for one of its monitors: of several that come for it the others are dropped.
+    pub fn told_of_end(&mut self, to: Pid, of: Pid, id: u64) {
+        if !self.downs.insert((to, id)) {
+            self.violation(format!("{to} is told twice of the end of {of}, for its monitor {id}"));
         }
     }
     fn got(&mut self, to: Pid, m: &Message) {

@@ -283,3 +283,30 @@ fn who_asks_a_process_that_is_on_from_where_it_is_asked_for_is_told_that_it_cann
     assert!(!w.waits(0), "it was told");
     w.ends_well();
 }
+#[test]
+fn what_was_lost_on_the_way_leaves_no_tie_with_one_end() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    w.plan.faults = 1;
+    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let (pid, here) = (w.born(1), w.root(0));
+    // What it sends before it leaves does not come, and nobody says that it has left.
+    w.part(0, 1, 30 * SECOND);
+    w.lets(pid, 1, |p, program| {
+        program.core(p, |core, effects| core.monitor(here, effects));
+        p.ask(program, here, crate::process::signal::Question::Alive);
+        None
+    });
+    let node = w.hosts[2].name.clone();
+    w.lets(pid, 1, |p, program| {
+        p.wants = None;
+        p.migrate(&program.online().expect("it is a node"), node);
+        None
+    });
+    // Until it is not waited for any more, and then what was sent to it by its last place.
+    w.wait(15 * SECOND);
+    let there = w.program(2);
+    assert!(there.processes()[&pid].core.all_watched().is_empty(), "it was told");
+    assert_eq!(w.program(0).processes()[&here].core.all_watchers(), vec![]);
+    w.wait(30 * SECOND);
+    w.ends_well();
+}

@@ -87,8 +87,10 @@ impl Program {
         let mut inner = self.inner();
         let inbox = inner.inbox(pid).ok_or("it is not here")?;
         let signals = inbox.waiting_to_follow().ok_or("it does not move")?;
-        let follows =
-            |s: &Signal| matches!(s, Signal::Timeout { .. } | Signal::OverLimit) || translate::carry(s).is_some();
+        let follows = |s: &Signal| {
+            matches!(s, Signal::Timeout { .. } | Signal::OverLimit | Signal::Arrived { .. })
+                || translate::carry(s).is_some()
+        };
         if !signals.iter().all(follows) {
             return Err("it was given a name, or asked for something, meanwhile".to_string());
         }

@@ -256,6 +256,11 @@ impl Program {
             let mut common = self.common();
             common.trace(|| format!("{pid} handles {}", brief(&signal)));
             common.ledger.handled(pid, &signal);
+            if let Signal::Down { from, id, .. } = &signal
+                && process.core.all_watched().contains(&(*from, *id))
+            {
+                common.ledger.told_of_end(pid, *from, *id);
+            }
             drop(common);
             process.core.handle(signal, &mut effects);
             self.carry_out(process, &mut effects, &mut end);
@@ -294,6 +299,12 @@ impl Program {
                     self.route(to, Signal::Reply { id, answer });
                 }
                 Effect::Spawn(request) => self.spawn_for(*request),
+                Effect::AskAgain => {
+                    if let Some((id, whom)) = process.asked().filter(|(id, _)| !process.core.is_answered(*id)) {
+                        self.route(whom, Signal::Ask { from: process.core.pid(), id, question: Question::Again });
+                    }
+                }
+                Effect::Lost { to, id } => _ = self.route(to, Signal::Reply { id, answer: Answer::Lost }),
                 Effect::Order { .. } | Effect::OrderLate | Effect::Migratable { .. } => {
                     unreachable!("nobody asks this here")
                 }
