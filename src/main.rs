@@ -22,6 +22,7 @@ mod repl;
 mod resume;
 mod run;
 mod top;
+mod trace;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -101,6 +102,12 @@ enum Command {
     #[command(after_help = "Examples:\n  rlua-actor top worker@localhost\n  \
                             rlua-actor top --once --sort mailbox worker@localhost | head -20")]
     Top(top::Arguments),
+    /// Tell what happens to a process of a running node: messages, links, monitors, spawns, its end
+    ///
+    /// A line for each; what is sent and received is shown by what it begins with. It ends with the process, or by Ctrl-C.
+    #[command(after_help = "Examples:\n  rlua-actor trace worker@localhost sink\n  \
+                            rlua-actor trace --seconds 5 --json sink.json worker@localhost 17")]
+    Trace(trace::Arguments),
     /// Move the processes of a running node to others, so that it can be ended or replaced
     ///
     /// They go on there in the middle of whatever they do, with their pids, mailboxes, links and names; who talks to them notices
@@ -149,6 +156,7 @@ fn main() -> std::process::ExitCode {
         Some(Command::Attach(arguments)) => attach::run(arguments),
         Some(Command::Ps(arguments)) => ps::run(arguments),
         Some(Command::Top(arguments)) => top::run(arguments),
+        Some(Command::Trace(arguments)) => trace::run(arguments),
         Some(Command::Drain(arguments)) => drain::run(arguments),
         Some(Command::Pmd(arguments)) => pmd::run(arguments),
         Some(Command::Resume(arguments)) => resume::run(arguments),
@@ -176,8 +184,8 @@ fn end(status: u8) -> std::process::ExitCode {
 fn arguments() -> Vec<OsString> {
     let mut all: Vec<_> = std::env::args_os().collect();
     let commands = [
-        "run", "check", "compile", "node", "attach", "ps", "top", "drain", "pmd", "resume", "inspect", "explore",
-        "disasm", "help",
+        "run", "check", "compile", "node", "attach", "ps", "top", "trace", "drain", "pmd", "resume", "inspect",
+        "explore", "disasm", "help",
     ];
     let own = [&commands[..], &["-h", "--help", "-V", "--version"]].concat();
     if let Some(first) = all.get(1)

@@ -264,6 +264,86 @@ fn who_waits_for_whom_is_told_over_all_nodes() {
 }
 
 #[test]
+fn what_happens_to_a_process_is_told() {
+    let user = User::new("trace");
+    let mut node = user.start(&[
+        "run",
+        "--node",
+        NODE,
+        "-e",
+        "local c = require 'concurrent'
+         local root = c.self()
+         local echo = c.spawn(function()
+           while true do
+             local m = c.receive()
+             if m == 'end' then break end
+             c.monitor(root)
+             c.demonitor(root)
+             c.send(root, { echo = m })
+             c.spawn(function() end)
+           end
+         end)
+         c.register('echo', echo)
+         c.spawn(function() while true do c.send(echo, { ping = 'a\\27b' }) c.sleep(20) end end)
+         print 'ready' io.stdout:flush()
+         while true do if c.receive().stop then c.send(echo, 'end') end end",
+    ]);
+    assert_eq!(node.line(), "ready");
+    let file = user.home.join("trace.json");
+    let name = file.to_string_lossy().into_owned();
+    let run = user.run(&["trace", "--seconds", "1", "--json", &name, NODE, "echo"]);
+    assert_eq!((run.status.code(), text(&run.stderr)), (Some(0), String::new()));
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("it is there")).expect("it is JSON");
+    let events = json["traceEvents"].as_array().expect("an array");
+    let instants: Vec<_> = events.iter().filter(|e| e["ph"] == "i").collect();
+    assert!(
+        instants.iter().all(|e| e["ts"].as_u64().is_some_and(|t| t > 1_000_000_000_000) && e["tid"] == 2),
+        "{json}"
+    );
+    for (name, value) in
+        [("received", "{ping='a?b'}"), ("sent to", "{echo={ping='a?b'}}"), ("spawned", ""), ("tells: monitor", "")]
+    {
+        assert!(instants.iter().any(|e| e["name"] == name && e["args"]["value"] == value), "{name}: {json}");
+    }
+    // As lines, until its end.
+    let mut tracing = user.start(&["trace", NODE, "2"]);
+    assert!(tracing.line().contains("<shop@localhost.2> "));
+    user.run_with_input(&["attach", NODE], "send(1, { stop = true })\n");
+    let (rest, status) = tracing.rest();
+    assert!(status == Some(0) && rest.lines().last().is_some_and(|l| l.ends_with("ended: 'normal'")), "{rest}");
+    let run = user.run(&["trace", NODE, "echo"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text(&run.stderr).contains("has no process echo"), "{run:?}");
+}
+
+#[test]
+fn debug_writes_what_happens_to_a_process() {
+    let user = User::new("debug");
+    let run = user.run(&[
+        "run",
+        "-e",
+        "local c = require 'concurrent'
+         local root = c.self()
+         c.spawn(function()
+           c.setoption('debug', true)
+           c.send(root, 7)
+           assert(c.receive() == 'one')
+           c.setoption('debug', false)
+           c.send(root, 'unseen')
+         end)
+         assert(c.receive() == 7)
+         c.send('none', 1)
+         for _, p in ipairs(c.processes()) do if p ~= root then c.send(p, 'one') end end
+         assert(c.receive() == 'unseen')",
+    ]);
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
+    let errors = text(&run.stderr);
+    let lines: Vec<&str> = errors.lines().map(|l| l.split_once(' ').expect("a time").1).collect();
+    assert_eq!(lines, ["<0.2> sent to <0.1> 7", "<0.2> received 'one'"], "{errors}");
+}
+
+#[test]
 fn a_node_that_cannot_be_reached_is_one_line() {
     let user = User::new("ps-nobody");
     let _node = node(&user);

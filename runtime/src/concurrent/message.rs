@@ -36,11 +36,11 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
     let (to, v) = (vm.arg(0).as_pid(), vm.arg(1));
     let Some(to) = to.filter(|_| !v.is_nil()) else { return Ok(None) };
     if let Some(message) = codec::Message::plain(v) {
-        let scheduler = &context(vm).scheduler;
-        if to.runtime() != scheduler.runtime {
+        let cx = context(vm);
+        if to.runtime() != cx.sends_to {
             return Ok(None);
         }
-        let sent = scheduler.send_here(to, message);
+        let sent = cx.scheduler.send_here(to, message);
         return Ok(sent.map(|crowd| handed_over(vm, crowd)));
     }
     send_other(vm, to, v)
@@ -48,7 +48,7 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
 /// As [`send_quick`], of what is to be encoded.
 #[inline(never)]
 fn send_other(vm: &mut Vm, to: Pid, v: Value) -> Result<Option<Value>> {
-    if to.runtime() != context(vm).scheduler.runtime {
+    if to.runtime() != context(vm).sends_to {
         return Ok(None);
     }
     if v.is_string() {
@@ -106,6 +106,7 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
         ControlFlow::Continue(m) => m,
         ControlFlow::Break(step) => return Ok(step),
     };
+    context(vm).trace("sent to", to.pid(), Some(&message));
     let own = context(vm).scheduler.runtime;
     match to {
         Process::Elsewhere(..) => send_elsewhere(vm, to, Leaving::Whole(message)),

@@ -107,6 +107,7 @@ pub(crate) static NATIVES: &[Native] = &[
     steps!("concurrent.survey", survey::survey),
     steps!("concurrent.tick", schedule::tick),
     leaf!("concurrent.time", (|vm: &mut Vm| Ok(Value::float(schedule::now_ms(context(vm)))))),
+    leaf!("concurrent.trace", survey::trace),
     steps!("concurrent.unlink", link::unlink),
     steps!("concurrent.unregister", names::unregister),
     steps!("concurrent.whereis", names::whereis),

@@ -5,6 +5,7 @@
 use super::shown;
 use crate::process::context::context;
 use crate::process::options::{KEYS, Setting, key};
+use crate::process::trace::Tracing;
 use rlua_machine::value::{Kind, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::Result;
@@ -46,6 +47,10 @@ pub(super) fn set(vm: &mut Vm) -> Result<Value> {
     } else {
         cx.set_option(index, setting);
         cx.set_limits();
+    }
+    if let (key::DEBUG, Setting::Flag(lines)) = (index, setting) {
+        let tracing = context(vm).tracing();
+        context(vm).set_tracing(Tracing { lines, ..tracing });
     }
     if index == key::MAXHEAP {
         // It may be past the new limit already.

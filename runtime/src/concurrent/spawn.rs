@@ -206,5 +206,6 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     child.set_limits();
     let process = Process::new(None, child, Some(Birth::new(snapshot, sockets)));
     scheduler.enter(slot, process);
+    context(vm).trace("spawned", Some(pid), None);
     vm.return_one(Value::pid(pid))
 }

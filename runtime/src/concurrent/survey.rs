@@ -1,10 +1,11 @@
-//! Figures of a node: `survey`.
+//! Figures of a node: `survey`; and what happens to one process: `trace`.
 //!
 //! Journey: process -> figures -> **table**. The processes are counted in pieces (scheduler/survey.rs), without a signal to any of
 //! them; one that is frozen in the middle of it begins anew.
 
 use super::{expected, information};
 use crate::process::context::{Progress, context};
+use crate::process::signal::Signal;
 use crate::scheduler::survey::{Figures, Order, Survey, Totals, glimpse};
 use rlua_machine::stdlib::field;
 use rlua_machine::value::{Pid, Ref, Table, Value};
@@ -113,6 +114,18 @@ pub(super) fn survey(vm: &mut Vm, state: u32) -> Result<Step> {
     let left = vm.heap.string(&left);
     field(vm, t, "since", left);
     vm.return_one(Value::table(t))
+}
+/// `trace`: has the caller told what happens to a process, or not any more. False: it is not at this node.
+pub(super) fn trace(vm: &mut Vm) -> Result<Value> {
+    let Some(pid) = vm.arg(0).as_pid() else { return Err(expected(vm, 0, "pid")) };
+    let is_on = vm.count() < 2 || !vm.arg(1).is_false();
+    let cx = context(vm);
+    let tracer = cx.pid();
+    if pid == tracer {
+        return Err(vm.arg_error(0, "a process cannot be told of itself"));
+    }
+    let is_here = cx.scheduler.slot(pid).is_some();
+    Ok(Value::boolean(is_here && cx.scheduler.route(pid, Signal::Trace { tracer, is_on })))
 }
 fn table(vm: &mut Vm, totals: &Totals) -> Ref<Table> {
     let t = vm.heap.table();

@@ -85,7 +85,8 @@ pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
         | Local::Timeout { .. }
         | Local::Arrived { .. }
         | Local::Wake(_)
-        | Local::OverLimit => None,
+        | Local::OverLimit
+        | Local::Trace { .. } => None,
     }
 }
 
@@ -122,7 +123,8 @@ pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
         | Local::Arrived { .. }
         | Local::Timeout { .. }
         | Local::Wake(_)
-        | Local::OverLimit => None,
+        | Local::OverLimit
+        | Local::Trace { .. } => None,
     }
 }
 /// The signal that was carried.

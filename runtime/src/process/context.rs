@@ -14,12 +14,13 @@ use super::options::{OwnOptions, Setting, key};
 use super::seldom::{List, Seldom};
 use super::signal::{Answer, Info, Question, Signal, Status, Wake};
 use super::slot::Slot;
+use super::trace::Tracing;
 use super::waits::Waiting;
 use crate::node::name::NodeName;
 use crate::scheduler::timer::{Due, TimerKey};
 use crate::scheduler::{Scheduler, Waits};
 use crate::socket::Sockets;
-use rlua_machine::value::{Pid, Value};
+use rlua_machine::value::{Pid, Runtime, Value};
 use rlua_machine::vm::{Attachable, Attachment, Surroundings, Vm};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub struct Context {
     pub reported: bool,
     /// It has asked to be told when a node goes.
     pub watches_nodes: bool,
+    /// The runtime to whose processes it sends the quick way: its own, or none if it is traced (trace.rs).
+    pub sends_to: Runtime,
     /// Links, monitors, names, waits.
     pub core: Core,
     seldom: Seldom<Rest>,
@@ -80,6 +83,7 @@ struct Rest {
     clock_ahead: u64,
     /// The question under way, and whom it was asked.
     asked: Option<(u64, Pid)>,
+    tracing: Tracing,
     /// What came after a kill.
     unhandled: List<Signal>,
     /// What has come of a checkpoint or a move: why it could not be.
@@ -147,6 +151,7 @@ unsafe impl Attachment for Context {
 impl Context {
     /// Of a new process.
     pub fn new(scheduler: Arc<Scheduler>, slot: Arc<Slot>) -> Box<Context> {
+        let runtime = scheduler.runtime;
         Box::new(Context {
             core: Core::new(slot.pid),
             scheduler,
@@ -161,6 +166,7 @@ impl Context {
             leaving: None,
             reported: false,
             watches_nodes: false,
+            sends_to: runtime,
             seldom: Seldom::default(),
         })
     }
@@ -171,6 +177,9 @@ impl Context {
     /// Handles signals in their order. What only the runner can do is left in `urgent`; after a kill nothing is handled
     /// any more, and what came later stays in the list.
     pub fn handle(&mut self, signals: &mut Vec<Signal>) {
+        if self.is_traced() {
+            self.trace_arrivals(signals);
+        }
         // By far the most: one message.
         if let [Signal::Message(_)] = signals[..]
             && let Some(Signal::Message(m)) = signals.pop()
@@ -188,11 +197,24 @@ impl Context {
                     self.resume = true;
                     continue;
                 }
+                Signal::Trace { tracer, is_on } => {
+                    let tracing = Tracing { tracer: is_on.then_some(tracer), dropped: 0, ..self.tracing() };
+                    self.set_tracing(tracing);
+                    continue;
+                }
                 Signal::Exit { .. } => self.core.trapexit = self.option_flag(key::TRAPEXIT),
                 _ => {}
             }
             self.act(|core, effects| core.handle(signal, effects));
         }
+    }
+    /// How it is traced.
+    pub fn tracing(&self) -> Tracing {
+        self.seldom.get().map_or(Tracing::default(), |s| s.tracing)
+    }
+    /// Notes how it is traced.
+    pub(super) fn keep_tracing(&mut self, tracing: Tracing) {
+        self.seldom.change().tracing = tracing;
     }
     /// Keeps signals that came after a kill.
     #[inline]
@@ -214,6 +236,9 @@ impl Context {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Route(to, signal) => {
+                    if self.is_traced() {
+                        self.trace_signal(to, &signal);
+                    }
                     self.scheduler.route(to, signal);
                 }
                 Effect::Deliver(m) => self.mailbox.push(m),
@@ -336,11 +361,21 @@ impl Context {
         (self.option_number(key::MAXMAILBOX) as usize, self.limit_bytes())
     }
     /// Tells the inbox of the limits that deliveries are to keep.
-    pub fn set_limits(&self) {
+    pub fn set_limits(&mut self) {
         if self.slot.is_root {
             return;
         }
-        let (messages, bytes) = self.limits();
+        let [messages, bytes, debug] = {
+            let node = self.scheduler.options.read().unwrap_or_else(|e| e.into_inner());
+            let own = |key| self.seldom.get().and_then(|s| s.options.get(key));
+            [key::MAXMAILBOX, key::MAXHEAP, key::DEBUG].map(|key| own(key).unwrap_or_else(|| node.get(key)))
+        };
+        let lines = debug == Setting::Flag(true);
+        if lines != self.tracing().lines {
+            self.set_tracing(Tracing { lines, ..self.tracing() });
+        }
+        let number = |setting| if let Setting::Number(n) = setting { n as usize } else { 0 };
+        let (messages, bytes) = (number(messages), number(bytes));
         let mut s = self.slot.lock();
         s.inbox.set_limits((messages, bytes));
         let is_past = messages > 0 && s.inbox.messages() + self.mailbox.len() > messages;

@@ -338,6 +338,8 @@ impl Core {
                 effects.push(Effect::Resume);
             }
             Signal::OverLimit => effects.push(Effect::CheckLimit),
+            // The context has seen to it.
+            Signal::Trace { .. } => {}
             Signal::Spawn(request) => effects.push(Effect::Spawn(request)),
         }
     }

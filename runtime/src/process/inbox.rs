@@ -80,6 +80,8 @@ struct Limits {
     messages: usize,
     /// Bytes of heap and mailbox past which it ends; 0: no limit.
     bytes: usize,
+    /// What comes is to be told (trace.rs).
+    traced: bool,
 }
 
 /// Signals, oldest first. Most processes have one at a time, which lies here.
@@ -203,11 +205,17 @@ impl Inbox {
         }
     }
     fn limits(&self) -> Limits {
-        self.limits.as_deref().copied().unwrap_or(Limits { messages: 0, bytes: 0 })
+        self.limits.as_deref().copied().unwrap_or(Limits { messages: 0, bytes: 0, traced: false })
     }
     /// Sets what deliveries are to keep: messages, and bytes of heap and mailbox, past which the process ends; 0: no limit.
     pub fn set_limits(&mut self, (messages, bytes): (usize, usize)) {
-        self.limits = (messages | bytes != 0).then(|| Box::new(Limits { messages, bytes }));
+        let traced = self.limits().traced;
+        self.limits = (traced || messages | bytes != 0).then(|| Box::new(Limits { messages, bytes, traced }));
+    }
+    /// Whether all that comes is to pass through [`super::context::Context::handle`], so that it can be told.
+    pub fn set_traced(&mut self, traced: bool) {
+        let Limits { messages, bytes, .. } = self.limits();
+        self.limits = (traced || messages | bytes != 0).then(|| Box::new(Limits { messages, bytes, traced }));
     }
     /// Where the process is in its life.
     pub fn state(&self) -> RunState {
@@ -244,7 +252,8 @@ impl Inbox {
         if is_message {
             let messages = self.messages() + held.messages;
             let bytes = self.bytes + held.bytes;
-            let Limits { messages: max_messages, bytes: max_bytes } = self.limits();
+            let Limits { messages: max_messages, bytes: max_bytes, traced } = self.limits();
+            self.urgent |= traced;
             if max_messages > 0 && messages > max_messages {
                 self.push(Signal::Kill { reason: Message::string(b"mailboxlimit"), limit: true });
             } else if max_bytes > 0 && bytes > max_bytes && !self.warned {

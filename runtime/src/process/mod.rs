@@ -26,6 +26,7 @@ pub mod registry;
 pub mod seldom;
 pub mod signal;
 pub mod slot;
+pub mod trace;
 pub mod waits;
 
 use birth::Birth;

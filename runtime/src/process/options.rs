@@ -73,6 +73,8 @@ pub mod key {
     pub const TRAPEXIT: usize = 0;
     /// `tick`
     pub const TICK: usize = 1;
+    /// `debug`
+    pub const DEBUG: usize = 2;
     /// `connectall`
     pub const CONNECTALL: usize = 4;
     /// `maxheap`

@@ -125,6 +125,13 @@ pub enum Signal {
     Wake(Wake),
     /// Heap and mailbox have passed `maxheap`: the process is to look whether a collection helps.
     OverLimit,
+    /// What happens to the process is to be told another one here, or not any more.
+    Trace {
+        /// Whom.
+        tracer: Pid,
+        /// Whether from now on.
+        is_on: bool,
+    },
     /// Another node wants a process to be made, as if by the receiver, which is the root.
     Spawn(Box<SpawnRequest>),
 }

@@ -128,6 +128,10 @@ impl Slot {
     pub fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(|e| e.into_inner())
     }
+    /// Messages that wait, as far as is known.
+    pub fn messages(&self) -> usize {
+        self.published.messages.load(Ordering::Relaxed) + self.lock().inbox.messages()
+    }
     /// Gives it a signal; what is asked of the caller, and what the runtime's total has to be told of.
     pub fn deliver(&self, signal: Signal) -> (Delivered, Option<Grown>) {
         let mut s = self.lock();

@@ -89,6 +89,7 @@ impl Scheduler {
         if end.limit {
             self.report_limit(&cx, &end.reason);
         }
+        cx.trace("ended:", None, Some(&end.reason));
         let mut left = cx.take_unhandled();
         left.append(&mut slot.lock().inbox.end());
         cx.end_wait();

@@ -52,7 +52,7 @@ pub struct Departed {
 
 /// Whether a signal is of this runtime alone, and a process that leaves gets another where it goes if it has to.
 fn is_of_here(signal: &Signal) -> bool {
-    matches!(signal, Signal::Timeout { .. } | Signal::OverLimit | Signal::Arrived { .. })
+    matches!(signal, Signal::Timeout { .. } | Signal::OverLimit | Signal::Arrived { .. } | Signal::Trace { .. })
 }
 
 impl Scheduler {

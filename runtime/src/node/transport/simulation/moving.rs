@@ -88,7 +88,7 @@ impl Program {
         let inbox = inner.inbox(pid).ok_or("it is not here")?;
         let signals = inbox.waiting_to_follow().ok_or("it does not move")?;
         let follows = |s: &Signal| {
-            matches!(s, Signal::Timeout { .. } | Signal::OverLimit | Signal::Arrived { .. })
+            matches!(s, Signal::Timeout { .. } | Signal::OverLimit | Signal::Arrived { .. } | Signal::Trace { .. })
                 || translate::carry(s).is_some()
         };
         if !signals.iter().all(follows) {
