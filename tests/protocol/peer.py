@@ -63,7 +63,7 @@ class Node:
         self.code, self.chunks, self.raw, self.captured = {}, {}, {}, None
 
     def hello(self, **changed):
-        hello = {"oldest": 1, "newest": 1, "features": self.features, "name": self.name, "id": self.id}
+        hello = {"oldest": 2, "newest": 2, "features": self.features, "name": self.name, "id": self.id}
         return {**hello, "since": self.since, "limits": LIMITS_OF_OURS, **changed}
 
     def pid(self, serial):
@@ -99,7 +99,7 @@ class Node:
                 sock.close()
                 raise Refused(reply["why"])
             if reply["kind"] == "ok":
-                if reply["hello"]["name"] != dialled or reply["version"] != 1:
+                if reply["hello"]["name"] != dialled or reply["version"] != 2:
                     raise Bad(f"another has answered: {reply}")
                 return Session(self, sock, ours, theirs, reply["hello"])
             wait()
@@ -122,7 +122,7 @@ class Node:
             send_message(sock, ours.seal(write(REPLY, {"kind": "refused", "why": reply})))
             sock.close()
             return opening
-        send_message(sock, ours.seal(write(REPLY, {"kind": "ok", "hello": self.hello(), "version": 1})))
+        send_message(sock, ours.seal(write(REPLY, {"kind": "ok", "hello": self.hello(), "version": 2})))
         return Session(self, sock, ours, theirs, opening["hello"])
 
 
@@ -295,7 +295,7 @@ def decoded(lines):
             if signal and signal["kind"] == "code":
                 node.learn(signal["hash"], signal["contents"].bytes)
             where, name = contents_of(signal) if signal else (None, None)
-            if name and signal["kind"] in ("message", "exit", "down", "kill", "spawn"):
+            if name and signal["kind"] in ("message", "exit", "down", "kill", "spawn", "response"):
                 yield f"    {shown(Message(where[name], node.code).whole(), names.items())}"
 
 

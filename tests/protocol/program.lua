@@ -85,6 +85,18 @@ function actions.migrate(m)
     while true do c.send(who, { 'got', c.receive(), here, c.node() }) end
   end)
 end
+function actions.request(m) return c.call(m.who, m.value, m.time) end
+function actions.answers()
+  return c.spawn(function()
+    c.setoption('trapexit', false)
+    while true do
+      local m = c.receive()
+      if m.request == nil then c.exit 'unasked' end
+      c.reply(m, m.request)
+    end
+  end)
+end
+function actions.mailbox() return c.processinfo(c.self()).mailbox end
 function actions.nodes() return c.nodes() end
 function actions.isnodealive(m) return c.isnodealive(m.node) end
 

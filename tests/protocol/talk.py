@@ -198,7 +198,8 @@ def mapper_answers():
 
 def handshakes_are_refused():
     talk = Talk(dial=False)
-    check(talk.refused(oldest=2, newest=3), {"kind": "no common version", "oldest": 1, "newest": 1})
+    check(talk.refused(oldest=1, newest=1), {"kind": "no common version", "oldest": 2, "newest": 2})
+    check(talk.refused(oldest=3, newest=4), {"kind": "no common version", "oldest": 2, "newest": 2})
     check(talk.refused(dialled="other@127.0.0.1"), {"kind": "another's name", "name": LUA})
     check(talk.refused(id=Talk.id), {"kind": "same runtime"})
     check(talk.refused(name=LUA), {"kind": "name in use"})
@@ -689,7 +690,7 @@ def a_process_moves():
     found = other.next("move")["move"]
     check((found["kind"], found["pid"], found["epoch"], found["id"], found["node"]), ("found", child, 1, talk.node.id, talk.node.name))
     later, whole = moved_again(again["contents"])
-    check((whole["version"], whole["epoch"], whole["is_root"], whole["process"]["serial"]), (1, 1, False, child.serial))
+    check((whole["version"], whole["epoch"], whole["is_root"], whole["process"]["serial"]), (2, 1, False, child.serial))
     check(whole["runtimes"][whole["process"]["runtime"]]["id"], int.from_bytes(talk.lua, "big"))
     talk.move("offer", id=1, pid=child, epoch=2, contents=later)
     check(talk.next("move")["move"], {"kind": "ready", "id": 1, "pid": child})
@@ -709,6 +710,61 @@ def a_process_moves():
     check(talk.next("move")["move"], {"kind": "ended", "pid": child, "epoch": 2, "lost": False})
     talk.leave()
     other.leave()
+
+
+def calls_are_answered():
+    talk = Talk()
+    me, p = talk.me, talk.pid
+    # The node calls a process of ours: a monitor, and a message that names it.
+
+    def called(time):
+        talk.tell("request", who=p(1), value=b"question", time=time)
+        monitor = talk.next("monitor")
+        request = talk.next("message", to=by_pid(p(1)))
+        check(monitor["to"], by_pid(p(1)))
+        fields = dict(talk.session.value(request["contents"]).fields)
+        check(fields, {b"signal": b"CALL", b"from": monitor["from"], b"to": monitor["id"], b"request": b"question"})
+        return monitor["from"], monitor["id"]
+
+    def respond(to, id, value, who=p(1), over=True, refused=False):
+        talk.send("response", from_=who, to=to, id=id, over=over, refused=refused, contents=contents(value))
+
+    caller, id = called(20000)
+    respond(caller, id, 42)
+    check(talk.result(), [42])
+    caller, id = called(20000)
+    respond(caller, id, table(failed=b"too much", reason=b"full"), refused=True)
+    value, why, reason = talk.result()
+    check((value, reason), (None, b"full"))
+    assert why.endswith(b": too much"), why
+    # Another answers for it: the caller takes its monitor back.
+    caller, id = called(20000)
+    respond(caller, id, b"another's", who=p(2), over=False)
+    check(talk.next("demonitor", id=id)["from"], caller)
+    check(talk.result(), [b"another's"])
+    # It ends instead; a second answer, and one that is late, are dropped.
+    caller, id = called(20000)
+    talk.send("down", from_=p(1), to=caller, id=id, contents=contents(b"broken"))
+    check(talk.result()[2], b"broken")
+    respond(caller, id, b"of one that has ended", over=False)
+    caller, id = called(1)
+    check(talk.next("demonitor", id=id)["from"], caller)
+    check(talk.result()[2], b"timeout")
+    respond(caller, id, b"late")
+    check(talk.ask("mailbox"), [0])
+    # A process of ours calls one there, which answers, and one that does not.
+    answers = talk.ask("answers")[0]
+    for id, value in ((9, b"hello"), (10, None)):
+        talk.send("monitor", from_=me, to=by_pid(answers), id=id)
+        request = Table([], [(b"signal", b"CALL"), (b"from", me), (b"to", id), (b"request", value)][: 4 if value else 3])
+        talk.message(request, to=by_pid(answers))
+        if value:
+            response = talk.next("response")
+            check((response["from"], response["to"], response["id"]), (answers, me, id))
+            check((response["over"], response["refused"], talk.session.value(response["contents"])), (True, False, value))
+    down = talk.next("down")
+    check((down["id"], talk.session.value(down["contents"])), (10, b"unasked"))
+    talk.leave()
 
 
 def visitors_are_no_nodes():
@@ -877,6 +933,7 @@ def main(cookie_file, mapper_port, capture=None):
     names_are_those_of_all()
     silent = Talk()
     a_process_moves()
+    calls_are_answered()
     visitors_are_no_nodes()
     what_breaks_the_protocol_ends_the_session()
     captured = a_session_is_captured()

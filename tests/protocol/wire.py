@@ -304,6 +304,7 @@ FORWARDED = variant({
     11: ("spawned", fields(id=U64, result=result(PID))),
     12: ("interrupt", NOTHING),
     13: ("tied", fields(from_=PID, bond=BOND)),
+    14: ("response", fields(from_=PID, id=U64, over=BOOL, refused=BOOL, contents=CONTENTS)),
 })
 MOVE = variant({
     0: ("offer", fields(id=U64, pid=PID, epoch=U64, contents=CONTENTS)),
@@ -349,6 +350,7 @@ SIGNAL = variant({
     20: ("names", fields(signal=NAME_SIGNAL)),
     21: ("interrupt", fields(from_=PID, to=TARGET)),
     22: ("move", fields(move=MOVE)),
+    23: ("response", fields(from_=PID, to=PID, id=U64, over=BOOL, refused=BOOL, contents=CONTENTS)),
 })
 
 # The bytes of an answer's information.

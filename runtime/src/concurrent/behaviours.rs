@@ -17,11 +17,11 @@ struct Behaviour {
     open: &'static Native,
 }
 
-/// Declares a module, what opens it, and the functions of the library that are functions of it.
+/// Declares a module, what its chunk is given, what opens it, and the functions of the library that are functions of it.
 macro_rules! behaviours {
-    ($($module:ident $name:literal $file:literal { $($native:literal $field:literal),* })*) => {
+    ($($module:ident $name:literal $file:literal $given:expr, { $($native:literal $field:literal),* })*) => {
         $(static $module: Behaviour = Behaviour {
-            chunk: Chunk::new($name, include_str!($file)),
+            chunk: Chunk::with($name, include_str!($file), $given),
             open: &Native::yieldable(concat!("package.open ", $name), |vm, state| open_chunk(vm, state, &$module.chunk)),
         };)*
         static ALL: &[&Behaviour] = &[$(&$module),*];
@@ -32,21 +32,19 @@ macro_rules! behaviours {
     };
 }
 behaviours! {
-    CALL "concurrent.call" "behaviours/call.lua" {
-        "concurrent.call" "call", "concurrent.cast" "cast", "concurrent.reply" "reply"
-    }
-    SERVER "concurrent.server" "behaviours/server.lua" { "concurrent.server" "start" }
-    SUPERVISOR "concurrent.supervisor" "behaviours/supervisor.lua" { "concurrent.supervisor" "start" }
-    FUTURE "concurrent.future" "behaviours/future.lua" { "concurrent.future" "new" }
-    CHANNEL "concurrent.channel" "behaviours/channel.lua" { "concurrent.channel" "new" }
-    GROUP "concurrent.group" "behaviours/group.lua" { "concurrent.group" "members" }
-    POOL "concurrent.pool" "behaviours/pool.lua" { "concurrent.pool" "start" }
-    MAP "concurrent.map" "behaviours/map.lua" { "concurrent.map" "map" }
+    CALL "concurrent.call" "behaviours/call.lua" super::call::NATIVES, { "concurrent.call" "call", "concurrent.cast" "cast" }
+    SERVER "concurrent.server" "behaviours/server.lua" &[], { "concurrent.server" "start" }
+    SUPERVISOR "concurrent.supervisor" "behaviours/supervisor.lua" &[], { "concurrent.supervisor" "start" }
+    FUTURE "concurrent.future" "behaviours/future.lua" &[], { "concurrent.future" "new" }
+    CHANNEL "concurrent.channel" "behaviours/channel.lua" &[], { "concurrent.channel" "new" }
+    GROUP "concurrent.group" "behaviours/group.lua" &[], { "concurrent.group" "members" }
+    POOL "concurrent.pool" "behaviours/pool.lua" &[], { "concurrent.pool" "start" }
+    MAP "concurrent.map" "behaviours/map.lua" &[], { "concurrent.map" "map" }
 }
 
 /// What opens a module, by its stable name.
 pub(super) fn find_native(name: &str) -> Option<&'static Native> {
-    ALL.iter().map(|b| b.open).chain(NATIVES).find(|n| n.name == name)
+    ALL.iter().flat_map(|b| b.chunk.given.iter().chain([b.open])).chain(NATIVES).find(|n| n.name == name)
 }
 
 /// State of [`enter`]: the module has been loaded, and is in the last register.

@@ -5,7 +5,7 @@
 
 use rlua_machine::value::Value;
 use rlua_machine::vm::load::{Literals, Module};
-use rlua_machine::vm::native::{Result, Step};
+use rlua_machine::vm::native::{Native, Result, Step};
 use rlua_machine::vm::{LoadMode, Vm};
 use std::sync::{Arc, OnceLock};
 
@@ -14,13 +14,19 @@ pub(crate) struct Chunk {
     /// The module's name.
     pub name: &'static str,
     text: &'static str,
+    /// What it is called with.
+    pub given: &'static [Native],
     module: OnceLock<Arc<Module>>,
 }
 
 impl Chunk {
     /// The module of this name and text.
     pub const fn new(name: &'static str, text: &'static str) -> Chunk {
-        Chunk { name, text, module: OnceLock::new() }
+        Chunk::with(name, text, &[])
+    }
+    /// As [`Chunk::new`]; its chunk is called with these.
+    pub const fn with(name: &'static str, text: &'static str, given: &'static [Native]) -> Chunk {
+        Chunk { name, text, given, module: OnceLock::new() }
     }
 }
 
@@ -38,5 +44,6 @@ pub(crate) fn open_chunk(vm: &mut Vm, state: u32, chunk: &'static Chunk) -> Resu
     let main = vm.load_module(module, globals);
     vm.truncate(0);
     vm.push(main);
+    chunk.given.iter().for_each(|n| vm.push(Value::native(n)));
     Ok(Step::Call { function: 0, results: 1, next: 1, catch: false })
 }

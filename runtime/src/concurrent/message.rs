@@ -12,7 +12,8 @@ use crate::node::translate;
 use crate::node::transport::Sending;
 use crate::process::chore::MESSAGES;
 use crate::process::context::{Progress, Wait, context, reason_text};
-use crate::process::signal::{Answer, Signal, Wake};
+use crate::process::core::Time;
+use crate::process::signal::{Answer, Wake};
 use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Raise, Result, Step};
@@ -75,48 +76,102 @@ fn handed_over(vm: &mut Vm, crowd: usize) -> Value {
     }
     Value::TRUE
 }
-/// State of `send`: it waits for the connection, or for room.
-const SENDING: u32 = 2;
-/// State of `send`: the message is being made bytes for another node.
-const CONVERTING: u32 = 3;
+/// States of natives that send: of `send`, `reply` and the like.
+pub(super) mod state {
+    /// The message is being encoded.
+    pub const ENCODING: u32 = 1;
+    /// It waits for the connection, or for room.
+    pub const SENDING: u32 = 2;
+    /// The message is being made bytes for another node.
+    pub const CONVERTING: u32 = 3;
+    /// What was received is being decoded.
+    pub const DECODING: u32 = super::DECODE;
+}
+use state::{CONVERTING, ENCODING, SENDING};
+
+/// What a message is that is sent.
+#[derive(Clone, Copy)]
+pub(super) enum Post {
+    /// A message.
+    Message,
+    /// A request.
+    Call {
+        /// The number of the call.
+        id: u64,
+        /// Until when it is waited for, by the process's own clock.
+        deadline: Option<Time>,
+    },
+    /// The answer to a call.
+    Response {
+        /// Which.
+        id: u64,
+        /// It says why there is none.
+        refused: bool,
+    },
+}
+/// What has come of sending it.
+pub(super) enum Posted {
+    /// It is on its way.
+    Sent,
+    /// There is no such process.
+    Nobody,
+    /// It cannot be sent: why.
+    Failed(String),
+    /// The native waits, or goes on later.
+    Wait(Step),
+}
+/// A message, if it is whole.
+pub(super) enum Encoded {
+    /// It.
+    Whole(codec::Message),
+    /// The native is entered again at the state [`ENCODING`].
+    Further(Step),
+    /// The value cannot be sent: why.
+    Not(Vec<u8>),
+}
+
+/// Registers of natives that send: where a number of an encoding or conversion is kept, and one of a question to the node.
+const KEPT: usize = 2;
+const QUESTION: usize = 3;
+
 /// Registers: process, message, number of the encoding or conversion, of the question to the node.
 pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
+    let posted = send_on(vm, state)?;
+    match posted {
+        Posted::Sent => vm.return_one(Value::TRUE),
+        Posted::Nobody => refuse(vm, Value::FALSE, "no such process"),
+        Posted::Failed(why) => refuse(vm, Value::FALSE, why),
+        Posted::Wait(step) => Ok(step),
+    }
+}
+fn send_on(vm: &mut Vm, state: u32) -> Result<Posted> {
     if state == SENDING {
-        let id = vm.arg(3).as_integer().unwrap_or(0) as u64;
-        return match context(vm).node_answer(id) {
-            // After a thaw nobody knows of the question. The message had been handed over before.
-            Ok(Answer::Done(Ok(()))) | Err(None) => vm.return_one(Value::TRUE),
-            Ok(Answer::Done(Err(why))) => refuse(vm, Value::FALSE, why),
-            Ok(_) => refuse(vm, Value::FALSE, "the connection is lost"),
-            Err(Some(_)) => Ok(wait(context(vm), SENDING)),
-        };
+        return Ok(sent(vm));
     }
     let to = process_argument(vm, 0)?;
     let v = vm.arg(1);
     if v.is_nil() {
         return Err(vm.arg_error(1, "message expected, got nil"));
     }
-    if state == CONVERTING {
-        let kept = vm.arg(2);
-        if let Some(Progress::Conversion(conversion)) = context(vm).take_progress(kept) {
-            return send_elsewhere(vm, to, Leaving::Begun(conversion));
-        }
+    if state == CONVERTING
+        && let Some(conversion) = conversion(vm)
+    {
+        return Ok(post_elsewhere(vm, to, conversion, Post::Message));
     }
-    let message = match encode(vm, v, 2, state, 1).map_err(|e| e.raise(vm))? {
+    let message = match encode(vm, v, KEPT, state, ENCODING).map_err(|e| e.raise(vm))? {
         ControlFlow::Continue(m) => m,
-        ControlFlow::Break(step) => return Ok(step),
+        ControlFlow::Break(step) => return Ok(Posted::Wait(step)),
     };
     context(vm).trace("sent to", to.pid(), Some(&message));
-    let own = context(vm).scheduler.runtime;
-    match to {
-        Process::Elsewhere(..) => send_elsewhere(vm, to, Leaving::Whole(message)),
-        Process::Pid(pid) if pid.runtime() != own => send_elsewhere(vm, to, Leaving::Whole(message)),
-        Process::Pid(to) if context(vm).scheduler.route(to, Signal::Message(message)) => vm.return_one(Value::TRUE),
-        _ => refuse(vm, Value::FALSE, "no such process"),
-    }
+    Ok(match to {
+        Process::Pid(pid) => post(vm, pid, message, Post::Message),
+        Process::Elsewhere(..) => post_elsewhere(vm, to, Leaving::Whole(message), Post::Message),
+        Process::Absent(_) => Posted::Nobody,
+    })
 }
 /// A message for another node.
-enum Leaving {
+pub(super) enum Leaving {
+    /// None of it is converted.
     Whole(codec::Message),
     /// It is being made bytes.
     Begun(Box<codec::Conversion>),
@@ -129,47 +184,98 @@ impl Leaving {
         }
     }
 }
-fn send_elsewhere(vm: &mut Vm, to: Process, message: Leaving) -> Result<Step> {
+/// As [`encode_in_steps`], of what is posted.
+pub(super) fn encode_kept(vm: &mut Vm, v: Value, state: u32) -> Result<Encoded> {
+    match encode(vm, v, KEPT, state, ENCODING) {
+        Ok(ControlFlow::Continue(m)) => Ok(Encoded::Whole(m)),
+        Ok(ControlFlow::Break(step)) => Ok(Encoded::Further(step)),
+        Err(Refused::NotSendable(e)) => Ok(Encoded::Not(e.message().to_vec())),
+        Err(Refused::Raised(raise)) => Err(raise),
+    }
+}
+/// What has come of waiting for a connection or for room.
+pub(super) fn sent(vm: &mut Vm) -> Posted {
+    let id = vm.arg(QUESTION).as_integer().unwrap_or(0) as u64;
+    match context(vm).node_answer(id) {
+        // After a thaw nobody knows of the question. The message had been handed over before.
+        Ok(Answer::Done(Ok(()))) | Err(None) => Posted::Sent,
+        Ok(Answer::Done(Err(why))) => Posted::Failed(why),
+        Ok(_) => Posted::Failed("the connection is lost".to_string()),
+        Err(Some(_)) => Posted::Wait(wait(context(vm), SENDING)),
+    }
+}
+/// The conversion under way, if the process has not been frozen in between.
+pub(super) fn conversion(vm: &mut Vm) -> Option<Leaving> {
+    let kept = vm.arg(KEPT);
+    match context(vm).take_progress(kept)? {
+        Progress::Conversion(conversion) => Some(Leaving::Begun(conversion)),
+        _ => None,
+    }
+}
+/// Sends to a process, wherever it is.
+pub(super) fn post(vm: &mut Vm, to: Pid, message: codec::Message, post: Post) -> Posted {
+    if to.runtime() != context(vm).scheduler.runtime {
+        return post_elsewhere(vm, Process::Pid(to), Leaving::Whole(message), post);
+    }
+    let signal = post.signal(vm, to, message);
+    if context(vm).scheduler.route(to, signal) { Posted::Sent } else { Posted::Nobody }
+}
+/// Sends to a process of another node, or of one that has a name there.
+pub(super) fn post_elsewhere(vm: &mut Vm, to: Process, message: Leaving, post: Post) -> Posted {
     let cx = context(vm);
     let (node, pid, target) = match to {
         Process::Elsewhere(name, node) => (Some(node), None, Target::Name(Bytes(name))),
         Process::Pid(to) => (None, Some(to), Target::Pid(to)),
-        Process::Absent(_) => return refuse(vm, Value::FALSE, "no such process"),
+        Process::Absent(_) => return Posted::Nobody,
     };
-    let Some(online) = cx.scheduler.node.online() else {
-        // One that has come here when this was a node.
-        let sent = pid.is_some_and(|to| cx.scheduler.route(to, Signal::Message(message.message())));
-        return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, super::node::NO_NODE) };
-    };
-    if let Some(to) = pid.filter(|to| online.has_moved(*to)) {
-        let sent = cx.scheduler.route(to, Signal::Message(message.message()));
-        return if sent { vm.return_one(Value::TRUE) } else { refuse(vm, Value::FALSE, "noconnection") };
+    let online = cx.scheduler.node.online();
+    // One that has come here, perhaps when this was a node.
+    let is_known = online.as_ref().is_none_or(|online| pid.is_some_and(|to| online.has_moved(to)));
+    if let Some(to) = pid.filter(|_| is_known) {
+        let signal = post.signal(vm, to, message.message());
+        let sent = context(vm).scheduler.route(to, signal);
+        return match online {
+            _ if sent => Posted::Sent,
+            Some(_) => Posted::Failed("noconnection".to_string()),
+            None => Posted::Failed(super::node::NO_NODE.to_string()),
+        };
     }
+    let Some(online) = online else { return Posted::Failed(super::node::NO_NODE.to_string()) };
     let converted = match convert(vm, message) {
         Ok(converted) => converted,
         Err(conversion) => {
             let number = context(vm).keep_progress(Progress::Conversion(conversion));
-            vm.set_arg(2, number);
-            return Ok(Step::Again(CONVERTING));
+            vm.set_arg(KEPT, number);
+            return Posted::Wait(Step::Again(CONVERTING));
         }
     };
     let cx = context(vm);
-    let out = translate::message(cx.pid(), target, converted);
+    let own = cx.pid();
+    let out = match (post, pid) {
+        (Post::Response { id, refused }, Some(to)) => {
+            translate::response(own, to, id, cx.core.answers(to, id), refused, converted)
+        }
+        (Post::Call { id, deadline }, Some(to)) => {
+            cx.act(|core, effects| core.call(id, to, deadline, effects));
+            translate::message(own, target, converted)
+        }
+        _ => translate::message(own, target, converted),
+    };
     let mut sending = Sending::Sent;
     let id = cx.ask_node(|_, _, asker| sending = online.send(node, pid, out, asker));
     match sending {
         // Nothing waits at an end.
         Sending::Wait if !cx.core.ending => {
-            vm.set_arg(3, Value::integer(id as i64));
-            Ok(wait(context(vm), SENDING))
+            vm.set_arg(QUESTION, Value::integer(id as i64));
+            Posted::Wait(wait(context(vm), SENDING))
         }
         Sending::Sent | Sending::Wait => {
             cx.give_up_question();
-            vm.return_one(Value::TRUE)
+            Posted::Sent
         }
         Sending::Failed(why) => {
             cx.give_up_question();
-            refuse(vm, Value::FALSE, why)
+            Posted::Failed(why)
         }
     }
 }
@@ -291,11 +397,11 @@ fn step<T>(vm: &mut Vm, work: impl FnOnce(&mut Vm, &mut usize) -> T) -> T {
 }
 /// The value of a message, in this process's heap.
 fn decode(vm: &mut Vm, m: codec::Message) -> Result<Value> {
+    decoded(vm, m).map_err(|e| vm.error(e.to_string()))
+}
+fn decoded(vm: &mut Vm, m: codec::Message) -> std::result::Result<Value, codec::DecodeError> {
     vm.charge(m.size() / BYTES_PER_REDUCTION);
-    match codec::take_message(vm, m) {
-        Ok(v) => Ok(v),
-        Err(e) => Err(vm.error(e.to_string())),
-    }
+    codec::take_message(vm, m)
 }
 
 /// State of `receive`: look for a message.
@@ -510,7 +616,7 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
                 if is_taken {
                     context(vm).mailbox.take(number);
                 }
-                return Err(e);
+                return Err(vm.error(e.to_string()));
             }
         };
         if is_taken {
@@ -526,27 +632,30 @@ fn search(vm: &mut Vm, state: u32) -> Result<Step> {
     vm.set_arg(NUMBER, Value::integer(number as i64));
     wait_for_more(vm)
 }
-/// The value of a message that stays in the mailbox meanwhile: a process that is frozen in between begins anew.
-fn decode_in_steps(vm: &mut Vm, m: &codec::Message, state: u32) -> Result<ControlFlow<Step, Value>> {
+/// The value of a message that stays where it is meanwhile: a process that is frozen in between begins anew.
+pub(super) fn decode_in_steps(
+    vm: &mut Vm,
+    m: &codec::Message,
+    state: u32,
+) -> std::result::Result<ControlFlow<Step, Value>, codec::DecodeError> {
     if m.size() <= QUICK_BYTES {
-        return decode(vm, m.clone()).map(ControlFlow::Continue);
+        return decoded(vm, m.clone()).map(ControlFlow::Continue);
     }
     let kept = if state == DECODE { vm.arg(DECODING) } else { Value::NIL };
     let begun = match context(vm).take_progress(kept) {
         Some(Progress::Decoding(d)) => Some(d),
         _ => codec::Decoding::new(m),
     };
-    let Some(mut decoding) = begun else { return decode(vm, m.clone()).map(ControlFlow::Continue) };
-    match step(vm, |vm, units| decoding.step(vm, units)) {
-        Ok(Some(v)) => Ok(ControlFlow::Continue(v)),
-        Ok(None) => {
+    let Some(mut decoding) = begun else { return decoded(vm, m.clone()).map(ControlFlow::Continue) };
+    Ok(match step(vm, |vm, units| decoding.step(vm, units))? {
+        Some(v) => ControlFlow::Continue(v),
+        None => {
             vm.set_arg(MESSAGE, decoding.root());
             let number = context(vm).keep_progress(Progress::Decoding(decoding));
             vm.set_arg(DECODING, number);
-            Ok(ControlFlow::Break(Step::Again(DECODE)))
+            ControlFlow::Break(Step::Again(DECODE))
         }
-        Err(e) => Err(vm.error(e.to_string())),
-    }
+    })
 }
 /// Nothing that has come so far is accepted.
 fn wait_for_more(vm: &mut Vm) -> Result<Step> {

@@ -7,10 +7,31 @@
 //! spec/processes.md.
 //!
 //! The parts follow the manual: spawn, message (send, receive), matching (selective receive), link (lives and ends),
-//! information (`isprocessalive`, `processinfo`), survey (figures of a node), names, schedule (time, `loop`, `step`), options. What is built of these,
-//! in Lua, is in behaviours.
+//! information (`isprocessalive`, `processinfo`), survey (figures of a node), names, schedule (time, `loop`, `step`),
+//! options; and call, which is under calls. What is built of these, in Lua, is in behaviours.
 
+// Natives of a process. A machine may be without one: one that was thawed and that nobody has taken in.
+macro_rules! leaf {
+    ($name:literal, $f:expr) => {
+        Native::leaf($name, |vm| $crate::concurrent::in_process(vm).and_then(|()| $f(vm)))
+    };
+}
+macro_rules! steps {
+    ($name:literal, $f:expr) => {
+        Native::steps($name, |vm, state| $crate::concurrent::in_process(vm).and_then(|()| $f(vm, state)))
+    };
+}
+macro_rules! quick {
+    ($name:literal, $quick:expr, $f:expr) => {
+        Native::quick(
+            $name,
+            |vm| $crate::concurrent::in_process(vm).and_then(|()| $quick(vm)),
+            |vm, state| $crate::concurrent::in_process(vm).and_then(|()| $f(vm, state)),
+        )
+    };
+}
 mod behaviours;
+mod call;
 mod chunk;
 mod information;
 mod link;
@@ -37,26 +58,6 @@ use rlua_machine::vm::native::{Native, Result, Step};
 use rlua_machine::vm::work::COPIED;
 use std::cell::RefCell;
 
-// Natives of a process. A machine may be without one: one that was thawed and that nobody has taken in.
-macro_rules! leaf {
-    ($name:literal, $f:expr) => {
-        Native::leaf($name, |vm| in_process(vm).and_then(|()| $f(vm)))
-    };
-}
-macro_rules! steps {
-    ($name:literal, $f:expr) => {
-        Native::steps($name, |vm, state| in_process(vm).and_then(|()| $f(vm, state)))
-    };
-}
-macro_rules! quick {
-    ($name:literal, $quick:expr, $f:expr) => {
-        Native::quick(
-            $name,
-            |vm| in_process(vm).and_then(|()| $quick(vm)),
-            |vm, state| in_process(vm).and_then(|()| $f(vm, state)),
-        )
-    };
-}
 #[inline(always)]
 pub(crate) fn in_process(vm: &mut Vm) -> Result<()> {
     if vm.attached.get::<Context>().is_some() {
@@ -94,6 +95,7 @@ pub(crate) static NATIVES: &[Native] = &[
     quick!("concurrent.receive", message::receive_quick, message::receive),
     steps!("concurrent.register", names::register),
     leaf!("concurrent.registered", names::registered),
+    steps!("concurrent.reply", call::reply),
     leaf!("concurrent.self", (|vm: &mut Vm| Ok(Value::pid(context(vm).pid())))),
     quick!("concurrent.send", message::send_quick, message::send),
     steps!("concurrent.setcookie", node::set_cookie),

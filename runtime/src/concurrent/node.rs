@@ -47,38 +47,64 @@ pub(super) fn ask(
     Err(wait(context(vm), state))
 }
 
-/// Where an argument names a process of another node by its name, finds out its pid, which takes the argument's place; the
-/// state to go on with. A name that nobody has there stays as it is. `Err` in it: the native waits, or returns.
-pub(super) fn resolve(vm: &mut Vm, i: usize, state: u32, register: usize) -> Result<std::result::Result<u32, Step>> {
-    if state != 0 && state != RESOLVING {
-        return Ok(Ok(state));
-    }
+/// Who has the name by which an argument names a process of another node.
+pub(super) enum Found {
+    /// It names none in this way.
+    AsItIs,
+    /// This process.
+    Process(Pid),
+    /// Nobody has it there.
+    Nobody(Vec<u8>, NodeName),
+    /// The node cannot be asked: why, if that is known.
+    Unreachable(Vec<u8>, NodeName, Option<String>),
+}
+/// Asks a node who has the name there by which an argument names a process. `Err` in it: the native waits, to be entered again at
+/// a state for which [`is_finding`] is true.
+pub(super) fn find(vm: &mut Vm, i: usize, state: u32, register: usize) -> Result<std::result::Result<Found, Step>> {
     let named = matches!(vm.arg(i).as_table(), Some(t) if t.get_integer(1).as_string().is_some());
     if !named && state == 0 {
-        return Ok(Ok(0));
+        return Ok(Ok(Found::AsItIs));
     }
-    let Process::Elsewhere(name, node) = process_argument(vm, i)? else { return Ok(Ok(0)) };
+    let Process::Elsewhere(name, node) = process_argument(vm, i)? else { return Ok(Ok(Found::AsItIs)) };
     if state == 0 {
         may_wait(vm)?;
     }
-    let answer = ask(vm, register, state == RESOLVING, RESOLVING, |_, online, asker| {
+    let answer = ask(vm, register, is_finding(state), RESOLVING, |_, online, asker| {
         online.ask(node.clone(), Some(&name), asker);
     });
-    Ok(match answer {
-        Ok(Answer::Alive(pid)) => {
-            vm.truncate(register);
-            vm.set_arg(i, Value::pid(pid));
-            Ok(0)
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(step) => return Ok(Err(step)),
+    };
+    vm.truncate(register);
+    Ok(Ok(match answer {
+        Answer::Alive(pid) => Found::Process(pid),
+        Answer::Dead => Found::Nobody(name, node),
+        Answer::Done(Err(why)) => Found::Unreachable(name, node, Some(why)),
+        _ => Found::Unreachable(name, node, None),
+    }))
+}
+/// Whether a native is entered again to go on with [`find`].
+pub(super) fn is_finding(state: u32) -> bool {
+    state == RESOLVING
+}
+/// Where an argument names a process of another node by its name, finds out its pid, which takes the argument's place; the
+/// state to go on with. The place of a name that nobody has there, or of which that is not known, is taken by a pid that no
+/// process has. `Err` in it: the native waits, or returns.
+pub(super) fn resolve(vm: &mut Vm, i: usize, state: u32, register: usize) -> Result<std::result::Result<u32, Step>> {
+    if state != 0 && !is_finding(state) {
+        return Ok(Ok(state));
+    }
+    let pid = match find(vm, i, state, register)? {
+        Ok(Found::AsItIs) => return Ok(Ok(0)),
+        Ok(Found::Process(pid)) => pid,
+        Ok(Found::Nobody(name, node) | Found::Unreachable(name, node, _)) => {
+            Pid::absent(context(vm).scheduler.runtime, &[&name[..], b"@", node.as_str().as_bytes()].concat())
         }
-        Ok(_) => {
-            vm.truncate(register);
-            let absent =
-                Pid::absent(context(vm).scheduler.runtime, &[&name[..], b"@", node.as_str().as_bytes()].concat());
-            vm.set_arg(i, Value::pid(absent));
-            Ok(0)
-        }
-        Err(step) => Err(step),
-    })
+        Err(step) => return Ok(Err(step)),
+    };
+    vm.set_arg(i, Value::pid(pid));
+    Ok(Ok(0))
 }
 
 /// A node's name: an argument.

@@ -8,6 +8,7 @@
 
 use crate::codec::{self, DecodeError, Message, ModuleSource, ThawError};
 use crate::node::signal::{Bytes, NAME_MAX};
+use crate::process::core::Outcome;
 use crate::process::options::{KEYS, Options, Setting};
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::load::{Literals, Module};
@@ -16,8 +17,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Version of the form; its first byte.
-pub const VERSION: u8 = 1;
+/// Version of the form; its first byte. The first had no calls, and is read as well.
+pub const VERSION: u8 = 2;
 
 /// A process, but for its machine. `P` is how a process is named in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +57,12 @@ pub struct Record<P> {
     pub asked: Option<(u64, P)>,
     /// The process that another node was asked for: number of the question, linked, number of the monitor.
     pub spawning: Option<(u64, bool, Option<u64>)>,
+    /// Calls that it has made and whose outcome it has not taken, by their numbers. They stand behind the rest.
+    #[serde(skip, default = "Vec::new")]
+    pub calls: Vec<CallRecord<P>>,
+    /// The number of the one that it waits for.
+    #[serde(skip)]
+    pub current_call: Option<u64>,
     /// Numbers that were given to what natives have begun.
     pub progress: i64,
     /// An end under way.
@@ -77,6 +84,19 @@ pub enum Choice {
     Flag(bool),
     /// A number.
     Number(f64),
+}
+
+/// A call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CallRecord<P> {
+    /// Its number.
+    pub id: u64,
+    /// Whom it was made to.
+    pub peer: P,
+    /// When it is to be given up, by the process's own clock.
+    pub deadline: Option<u64>,
+    /// What it has come to: 0 an answer, 1 it is refused, 2 the end of whom it was made to; a message in portable form.
+    pub outcome: Option<(u8, Bytes)>,
 }
 
 /// An end under way.
@@ -152,6 +172,8 @@ pub struct Read<'b> {
     pub messages: Vec<(u64, Message)>,
     /// The reason of the end under way.
     pub reason: Option<Message>,
+    /// What its calls have come to, in their order.
+    pub outcomes: Vec<Option<Outcome>>,
     /// Modules that came along.
     pub modules: Vec<Arc<Module>>,
     /// The machine, as codec/freeze.rs wrote it.
@@ -171,9 +193,11 @@ impl Record<Pid> {
             });
             Ok::<_, ()>(Place(place, pid.serial()))
         });
-        let record = record.expect("every process has a place");
+        let mut record = record.expect("every process has a place");
         // So that they are found where it goes on.
-        let spoken_of = record.messages.iter().flat_map(|(_, m)| codec::runtimes_in(&m.0, false).unwrap_or_default());
+        let outcomes = record.calls.iter().filter_map(|c| c.outcome.as_ref()).map(|(_, m)| m);
+        let all = record.messages.iter().map(|(_, m)| m).chain(outcomes);
+        let spoken_of = all.flat_map(|m| codec::runtimes_in(&m.0, false).unwrap_or_default());
         for id in spoken_of.chain(codec::runtimes_in(&machine, true).unwrap_or_default()) {
             let name = Runtime::find(id).and_then(|r| r.name());
             if let Some(name) = name.filter(|_| runtimes.iter().all(|(known, _)| *known != id)) {
@@ -181,7 +205,9 @@ impl Record<Pid> {
             }
         }
         let code = modules.iter().map(|m| Bytes(rlua_compiler::dump(m.chunk(), false))).collect();
+        let calls = (std::mem::take(&mut record.calls), record.current_call);
         let head = postcard::to_extend(&Head { runtimes, code, record }, vec![VERSION]).expect("it has lengths");
+        let head = postcard::to_extend(&calls, head).expect("it has lengths");
         machine.splice(0..0, head);
         machine
     }
@@ -192,11 +218,16 @@ impl<'b> Read<'b> {
     /// `known` too.
     pub fn new(bytes: &'b [u8], known: &dyn ModuleSource, renamed: Option<Pid>) -> Result<Read<'b>, Fault> {
         let (&version, rest) = bytes.split_first().ok_or(Fault::Damaged("nothing is there"))?;
-        if version != VERSION {
+        if version == 0 || version > VERSION {
             return Err(Fault::Version(version));
         }
-        let (head, machine): (Head, _) =
-            postcard::take_from_bytes(rest).map_err(|_| Fault::Damaged("what comes before the machine"))?;
+        let damaged = |_| Fault::Damaged("what comes before the machine");
+        let (mut head, mut machine): (Head, _) = postcard::take_from_bytes(rest).map_err(damaged)?;
+        if version > 1 {
+            let (calls, rest) = postcard::take_from_bytes(machine).map_err(damaged)?;
+            (head.record.calls, head.record.current_call) = calls;
+            machine = rest;
+        }
         let mut runtimes = Vec::new();
         for (id, name) in head.runtimes {
             let runtime = Runtime::find(id).ok_or(Fault::Damaged("too many runtimes are known"))?;
@@ -230,11 +261,21 @@ impl<'b> Read<'b> {
         let listed = std::mem::take(&mut record.messages);
         let messages = listed.iter().map(|(n, m)| Ok((*n, message(m)?))).collect::<Result<_, Fault>>()?;
         let reason = record.ending.as_ref().map(|e| message(&e.reason)).transpose()?;
+        let outcome = |o: &(u8, Bytes)| {
+            Ok(match (o.0, message(&o.1)?) {
+                (0, value) => Outcome::Answered { refused: false, value },
+                (1, value) => Outcome::Answered { refused: true, value },
+                (_, reason) => Outcome::Ended(reason),
+            })
+        };
+        let outcomes = record.calls.iter().map(|c| c.outcome.as_ref().map(outcome).transpose());
+        let outcomes = outcomes.collect::<Result<_, Fault>>()?;
+        record.calls.iter_mut().for_each(|c| c.outcome = None);
         if let Some(new) = renamed {
             let all = [&mut record.pid, &mut record.parent];
             all.into_iter().filter(|p| **p == old).for_each(|p| *p = new);
         }
-        Ok(Read { record, old, messages, reason, modules, machine })
+        Ok(Read { record, old, messages, reason, outcomes, modules, machine })
     }
 }
 
@@ -246,6 +287,24 @@ impl ModuleSource for Both<'_> {
     }
 }
 
+impl<P> CallRecord<P> {
+    fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<CallRecord<Q>, E> {
+        Ok(CallRecord { id: self.id, peer: f(self.peer)?, deadline: self.deadline, outcome: self.outcome })
+    }
+}
+impl CallRecord<Pid> {
+    /// Of a call; what it has come to is made bytes by `portable`.
+    pub fn new(
+        (id, peer, deadline, outcome): (u64, Pid, Option<u64>, Option<Outcome>),
+        portable: &mut impl FnMut(&Message) -> Bytes,
+    ) -> CallRecord<Pid> {
+        let outcome = outcome.map(|o| match o {
+            Outcome::Answered { refused, value } => (refused as u8, portable(&value)),
+            Outcome::Ended(reason) => (2, portable(&reason)),
+        });
+        CallRecord { id, peer, deadline, outcome }
+    }
+}
 impl<P> Record<P> {
     fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Record<Q>, E> {
         Ok(Record {
@@ -266,6 +325,8 @@ impl<P> Record<P> {
             remaining: self.remaining,
             asked: self.asked.map(|(id, p)| Ok((id, f(p)?))).transpose()?,
             spawning: self.spawning,
+            calls: self.calls.into_iter().map(|c| c.map(f)).collect::<Result<_, E>>()?,
+            current_call: self.current_call,
             progress: self.progress,
             ending: self.ending,
             reported: self.reported,
@@ -298,7 +359,14 @@ impl<P> Record<P> {
         let numbers = self.watched.iter().map(|w| w.1).chain(self.links.iter().map(|l| l.2));
         let more = self.waiting.map(|w| w.0).into_iter().chain(self.asked.iter().map(|a| a.0));
         let more = more.chain(self.spawning.iter().flat_map(|s| [s.0, s.2.unwrap_or(0)]));
+        let more = more.chain(self.calls.iter().map(|c| c.id));
         rule(numbers.chain(more).all(|n| n <= self.last_id), "a number that was not given yet")?;
+        rule(self.calls.windows(2).all(|w| w[0].id < w[1].id), "calls are not in order")?;
+        let is_call = |c: &CallRecord<P>| {
+            c.deadline.is_none_or(|t| t < far) && c.outcome.as_ref().is_none_or(|(kind, _)| *kind <= 2)
+        };
+        rule(self.calls.iter().all(is_call), "a call that there is not")?;
+        rule(self.current_call.is_none_or(|id| self.calls.iter().any(|c| c.id == id)), "a call that there is not")?;
         let grows = self.messages.windows(2).all(|w| w[0].0 < w[1].0);
         let last = self.messages.last().is_none_or(|m| m.0 < self.next_message);
         rule(grows && last, "messages are not in order")

@@ -49,7 +49,10 @@ fn key(signal: &Signal<Pid>) -> Key {
         | Signal::Kill { to, .. }
         | Signal::Interrupt { to, .. }
         | Signal::Ask { to, .. } => Some(to.clone()),
-        Signal::Exit { to, .. } | Signal::Down { to, .. } | Signal::UnlinkAck { to, .. } => Some(Target::Pid(*to)),
+        Signal::Exit { to, .. }
+        | Signal::Down { to, .. }
+        | Signal::Response { to, .. }
+        | Signal::UnlinkAck { to, .. } => Some(Target::Pid(*to)),
         _ => None,
     };
     (sender(signal), to)

@@ -233,8 +233,23 @@ pub enum Signal<P> {
         /// Whose.
         to: Target<P>,
     },
-    /// 21: about a process that moves.
+    /// 22: about a process that moves.
     Move(MoveSignal<P>),
+    /// 23: a call is answered.
+    Response {
+        /// By whom.
+        from: P,
+        /// Who has called.
+        to: P,
+        /// The call's, which is that of the caller's monitor.
+        id: u64,
+        /// Who answers was called itself: the monitor goes with it.
+        over: bool,
+        /// There is no answer: the contents say why.
+        refused: bool,
+        /// What is answered, a message.
+        contents: Contents<P>,
+    },
 }
 
 /// SHA-256 of what it names.
@@ -548,6 +563,19 @@ pub enum Carried<P> {
     Interrupt,
     /// 13: as [`Signal::Tied`].
     Tied(P, Bond),
+    /// 14: as [`Signal::Response`].
+    Response {
+        /// By whom.
+        from: P,
+        /// The call's.
+        id: u64,
+        /// The monitor goes with it.
+        over: bool,
+        /// There is no answer.
+        refused: bool,
+        /// What is answered, or why not.
+        contents: Contents<P>,
+    },
 }
 
 impl<P> Contents<P> {
@@ -632,13 +660,17 @@ impl<P> Carried<P> {
             Spawned(id, Err(why)) => Spawned(id, Err(why)),
             Interrupt => Interrupt,
             Tied(from, bond) => Tied(f(from)?, bond),
+            Response { from, id, over, refused, contents } => {
+                Response { from: f(from)?, id, over, refused, contents: contents.map(f)? }
+            }
         })
     }
     fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
         match self {
-            Carried::Message(c) | Carried::Exit { contents: c, .. } | Carried::Down { contents: c, .. } => {
-                Some(&mut c.bytes.0)
-            }
+            Carried::Message(c)
+            | Carried::Exit { contents: c, .. }
+            | Carried::Down { contents: c, .. }
+            | Carried::Response { contents: c, .. } => Some(&mut c.bytes.0),
             Carried::Kill(c) | Carried::Answer(_, self::Answer::Info(c)) => Some(&mut c.bytes.0),
             _ => None,
         }
@@ -683,6 +715,9 @@ impl<P> Signal<P> {
             Name(s) => Name(s.map(f)?),
             Move(s) => Move(s.map(f)?),
             Interrupt { from, to } => Interrupt { from: f(from)?, to: to.map(f)? },
+            Response { from, to, id, over, refused, contents } => {
+                Response { from: f(from)?, to: f(to)?, id, over, refused, contents: contents.map(f)? }
+            }
         })
     }
     /// Whether it is a mark, which leaves behind all that was sent before.
@@ -698,6 +733,7 @@ impl<P> Signal<P> {
                 | Signal::Down { .. }
                 | Signal::Kill { .. }
                 | Signal::Spawn { .. }
+                | Signal::Response { .. }
         )
     }
     /// What of it may be long.
@@ -709,6 +745,7 @@ impl<P> Signal<P> {
             | Signal::Kill { contents, .. }
             | Signal::Spawn { contents, .. }
             | Signal::Code { contents, .. }
+            | Signal::Response { contents, .. }
             | Signal::Move(MoveSignal::Offer { contents, .. })
             | Signal::Answer { answer: Answer::Info(contents), .. } => Some(&mut contents.bytes.0),
             Signal::Move(MoveSignal::Forward { carried, .. }) => carried.contents_mut(),
@@ -767,6 +804,7 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
         | Signal::UnlinkAck { from, .. }
         | Signal::Reached { from, .. }
         | Signal::Tied { from, .. }
+        | Signal::Response { from, .. }
         | Signal::Spawn { parent: from, .. } => Some(*from),
         Signal::Spawned { result: Ok(child), .. } => Some(*child),
         // In the order of what the process has sent, and was sent.
@@ -789,6 +827,7 @@ pub fn receiver(signal: &Signal<Pid>) -> Option<Pid> {
         Signal::Exit { to, .. }
         | Signal::Down { to, .. }
         | Signal::UnlinkAck { to, .. }
+        | Signal::Response { to, over: true, .. }
         | Signal::Answer { to, .. }
         | Signal::Spawned { to, .. }
         | Signal::Name(NameSignal::Done { to, .. }) => Some(*to),

@@ -80,7 +80,7 @@ impl Ties {
             Signal::Demonitor { from, id, .. } => {
                 self.watching.remove(&(*from, *id));
             }
-            Signal::Down { to, id, .. } => {
+            Signal::Down { to, id, .. } | Signal::Response { to, id, over: true, .. } => {
                 self.watched.remove(&(*to, *id));
             }
             Signal::Ask { from, id, to: Target::Pid(to), .. } => {
@@ -127,7 +127,9 @@ impl Ties {
             Signal::Demonitor { from, id, .. } => {
                 self.watched.remove(&(*from, *id));
             }
-            Signal::Down { to, id, .. } => return self.watching.remove(&(*to, *id)).is_some(),
+            Signal::Down { to, id, .. } | Signal::Response { to, id, over: true, .. } => {
+                return self.watching.remove(&(*to, *id)).is_some();
+            }
             Signal::Answer { to, id, .. } | Signal::Name(NameSignal::Done { to, id, .. }) => {
                 return self.asked.remove(&(*to, *id)).is_some();
             }
@@ -155,7 +157,9 @@ impl Ties {
                 self.links.remove(&(*from, *to));
                 self.links.remove(&(*to, *from));
             }
-            Signal::Down { to, id, .. } => _ = self.watched.remove(&(*to, *id)),
+            Signal::Down { to, id, .. } | Signal::Response { to, id, over: true, .. } => {
+                self.watched.remove(&(*to, *id));
+            }
             Signal::Demonitor { from, id, .. } => {
                 self.watching.remove(&(*from, *id));
                 self.watched.remove(&(*from, *id));

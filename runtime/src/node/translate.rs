@@ -35,6 +35,11 @@ pub fn message(from: Pid, to: Target<Pid>, m: PortableMessage) -> Outgoing {
     let (contents, modules) = contents_of(m, &known);
     (Signal::Send { from, to, contents }, modules)
 }
+/// The answer to a call of a process there.
+pub fn response(from: Pid, to: Pid, id: u64, over: bool, refused: bool, m: PortableMessage) -> Outgoing {
+    let (contents, modules) = contents_of(m, &[from, to]);
+    (Signal::Response { from, to, id, over, refused, contents }, modules)
+}
 /// An untrappable end for a process there.
 pub fn kill(from: Pid, to: Pid, reason: &Message) -> Outgoing {
     let (contents, modules) = contents(reason, &[from, to]);
@@ -61,6 +66,9 @@ pub fn outgoing(to: Pid, signal: &Local) -> Option<Outgoing> {
         Local::Down { from, id, reason } => {
             let (contents, modules) = contents(reason, &[*from, to]);
             Some((Signal::Down { from: *from, to, id: *id, contents }, modules))
+        }
+        Local::Response { from, id, over, refused, value } => {
+            Some(response(*from, to, *id, *over, *refused, value.to_portable()))
         }
         Local::Link { from } => plain(Signal::Link { from: *from, to: Target::Pid(to), id: 0 }),
         Local::Unlink { from, id } => plain(Signal::Unlink { from: *from, to: Target::Pid(to), id: *id }),
@@ -108,6 +116,13 @@ pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
         Local::Monitor { from, id } => plain(Carried::Monitor(*from, *id)),
         Local::Demonitor { from, id } => plain(Carried::Demonitor(*from, *id)),
         Local::Down { from, id, reason } => with(reason, &|contents| Carried::Down { from: *from, id: *id, contents }),
+        Local::Response { from, id, over, refused, value } => with(value, &|contents| Carried::Response {
+            from: *from,
+            id: *id,
+            over: *over,
+            refused: *refused,
+            contents,
+        }),
         Local::Kill { reason, .. } => with(reason, &Carried::Kill),
         Local::Ask { from, id, question } => plain(Carried::Ask(*from, *id, question_of(question))),
         Local::Reply { id, answer } => match answer {
@@ -141,6 +156,9 @@ pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local
         Carried::Down { from, id, contents } => Local::Down { from, id, reason: message(&contents)? },
         Carried::Interrupt => Local::Interrupt,
         Carried::Tied(from, bond) => Local::Tied { from, bond },
+        Carried::Response { from, id, over, refused, contents } => {
+            Local::Response { from, id, over, refused, value: message(&contents)? }
+        }
         Carried::Kill(c) => Local::Kill { reason: message(&c)?, limit: false },
         Carried::Ask(from, id, question) => Local::Ask { from, id, question: asked(question) },
         Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer).map_err(|(e, _)| e)? },
@@ -267,6 +285,9 @@ pub fn incoming(
         Signal::Send { to: Target::Name(name), .. } => Incoming::ForName(name.0, message),
         Signal::Exit { from, to, normal, .. } => Incoming::For(to, Local::Exit { from, reason: message, normal }),
         Signal::Down { from, to, id, .. } => Incoming::For(to, Local::Down { from, id, reason: message }),
+        Signal::Response { from, to, id, over, refused, .. } => {
+            Incoming::For(to, Local::Response { from, id, over, refused, value: message })
+        }
         Signal::Kill { to: Target::Pid(to), .. } => Incoming::For(to, Local::Kill { reason: message, limit: false }),
         Signal::Spawn { parent, id, body, link, monitor, .. } => {
             let name = match body {

@@ -300,8 +300,13 @@ impl Context {
     pub fn publish(&self, heap_bytes: usize) {
         let p = &self.slot.published;
         p.messages.store(self.mailbox.len(), Ordering::Relaxed);
-        p.bytes.store(heap_bytes + self.mailbox.bytes(), Ordering::Relaxed);
+        p.bytes.store(heap_bytes + self.held_bytes(), Ordering::Relaxed);
         p.reductions.store(self.reductions, Ordering::Relaxed);
+    }
+    /// Bytes that wait for the process: messages, and what its calls have come to.
+    #[inline]
+    pub fn held_bytes(&self) -> usize {
+        self.mailbox.bytes() + self.core.outcome_bytes()
     }
     /// What is known of the process besides where it is.
     pub fn describe(&self, status: Status, heap_bytes: usize) -> Info {

@@ -6,7 +6,9 @@
 //!
 //! Always: only the process's own signals and calls change it. A link is counted at both ends or will be: an unlink that
 //! was not acknowledged hides all that its link may still bring (Erlang's protocol, "Distribution Protocol", link
-//! protocol). A DOWN message comes once for each monitor, and none after `demonitor`.
+//! protocol). A DOWN message comes once for each monitor, and none after `demonitor`. A call has one outcome: the first answer
+//! to its number, or the end of whom it was made to; what comes after it, or after it was given up, is dropped (Erlang's
+//! process aliases, and monitors that take them back).
 //!
 //! Not here: queues and states of running (inbox.rs), Lua's part of an end (exit.rs), the mailbox (mailbox.rs).
 
@@ -19,7 +21,7 @@ use crate::node::name::NodeName;
 use crate::node::ties::Tie;
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Nanoseconds since the runtime began, by its clock.
@@ -36,11 +38,12 @@ impl Hasher for PidHasher {
         unreachable!("pids are hashed as words")
     }
     fn write_u64(&mut self, n: u64) {
-        let wide = u128::from(n) * 0x9e37_79b9_7f4a_7c15;
+        let wide = u128::from(n ^ self.0) * 0x9e37_79b9_7f4a_7c15;
         self.0 = wide as u64 ^ (wide >> 64) as u64;
     }
 }
 type Pids<T> = HashMap<Pid, T, BuildHasherDefault<PidHasher>>;
+type Numbers<T> = HashMap<u64, T, BuildHasherDefault<PidHasher>>;
 
 /// What is to be done because of an event.
 #[derive(Debug)]
@@ -119,7 +122,8 @@ struct Link {
 #[derive(Default, Debug)]
 struct Relations {
     links: Pids<Link>,
-    watchers: Pids<u64>,
+    /// Who monitors it, under which number: one process may several times, by its calls.
+    watchers: HashSet<(Pid, u64), BuildHasherDefault<PidHasher>>,
     watched: Pids<u64>,
     /// With the order in which they came.
     names: HashMap<Name, u64>,
@@ -142,9 +146,49 @@ struct Spawning {
     monitor: Option<u64>,
 }
 
+/// A call that it has made, until its outcome is taken.
+#[derive(Debug)]
+struct Call {
+    /// Whom it has called, and monitors until there is an outcome.
+    peer: Pid,
+    /// When it is to be given up, by the process's own clock.
+    deadline: Option<Time>,
+    outcome: Option<Outcome>,
+}
+
+/// What a call has come to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// An answer.
+    Answered {
+        /// The value says why there is none.
+        refused: bool,
+        /// What was answered.
+        value: Message,
+    },
+    /// Whom it was made to has ended, or cannot be reached: why.
+    Ended(Message),
+}
+
+/// What is known of a call.
+pub enum Called<'a> {
+    /// It was given up, or its outcome taken.
+    Unknown,
+    /// Nothing has come; when it is to be given up, by the process's own clock.
+    Open(Option<Time>),
+    /// What it has come to.
+    Over(&'a Outcome),
+}
+
 /// What other processes and nodes answer.
 #[derive(Default, Debug)]
 struct Answers {
+    /// Calls by their numbers.
+    calls: Numbers<Call>,
+    /// The call that the process waits for, and gives up if it is interrupted.
+    current: Option<u64>,
+    /// Bytes of outcomes that were not taken.
+    bytes: usize,
     /// To the question of this number.
     reply: Option<(u64, Answer)>,
     /// What another node was asked for.
@@ -207,15 +251,16 @@ impl Core {
     pub fn pid(&self) -> Pid {
         self.pid
     }
-    /// Monitors that it has, and their numbers.
+    /// Monitors that it has, those of calls as well, and their numbers.
     #[cfg(test)]
     pub fn all_watched(&self) -> Vec<(Pid, u64)> {
-        self.relations.iter().flat_map(|r| r.watched.iter().map(|(p, id)| (*p, *id))).collect()
+        let watched = self.relations.iter().flat_map(|r| r.watched.iter().map(|(p, id)| (*p, *id)));
+        watched.chain(self.open_calls()).collect()
     }
     /// Who monitors it, under which numbers.
     #[cfg(test)]
     pub fn all_watchers(&self) -> Vec<(Pid, u64)> {
-        self.relations.iter().flat_map(|r| r.watchers.iter().map(|(p, id)| (*p, *id))).collect()
+        self.relations.iter().flat_map(|r| r.watchers.iter().copied()).collect()
     }
     /// A number that this process has not used yet.
     #[inline]
@@ -255,13 +300,10 @@ impl Core {
                 }
             }
             Signal::Monitor { from, id } => {
-                self.relations().watchers.insert(from, id);
+                self.relations().watchers.insert((from, id));
             }
             Signal::Demonitor { from, id } => {
-                let watchers = &mut self.relations().watchers;
-                if watchers.get(&from) == Some(&id) {
-                    watchers.remove(&from);
-                }
+                self.relations().watchers.remove(&(from, id));
             }
             Signal::Down { from, id, reason } => {
                 let watched = &mut self.relations().watched;
@@ -269,7 +311,16 @@ impl Core {
                     watched.remove(&from);
                     effects.push(Effect::Deliver(Message::system(b"DOWN", from, reason)));
                     effects.push(Effect::Resume);
+                } else if self.settle_call(id, Outcome::Ended(reason)).is_some() {
+                    effects.push(Effect::Resume);
                 }
+            }
+            Signal::Response { id, over, refused, value, .. } => {
+                let Some(peer) = self.settle_call(id, Outcome::Answered { refused, value }) else { return };
+                if !over {
+                    effects.push(Effect::Route(peer, Signal::Demonitor { from: self.pid, id }));
+                }
+                effects.push(Effect::Resume);
             }
             Signal::Named(name) => self.add_name(name),
             Signal::Unnamed(name) => effects.push(Effect::NameLost(name)),
@@ -363,12 +414,14 @@ impl Core {
     /// Those to whom it is tied are asked whether they are to it.
     fn ask_ends(&mut self, torn: bool, effects: &mut Vec<Effect>) {
         let from = self.pid;
+        let tied = |(to, bond)| Effect::Route(to, Signal::Tied { from, bond });
+        effects.extend(self.open_calls().map(|(p, id)| tied((p, Bond::Watches(id)))));
         if let Some(r) = &self.relations {
             let links = r.links.iter().filter(|(_, l)| l.active).map(|(p, _)| (*p, Bond::Link));
             let watched = r.watched.iter().map(|(p, id)| (*p, Bond::Watches(*id)));
             let watchers = r.watchers.iter().map(|(p, id)| (*p, Bond::WatchedUnder(*id)));
             let asked = links.chain(watched).chain(watchers);
-            effects.extend(asked.map(|(to, bond)| Effect::Route(to, Signal::Tied { from, bond })));
+            effects.extend(asked.map(tied));
             let unlinked = r.links.iter().filter(|(_, l)| torn && !l.active).map(|(p, _)| *p);
             for peer in unlinked.collect::<Vec<Pid>>() {
                 self.compare(peer, Bond::Torn, effects);
@@ -381,6 +434,7 @@ impl Core {
     fn compare(&mut self, peer: Pid, bond: Bond, effects: &mut Vec<Effect>) {
         let (from, id) = (self.pid, self.last_id + 1);
         let noconnection = || Message::string(b"noconnection");
+        let is_called = matches!(bond, Bond::WatchedUnder(id) if self.open_calls().any(|call| call == (peer, id)));
         let relations = self.relations();
         let link = relations.links.get_mut(&peer);
         match bond {
@@ -393,12 +447,12 @@ impl Core {
                 effects.push(Effect::Route(peer, Signal::Unlink { from, id }));
             }
             Bond::Watches(id) => {
-                if relations.watchers.get(&peer) != Some(&id) {
+                if !relations.watchers.contains(&(peer, id)) {
                     effects.push(Effect::Route(peer, Signal::Down { from, id, reason: noconnection() }));
                 }
             }
             Bond::WatchedUnder(id) => {
-                if relations.watched.get(&peer) != Some(&id) {
+                if !is_called && relations.watched.get(&peer) != Some(&id) {
                     effects.push(Effect::Route(peer, Signal::Demonitor { from, id }));
                 }
             }
@@ -466,6 +520,80 @@ impl Core {
             None => false,
         }
     }
+    /// Calls another process under a new number, which it monitors under that until there is an outcome; until a time by the
+    /// process's clock. What is asked is sent behind that. A call that was waited for before is given up.
+    pub fn call(&mut self, id: u64, peer: Pid, deadline: Option<Time>, effects: &mut Vec<Effect>) {
+        self.give_up_current(effects);
+        let answers = self.answers.change();
+        answers.calls.insert(id, Call { peer, deadline, outcome: None });
+        answers.current = Some(id);
+        effects.push(Effect::Route(peer, Signal::Monitor { from: self.pid, id }));
+    }
+    /// A call has an outcome; whom it was made to, unless it had one already or was given up.
+    fn settle_call(&mut self, id: u64, outcome: Outcome) -> Option<Pid> {
+        let answers = self.answers.get_mut()?;
+        let call = answers.calls.get_mut(&id).filter(|call| call.outcome.is_none())?;
+        answers.bytes += outcome.bytes();
+        call.outcome = Some(outcome);
+        Some(call.peer)
+    }
+    /// What is known of a call.
+    pub fn called(&self, id: u64) -> Called<'_> {
+        match self.answers.get().and_then(|a| a.calls.get(&id)) {
+            None => Called::Unknown,
+            Some(Call { outcome: None, deadline, .. }) => Called::Open(*deadline),
+            Some(Call { outcome: Some(outcome), .. }) => Called::Over(outcome),
+        }
+    }
+    /// Nobody wants a call's outcome any more, or it was taken: what still comes of it is dropped.
+    pub fn give_up_call(&mut self, id: u64, effects: &mut Vec<Effect>) {
+        let Some(answers) = self.answers.get_mut() else { return };
+        let Some(Call { peer, outcome, .. }) = answers.calls.remove(&id) else { return };
+        if answers.current == Some(id) {
+            answers.current = None;
+        }
+        match outcome {
+            None => effects.push(Effect::Route(peer, Signal::Demonitor { from: self.pid, id })),
+            Some(outcome) => answers.bytes -= outcome.bytes(),
+        }
+    }
+    /// As [`Core::give_up_call`], of the call that is waited for.
+    pub fn give_up_current(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(id) = self.current_call() {
+            self.give_up_call(id, effects);
+        }
+    }
+    /// The call that is waited for: an interrupt gives it up.
+    pub fn current_call(&self) -> Option<u64> {
+        self.answers.get()?.current
+    }
+    /// Whom the call that is waited for was made to, as long as nothing has come of it.
+    pub fn called_now(&self) -> Option<Pid> {
+        let answers = self.answers.get()?;
+        answers.calls.get(&answers.current?).filter(|call| call.outcome.is_none()).map(|call| call.peer)
+    }
+    /// The call that was waited for is kept, to be asked about later.
+    pub fn keep_call(&mut self) {
+        if let Some(answers) = self.answers.get_mut() {
+            answers.current = None;
+        }
+    }
+    /// Bytes of what calls have come to and nobody has taken.
+    pub fn outcome_bytes(&self) -> usize {
+        self.answers.get().map_or(0, |a| a.bytes)
+    }
+    fn open_calls(&self) -> impl Iterator<Item = (Pid, u64)> {
+        let calls = self.answers.get().into_iter().flat_map(|a| &a.calls);
+        calls.filter(|(_, call)| call.outcome.is_none()).map(|(id, call)| (call.peer, *id))
+    }
+    /// It answers a call: whether it was called itself, and its caller monitors it because of that; no more from now on.
+    pub fn answers(&mut self, caller: Pid, id: u64) -> bool {
+        self.relations.as_mut().is_some_and(|r| r.watchers.remove(&(caller, id)))
+    }
+    /// Whether a caller still waits, as far as it is known here.
+    pub fn is_awaited(&self, caller: Pid, id: u64) -> bool {
+        self.relations.as_ref().is_some_and(|r| r.watchers.contains(&(caller, id)))
+    }
     /// The tie to a process that it has just spawned, which knows of it from its birth.
     pub fn linked_child(&mut self, child: Pid) {
         self.relations().links.insert(child, Link { active: true, unlinking: 0 });
@@ -486,7 +614,7 @@ impl Core {
     }
     /// The same, at the child: its parent monitors it.
     pub fn monitored_by_parent(&mut self, parent: Pid, id: u64) {
-        self.relations().watchers.insert(parent, id);
+        self.relations().watchers.insert((parent, id));
     }
     /// It has got a name.
     pub fn add_name(&mut self, name: Name) {
@@ -525,7 +653,7 @@ impl Core {
     pub fn freeze(&self, into: &mut Record<Pid>, waits_for_messages: bool) {
         if let Some(r) = &self.relations {
             into.links = r.links.iter().map(|(p, l)| (*p, l.active, l.unlinking)).collect();
-            into.watchers = r.watchers.iter().map(|(p, id)| (*p, *id)).collect();
+            into.watchers = r.watchers.iter().copied().collect();
             into.watched = r.watched.iter().map(|(p, id)| (*p, *id)).collect();
             // The same bytes for the same process.
             into.links.sort_unstable();
@@ -536,15 +664,31 @@ impl Core {
         into.last_id = self.last_id;
         into.waiting = self.waiting.map(|w| (w.number, w.timed_out, waits_for_messages));
         into.spawning = self.answers.get().and_then(|a| a.spawning).map(|s| (s.id, s.link, s.monitor));
+        into.current_call = self.current_call();
     }
-    /// The core that a record describes, but for its names.
-    pub fn thaw(from: &Record<Pid>) -> Core {
+    /// Its calls, in order: number, whom, when it is to be given up, what it has come to.
+    pub fn calls(&self) -> Vec<(u64, Pid, Option<Time>, Option<Outcome>)> {
+        let calls = self.answers.get().into_iter().flat_map(|a| &a.calls);
+        let mut all: Vec<_> = calls.map(|(id, c)| (*id, c.peer, c.deadline, c.outcome.clone())).collect();
+        all.sort_unstable_by_key(|c| c.0);
+        all
+    }
+    /// The core that a record describes, but for its names; what its calls have come to is read already.
+    pub fn thaw(from: &Record<Pid>, outcomes: Vec<Option<Outcome>>) -> Core {
         let mut core = Core::new(from.pid);
         core.last_id = from.last_id;
         core.ending = from.ending.is_some();
         core.waiting = from.waiting.map(|(number, timed_out, _)| Waiting { number, timed_out });
         if let Some((id, link, monitor)) = from.spawning {
             core.spawns(id, link, monitor);
+        }
+        if !from.calls.is_empty() {
+            let answers = core.answers.change();
+            answers.bytes = outcomes.iter().flatten().map(Outcome::bytes).sum();
+            let calls = from.calls.iter().zip(outcomes);
+            answers.calls =
+                calls.map(|(c, outcome)| (c.id, Call { peer: c.peer, deadline: c.deadline, outcome })).collect();
+            answers.current = from.current_call;
         }
         if !(from.links.is_empty() && from.watchers.is_empty() && from.watched.is_empty()) {
             let r = core.relations();
@@ -557,6 +701,7 @@ impl Core {
     /// How it is tied to which others.
     pub fn ties(&self) -> Vec<(Pid, Tie)> {
         let asked = self.order.iter().map(|o| (o.asker.0, Tie::AskedBy(o.asker.1)));
+        let asked = asked.chain(self.open_calls().map(|(p, id)| (p, Tie::Watches(id))));
         let Some(r) = &self.relations else { return asked.collect() };
         let links = r.links.iter().flat_map(|(p, l)| {
             let linked = l.active.then_some((*p, Tie::Link));
@@ -568,15 +713,17 @@ impl Core {
     }
     /// Nobody whom it was tied to can be reached, as after a checkpoint: what it is to be told.
     pub fn loses_all(&mut self) -> Vec<Signal> {
-        let Some(r) = self.relations.as_mut() else { return Vec::new() };
         let noconnection = || Message::string(b"noconnection");
+        let down = |(from, id)| Signal::Down { from, id, reason: noconnection() };
+        let calls: Vec<Signal> = self.open_calls().map(down).collect();
+        let Some(r) = self.relations.as_mut() else { return calls };
         r.watchers.clear();
         r.names.clear();
         r.links.retain(|_, l| l.active);
         r.links.values_mut().for_each(|l| l.unlinking = 0);
         let exits = r.links.keys().map(|p| Signal::Exit { from: *p, reason: noconnection(), normal: false });
         let downs = r.watched.iter().map(|(p, id)| Signal::Down { from: *p, id: *id, reason: noconnection() });
-        exits.chain(downs).collect()
+        exits.chain(downs).chain(calls).collect()
     }
 
     // Waits.
@@ -628,19 +775,33 @@ impl Core {
 
     /// Takes all that has to be told when the process has ended.
     pub fn farewell(&mut self) -> Farewell {
+        let calls: Vec<(Pid, Told)> = self.open_calls().map(|(p, id)| (p, Told::Demonitor(id))).collect();
+        if let Some(answers) = self.answers.get_mut() {
+            answers.calls.clear();
+        }
         let r = self.relations.take().map(|r| *r).unwrap_or_default();
         let mut signals: Vec<(Pid, Told)> = Vec::new();
         signals.extend(r.watchers.into_iter().map(|(p, id)| (p, Told::Down(id))));
         let exits = r.links.into_iter().filter(|(_, l)| l.active);
         signals.extend(exits.map(|(p, _)| (p, Told::Exit)));
         signals.extend(r.watched.into_iter().map(|(p, id)| (p, Told::Demonitor(id))));
+        signals.extend(calls);
         // Taken from the end; the order of hashing is nobody's business.
         signals.sort_unstable_by_key(|(p, told)| {
-            std::cmp::Reverse((matches!(told, Told::Demonitor(_)), matches!(told, Told::Exit), *p))
+            let id = if let Told::Down(id) | Told::Demonitor(id) = told { *id } else { 0 };
+            std::cmp::Reverse((matches!(told, Told::Demonitor(_)), matches!(told, Told::Exit), *p, id))
         });
         let mut names = in_order(r.names);
         names.reverse();
         Farewell { names, signals }
+    }
+}
+
+impl Outcome {
+    fn bytes(&self) -> usize {
+        match self {
+            Outcome::Answered { value: m, .. } | Outcome::Ended(m) => m.size(),
+        }
     }
 }
 
@@ -865,6 +1026,116 @@ mod tests {
         pair.settle();
         assert!(matches!(&pair.seen[0][..], [Effect::Deliver(_), Effect::Resume]));
         assert!(farewell.is_over());
+    }
+    /// The ends of a call's monitor, where one of them is lost.
+    #[test]
+    fn a_call_of_which_one_end_was_lost_ends_at_both() {
+        for who_asks in 0..2 {
+            for is_lost in [false, true] {
+                let mut pair = Pair::new();
+                let id = pair.cores[0].next_id();
+                pair.act(0, |c, e| c.call(id, B, None, e));
+                if is_lost && who_asks == 0 {
+                    pair.wires[1].clear();
+                }
+                pair.settle();
+                if is_lost && who_asks == 1 {
+                    pair.act(0, |c, e| c.give_up_call(id, e));
+                    pair.wires[1].clear();
+                }
+                pair.act(who_asks, |c, e| c.handle(Signal::Arrived { torn: false }, e));
+                pair.settle();
+                let [caller, called] = [&pair.cores[0], &pair.cores[1]];
+                assert_eq!(called.all_watchers(), if is_lost { vec![] } else { vec![(A, id)] });
+                assert_eq!(caller.all_watched(), if is_lost { vec![] } else { vec![(B, id)] });
+                let is_over =
+                    matches!(caller.called(id), Called::Over(Outcome::Ended(m)) if m.is_string(b"noconnection"));
+                assert_eq!(is_over, is_lost && who_asks == 0);
+            }
+        }
+    }
+    /// The answers to a call, and the end of whom it was made to, in whatever order: the first is its outcome, the rest is
+    /// dropped, and neither end keeps anything.
+    #[test]
+    fn a_call_comes_to_one_thing() {
+        let value = |text: &[u8]| Message::string(text);
+        let response = |from, over, text| Signal::Response { from, id: 1, over, refused: false, value: value(text) };
+        for program in 0..4u32.pow(4) {
+            let mut pair = Pair::new();
+            let id = pair.cores[0].next_id();
+            pair.act(0, |c, e| c.call(id, B, None, e));
+            // A monitor of its own stays beside it.
+            pair.act(0, |c, e| c.monitor(B, e));
+            pair.settle();
+            let (mut is_given_up, mut has_ended) = (false, false);
+            let mut rest = program;
+            for _ in 0..4 {
+                match rest % 4 {
+                    0 if !has_ended => {
+                        let over = pair.cores[1].answers(A, id);
+                        pair.wires[0].push_back(response(B, over, b"own"));
+                    }
+                    1 => pair.wires[0].push_back(response(Pid::from_bits(3), false, b"another's")),
+                    2 if !has_ended => {
+                        has_ended = true;
+                        let mut farewell = pair.cores[1].farewell();
+                        while let Some((_, s)) = farewell.next_signal(B, &value(b"over"), true) {
+                            pair.wires[0].push_back(s);
+                        }
+                    }
+                    3 => {
+                        let is_open = matches!(pair.cores[0].called(id), Called::Open(_));
+                        is_given_up |= is_open;
+                        pair.act(0, |c, e| c.give_up_call(id, e));
+                    }
+                    _ => {
+                        pair.step(0);
+                    }
+                }
+                rest /= 4;
+            }
+            let first = pair.wires[0].front().map(|s| match s {
+                Signal::Response { value, .. } => value.text(),
+                Signal::Down { .. } => Some(b"over".to_vec()),
+                _ => None,
+            });
+            let was_open = matches!(pair.cores[0].called(id), Called::Open(_));
+            pair.settle();
+            match pair.cores[0].called(id) {
+                Called::Unknown => assert!(!was_open, "program {program}"),
+                Called::Open(_) => assert!(first.is_none(), "program {program}"),
+                Called::Over(outcome) => {
+                    let (Outcome::Answered { value: m, .. } | Outcome::Ended(m)) = outcome;
+                    assert!(!is_given_up, "program {program}");
+                    assert!(!was_open || Some(m.text()) == first, "program {program}");
+                }
+            }
+            // Monitors agree: the own one, and the call's as long as it is open.
+            if !has_ended {
+                let mut ends = [pair.cores[0].all_watched(), pair.cores[1].all_watchers()];
+                ends.iter_mut().for_each(|e| e.iter_mut().for_each(|m| m.0 = B));
+                ends.iter_mut().for_each(|e| e.sort_unstable());
+                assert_eq!(ends[0], ends[1], "program {program}");
+            }
+            let told = pair.seen[0].iter().filter(|e| matches!(e, Effect::Deliver(_))).count();
+            assert_eq!(told, has_ended as usize, "the mailbox has the monitor's message alone: program {program}");
+            pair.act(0, |c, e| c.give_up_call(id, e));
+            assert_eq!(pair.cores[0].outcome_bytes(), 0);
+        }
+    }
+    #[test]
+    fn an_interrupt_gives_up_the_call_that_is_waited_for_and_no_other() {
+        let mut core = Core::new(A);
+        let mut effects = Vec::new();
+        let [kept, waited] = [0; 2].map(|_| core.next_id());
+        core.call(kept, B, Some(5), &mut effects);
+        core.keep_call();
+        core.call(waited, B, None, &mut effects);
+        effects.clear();
+        core.give_up_current(&mut effects);
+        assert!(matches!(&effects[..], [Effect::Route(B, Signal::Demonitor { id, .. })] if *id == waited));
+        assert!(matches!(core.called(waited), Called::Unknown));
+        assert!(matches!(core.called(kept), Called::Open(Some(5))));
     }
     #[test]
     fn a_timeout_of_an_earlier_wait_is_stale() {

@@ -16,7 +16,7 @@ use super::order::Order;
 use super::signal::Name;
 use super::slot::Slot;
 use crate::codec::{self, ModuleSource};
-use crate::migration::frozen::{Choice, EndingRecord, Fault, Read, Record};
+use crate::migration::frozen::{CallRecord, Choice, EndingRecord, Fault, Read, Record};
 use crate::node::signal::Bytes;
 use crate::scheduler::Scheduler;
 use rlua_machine::value::Pid;
@@ -107,6 +107,8 @@ impl Process {
             remaining: cx.timer_at().map(|at| at.saturating_sub(runtime_now)),
             asked: cx.asked(),
             spawning: None,
+            calls: cx.core.calls().into_iter().map(|c| CallRecord::new(c, &mut portable)).collect(),
+            current_call: None,
             progress: cx.progress_number(),
             ending,
             reported: cx.reported,
@@ -129,7 +131,7 @@ impl Process {
         renamed: Option<Pid>,
         is_root: bool,
     ) -> Result<Thawed, Fault> {
-        let Read { record, old, messages, reason, machine, .. } = Read::new(bytes, known, renamed)?;
+        let Read { record, old, messages, reason, outcomes, machine, .. } = Read::new(bytes, known, renamed)?;
         let vm = codec::thaw_renamed(machine, host, scheduler.natives, known, renamed.map(|new| (old, new)));
         let mut vm = vm.map_err(|e| match e {
             codec::ThawError::UnknownModule(hash) => Fault::UnknownModule(hash),
@@ -138,7 +140,7 @@ impl Process {
         scheduler.config.set_up(&mut vm);
         let slot = Slot::new(record.pid, record.parent, is_root);
         let mut cx = Context::new(scheduler.clone(), slot.clone());
-        cx.core = Core::thaw(&record);
+        cx.core = Core::thaw(&record, outcomes);
         cx.mailbox = Mailbox::from_all(messages, record.next_message);
         for (key, choice) in &record.options {
             let setting = match choice {

@@ -74,6 +74,19 @@ pub enum Signal {
         /// Why.
         reason: Message,
     },
+    /// The answer to a call, which the receiver has made under this number.
+    Response {
+        /// Who answers.
+        from: Pid,
+        /// Made by the caller.
+        id: u64,
+        /// It was called itself, and its caller's monitor of it goes with the answer.
+        over: bool,
+        /// The call is refused: the value says why.
+        refused: bool,
+        /// What it answers.
+        value: Message,
+    },
     /// A name was given to the receiver by another process.
     Named(Name),
     /// A name was taken away from the receiver by another process.
@@ -273,6 +286,7 @@ impl Signal {
         match self {
             Signal::Message(m) => m.size(),
             Signal::Exit { reason, .. } | Signal::Down { reason, .. } | Signal::Kill { reason, .. } => reason.size(),
+            Signal::Response { value, .. } => value.size(),
             _ => 0,
         }
     }

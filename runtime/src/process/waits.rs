@@ -73,6 +73,7 @@ impl Process {
         let cx = context(&mut self.vm);
         let timed = cx.timer_at().is_some();
         let (own, is_root) = (cx.pid(), cx.slot.is_root);
+        let called = cx.core.called_now();
         let (what, whom) = match (cx.wait, cx.asked()) {
             (Wait::Message, _) => {
                 let filter = if self.vm.count() > MATCH { self.vm.arg(MATCH) } else { Value::NIL };
@@ -80,6 +81,7 @@ impl Process {
             }
             (Wait::Signal, _) if cx.waits_at_socket() => (What::Socket, Vec::new()),
             (Wait::Signal, Some((_, whom))) if whom != own => (What::Answer, vec![whom]),
+            (Wait::Signal, None) if called.is_some() => (What::Answer, called.into_iter().collect()),
             (Wait::Signal, Some(_)) => (What::Node, Vec::new()),
             (Wait::Signal, None) if is_root => (What::Processes, Vec::new()),
             (Wait::Signal, None) if timed => (What::Time, Vec::new()),

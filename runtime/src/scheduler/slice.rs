@@ -151,7 +151,7 @@ impl Scheduler {
         let (heap_bytes, is_full) = (process.vm.heap.bytes(), process.vm.heap.is_past_limit());
         let cx = context(&mut process.vm);
         // A full heap is collected at once when it runs next, and then has room, or an error.
-        let held_bytes = (!is_full).then(|| heap_bytes + cx.mailbox.bytes());
+        let held_bytes = (!is_full).then(|| heap_bytes + cx.held_bytes());
         let own = |p: &mut Process| context(&mut p.vm).slot.clone();
         let more = match outcome {
             Outcome::Over(end) => {
@@ -533,6 +533,8 @@ impl Scheduler {
                         continue;
                     }
                     let error = p.vm.heap.string(b"interrupted!");
+                    // Nobody waits for what it has called any more.
+                    context(&mut p.vm).act(|core, effects| core.give_up_current(effects));
                     if !p.vm.has_begun() {
                         crate::process::birth::start_with_error(&mut p.vm, error);
                     } else if p.waiting.take().is_some() {
@@ -602,7 +604,7 @@ impl Scheduler {
     }
     /// Handles the signals of a process that is in a call of the system.
     fn handle_for_blocked(self: &Arc<Self>, slot: Arc<Slot>, mut cx: Box<Context>, signals: &mut Vec<Signal>) {
-        let bytes = slot.published.bytes.load(Ordering::Relaxed).saturating_sub(cx.mailbox.bytes());
+        let bytes = slot.published.bytes.load(Ordering::Relaxed).saturating_sub(cx.held_bytes());
         cx.handle(signals);
         cx.keep_unhandled(signals);
         let mut kept = Vec::new();
@@ -662,7 +664,7 @@ fn put_back(
 fn is_past_limit(p: &mut Process) -> bool {
     let limit = context(&mut p.vm).limit_bytes();
     p.vm.heap.set_most(limit);
-    limit > 0 && p.vm.heap.bytes() + context(&mut p.vm).mailbox.bytes() > limit
+    limit > 0 && p.vm.heap.bytes() + context(&mut p.vm).held_bytes() > limit
 }
 /// If they are, a collection may help.
 fn check_limit(p: &mut Process) {

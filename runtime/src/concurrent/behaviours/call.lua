@@ -1,18 +1,16 @@
 -- `concurrent.call`, `cast` and `reply`: a request to a process, and its answer.
 --
--- Each call has a process of its own that waits for the answer in the caller's place, and ends with it. So an answer that comes
--- after its time finds nobody: it is never in the caller's mailbox, and never taken for that of another call. It is that
--- process, too, that monitors the one which is called: monitors that the caller has of it stay as they are.
+-- A call is a number under which its caller monitors the process. An answer to that number, or the end of the process, is what it
+-- comes to; all else that still comes of it is dropped by the runtime (concurrent/call.rs), so that nothing of a call is ever in the
+-- caller's mailbox, and monitors that the caller has of the process stay as they are.
+local ask, answer, keep, give_up, refuse, is_awaited = ...
 local c = require 'concurrent'
-local self, send, receive, exit, kill = c.self, c.send, c.receive, c.exit, c.kill
-local spawnmonitor, monitor, demonitor, whereis = c.spawnmonitor, c.monitor, c.demonitor, c.whereis
+local self, send, receive, kill, demonitor, reply = c.self, c.send, c.receive, c.kill, c.demonitor, c.reply
 local type, tostring, pcall, error, setmetatable, getinfo = type, tostring, pcall, error, setmetatable, debug.getinfo
 local format, match, sub, huge = string.format, string.match, string.sub, math.huge
 
 -- Milliseconds that a call waits if it does not say how long (as OTP's gen_server).
 local DEFAULT = 5000
--- Milliseconds past which who waits for a caller looks whether it lives.
-local LONG = 60000
 
 -- Raises an error about an argument of a function of these modules, where that was called: by a program, or by the native that
 -- `concurrent` has for it. To be called by the function itself,
@@ -58,24 +56,8 @@ local function is_process(v)
 end
 local function is_time(v) return type(v) == 'number' and v >= 0 end
 
--- The body of the process that waits.
-local function wait(process, caller, timeout)
-  if not timeout or timeout > LONG then monitor(caller) end
-  local is_known, why = pcall(monitor, process)
-  if not is_known then exit { failed = why } end
-  send(caller, { signal = 'READY', from = self() })
-  local ok, m = pcall(receive, timeout)
-  if not ok then exit { failed = 'the answer cannot be received: ' .. tostring(m), reason = 'failed' } end
-  if not m then exit { late = true } end
-  if m.signal == 'REPLY' then
-    if m.is_failed then exit { failed = m.failed, reason = m.reason } end
-    exit { reply = m.reply, is_reply = true }
-  elseif m.signal == 'DOWN' and m.from ~= caller then
-    exit { ended = m.reason, is_over = true }
-  end
-end
-
--- A call under way: { waiter = the process that waits }. Wherever it is left (an interrupt may come anywhere), nothing of it stays.
+-- A process that waits for something in its maker's place, and ends with what has come of it: { waiter = its pid }. Wherever that
+-- wait is left (an interrupt may come anywhere), nothing of it stays.
 local under_way = {
   __close = function(this)
     local waiter = this.waiter
@@ -87,30 +69,6 @@ local under_way = {
   end,
 }
 local function begin() return setmetatable({}, under_way) end
--- Sends a request. True; or nil, why not, and that as a reason. A name becomes its process, so that who is asked is who is
--- monitored.
-local function ask(this, process, request, timeout, control)
-  local whom = process
-  if type(process) == 'string' then
-    whom = whereis(process)
-    if not whom then
-      return nil, format("there is no process with the name '%s': it has ended, or has not been registered", process), 'noproc'
-    end
-  end
-  local waiter, why = spawnmonitor(wait, whom, self(), timeout)
-  if not waiter then return nil, why, 'failed' end
-  this.waiter = waiter
-  -- It monitors the process before that can end because of the request.
-  local m = receive(nil, { from = waiter })
-  if m.signal == 'DOWN' then
-    local why = type(m.reason) == 'table' and m.reason.failed or m.reason
-    return nil, format('%s cannot be monitored: %s', named(process), tostring(why)), 'failed'
-  end
-  local sent, why = send(whom, { signal = 'CALL', from = self(), to = waiter, request = request, control = control })
-  -- That a process has ended is told by its monitor.
-  if sent or why == 'no such process' then return true end
-  return nil, format('%s cannot be reached: %s', named(process), why), 'noconnection'
-end
 -- How the process that waits has ended.
 local function answered(this)
   local reason = receive(nil, { signal = 'DOWN', from = this.waiter }).reason
@@ -118,22 +76,36 @@ local function answered(this)
   return reason
 end
 
--- What a request has come to: the reply, or nil, why there is none, and that as a reason.
-local function outcome(result, process, timeout)
-  if type(result) ~= 'table' then
-    return nil, format('the call of %s was ended: %s', named(process), tostring(result)), result
-  elseif result.is_reply then
-    return result.reply
-  elseif result.late then
+-- Sends a request and waits for what it comes to: true and the answer; else what it was, and more of it. `control` is what a
+-- behaviour is asked for beside the calls of programs.
+local function request(process, value, timeout, control)
+  local id, why = ask(process, value, control, timeout)
+  if id then return answer(id) end
+  if id == false then return 'unsent', why end
+  if why then return 'unreachable', why end
+  return 'absent'
+end
+-- What a request has come to, for people and programs: the answer, or nil, why there is none, and that as a reason.
+local function outcome(process, timeout, kind, v)
+  if kind == true then
+    return v
+  elseif kind == 'ended' then
+    if v == 'noproc' then
+      return nil, format('there is no process %s: it has ended, or never was', named(process)), 'noproc'
+    elseif v == 'noconnection' then
+      return nil, format('the node of %s cannot be reached, or the connection was lost', named(process)), 'noconnection'
+    end
+    return nil, format('%s has ended without an answer: %s', named(process), tostring(v)), v
+  elseif kind == 'late' then
     return nil, format('%s has not answered within %s ms', named(process), tostring(timeout)), 'timeout'
-  elseif result.failed then
-    return nil, format('%s: %s', named(process), tostring(result.failed)), result.reason
-  elseif result.ended == 'noproc' then
-    return nil, format('there is no process %s: it has ended, or never was', named(process)), 'noproc'
-  elseif result.ended == 'noconnection' then
-    return nil, format('the node of %s cannot be reached, or the connection was lost', named(process)), 'noconnection'
+  elseif kind == 'refused' then
+    return nil, format('%s: %s', named(process), tostring(v.failed)), v.reason
+  elseif kind == 'absent' then
+    return nil, format("there is no process with the name %s: it has ended, or has not been registered", named(process)), 'noproc'
+  elseif kind == 'unreachable' then
+    return nil, format('%s cannot be reached: %s', named(process), v), 'noconnection'
   end
-  return nil, format('%s has ended without an answer: %s', named(process), tostring(result.ended)), result.ended
+  return nil, format('%s: the answer cannot be received: %s', named(process), v), 'failed'
 end
 
 -- A time for a call as others keep it: nil for no end.
@@ -151,16 +123,14 @@ local function check(name, process, timeout)
 end
 
 -- Sends a request and waits for the answer.
-local function call(process, request, timeout)
+local function call(process, value, timeout)
   local n, why = check('call', process, timeout)
   if n then wrong('call', n, why) end
   timeout = limit(timeout)
-  local this <close> = begin()
-  local ok, sent, why, reason = pcall(ask, this, process, request, timeout)
-  if not ok then unsent('call', 2, sent) end
-  if not sent then return nil, why, reason end
-  local result = answered(this)
-  return outcome(result, process, timeout)
+  local kind, v = request(process, value, timeout)
+  if kind == true then return v end
+  if kind == 'unsent' then wrong('call', 2, v) end
+  return outcome(process, timeout, kind, v)
 end
 
 -- Sends a request that is not answered.
@@ -173,23 +143,10 @@ local function cast(process, request)
   return false, why
 end
 
--- Answers a call with a failure: its caller gets nil, the text and the reason.
-local function refuse(to, text, reason)
-  return send(to.to, { signal = 'REPLY', is_failed = true, failed = text, reason = reason })
-end
--- Answers a request: of the process that was called, or of another to which it has given the call.
-local function reply(to, value)
-  local waiter = type(to) == 'table' and to.to
-  if type(waiter) ~= 'userdata' then wrong('reply', 1, 'call expected, got ' .. shown(to)) end
-  local ok, sent, why = pcall(send, waiter, { signal = 'REPLY', reply = value })
-  if not ok then unsent('reply', 2, sent) end
-  if sent then return true end
-  return false, why
-end
-
 return {
   call = call, cast = cast, reply = reply,
   -- For the other modules.
-  refuse = refuse, begin = begin, ask = ask, answered = answered, unsent = unsent, outcome = outcome, limit = limit, is_process = is_process, is_time = is_time,
-  named = named, shown = shown, wrong = wrong,
+  ask = ask, answer = answer, keep = keep, give_up = give_up, refuse = refuse, is_awaited = is_awaited, request = request,
+  outcome = outcome, begin = begin, answered = answered, unsent = unsent, limit = limit, is_process = is_process,
+  is_time = is_time, named = named, shown = shown, wrong = wrong,
 }

@@ -217,11 +217,7 @@ end
 
 local function ask(name, channel)
   check(name, channel)
-  local this <close> = calls.begin()
-  local sent, why, reason = calls.ask(this, channel.channel, nil, nil, name)
-  if not sent then return nil, why, reason end
-  local result = calls.answered(this)
-  return calls.outcome(result, channel.channel)
+  return calls.outcome(channel.channel, nil, calls.request(channel.channel, nil, nil, name))
 end
 -- Nobody can begin to wait at it any more. Receivers that wait are told; when all senders that wait have met one, it ends.
 local function close(channel)

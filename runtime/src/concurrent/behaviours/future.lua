@@ -25,25 +25,31 @@ local function call(process, request, timeout)
   local ok, why = calls.is_process(process)
   if not ok then wrong('call', 1, why) end
   if timeout ~= nil and not is_time(timeout) then wrong('call', 3, 'time in milliseconds expected, got ' .. shown(timeout)) end
-  local this <close> = calls.begin()
   local limit = calls.limit(timeout)
-  local ok, sent, why, reason = pcall(calls.ask, this, process, request, limit)
-  if not ok then calls.unsent('call', 2, sent) end
-  if not sent then return { owner = self(), is_ready = true, why = why, reason = reason } end
-  local future = { pid = this.waiter, owner = self(), process = process, timeout = limit }
-  this.waiter = nil
-  return future
+  local id, why = calls.ask(process, request, nil, limit)
+  if id then
+    calls.keep()
+    return { call = id, owner = self(), process = process, timeout = limit }
+  end
+  if id == false then wrong('call', 2, why) end
+  local _, text, reason = calls.outcome(process, limit, why and 'unreachable' or 'absent', why)
+  return { owner = self(), is_ready = true, why = text, reason = reason }
 end
 
--- Takes what its process has ended with, if that has come within the time.
+-- Takes what its process has ended with, or its call has come to, if that has come within the time.
 local function is_ready_within(future, timeout)
   if future.is_ready then return true end
+  if future.call then
+    local kind, v = calls.answer(future.call, timeout)
+    if kind == nil then return false end
+    future.value, future.why, future.reason = calls.outcome(future.process, future.timeout, kind, v)
+    future.is_ready = true
+    return true
+  end
   local down = receive(timeout, { signal = 'DOWN', from = future.pid })
   if not down then return false end
   local result = down.reason
-  if future.process then
-    future.value, future.why, future.reason = calls.outcome(result, future.process, future.timeout)
-  elseif type(result) == 'table' and result.of == future.pid then
+  if type(result) == 'table' and result.of == future.pid then
     if result.ok then
       future.value = result.value
     else
@@ -84,8 +90,12 @@ local function cancel(future)
   local why = fault(future)
   if why then wrong('cancel', 1, why) end
   if future.is_ready then return false end
-  demonitor(future.pid)
-  kill(future.pid)
+  if future.call then
+    calls.give_up(future.call)
+  else
+    demonitor(future.pid)
+    kill(future.pid)
+  end
   future.is_ready, future.why, future.reason = true, 'the future was cancelled', 'cancelled'
   return true
 end

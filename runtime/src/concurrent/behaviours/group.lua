@@ -5,9 +5,9 @@
 -- connection is lost. So groups are the same everywhere after a short time, and not at once.
 local c = require 'concurrent'
 local calls = require 'concurrent.call'
-local self, send, receive, exit, spawn, sleep = c.self, c.send, c.receive, c.exit, c.spawn, c.sleep
+local self, send, receive, exit, spawnmonitor, sleep = c.self, c.send, c.receive, c.exit, c.spawnmonitor, c.sleep
 local monitor, demonitor, register, unregister, whereis = c.monitor, c.demonitor, c.register, c.unregister, c.whereis
-local nodename, nodes, processes, time, kill = c.node, c.nodes, c.processes, c.time, c.kill
+local nodename, nodes, processes, time = c.node, c.nodes, c.processes, c.time
 local reply, wrong, shown = calls.reply, calls.wrong, calls.shown
 local type, ipairs, pairs, next = type, ipairs, pairs, next
 local remove, sort, max = table.remove, table.sort, math.max
@@ -135,6 +135,11 @@ local function learn(s, m)
     if not old or not is_same(pids, old[group] or {}) then tell(s, group, 'join', pids) end
   end
 end
+-- The body of a process that tells the keeper of a node of another, and waits until that has told of its groups.
+local function meet(node, keeper)
+  local kind = calls.request({ name_at(node), node }, keeper, 5000, 'meet')
+  exit(kind == true and 'met' or 'not met')
+end
 -- Asks the keepers of nodes that are not known yet.
 local function look_round(s)
   local node = nodename()
@@ -155,17 +160,12 @@ local function look_round(s)
   for _, other in ipairs(nodes()) do
     if not s.asked[other] then
       s.asked[other] = true
-      local this = {}
-      local sent = calls.ask(this, { name_at(other), other }, { keeper = self(), groups = s.own, node = node }, 5000, 'meet')
-      if sent then
-        s.pending[this.waiter] = other
+      local asks = spawnmonitor(meet, other, { keeper = self(), groups = s.own, node = node })
+      if asks then
+        s.pending[asks] = other
         s.pendings = s.pendings + 1
       else
         s.asked[other] = nil
-        if this.waiter then
-          demonitor(this.waiter)
-          kill(this.waiter)
-        end
       end
     end
   end
@@ -253,7 +253,7 @@ local function handle(s, m)
     s.pending[m.from] = nil
     s.pendings = s.pendings - 1
     -- It has told of its groups before it has answered. Who did not is asked again.
-    if not (type(m.reason) == 'table' and m.reason.is_reply) then s.asked[node] = nil end
+    if m.reason ~= 'met' then s.asked[node] = nil end
     if s.pendings == 0 then
       local later = s.later
       s.later = {}
@@ -312,20 +312,14 @@ local function ask(what, request)
       end
     end
     if not keeper then
-      local pid = c.spawnmonitor(run, self(), node)
+      local pid = spawnmonitor(run, self(), node)
       if not pid then return nil, 'no process could be started', 'failed' end
       local m = receive(nil, function(m) return type(m) == 'table' and (m.keeper == pid or m.signal == 'DOWN' and m.from == pid) end)
       demonitor(pid)
       keeper = m.is_there and pid or nil
     end
     if keeper then
-      local this <close> = calls.begin()
-      local sent, why, reason = calls.ask(this, keeper, request, nil, what)
-      local answer
-      if sent then
-        local result = calls.answered(this)
-        answer, why, reason = calls.outcome(result, keeper)
-      end
+      local answer, why, reason = calls.outcome(keeper, nil, calls.request(keeper, request, nil, what))
       if answer then return answer.value end
       if reason ~= 'noproc' and reason ~= 'normal' and reason ~= 'moved' then return nil, why, reason end
     else

@@ -5,9 +5,9 @@
 local c = require 'concurrent'
 local calls, servers, supervisors = require 'concurrent.call', require 'concurrent.server', require 'concurrent.supervisor'
 local self, send, receive, exit, setoption = c.self, c.send, c.receive, c.exit, c.setoption
-local monitor, demonitor = c.monitor, c.demonitor
+local monitor = c.monitor
 local begun_by = servers.begun_by
-local reply, refuse, wrong, shown = calls.reply, calls.refuse, calls.wrong, calls.shown
+local reply, refuse, wrong, shown, is_awaited = calls.reply, calls.refuse, calls.wrong, calls.shown, calls.is_awaited
 local type, tostring, pcall, error, pairs = type, tostring, pcall, error, pairs
 local format, remove, unpack, mathtype, huge = string.format, table.remove, table.unpack, math.type, math.huge
 
@@ -47,17 +47,32 @@ local function work(pool, d)
   end
 end
 
--- Gives calls that wait to workers that have nothing to do.
+-- Gives calls that wait to workers that have nothing to do. One whose caller has given up is not begun.
 local function give(s)
   while #s.idle > 0 and #s.queue > 0 do
-    local worker, m = remove(s.idle), remove(s.queue, 1)
-    s.waits[m.to] = nil
-    s.busy[worker] = m
-    send(worker, m)
+    local m = remove(s.queue, 1)
+    if is_awaited(m) then
+      local worker = remove(s.idle)
+      s.busy[worker] = m
+      send(worker, m)
+    end
+  end
+end
+-- Forgets calls whose callers have given up.
+local function forget_given_up(s)
+  local n = 0
+  for i = 1, #s.queue do
+    local m = s.queue[i]
+    s.queue[i] = nil
+    if is_awaited(m) then
+      n = n + 1
+      s.queue[n] = m
+    end
   end
 end
 local control = {}
 function control.info(s)
+  forget_given_up(s)
   local busy = 0
   for _ in pairs(s.busy) do busy = busy + 1 end
   return { size = s.size, idle = #s.idle, busy = busy, waiting = #s.queue }
@@ -76,7 +91,6 @@ local function handle(s, m)
       s.known[worker] = true
       monitor(worker)
     else
-      demonitor(s.busy[worker].to)
       s.busy[worker] = nil
     end
     s.idle[#s.idle + 1] = worker
@@ -86,13 +100,11 @@ local function handle(s, m)
   elseif signal == 'CALL' and m.control == 'stop' then
     s.stop = m.request
   elseif signal == 'CALL' then
+    if #s.idle == 0 and #s.queue >= s.most then forget_given_up(s) end
     if #s.idle == 0 and #s.queue >= s.most then
       refuse(m, format('%d calls wait already', #s.queue), 'full')
       return
     end
-    -- A caller that gives up is forgotten.
-    s.waits[m.to] = true
-    monitor(m.to)
     s.queue[#s.queue + 1] = m
     give(s)
   elseif signal == 'DOWN' and s.known[m.from] then
@@ -100,13 +112,7 @@ local function handle(s, m)
     s.known[m.from], s.busy[m.from] = nil, nil
     forget(s.idle, function(worker) return worker == m.from end)
     if call then
-      demonitor(call.to)
       refuse(call, 'the worker has ended without an answer: ' .. tostring(m.reason), m.reason)
-    end
-  elseif signal == 'DOWN' then
-    if s.waits[m.from] then
-      s.waits[m.from] = nil
-      forget(s.queue, function(call) return call.to == m.from end)
     end
   elseif signal == 'EXIT' then
     if m.from == s.supervisor or m.from == s.parent or m.reason == 'shutdown' then s.stop = m.reason end
@@ -130,7 +136,7 @@ local function run(d, starter, is_linked)
     return
   end
   local s = { size = d.size, most = d.most or huge, supervisor = supervisor, parent = is_linked and starter or nil,
-    idle = {}, queue = {}, busy = {}, known = {}, waits = {} }
+    idle = {}, queue = {}, busy = {}, known = {} }
   reply(asked, { started = true })
   while s.stop == nil do handle(s, receive()) end
   supervisors.stop(supervisor, 'shutdown')
@@ -153,9 +159,8 @@ local function startlink(definition)
 end
 -- { size, idle, busy, waiting }: workers, and calls that wait.
 local function info(pool)
-  local result, limit, failed = servers.told('info', pool)
-  if not result then return nil, limit, failed end
-  return calls.outcome(result, pool, limit)
+  local kind, v, limit = servers.told('info', pool)
+  return calls.outcome(pool, limit, kind, v)
 end
 
 return { start = start, startlink = startlink, stop = servers.stop, info = info, call = calls.call }

@@ -3,7 +3,7 @@ local c = require 'concurrent'
 local calls = require 'concurrent.call'
 local self, receive, exit, register = c.self, c.receive, c.exit, c.register
 local spawn, spawnlink, monitor, demonitor, kill, setoption = c.spawn, c.spawnlink, c.monitor, c.demonitor, c.kill, c.setoption
-local begin, ask, answered, outcome, reply = calls.begin, calls.ask, calls.answered, calls.outcome, calls.reply
+local ask, outcome, reply = calls.request, calls.outcome, calls.reply
 local wrong, shown, named, is_time, is_process = calls.wrong, calls.shown, calls.named, calls.is_time, calls.is_process
 local type, tostring, pcall, error, pairs, setmetatable = type, tostring, pcall, error, pairs, setmetatable
 local format, stderr, huge = string.format, io.stderr, math.huge
@@ -193,9 +193,7 @@ local function launch_body(body, kind, is_linked, name, node, ...)
   end
   -- It does nothing before it is called.
   monitor(pid)
-  local this <close> = begin()
-  local started, why, reason = ask(this, pid, nil, nil)
-  if started then started, why, reason = outcome(answered(this), pid) end
+  local started, why, reason = outcome(pid, nil, ask(pid))
   if started then
     demonitor(pid)
     if started.started then return pid end
@@ -224,31 +222,27 @@ local function startlink(definition, ...)
   return nil, why, reason
 end
 
--- A call that the server itself answers.
+-- A call that the server itself answers: what it has come to, and that; and how long it has waited.
 local function told(name, process, request, timeout)
   local ok, why = is_process(process)
   if not ok then wrong(name, 1, why, 1) end
   if timeout ~= nil and not is_time(timeout) then wrong(name, 3, 'time in milliseconds expected, got ' .. shown(timeout), 1) end
   timeout = calls.limit(timeout)
-  local this <close> = begin()
-  local ok, sent, why, reason = pcall(ask, this, process, request, timeout, name)
-  if not ok then calls.unsent(name, 2, sent, 1) end
-  if not sent then return nil, why, reason end
-  return answered(this), timeout
+  local kind, v = ask(process, request, timeout, name)
+  if kind == 'unsent' then wrong(name, 2, v, 1) end
+  return kind, v, timeout
 end
 -- Ends a server: what it is at is done first, then `terminate`. True once it has ended.
 local function stop(process, reason, timeout)
   if reason == nil then reason = 'normal' end
-  local result, limit, failed = told('stop', process, reason, timeout)
-  if not result then return nil, limit, failed end
-  if type(result) == 'table' and result.is_over and result.ended ~= 'noproc' and result.ended ~= 'noconnection' then return true end
-  return outcome(result, process, limit)
+  local kind, v, limit = told('stop', process, reason, timeout)
+  if kind == 'ended' and v ~= 'noproc' and v ~= 'noconnection' then return true end
+  return outcome(process, limit, kind, v)
 end
 -- The state of a server as it is between two requests: a copy.
 local function state(process, timeout)
-  local result, limit, failed = told('state', process, nil, timeout)
-  if not result then return nil, limit, failed end
-  local answer, why, reason = outcome(result, process, limit)
+  local kind, v, limit = told('state', process, nil, timeout)
+  local answer, why, reason = outcome(process, limit, kind, v)
   if not answer then return nil, why, reason end
   return answer.state
 end
@@ -256,9 +250,8 @@ end
 local function change(process, definition, extra, timeout)
   local why = fault(definition)
   if why then wrong('change', 2, why) end
-  local result, limit, failed = told('change', process, { definition = definition, extra = extra }, timeout)
-  if not result then return nil, limit, failed end
-  local answer, why, reason = outcome(result, process, limit)
+  local kind, v, limit = told('change', process, { definition = definition, extra = extra }, timeout)
+  local answer, why, reason = outcome(process, limit, kind, v)
   if not answer then return nil, why, reason end
   if answer.failed then return nil, format('%s keeps its definition: %s', named(process), tostring(answer.failed)), 'failed' end
   return true

@@ -11,7 +11,7 @@ local monitor, kill, setoption, isprocessalive = c.monitor, c.kill, c.setoption,
 local nodename = c.node
 local begun_by = servers.begun_by
 local reply, wrong, shown, is_time = calls.reply, calls.wrong, calls.shown, calls.is_time
-local ask, answered, outcome, is_process = calls.ask, calls.answered, calls.outcome, calls.is_process
+local ask, outcome, is_process = calls.request, calls.outcome, calls.is_process
 local type, tostring, pcall, ipairs, pairs = type, tostring, pcall, ipairs, pairs
 local format, huge, mathtype, min, max = string.format, math.huge, math.type, math.min, math.max
 local insert, remove, unpack, stderr = table.insert, table.remove, table.unpack, io.stderr
@@ -401,11 +401,9 @@ local function ask_for(what, name, supervisor, request)
   local ok, why = is_process(supervisor)
   if not ok then wrong(name, 1, why) end
   if supervisor == self() then wrong(name, 1, 'a supervisor cannot ask itself') end
-  local this <close> = calls.begin()
-  local ok, sent, why, reason = pcall(ask, this, supervisor, request, nil, what)
-  if not ok then calls.unsent(name, 2, sent) end
-  if not sent then return nil, why, reason end
-  local answer, why, reason = outcome(answered(this), supervisor)
+  local kind, v = ask(supervisor, request, nil, what)
+  if kind == 'unsent' then wrong(name, 2, v) end
+  local answer, why, reason = outcome(supervisor, nil, kind, v)
   if type(answer) ~= 'table' then return nil, why, reason end
   if answer.failed then return nil, answer.failed, answer.reason end
   return answer.value

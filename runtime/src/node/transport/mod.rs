@@ -290,6 +290,7 @@ impl Online {
     /// Sends for a process, which may have to wait for room, or for a connection: then the answer to its question says
     /// what has come of it.
     pub fn send(&self, node: Option<NodeName>, to: Option<Pid>, out: Outgoing, asker: (Pid, u64)) -> Sending {
+        self.passes(&out.0);
         let link = {
             let mut table = self.table();
             let link = match (&node, to) {

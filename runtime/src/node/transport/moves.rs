@@ -845,7 +845,8 @@ impl Online {
     }
     /// A signal leaves or comes, and what it undoes may hang on any connection.
     pub(super) fn passes(&self, wire: &Wire<Pid>) {
-        if !matches!(wire, Wire::Exit { .. } | Wire::Down { .. } | Wire::Unlink { .. } | Wire::Demonitor { .. }) {
+        let is_end = matches!(wire, Wire::Exit { .. } | Wire::Down { .. } | Wire::Response { over: true, .. });
+        if !is_end && !matches!(wire, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
             return;
         }
         if let Some(mut moves) = self.moves_if_any() {

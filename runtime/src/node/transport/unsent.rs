@@ -44,6 +44,7 @@ fn may_be_of(pid: Pid, held: &Held) -> bool {
         | Signal::Monitor { from, .. }
         | Signal::Demonitor { from, .. }
         | Signal::Down { from, .. }
+        | Signal::Response { from, .. }
         | Signal::Ask { from, .. } => *from == pid,
         _ => true,
     }

@@ -89,7 +89,7 @@ fn what_cannot_be_taken_is_named() {
     };
     assert_eq!(refusal(&bytes), None);
     let newer = [&[bytes[0] + 1], &bytes[1..]].concat();
-    assert_eq!(refusal(&newer), Some("made by another version: expected 1, found 2".to_string()));
+    assert_eq!(refusal(&newer), Some("made by another version: expected 2, found 3".to_string()));
     let place = bytes.windows(14).position(|w| w == b"coroutine.wrap").expect("it is in the middle of one");
     let mut unknown = bytes.clone();
     unknown[place + 13] = b'q';

@@ -30,7 +30,7 @@ impl World {
         let Some(&pid) = idle.get(self.below(idle.len().max(1) as u64) as usize) else { return };
         let other = self.some_pid();
         let node = self.hosts[self.below(self.hosts.len() as u64) as usize].name.clone();
-        let choice = self.below(if self.plan.moves { 118 } else { 103 });
+        let choice = self.below(if self.plan.moves { 126 } else { 111 });
         self.trace(|| format!("{pid} acts: {choice}, with {other} or {node}"));
         let is_root = pid.serial() == 1;
         let name = NAMES[self.below(3) as usize];
@@ -72,7 +72,10 @@ impl World {
                 (98, online) => p.unregister(program, online.as_ref(), name),
                 (100..=102, _) => p.interrupt(program, other),
                 (99, _) => p.core.trapexit = true,
-                (103.., Some(online)) if online.name != node && !is_root => p.migrate(&online, node),
+                (103..=106, _) => p.call(program, other, size),
+                (107..=109, _) => p.answer(program, choice == 109),
+                (110, _) => p.give_up(program),
+                (111.., Some(online)) if online.name != node && !is_root => p.migrate(&online, node),
                 _ => {}
             }
             None
@@ -188,6 +191,49 @@ impl Process {
             Sending::Wait => self.wants = Some((id, Want::Sent(number))),
             Sending::Failed(_) => program.common().ledger.failed(number),
         }
+    }
+    /// `concurrent.call(pid, request)`, without waiting.
+    fn call(&mut self, program: &Arc<Program>, to: Pid, size: usize) {
+        let (own, id) = (self.core.pid(), self.core.next_id());
+        if to == own {
+            return;
+        }
+        program.common().ledger.calls.push((own, id));
+        program.core(self, |core, effects| core.call(id, to, None, effects));
+        self.core.keep_call();
+        self.send(program, to, size);
+    }
+    /// `concurrent.reply(call, value)`: of one that came to it, or for another.
+    fn answer(&mut self, program: &Arc<Program>, for_another: bool) {
+        let from = self.core.pid();
+        let calls = program.common().ledger.calls.clone();
+        let own: Vec<(Pid, u64)> = self.core.all_watchers().into_iter().filter(|c| calls.contains(c)).collect();
+        let call = if for_another { calls.last().copied() } else { own.iter().min().copied() };
+        let Some((to, id)) = call.filter(|(to, _)| *to != from) else { return };
+        let over = self.core.answers(to, id);
+        let value = Message::string(b"answer");
+        let signal = Signal::Response { from, id, over, refused: false, value: value.clone() };
+        let mut common = program.common();
+        let now = common.now;
+        common.ledger.sent(to, &signal, now);
+        drop(common);
+        match program.online().filter(|online| to.runtime() != program.runtime && !online.has_moved(to)) {
+            Some(online) => {
+                let asker = (from, self.core.next_id());
+                let out = translate::response(from, to, id, over, false, value.to_portable());
+                match online.send(None, Some(to), out, asker) {
+                    Sending::Wait => self.wants = Some((asker.1, Want::Answer(None))),
+                    Sending::Failed(_) => program.common().ledger.refused(to, &signal),
+                    Sending::Sent => {}
+                }
+            }
+            None => _ = program.route(to, signal),
+        }
+    }
+    /// A time of a call is over.
+    fn give_up(&mut self, program: &Arc<Program>) {
+        let Some((id, ..)) = self.core.calls().into_iter().next() else { return };
+        program.core(self, |core, effects| core.give_up_call(id, effects));
     }
     fn kill(&mut self, program: &Arc<Program>, to: Pid) {
         let reason = Message::string(b"killed");

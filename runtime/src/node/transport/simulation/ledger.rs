@@ -25,6 +25,7 @@ enum Sign {
     Demonitor(u64),
     Down(u64),
     Ask(u64),
+    Response(u64),
 }
 
 impl Sign {
@@ -40,12 +41,13 @@ impl Sign {
             // A node's.
             Signal::Ask { question: Question::Again, .. } => return None,
             Signal::Ask { from, id, .. } => (Sign::Ask(*id), *from),
+            Signal::Response { from, id, .. } => (Sign::Response(*id), *from),
             _ => return None,
         })
     }
     /// Whether it has to arrive: others are dropped where nobody waits for them any more.
     fn has_to_arrive(self) -> bool {
-        !matches!(self, Sign::Exit | Sign::Down(_) | Sign::Demonitor(_))
+        !matches!(self, Sign::Exit | Sign::Down(_) | Sign::Demonitor(_) | Sign::Response(_))
     }
 }
 
@@ -88,6 +90,8 @@ pub struct Ledger {
     /// To whom each numbered message was sent.
     messages: BTreeMap<u64, (Pid, Pid)>,
     downs: BTreeSet<(Pid, u64)>,
+    /// Calls that there have been: who has made each, under which number.
+    pub calls: Vec<(Pid, u64)>,
     /// What must not be.
     pub violations: Vec<String>,
     /// Signals that were handled.

@@ -13,7 +13,7 @@ use super::super::super::translate;
 use super::super::surroundings::Guest;
 use super::program::{Process, Program, Want};
 use crate::codec::ModuleSource;
-use crate::migration::frozen::{Fault, Read, Record};
+use crate::migration::frozen::{CallRecord, Fault, Read, Record};
 use crate::node::name::NodeName;
 use crate::process::core::Core;
 use crate::process::inbox::{Delivered, Held, Inbox};
@@ -107,7 +107,7 @@ impl Program {
         Ok(Departed { signals, ties, names, epoch, wakes: None })
     }
     pub(super) fn made(self: &Arc<Self>, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
-        let Read { record, messages, machine, .. } = Read::new(frozen, modules, None)?;
+        let Read { record, messages, outcomes, machine, .. } = Read::new(frozen, modules, None)?;
         let rest: Rest =
             postcard::from_bytes(machine).map_err(|_| Fault::Damaged("it is no process of this network"))?;
         for (id, node) in rest.homes {
@@ -115,7 +115,7 @@ impl Program {
                 self.inner().met.entry(runtime).or_insert(node);
             }
         }
-        let mut core = Core::thaw(&record);
+        let mut core = Core::thaw(&record, outcomes);
         core.trapexit = rest.trapexit;
         let (pid, epoch) = (record.pid, record.epoch);
         let mut process = Process::new(core);
@@ -185,6 +185,13 @@ impl Process {
             remaining: None,
             asked: self.asked(),
             spawning: None,
+            calls: self
+                .core
+                .calls()
+                .into_iter()
+                .map(|c| CallRecord::new(c, &mut |m| Bytes(m.to_portable().bytes)))
+                .collect(),
+            current_call: None,
             progress: 0,
             ending: None,
             reported: false,
