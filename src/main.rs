@@ -130,9 +130,11 @@ enum Command {
     ///
     /// Each order is drawn from a seed, and the same seed gives the same order again. Time is virtual: sleeping costs nothing. A run
     /// fails if its exit status is not 0 (an error of the main script, `os.exit(false)`), or if it takes too long. The least seed
-    /// that fails is reported, with what the program has written; the exit status is 1 then.
+    /// that fails is reported, with what the program has written; the exit status is 1 then. Of all that was decided in that order as much is left
+    /// out as can be, and what happened is shown: a column a process, an arrow a message.
     #[command(after_help = "Examples:\n  rlua-actor explore --seeds 0..1000 races.lua\n  \
-                            rlua-actor explore --seed 17 races.lua")]
+                            rlua-actor explore --seed 17 races.lua\n  \
+                            rlua-actor explore --seed 17 --diagram --schedule 12:1,30/40 races.lua")]
     Explore(explore::Arguments),
     /// Print the bytecode of a Lua program
     Disasm(disasm::Arguments),

@@ -151,6 +151,12 @@ fn start(arguments: &Arguments, matches: Option<&ArgMatches>) -> Result<Start, V
         when_output_closed: Some(output::nobody_reads),
     })
 }
+/// A program with its arguments, as `run` would begin it without options.
+pub fn start_of(file: &[OsString]) -> Result<Start, Vec<u8>> {
+    let mut start = start(&Arguments { file: file.to_vec(), ..Arguments::default() }, None)?;
+    start.before.truncate(1);
+    Ok(start)
+}
 /// What LUA_INIT asks for: a text, or `@` and a file's name.
 fn initial_action() -> Result<Option<Action>, Vec<u8>> {
     for name in ["LUA_INIT_5_4", "LUA_INIT"] {
@@ -197,6 +203,7 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
         max_memory: arguments.max_memory.unwrap_or_else(crate::memory::default_limit),
         slice: arguments.slice.unwrap_or(default_slice),
         seed: arguments.seed,
+        exploration: None,
         visitor: false,
         stress: Stress {
             collect: has(StressMode::Collect),

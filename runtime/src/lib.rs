@@ -67,4 +67,4 @@ pub use rlua_machine::heap::reserve::is_used as reserve_is_used;
 pub use rlua_machine::stdlib::io::reason;
 pub use rlua_machine::stdlib::source;
 pub use rlua_machine::stdlib::standalone::{Action, Line, SHOW, Terminal};
-pub use scheduler::{Config, FreezeBudget, SLICE, Stress};
+pub use scheduler::{Config, Decision, DecisionKind, Event, Exploration, FreezeBudget, History, SLICE, Stress};

@@ -44,6 +44,7 @@ pub(super) fn register(vm: &mut Vm, mut state: u32) -> Result<Step> {
         }
         // Somebody may have got it meanwhile, and lose it again.
         if scheduler.names.insert(name.clone(), target) {
+            scheduler.tell_history(|h, at| h.named(at, target, &name));
             break target;
         }
     };

@@ -47,6 +47,13 @@ impl Clock {
             Clock::Virtual { now, .. } => now.fetch_add(LOOK_NS, Ordering::Relaxed),
         }
     }
+    /// As [`Clock::now`], and no virtual time passes by the look.
+    pub fn seen(&self) -> Time {
+        match self {
+            Clock::Real { .. } => self.now(),
+            Clock::Virtual { now, .. } => now.load(Ordering::Relaxed),
+        }
+    }
     /// Time since 1970.
     pub fn since_1970(&self) -> Duration {
         match self {

@@ -2,6 +2,7 @@
 //!
 //! Journey: none of its own: what an embedder or the command line chooses before a program starts.
 
+use super::history::Exploration;
 use crate::migration::handover::Phase;
 use rlua_machine::heap::Stress as CollectorStress;
 use rlua_machine::vm::Vm;
@@ -29,6 +30,8 @@ pub struct Config {
     pub max_memory: usize,
     /// One worker runs everything in an order that follows from this number alone, in virtual time.
     pub seed: Option<u64>,
+    /// With a seed: the order, slices and delays of timers are drawn so as to find what goes wrong in few of them, or given.
+    pub exploration: Option<Exploration>,
     /// The program is a tool that looks at nodes: `init` makes it a visitor, which no node counts as one. It listens on no
     /// port, is in nobody's `nodes()` and has no part in global names.
     pub visitor: bool,
@@ -94,6 +97,7 @@ impl Default for Config {
             slice: SLICE,
             max_memory: usize::MAX,
             seed: None,
+            exploration: None,
             visitor: false,
             stress: Stress::default(),
         }

@@ -90,6 +90,7 @@ impl Scheduler {
             self.report_limit(&cx, &end.reason);
         }
         cx.trace("ended:", None, Some(&end.reason));
+        self.tell_history(|h, at| h.ends(at, slot.pid, &end.reason, self.natives));
         let mut left = cx.take_unhandled();
         left.append(&mut slot.lock().inbox.end());
         cx.end_wait();

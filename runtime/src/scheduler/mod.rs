@@ -4,7 +4,7 @@
 //!
 //! The parts: config (how it is to behave), queue (run queues), gate (whether others than the root run), worker (threads,
 //! their sleep, calls of the system), readiness (who waits for a socket), sleep (who is to be woken), slice (one slice of a
-//! process), end (the node's part of an end), timer, clock (time and chance), table (slots by pid), memory (who takes how
+//! process), end (the node's part of an end), schedule and history (orders to be explored, what happens in them), timer, clock (time and chance), table (slots by pid), memory (who takes how
 //! much), survey (figures of all processes), stress (test modes).
 //!
 //! The reader might expect each process to be an `async` task. Its slot has the states of one anyway (inbox.rs), decided
@@ -18,10 +18,12 @@ mod clock;
 mod config;
 mod end;
 mod gate;
+mod history;
 mod memory;
 mod moving;
 mod queue;
 mod readiness;
+mod schedule;
 #[cfg(all(test, shuttle))]
 mod schedules;
 mod sleep;
@@ -35,8 +37,10 @@ mod worker;
 
 pub use config::{Config, FreezeBudget, SLICE, Stress};
 pub(crate) use end::Telling;
+pub use history::{Event, Exploration, History};
 pub use moving::{Departed, Parcel};
 pub(crate) use readiness::Waits;
+pub use schedule::{Decision, Kind as DecisionKind};
 pub(crate) use tasks::idle;
 pub(crate) use worker::{Handle, is_worker};
 
@@ -93,6 +97,8 @@ pub struct Scheduler {
     pub(crate) table: table::Table,
     gate: gate::Gate,
     queues: queue::Queues,
+    /// Where what happens is written down, for people.
+    history: Option<Arc<std::sync::Mutex<History>>>,
     sleepers: sleep::Sleepers<worker::Waker>,
     threads: worker::Threads,
     /// Connections.
@@ -139,7 +145,14 @@ impl Scheduler {
             names: Registry::default(),
             table: table::Table::default(),
             gate: gate::Gate::default(),
-            queues: queue::Queues::new(places, config.seed),
+            queues: match (&config.exploration, config.seed) {
+                (Some(e), Some(seed)) => {
+                    let schedule = schedule::Schedule::new(seed, config.slice, e.given.as_deref());
+                    queue::Queues::explored(schedule, |slot| slot.pid.serial())
+                }
+                _ => queue::Queues::new(places, config.seed),
+            },
+            history: config.exploration.as_ref().and_then(|e| e.history.clone()),
             sleepers: sleep::Sleepers::default(),
             threads: worker::Threads::new(),
             tasks: tasks::Tasks::default(),
@@ -180,6 +193,7 @@ impl Scheduler {
     }
     /// A process can be found from now on, and does not run before [`Scheduler::begin`].
     fn insert(&self, slot: &Arc<Slot>, process: Box<Process>) {
+        self.tell_history(|h, at| h.begins(at, slot.pid));
         if slot.is_root {
             self.root.set(slot.pid).expect("there is one root process");
         } else {
@@ -204,6 +218,7 @@ impl Scheduler {
         let mut next = Some((to, signal));
         let mut reached = None;
         while let Some((to, signal)) = next.take() {
+            self.tell_history(|h, at| h.sent(at, to, &signal, self.natives));
             if to.runtime() != self.runtime {
                 let sent = self.route_beyond(to, signal);
                 reached.get_or_insert(sent.is_ok());
@@ -256,6 +271,10 @@ impl Scheduler {
     /// no such process.
     #[inline]
     pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> Option<usize> {
+        if self.config.exploration.is_some() {
+            // What is sent is noted there. Whether it is makes no difference to the program.
+            return self.route(to, Signal::Message(message)).then_some(0);
+        }
         let mut message = Some(message);
         let sent = self.table.with(to, |slot| {
             let Queued { wakes, grown, crowd } = self.deliver_or_hand(slot, &mut message)?;
@@ -363,10 +382,20 @@ impl Scheduler {
         all.filter(|(key, setting)| *setting != defaults.get(*key as usize)).collect()
     }
 
+    /// Tells the history of something, and the time.
+    #[inline]
+    pub(crate) fn tell_history(&self, f: impl FnOnce(&mut History, Time)) {
+        if let Some(history) = &self.history {
+            f(&mut history.lock().unwrap_or_else(|e| e.into_inner()), self.clock.seen());
+        }
+    }
+
     // Timers.
 
     /// Sets a timer.
     pub(crate) fn set_timer(self: &Arc<Self>, deadline: Time, due: Due) -> TimerKey {
+        let late = self.queues.decide(|s| s.late(deadline.saturating_sub(self.clock.seen())));
+        let deadline = deadline.saturating_add(late.unwrap_or(0));
         let mut timers = self.timers.lock().unwrap_or_else(|e| e.into_inner());
         let key = timers.insert(deadline, due);
         self.next_look.fetch_min(deadline, Ordering::Relaxed);
@@ -431,6 +460,8 @@ impl Scheduler {
     }
     /// Frees all processes that are left, at the end of the program.
     pub(crate) fn close(&self) {
+        let decisions = self.queues.decide(schedule::Schedule::take_decisions);
+        self.tell_history(|h, _| h.decisions = decisions.unwrap_or_default());
         self.node.close();
         self.tasks.finish(GOODBYE);
         self.close_gate();

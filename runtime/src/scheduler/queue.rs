@@ -4,7 +4,7 @@
 //! process that it has woken, which runs next: a message and its answer stay on one core and take no lock of a queue. A
 //! process that waits for a message is even taken out of its slot by who sends it one, and put there together with it.
 //! What comes from no worker, or would make a queue too long, goes to the injector, which all look at. A worker whose
-//! queue is empty takes half of another's. With a seed there is one list, from which a generator draws.
+//! queue is empty takes half of another's. With a seed there is one list, from which a generator draws, or a schedule (schedule.rs).
 //!
 //! Always: a process is in at most one place of one queue (inbox.rs: who moves it to `Queued` puts it there). No process
 //! waits for ever: the woken ones go ahead of a queue that is not empty a few times in a row at most, and the injector is
@@ -12,6 +12,7 @@
 //!
 //! Locks: a queue's lock is taken under no other but the gate's, and two queues are never locked at once.
 
+use super::schedule::Schedule;
 use super::worker::Handed;
 use crate::process::slot::Slot;
 use crate::sync::{AtomicUsize, Mutex};
@@ -30,8 +31,18 @@ const INJECTOR_TURNS: u32 = 64;
 pub struct Queues<T = Arc<Slot>> {
     locals: Box<[Local<T>]>,
     injector: Local<T>,
-    /// The generator of an order that can be repeated.
-    seeded: Option<Mutex<u64>>,
+    /// What draws an order that can be repeated.
+    seeded: Option<Mutex<Seeded>>,
+    /// What tells processes apart in it.
+    key: fn(&T) -> u64,
+}
+
+/// What draws an order that can be repeated.
+enum Seeded {
+    /// A generator, of which each is as likely as the others.
+    Evenly(u64),
+    /// Decisions that can be explored.
+    Explored(Box<Schedule>),
 }
 
 struct Local<T> {
@@ -112,7 +123,19 @@ impl<T> Queues<T> {
         Queues {
             locals: (0..workers).map(|_| Local::new()).collect(),
             injector: Local::new(),
-            seeded: seed.map(|s| Mutex::new(s ^ 0x9e37_79b9_7f4a_7c15)),
+            seeded: seed.map(|s| Mutex::new(Seeded::Evenly(s ^ 0x9e37_79b9_7f4a_7c15))),
+            key: |_| 0,
+        }
+    }
+    /// One list, from which a schedule draws; `key` tells apart what is queued.
+    pub fn explored(schedule: Schedule, key: fn(&T) -> u64) -> Queues<T> {
+        Queues { seeded: Some(Mutex::new(Seeded::Explored(Box::new(schedule)))), key, ..Queues::new(1, None) }
+    }
+    /// Asks the schedule, if there is one.
+    pub fn decide<R>(&self, f: impl FnOnce(&mut Schedule) -> R) -> Option<R> {
+        match &mut *self.seeded.as_ref()?.lock().unwrap_or_else(|e| e.into_inner()) {
+            Seeded::Evenly(_) => None,
+            Seeded::Explored(schedule) => Some(f(schedule)),
         }
     }
     /// Queues a process that a worker's process has woken, to run next there, unless another one is to; true if there is
@@ -210,13 +233,21 @@ impl<T> Queues<T> {
         }
         Some(first)
     }
-    fn draw(&self, state: &mut u64) -> Option<T> {
+    fn draw(&self, seeded: &mut Seeded) -> Option<T> {
         let mut q = self.injector.queue.lock().unwrap_or_else(|e| e.into_inner());
         if q.is_empty() {
             return None;
         }
-        let i = (next_random(state) % q.len() as u64) as usize;
-        let item = q.swap_remove_front(i);
+        let item = match seeded {
+            Seeded::Evenly(state) => {
+                let i = (next_random(state) % q.len() as u64) as usize;
+                q.swap_remove_front(i)
+            }
+            Seeded::Explored(schedule) => {
+                let i = schedule.pick(q.len(), |i| (self.key)(&q[i]));
+                q.remove(i)
+            }
+        };
         self.injector.len.store(q.len(), Ordering::SeqCst);
         item
     }

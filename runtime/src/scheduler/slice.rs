@@ -7,6 +7,7 @@
 use super::Scheduler;
 use super::end::End;
 use super::moving::Parcel;
+use super::schedule::Schedule;
 use super::table::Table;
 use super::worker::{Abandoned, Handed};
 use crate::codec;
@@ -118,6 +119,11 @@ impl Scheduler {
         SIGNALS.set(signals);
         weight
     }
+    /// Reductions of the slice that begins.
+    #[inline]
+    fn slice_length(&self) -> i64 {
+        self.queues.decide(Schedule::slice).unwrap_or(self.config.slice)
+    }
     /// Runs the slice, and sees to what comes of it. Without a slot, it is one that was taken.
     #[inline]
     fn run_process(
@@ -128,6 +134,7 @@ impl Scheduler {
         may_run: bool,
     ) -> u32 {
         self.no_deadlock();
+        self.tell_history(|h, _| h.runs(context(&mut process.vm).pid()));
         let before = context(&mut process.vm).reductions;
         // A bug of ours ends the process, not the node.
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.slice(&mut process, signals, may_run)));
@@ -247,7 +254,7 @@ impl Scheduler {
                 let cx = context(&mut p.vm);
                 cx.resume = false;
                 cx.reductions += used as u64;
-                return self.reduce(p, (self.config.slice - used as i64).max(1));
+                return self.reduce(p, (self.slice_length() - used as i64).max(1));
             }
         }
         self.whole_slice(p, signals, may_run)
@@ -263,7 +270,7 @@ impl Scheduler {
         if let Some(end) = self.see_to_urgent(p) {
             return Outcome::Over(end);
         }
-        let mut left = self.config.slice;
+        let mut left = self.slice_length();
         if p.is_busy()
             && may_run
             && let Some(outcome) = self.see_to_chores(p, &mut left)
