@@ -33,6 +33,8 @@ macro_rules! report {
 pub mod codec;
 mod concurrent;
 #[doc(hidden)]
+pub mod http;
+#[doc(hidden)]
 pub mod migration;
 // For the fuzz targets, too.
 #[doc(hidden)]

@@ -125,7 +125,7 @@ static OPEN_TIME: Native = Native::leaf("package.open_concurrent_time", open_tim
 pub fn find_native(name: &str) -> Option<&'static Native> {
     let singles = [&crate::codec::PLACEHOLDER_USED, &OPEN, &OPEN_TIME];
     let own = || NATIVES.iter().chain(singles).find(|n| n.name == name).or_else(|| behaviours::find_native(name));
-    let others = || own().or_else(|| crate::socket::find_native(name));
+    let others = || own().or_else(|| crate::socket::find_native(name)).or_else(|| crate::http::find_native(name));
     rlua_machine::stdlib::find_native(name).or_else(others)
 }
 
