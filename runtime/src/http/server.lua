@@ -420,18 +420,17 @@ end
 local function pid_of(server) return type(server) == 'table' and server.pid or server end
 -- { host, port, connections = how many there are, accepted = how many there were }.
 local function info(server)
-  local result, limit, failed = told('info', pid_of(server))
-  if not result then return nil, limit, failed end
-  return outcome(result, pid_of(server), limit)
+  local process = pid_of(server)
+  local kind, v, limit = told('info', process)
+  return outcome(process, limit, kind, v)
 end
 -- Ends a server: no more connections; those that are idle are closed, others after their answer, all after so many milliseconds.
 local function stop(server, patience)
   if patience ~= nil and not is_time(patience) then wrong('stop', 2, 'time in milliseconds expected, got ' .. shown(patience)) end
   local process = pid_of(server)
-  local result, limit, failed = told('stop', process, { reason = 'normal', patience = patience }, (patience or TIMEOUTS.stop) + 60000)
-  if not result then return nil, limit, failed end
-  if type(result) == 'table' and result.is_over and result.ended ~= 'noproc' and result.ended ~= 'noconnection' then return true end
-  return outcome(result, process, limit)
+  local kind, v, limit = told('stop', process, { reason = 'normal', patience = patience }, (patience or TIMEOUTS.stop) + 60000)
+  if kind == 'ended' and v ~= 'noproc' and v ~= 'noconnection' then return true end
+  return outcome(process, limit, kind, v)
 end
 local Server = { __name = 'http server', __index = { stop = stop, info = info } }
 
