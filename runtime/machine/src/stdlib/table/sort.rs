@@ -307,8 +307,12 @@ fn leave(vm: &mut Vm, i: u32, j: u32, up: bool, arrived: Arrived) -> Result<Step
 /// Goes on with a sort, with what the call that it waited for has brought.
 fn go_on(vm: &mut Vm, mut arrived: Arrived) -> Result<Step> {
     let Some(buffer) = vm.arg(BUFFER).as_buffer() else { return Err(vm.damaged()) };
-    if vm.count() < CALL {
+    if vm.count() <= Y {
         return Err(vm.damaged());
+    }
+    if vm.count() < CALL {
+        // Thawed from what an earlier build froze, which kept all but these.
+        vm.set_arg(END, Value::NIL);
     }
     // Looked at anew after every call, which may have given the table a metatable.
     let plain = raw(vm, 0);
