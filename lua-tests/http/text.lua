@@ -1,3 +1,4 @@
+-- test: processes
 -- Heads, chunks and texts of HTTP, without a connection.
 local core, text, http = require 'concurrent.http.core', require 'concurrent.http.text', require 'concurrent.http'
 
