@@ -526,11 +526,13 @@ impl Vm {
     pub fn fuel_left(&self) -> i64 {
         self.fuel + self.saved_fuel
     }
-    /// Makes the interpreter come to the next safepoint soon.
+    /// Makes the interpreter come to the next safepoint soon. If it is due, it is not put off.
     #[inline]
     pub(crate) fn interrupt(&mut self) {
-        self.saved_fuel += self.fuel;
-        self.fuel = 0;
+        if self.fuel >= 0 {
+            self.saved_fuel += self.fuel;
+            self.fuel = 0;
+        }
     }
     /// Ends the slice at the next safepoint.
     pub fn request_stop(&mut self) {

@@ -50,8 +50,7 @@ unsafe fn go_on(vm: *mut Vm) -> bool {
     // the native.
     unsafe {
         let vm = &mut *vm;
-        // Not again while the last one has not been seen: it would put the end of the slice off each time.
-        if vm.fuel >= 0 && vm.heap.wants_collection() {
+        if vm.heap.wants_collection() {
             vm.interrupt();
         }
         let f = &mut *vm.frame;
