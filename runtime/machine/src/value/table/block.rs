@@ -214,16 +214,29 @@ impl Loose {
         if count == 0 || count > MOST_NODES {
             return None;
         }
+        // SAFETY: as many nodes as fit are written at once.
+        let loose = unsafe {
+            let (loose, nodes) = Loose::with_room(count, t.last_free());
+            nodes.copy_from_nonoverlapping(t.nodes.get(), count);
+            loose
+        };
+        loose.table().border_hint.set(u32::from_ne_bytes(head));
+        Some(loose)
+    }
+    /// One with room for so many nodes, and where they are to be.
+    ///
+    /// # Safety
+    /// They fit into a block, and whoever calls this writes them before anyone looks.
+    #[inline]
+    unsafe fn with_room(count: usize, last_free: u32) -> (Loose, *mut Node) {
         let layout = block_layout(count * NODE_WORDS);
-        // SAFETY: the table is written in full, and then as many nodes as fit behind it.
+        // SAFETY: the table is written in full, into a block of its own with room for the nodes behind it.
         unsafe {
-            let copy = alloc(layout).cast::<Table>();
-            let Some(block) = NonNull::new(copy) else { handle_alloc_error(layout) };
-            copy.write(Table::init(Header::new(ObjectKind::Table)));
-            (*copy).header.mark.set(((count * NODE_WORDS) as u8) << BLOCK_SHIFT);
-            use_nodes(Ref::new(copy), count, t.last_free()).copy_from_nonoverlapping(t.nodes.get(), count);
-            (*copy).border_hint.set(u32::from_ne_bytes(head));
-            Some(Loose(block))
+            let new = alloc(layout).cast::<Table>();
+            let Some(block) = NonNull::new(new) else { handle_alloc_error(layout) };
+            new.write(Table::init(Header::new(ObjectKind::Table)));
+            (*new).header.mark.set(((count * NODE_WORDS) as u8) << BLOCK_SHIFT);
+            (Loose(block), use_nodes(Ref::new(new), count, last_free))
         }
     }
     /// The table of these fields, with the head for so many nodes and such a [`Table::last_free`]. None if it is larger than
@@ -236,18 +249,13 @@ impl Loose {
         head: impl FnOnce(usize, u32) -> [u8; Loose::HEAD],
     ) -> Option<Loose> {
         let count = fields.len().checked_next_power_of_two().filter(|n| *n <= MOST_NODES && !fields.is_empty())?;
-        let layout = block_layout(count * NODE_WORDS);
-        // SAFETY: the table is written in full, and then as many nodes as fit behind it.
+        // SAFETY: as many nodes as fit are written at once.
         let loose = unsafe {
-            let new = alloc(layout).cast::<Table>();
-            let Some(block) = NonNull::new(new) else { handle_alloc_error(layout) };
-            new.write(Table::init(Header::new(ObjectKind::Table)));
-            (*new).header.mark.set(((count * NODE_WORDS) as u8) << BLOCK_SHIFT);
-            let nodes = use_nodes(Ref::new(new), count, count as u32);
+            let (loose, nodes) = Loose::with_room(count, count as u32);
             for i in 0..count {
                 nodes.add(i).write(Node::EMPTY);
             }
-            Loose(block)
+            loose
         };
         let t = loose.table();
         for (i, &(key, v)) in fields.iter().enumerate() {
