@@ -10,7 +10,7 @@ use rlua_machine::stdlib::host;
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::load::Module;
 use rlua_runtime::codec::{self, Message};
-use rlua_runtime::migration::frozen::{Choice, EndingRecord, Read, Record};
+use rlua_runtime::migration::frozen::{CallRecord, Choice, EndingRecord, Read, Record};
 use rlua_runtime::node::signal::Bytes;
 use std::sync::{Arc, OnceLock};
 
@@ -43,6 +43,11 @@ fn seeds() -> Vec<Vec<u8>> {
             messages: vec![(3, message(b"a")), (5, message(&[b'x'; 100]))],
             next_message: 6,
             wanted_by: Some((pid(8), 3)),
+            calls: vec![
+                CallRecord { id: 7, peer: pid(9), deadline: Some(1 << 41), outcome: None },
+                CallRecord { id: 8, peer: pid(9), deadline: None, outcome: Some((1, message(b"no"))) },
+            ],
+            current_call: Some(7),
         };
         record.write(&[], machine)
     };
