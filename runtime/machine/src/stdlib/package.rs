@@ -104,46 +104,79 @@ fn loadlib(vm: &mut Vm, _: u32) -> Result<Step> {
     Ok(Step::Return(3))
 }
 
-/// Looks for a readable file; the error lists what was tried.
+/// What a template or a name became, as far as a file can have it as its name.
+struct FileName {
+    bytes: Vec<u8>,
+    too_long: bool,
+}
+
+/// Longer names are none of a file: the system refuses them.
+const LONGEST: usize = 4095;
+/// More templates of a path are an error: each of them is a system call.
+const TEMPLATES: usize = 1000;
+
+fn replace(text: &[u8], from: &[u8], to: &FileName) -> FileName {
+    let mut out = FileName { bytes: Vec::new(), too_long: false };
+    let mut at = 0;
+    while at < text.len() && out.bytes.len() <= LONGEST {
+        let next = match from {
+            [] => None,
+            _ => memchr::memmem::find(&text[at..], from),
+        };
+        let plain = &text[at..next.map_or(text.len(), |n| at + n)];
+        out.bytes.extend_from_slice(&plain[..plain.len().min(LONGEST + 1)]);
+        at += plain.len();
+        if next.is_some() {
+            out.bytes.extend_from_slice(&to.bytes);
+            out.too_long |= to.too_long;
+            at += from.len();
+        }
+    }
+    if out.bytes.len() > LONGEST {
+        out.bytes.truncate(LONGEST + 1);
+        out.too_long = true;
+    }
+    out
+}
+
+/// Looks for a readable file; the error lists what was tried. Its work is bounded, whatever the length of all these.
 fn search(name: &[u8], path: &[u8], separator: &[u8], replacement: &[u8]) -> std::result::Result<Vec<u8>, Vec<u8>> {
-    let replace = |text: &[u8], from: &[u8], to: &[u8]| -> Vec<u8> {
-        if from.is_empty() {
-            return text.to_vec();
-        }
-        let mut out = Vec::new();
-        let mut i = 0;
-        while i < text.len() {
-            if text[i..].starts_with(from) {
-                out.extend_from_slice(to);
-                i += from.len();
-            } else {
-                out.push(text[i]);
-                i += 1;
-            }
-        }
-        out
+    let replacement = FileName {
+        bytes: replacement[..replacement.len().min(LONGEST + 1)].to_vec(),
+        too_long: replacement.len() > LONGEST,
     };
-    let name = replace(name, separator, replacement);
+    let name = replace(name, separator, &replacement);
     let mut tried = Vec::new();
     for template in path.split(|&b| b == b';') {
         let file = replace(template, b"?", &name);
-        if std::fs::File::open(OsStr::from_bytes(&file)).is_ok() {
-            return Ok(file);
+        if !file.too_long && std::fs::File::open(OsStr::from_bytes(&file.bytes)).is_ok() {
+            return Ok(file.bytes);
         }
         if !tried.is_empty() {
             tried.extend_from_slice(b"\n\t");
         }
         tried.extend_from_slice(b"no file '");
-        tried.extend_from_slice(&file);
+        match file.too_long {
+            true => tried.extend_from_slice(&[&file.bytes[..file.bytes.len().min(200)], b"..."].concat()),
+            false => tried.extend_from_slice(&file.bytes),
+        }
         tried.push(b'\'');
     }
     Err(tried)
+}
+/// Errors: too many templates.
+fn check_path(vm: &mut Vm, path: &[u8]) -> Result<()> {
+    match memchr::memchr_iter(b';', path).take(TEMPLATES).count() {
+        TEMPLATES => Err(vm.error(format!("a path of more than {TEMPLATES} templates"))),
+        _ => Ok(()),
+    }
 }
 fn searchpath(vm: &mut Vm, _: u32) -> Result<Step> {
     let name = vm.check_string(0)?.bytes().to_vec();
     let path = vm.check_string(1)?.bytes().to_vec();
     let separator = vm.opt_string(2)?.map_or(b".".to_vec(), |s| s.bytes().to_vec());
     let replacement = vm.opt_string(3)?.map_or(b"/".to_vec(), |s| s.bytes().to_vec());
+    check_path(vm, &path)?;
     match super::host::blocking(vm, |_| search(&name, &path, &separator, &replacement)) {
         Ok(file) => {
             let v = vm.heap.string(&file);
@@ -195,7 +228,11 @@ fn path_field(vm: &mut Vm, field: &str) -> Result<Vec<u8>> {
         v => v,
     };
     match path.as_string() {
-        Some(path) => Ok(path.bytes().to_vec()),
+        Some(path) => {
+            let path = path.bytes().to_vec();
+            check_path(vm, &path)?;
+            Ok(path)
+        }
         None => Err(vm.error(format!("'package.{field}' must be a string"))),
     }
 }

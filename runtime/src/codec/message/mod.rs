@@ -316,6 +316,11 @@ fn short(text: &[u8]) -> Option<Message> {
 pub fn register_metatable(vm: &mut Vm, name: Value, t: Ref<Table>) {
     let all = classes(vm).unwrap_or_else(|| {
         let all = vm.heap.table();
+        // A metatable that gave up its name to another one goes when nothing else has it.
+        let meta = vm.heap.table();
+        let mode = vm.heap.string(b"k");
+        rlua_machine::stdlib::field(vm, meta, "__mode", mode);
+        vm.set_metatable(all, Some(meta));
         let registry = vm.registry();
         rlua_machine::stdlib::field(vm, registry, CLASSES, Value::table(all));
         all

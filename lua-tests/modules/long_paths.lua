@@ -1,0 +1,15 @@
+-- Names and templates of any length: no file has such a name, and looking for one takes neither long nor much memory.
+local x = ('x'):rep(1000000)
+local found, tried = package.searchpath(x, ('?'):rep(1000000))
+assert(not found and #tried < 300, #tried)
+found, tried = package.searchpath(('a.'):rep(3000), './?', '.', ('/'):rep(100000))
+assert(not found and #tried < 300, #tried)
+local ok, message = pcall(package.searchpath, x, ('?;'):rep(1000))
+assert(not ok and message:find 'more than 1000 templates')
+ok, message = pcall(require, x)
+assert(not ok and #message < 2 * #x, #message)
+-- As for a file that is not there.
+found, tried = package.searchpath('a.b', './?.none;x?y?;', '', '/')
+assert(tried == "no file './a.b.none'\n\tno file 'xa.bya.b'\n\tno file ''", tried)
+found, tried = package.searchpath('a.b', './?.none;x?y?', '.', '')
+assert(tried == "no file './ab.none'\n\tno file 'xabyab'", tried)
