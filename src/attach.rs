@@ -1,4 +1,4 @@
-//! `rlua-actor attach`: a prompt inside a running node. And what `ps` and `drain` have in common with it: a program of the runtime that
+//! `rlua-actor attach`: a prompt inside a running node. And what `ps`, `drain` and the web view have in common with it: a program of the runtime that
 //! visits the node, and has Lua functions run there.
 //!
 //! Journey: input -> message -> **process of the node** -> message -> output. The node needs nothing for it but to take
@@ -6,7 +6,7 @@
 
 use crate::{output, repl};
 use clap::Args;
-use rlua_runtime::{Action, Config, Program, Start};
+use rlua_runtime::{Action, Config, NodeSettings, Program, Start};
 
 /// What runs in the node.
 const NODE: &[u8] = include_bytes!("attach/node.lua");
@@ -29,17 +29,17 @@ pub struct Target {
 }
 
 /// A program that visits nodes, and its first actions.
-fn visitor(target: &Target) -> (Program, Vec<Action>) {
+pub fn visitor(settings: NodeSettings) -> (Program, Vec<Action>) {
     let config = Config { visitor: true, max_memory: crate::memory::default_limit(), ..Config::default() };
     let program = Program::new(config);
-    program.set_node(target.options.settings());
+    program.set_node(settings);
     let text = include_bytes!("attach/advice.lua").to_vec();
     (program, vec![Action::Execute { text, name: b"=advice.lua".to_vec() }])
 }
 
 /// As [`visitor`], with what a tool begins with (attach/visit.lua).
 pub fn visiting(target: &Target) -> (Program, Vec<Action>) {
-    let (program, mut actions) = visitor(target);
+    let (program, mut actions) = visitor(target.options.settings());
     let text = include_bytes!("attach/visit.lua").to_vec();
     actions.push(Action::Execute { text, name: b"=visit.lua".to_vec() });
     (program, actions)
@@ -63,7 +63,7 @@ pub fn visit(target: Target, tool: &str, script: &[u8], arguments: Vec<Vec<u8>>)
 
 /// A prompt until its input ends; the exit status.
 pub fn run(arguments: Arguments) -> u8 {
-    let (program, actions) = visitor(&arguments.target);
+    let (program, actions) = visitor(arguments.target.options.settings());
     let terminal = repl::terminal();
     if terminal.is_some() {
         output::print(format!(

@@ -14,6 +14,7 @@ mod memory;
 #[cfg(feature = "mimalloc")]
 mod mimalloc;
 mod node;
+mod observe;
 mod output;
 mod pmd;
 mod program;

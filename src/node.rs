@@ -47,6 +47,10 @@ impl Options {
     pub fn settings(&self) -> NodeSettings {
         NodeSettings { listen: self.listen, ..self.reach.settings() }
     }
+    /// How it reaches others.
+    pub fn reach(&self) -> Reach {
+        self.reach.clone()
+    }
 }
 
 /// Becomes a node, or ends the program.
@@ -72,6 +76,8 @@ pub struct Arguments {
     /// Threads that run processes [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    #[command(flatten)]
+    observe: crate::observe::Observe,
 }
 
 /// A node until it is ended; the exit status.
@@ -84,6 +90,9 @@ pub fn run(arguments: Arguments) -> u8 {
     };
     let program = Program::new(config);
     program.set_node(arguments.options.settings());
+    if !arguments.observe.begin(&program, arguments.options.reach()) {
+        return 1;
+    }
     // The root answers spawns as long as it waits.
     let wait = b"local c = require 'concurrent' while true do c.receive() end".to_vec();
     let actions = vec![becoming(&arguments.name), Action::Execute { text: wait, name: b"=(node)".to_vec() }];

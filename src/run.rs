@@ -55,6 +55,8 @@ pub struct Arguments {
     stop_at: Option<String>,
     #[command(flatten)]
     node: crate::node::Options,
+    #[command(flatten)]
+    observe: crate::observe::Observe,
     /// Become this node first: NAME@HOST, or NAME@HOST:PORT, which needs no port mapper
     #[arg(long = "node", value_name = "NAME@HOST")]
     node_name: Option<String>,
@@ -217,6 +219,9 @@ fn run_from(start: Start, arguments: &Arguments) -> u8 {
     };
     let program = Program::new(config);
     program.set_node(arguments.node.settings());
+    if !arguments.observe.begin(&program, arguments.node.reach()) {
+        return 1;
+    }
     if start.prompt {
         repl::greet();
         repl::interrupt_by_keyboard(program.interrupter());

@@ -39,6 +39,7 @@ pub mod migration;
 // For the fuzz targets, too.
 #[doc(hidden)]
 pub mod node;
+mod observer;
 mod process;
 mod program;
 mod scheduler;
@@ -61,6 +62,7 @@ pub(crate) use concurrent::know_libraries;
 pub use migration::handover::Phase;
 pub use migration::inspect::inspect;
 pub use node::transport::{Settings as NodeSettings, list_port_mapper, run_port_mapper};
+pub use observer::{Observer, Question, Seen, Sight, Traffic};
 pub use process::waits::cycles;
 pub use program::{Interrupter, Program, Start};
 /// For an allocator that keeps a reserve: says that it is being used. See the source for what follows from that.

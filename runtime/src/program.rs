@@ -5,6 +5,7 @@
 
 use crate::concurrent;
 use crate::node::transport::Settings as NodeSettings;
+use crate::observer::Observer;
 use crate::process::Process;
 use crate::scheduler::{Config, Scheduler};
 use rlua_compiler::prototype::Chunk;
@@ -119,6 +120,10 @@ impl Program {
     /// What another thread can interrupt it with.
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(self.scheduler.clone())
+    }
+    /// What another thread can look at it with.
+    pub fn observer(&self) -> Observer {
+        Observer::new(self.scheduler.clone())
     }
     /// Runs the root process, and what it spawns; the exit status: 1 if the root process failed, what `os.exit` asked
     /// for, otherwise 0. Blocks until the program ends. A thread that is in a call of the system then, such as reading a

@@ -1,5 +1,6 @@
 -- What `top` asks a node, and what it makes of the answers: returns the function that is given each question of the screen, and whose
--- result is JSON. It runs in the tool; node.lua has what runs in the nodes. `arg`: the node, the text of node.lua.
+-- result is JSON. It runs in the tool; node.lua has what runs in the nodes. `arg`: the node, the text of node.lua. With no node ('') as
+-- in the web view, the process that asks others runs here, and each question names the nodes.
 -- What comes is not trusted: whatever it is, the text is of bounded length and depth.
 local c = require 'concurrent'
 local node = arg[1]
@@ -66,17 +67,25 @@ local function encoded(v)
 end
 
 -- The process in the node; none: it has gone.
-local there = visit('top', watch, true)
-told()
+local there
+local is_here = node == ''
+if is_here then
+  local ok, why = c.init(string.format('observe_%d@localhost', math.random(1 << 40)))
+  if not ok then error(why, 0) end
+else
+  there = visit('top', watch, true)
+  told()
+end
 local number = 0
 local function ask(want)
   if not there then
-    local pid, why = c.spawnmonitor(node, watch, c.self(), true)
+    local pid, why
+    if is_here then pid = c.spawnmonitor(watch, c.self(), true) else pid, why = c.spawnmonitor(node, watch, c.self(), true) end
     if not pid then return { failed = advice(why) } end
     there = pid
   end
   if want.detail then
-    want.detail.pid = pids[want.detail.pid]
+    want.detail.pid = pids[want.detail.pid] or is_here and want.detail.pid
     if not want.detail.pid then want.detail = nil end
   end
   if want.about then

@@ -6,8 +6,8 @@
 //! something to ask, and is shown the answer.
 
 mod screen;
-mod snapshot;
-mod waits;
+pub mod snapshot;
+pub mod waits;
 
 use crate::attach::{Target, visiting};
 use crate::output;
@@ -17,10 +17,15 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line as Styled, Span, Text};
 use ratatui::{DefaultTerminal, widgets::Paragraph};
 use rlua_runtime::{Line as Input, Start, Terminal};
+pub use screen::quoted;
 use screen::{Key, Look, Order, Screen, Then};
 use snapshot::Snapshot;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
+
+/// What asks nodes, and what runs in them.
+pub const CLIENT: &[u8] = include_bytes!("client.lua");
+pub const NODE: &[u8] = include_bytes!("node.lua");
 
 /// Times that a look has taken at a node for which the node is left alone after it.
 const SHARE: f64 = 50.0;
@@ -84,12 +89,12 @@ pub fn print_waits(target: Target) -> u8 {
 
 fn show(target: Target, tool: &str, terminal: Box<dyn Terminal>) -> u8 {
     let (program, actions) = visiting(&target);
-    let client = rlua_compiler::compile(include_bytes!("client.lua"), b"=client.lua");
+    let client = rlua_compiler::compile(CLIENT, b"=client.lua");
     let start = Start {
         actions,
         evaluator: Some(client.expect("a part of this program compiles")),
         name: tool.as_bytes().to_vec(),
-        arguments: vec![target.node.into_bytes(), include_bytes!("node.lua").to_vec()],
+        arguments: vec![target.node.into_bytes(), NODE.to_vec()],
         prompt: true,
         terminal: Some(terminal),
         when_output_closed: Some(output::nobody_reads),

@@ -34,8 +34,14 @@ local function look(want, since, own)
   end
   local detail = want.detail
   if detail then
+    local pid = detail.pid
+    if type(pid) == 'string' then
+      -- Nobody has met it yet: it is looked for by what it is shown as.
+      local found = survey { by = 'age', most = 1, filter = pid }.rows[1]
+      pid = found and tostring(found.pid) == pid and found.pid or nil
+    end
     -- Wherever it is by now.
-    s.detail = survey { process = detail.pid, heads = detail.heads }.rows[1]
+    s.detail = pid and survey { process = pid, heads = detail.heads }.rows[1]
     if s.detail and s.detail.status == 'running' and not s.detail.current and s.ready < READY then place(s.detail) end
   end
   if type(want.about) == 'table' then
@@ -69,7 +75,7 @@ end
 -- What other nodes say, within the patience: none of them is asked again before it has answered.
 local function ask_others(m, client, couriers, own)
   local waiting, answers, until_ = {}, {}, time() + PATIENCE
-  for i, node in ipairs(nodes()) do
+  for i, node in ipairs(type(m.want.nodes) == 'table' and m.want.nodes or nodes()) do
     if i > NODES then break end
     local there = couriers[node]
     if not there then

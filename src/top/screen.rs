@@ -590,7 +590,7 @@ MAILBOX  messages that wait; GROWS/S: by how many more in a second. One that gro
 SENT/S, RECV/S  bytes to and from other nodes, encrypted";
 
 /// A text as a literal of Lua.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let bytes =
         text.bytes().map(|b| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("\\{b:03}") });
     format!("'{}'", bytes.collect::<String>())

@@ -3,14 +3,14 @@
 //! Journey: answer -> **figures** -> lines. Comes from other programs, so anything may be in it: what is no figure counts as none,
 //! and texts are made such as can be shown.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Bytes of a text that are kept.
 const TEXT: usize = 512;
 
 /// A text that can be shown: no character in it moves the cursor.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Debug)]
 pub struct Text(pub String);
 
 /// A text of which only what can be shown is left.
@@ -45,7 +45,7 @@ fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
 }
 
 /// What has come of a question.
-#[derive(Clone, Default, Deserialize, Debug)]
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
 #[serde(default)]
 pub struct Snapshot {
     /// The nodes; the one that was asked first.
@@ -56,7 +56,7 @@ pub struct Snapshot {
 }
 
 /// A node.
-#[derive(Clone, Default, Deserialize, Debug)]
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
 #[serde(default)]
 pub struct Node {
     /// Its name.
@@ -107,7 +107,7 @@ pub struct Node {
 }
 
 /// Bytes to and from a node, since there is a connection.
-#[derive(Clone, Default, Deserialize, Debug)]
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
 #[serde(default)]
 pub struct Traffic {
     /// The other node.
@@ -122,7 +122,7 @@ pub struct Traffic {
 }
 
 /// A process.
-#[derive(Clone, Default, Deserialize, Debug)]
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
 #[serde(default)]
 pub struct Process {
     /// As it is shown, which is also what it is asked for by.

@@ -5,6 +5,7 @@
 
 use super::screen::{Line, Look};
 use super::snapshot::{Node, Process};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Lines of each kind.
@@ -53,6 +54,31 @@ impl Graph {
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
         self.holders.iter().map(|(pid, _)| &pid[..])
     }
+    /// As values, for a page: the circles, who holds up how many, and each.
+    pub fn values(&self) -> Value {
+        let circles: Vec<Value> = self.circles.iter().take(LINES).map(|circle| {
+            let (is_timed, looks_out) = self.may_go_on(circle);
+            json!({ "pids": circle.iter().take(LINES).collect::<Vec<_>>(), "length": circle.len(), "timed": is_timed, "outside": looks_out })
+        }).collect();
+        let holders: Vec<Value> = self.holders.iter().take(LINES).map(|(pid, n)| {
+            json!({ "pid": pid, "holds": n, "state": self.known.get(pid).map_or("not known".to_string(), state) })
+        }).collect();
+        let waits: Vec<Value> = self.waits.iter().take(LINES).map(|(pid, whom)| {
+            let p = self.known.get(pid);
+            json!({ "pid": pid, "whom": whom, "state": p.map_or(String::new(), state), "timed": p.is_some_and(|p| p.waitstimed) })
+        }).collect();
+        let mut names = BTreeMap::new();
+        for p in self.known.values().filter(|p| !p.name.0.is_empty()) {
+            names.insert(&p.pid.0, &p.name.0);
+        }
+        json!({ "circles": circles, "holders": holders, "waits": waits, "all": self.waits.len(), "names": names })
+    }
+    /// Whether some of a circle wait until a time is over, or for others as well.
+    fn may_go_on(&self, circle: &[String]) -> (bool, bool) {
+        let members: BTreeSet<&String> = circle.iter().collect();
+        let is_timed = circle.iter().any(|pid| self.known.get(pid).is_some_and(|p| p.waitstimed));
+        (is_timed, circle.iter().any(|pid| self.waits[pid].iter().any(|whom| !members.contains(whom))))
+    }
     fn named(&self, pid: &str) -> String {
         match self.known.get(pid).map(|p| &p.name.0).filter(|name| !name.is_empty()) {
             Some(name) => format!("{pid} '{name}'"),
@@ -70,9 +96,7 @@ impl Graph {
             let dots =
                 if circle.len() > NAMED { format!("... {} more -> ", circle.len() - NAMED) } else { String::new() };
             let mut line = vec![(Look::Wrong, format!("{} -> {dots}{}", shown.join(" -> "), circle[0]))];
-            let members: BTreeSet<&String> = circle.iter().collect();
-            let is_timed = circle.iter().any(|pid| self.known.get(pid).is_some_and(|p| p.waitstimed));
-            let looks_out = circle.iter().any(|pid| self.waits[pid].iter().any(|whom| !members.contains(whom)));
+            let (is_timed, looks_out) = self.may_go_on(circle);
             if is_timed {
                 line.push((Look::Faint, "  (until a time is over)".to_string()));
             } else if looks_out {

@@ -144,7 +144,7 @@ fn info_table(vm: &mut Vm, pid: Pid, info: &Info) -> Value {
     Value::table(t)
 }
 /// What a process is doing, for programs.
-pub(super) fn status_name(status: Status) -> &'static str {
+pub(crate) fn status_name(status: Status) -> &'static str {
     match status {
         Status::Waiting => "waiting",
         Status::Blocked => "blocked",
@@ -177,7 +177,7 @@ pub(super) fn put_waits(vm: &mut Vm, t: Ref<Table>, waits: &Waiting) {
     }
 }
 /// `source` and `line` of `source:line`.
-fn split_place(place: &[u8]) -> (&[u8], Option<i64>) {
+pub(crate) fn split_place(place: &[u8]) -> (&[u8], Option<i64>) {
     match place.iter().rposition(|&b| b == b':') {
         Some(i) => (&place[..i], std::str::from_utf8(&place[i + 1..]).ok().and_then(|s| s.parse().ok())),
         None => (place, None),

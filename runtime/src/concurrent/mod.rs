@@ -33,7 +33,7 @@ macro_rules! quick {
 mod behaviours;
 mod call;
 mod chunk;
-mod information;
+pub(crate) mod information;
 mod link;
 mod matching;
 mod message;

@@ -6,12 +6,11 @@
 use super::{expected, information};
 use crate::process::context::{Progress, context};
 use crate::process::signal::Signal;
-use crate::scheduler::survey::{Figures, Order, Survey, Totals, glimpse};
+use crate::scheduler::survey::{Figures, Order, Survey, Totals, glimpses};
 use rlua_machine::stdlib::field;
 use rlua_machine::value::{Pid, Ref, Table, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
-use std::collections::HashMap;
 
 /// Processes that a survey reports if it does not say how many, and the most of them.
 const FEW: i64 = 20;
@@ -49,13 +48,8 @@ fn wanted(vm: &mut Vm) -> Result<Wanted> {
     }
     let text = |v: Value| v.as_string().map(|s| s.bytes().to_vec());
     let by = text(by).unwrap_or_else(|| if by.is_nil() { b"reductions".to_vec() } else { Vec::new() });
-    let order = match &by[..] {
-        b"reductions" => Order::Reductions,
-        b"memory" => Order::Memory,
-        b"mailbox" => Order::Mailbox,
-        b"age" => Order::Age,
-        b"waits" => Order::Waits,
-        _ => return Err(vm.arg_error(0, "option 'by' is one of 'reductions', 'memory', 'mailbox', 'age', 'waits'")),
+    let Some(order) = Order::of(&by) else {
+        return Err(vm.arg_error(0, "option 'by' is one of 'reductions', 'memory', 'mailbox', 'age', 'waits'"));
     };
     let number = |v: Value, default: i64, most: i64| {
         if v.is_nil() { Some(default) } else { v.as_integer().filter(|n| (0..=most).contains(n)) }
@@ -149,18 +143,9 @@ fn table(vm: &mut Vm, totals: &Totals) -> Ref<Table> {
     t
 }
 fn rows(vm: &mut Vm, chosen: &[Figures], heads: usize, ties: bool) -> Value {
-    let mut glimpses: Vec<_> = chosen.iter().map(|f| glimpse(&f.slot, heads, ties)).collect();
-    // Who runs at this moment can be seen by nobody; names are known elsewhere, too.
-    if chosen.iter().zip(&glimpses).any(|(_, g)| g.place.is_empty() && g.name.is_none()) {
-        let mut names = HashMap::new();
-        for (name, pid) in context(vm).scheduler.names.all() {
-            names.entry(pid).or_insert(name);
-        }
-        for (f, g) in chosen.iter().zip(&mut glimpses) {
-            g.name = g.name.take().or_else(|| names.get(&f.slot.pid).cloned());
-        }
-        vm.charge(names.len() / LOOKS);
-    }
+    let scheduler = context(vm).scheduler.clone();
+    let (glimpses, looks) = glimpses(&scheduler, chosen, heads, ties);
+    vm.charge(looks / LOOKS);
     vm.charge(chosen.len() * 8);
     let mut values = Vec::new();
     for (f, g) in chosen.iter().zip(glimpses) {

@@ -40,6 +40,20 @@ pub enum Order {
     Waits,
 }
 
+impl Order {
+    /// The order of a word, as programs have it.
+    pub fn of(word: &[u8]) -> Option<Order> {
+        Some(match word {
+            b"reductions" => Order::Reductions,
+            b"memory" => Order::Memory,
+            b"mailbox" => Order::Mailbox,
+            b"age" => Order::Age,
+            b"waits" => Order::Waits,
+            _ => return None,
+        })
+    }
+}
+
 /// A process at a moment.
 pub struct Figures {
     /// The process.
@@ -331,6 +345,22 @@ fn fits(slot: &Slot, filter: &[u8]) -> bool {
     g.name.is_some_and(|name| contains(&name)) || contains(&g.place) || contains(&g.function)
 }
 
+/// What can be seen of these processes without asking them, and how many names that took.
+pub fn glimpses(scheduler: &Scheduler, chosen: &[Figures], heads: usize, ties: bool) -> (Vec<Glimpse>, usize) {
+    let mut glimpses: Vec<_> = chosen.iter().map(|f| glimpse(&f.slot, heads, ties)).collect();
+    // Who runs at this moment can be seen by nobody; names are known elsewhere, too.
+    if chosen.iter().zip(&glimpses).all(|(_, g)| !g.place.is_empty() || g.name.is_some()) {
+        return (glimpses, 0);
+    }
+    let mut names = HashMap::new();
+    for (name, pid) in scheduler.names.all() {
+        names.entry(pid).or_insert(name);
+    }
+    for (f, g) in chosen.iter().zip(&mut glimpses) {
+        g.name = g.name.take().or_else(|| names.get(&f.slot.pid).cloned());
+    }
+    (glimpses, names.len())
+}
 /// What can be seen of a process while nobody runs it: under the slot's lock, for as long as it takes to describe a frame and
 /// so many messages.
 pub fn glimpse(slot: &Slot, heads: usize, ties: bool) -> Glimpse {
