@@ -96,6 +96,21 @@ fn a_process_goes_on_with_all_that_it_had() {
 }
 
 /// All that can move goes on elsewhere, what cannot is named, and in the end the node.
+/// Some are on their way while the one that wants it is still being connected with the other node.
+#[test]
+fn a_node_with_thousands_of_processes_is_drained() {
+    let user = User::new("many");
+    let _new = user.start(&["node", "new@localhost"]);
+    user.wait_for("new");
+    let mut old = user.start(&["run", &path("tests/migration/many.lua")]);
+    assert_eq!(old.line(), "ready");
+    let run = user.run(&["drain", "old@localhost", "--to", "new@localhost"]);
+    let said = (text(&run.stdout), text(&run.stderr));
+    assert_eq!(said, ("moved 3001 processes: 3001 to new@localhost\n".to_string(), String::new()));
+    let asked = user.run(&["run", &path("tests/migration/ask.lua")]);
+    assert_eq!((text(&asked.stdout), text(&asked.stderr)), ("new@localhost\t3000\n".to_string(), String::new()));
+}
+
 #[test]
 fn a_node_is_drained_and_ends() {
     let user = User::new("drain");

@@ -10,7 +10,7 @@
 
 use crate::node::Time;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a mark may take.
 const HOLD_TIME: Time = 10_000_000_000;
@@ -41,6 +41,8 @@ struct Route<T> {
 /// What is known of processes that have moved. `T`: what is sent to one.
 pub struct Routes<T> {
     routes: BTreeMap<Pid, Route<T>>,
+    /// Those for which something is held back. Few, where many processes have moved.
+    holding: BTreeSet<Pid>,
     last_id: u64,
 }
 
@@ -68,7 +70,7 @@ pub enum Sent<T> {
 
 impl<T> Default for Routes<T> {
     fn default() -> Self {
-        Routes { routes: BTreeMap::new(), last_id: 0 }
+        Routes { routes: BTreeMap::new(), holding: BTreeSet::new(), last_id: 0 }
     }
 }
 
@@ -104,8 +106,7 @@ impl<T> Routes<T> {
     }
     /// Processes for which something like this is held back, and the number of each hold.
     pub fn holds(&self, like: impl Fn(&T) -> bool) -> Vec<(Pid, u64)> {
-        let holds = self.routes.iter().filter_map(|(pid, r)| Some((*pid, r.hold.as_ref()?)));
-        holds.filter(|(_, h)| h.held.iter().any(&like)).map(|(pid, h)| (pid, h.id)).collect()
+        self.all_holds().filter(|(_, h)| h.held.iter().any(&like)).map(|(pid, h)| (pid, h.id)).collect()
     }
     /// Whether that hold has not ended yet.
     pub fn is_held(&self, pid: Pid, id: u64) -> bool {
@@ -151,6 +152,7 @@ impl<T> Routes<T> {
             Hold { id: self.last_id, via, until: now + HOLD_TIME, held: Vec::new() }
         });
         let mark = hold.as_ref().map(|h| Mark { via, pid, id: h.id });
+        self.holding.extend(hold.as_ref().map(|_| pid));
         self.routes.insert(pid, Route { place, hold, onward });
         mark
     }
@@ -183,10 +185,12 @@ impl<T> Routes<T> {
     pub fn marked(&mut self, pid: Pid, id: u64) -> Option<(Runtime, Vec<T>)> {
         let r = self.routes.get_mut(&pid)?;
         let hold = r.hold.take_if(|h| h.id == id)?;
+        self.holding.remove(&pid);
         Some((r.place.runtime, hold.held))
     }
     /// The process has ended; what was held back for it.
     pub fn ended(&mut self, pid: Pid) -> Vec<T> {
+        self.holding.remove(&pid);
         self.routes.remove(&pid).and_then(|r| r.hold).map_or(Vec::new(), |h| h.held)
     }
     /// A connection is lost: no mark comes over it any more. What was held back for which process, and where it goes.
@@ -195,18 +199,24 @@ impl<T> Routes<T> {
     }
     /// When [`Routes::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {
-        self.routes.values().filter_map(|r| r.hold.as_ref()).map(|h| h.until).min()
+        self.all_holds().map(|(_, h)| h.until).min()
     }
     /// Time has passed. As [`Routes::lost`].
     pub fn timeout(&mut self, now: Time) -> Vec<(Pid, Runtime, Vec<T>)> {
         self.let_go(|hold| hold.until <= now)
     }
     fn let_go(&mut self, which: impl Fn(&Hold<T>) -> bool) -> Vec<(Pid, Runtime, Vec<T>)> {
-        let held = self.routes.iter_mut().filter_map(|(pid, r)| {
-            let hold = r.hold.take_if(|h| which(h))?;
-            Some((*pid, r.place.runtime, hold.held))
+        let mut all = Vec::new();
+        self.holding.retain(|pid| {
+            let Some(r) = self.routes.get_mut(pid) else { return false };
+            let Some(hold) = r.hold.take_if(|h| which(h)) else { return r.hold.is_some() };
+            all.push((*pid, r.place.runtime, hold.held));
+            false
         });
-        held.collect()
+        all
+    }
+    fn all_holds(&self) -> impl Iterator<Item = (Pid, &Hold<T>)> {
+        self.holding.iter().filter_map(|pid| Some((*pid, self.routes.get(pid)?.hold.as_ref()?)))
     }
 }
 

@@ -247,9 +247,7 @@ impl Online {
         self.see_to(after);
     }
     pub(super) fn next_timeout_of_moves(&self) -> Option<Time> {
-        let moves = self.moves();
-        let settling = moves.settling.values().map(|(_, until)| *until).min();
-        [moves.handover.next_timeout(), moves.routes.next_timeout(), settling].into_iter().flatten().min()
+        self.moves().next_timeout()
     }
     pub(super) fn timeout_of_moves(&self) {
         let mut after = After::default();

@@ -27,7 +27,7 @@ use crate::process::signal::{Answer, Name, Signal};
 use crate::scheduler::{Departed, Parcel};
 use crate::sync::MutexGuard;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -35,6 +35,8 @@ use std::sync::atomic::Ordering;
 const SETTLE_TIME: Time = 2_000_000_000;
 /// Marks at most that wait for the connection with their asker.
 const MARKED_MAX: usize = 4096;
+/// Moves at most whose targets are told later that this node has heard of them.
+const UNSAID_MAX: usize = 4096;
 
 /// What is known of processes that move or have moved.
 #[derive(Default)]
@@ -45,6 +47,8 @@ pub struct Moves {
     pub(super) settling: BTreeMap<Pid, (BTreeSet<NodeName>, Time)>,
     /// Nodes that have settled before the commit has come, by process and epoch.
     pub(super) early: HashMap<(Pid, u64), HashSet<NodeName>>,
+    /// Moves of which this node has heard before it was connected with their targets, and until when those wait for it.
+    unsaid: VecDeque<(Runtime, Pid, u64, Time)>,
     /// What hangs between processes here and such as have moved to nodes that are not connected yet.
     adrift: BTreeMap<NodeName, Ties>,
     /// Who was told where a process is, since it has sent something to it by here: as of which move.
@@ -73,6 +77,11 @@ impl Moves {
     /// What hangs between processes here and such as have moved to nodes that are not connected.
     pub(super) fn take_adrift(&mut self) -> Vec<Ties> {
         std::mem::take(&mut self.adrift).into_values().collect()
+    }
+    /// When something is to be decided though nothing comes.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        let settling = self.settling.values().map(|(_, until)| *until).min();
+        [self.handover.next_timeout(), self.routes.next_timeout(), settling].into_iter().flatten().min()
     }
     /// The runtime where a process is, as far as is known.
     pub(super) fn whereabouts(&self, pid: Pid) -> Runtime {
@@ -133,6 +142,11 @@ impl Online {
             let (runtime, node) = (own.id().to_be_bytes(), self.name.clone());
             let moved = MoveSignal::Moved { pid, epoch, runtime, node };
             link.send_along((Wire::Move(moved), Vec::new()), pid, self);
+        }
+        let (said, unsaid) = std::mem::take(&mut moves.unsaid).into_iter().partition(|u| u.0 == peer);
+        moves.unsaid = unsaid;
+        for (_, pid, epoch, _) in Vec::from(said) {
+            self.send_move(link, MoveSignal::Settled { pid, epoch });
         }
         for (_, pid, id, epoch) in moves.marked.extract_if(.., |m| m.0 == peer) {
             self.send_move(link, MoveSignal::Marked { pid, id, epoch });
@@ -491,6 +505,7 @@ impl Online {
         let names = global.as_ref().and_then(|g| g.as_ref()).map(names::Global::names);
         let mut guard = self.moves();
         let moves = &mut *guard;
+        let due = moves.next_timeout();
         match signal {
             MoveSignal::Offer { number, pid, epoch, contents } => match unpacked {
                 Some(Ok(guest)) if guest.pid == pid && guest.epoch == epoch => {
@@ -568,8 +583,14 @@ impl Online {
             MoveSignal::Moved { pid, epoch, runtime, node } => {
                 let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
                 self.found(moves, pid, Place { epoch, runtime }, node, &mut after);
-                if let Some(target) = self.link_to(runtime) {
-                    self.send_move(&target, MoveSignal::Settled { pid, epoch });
+                let until = self.now() + SETTLE_TIME;
+                while moves.unsaid.front().is_some_and(|u| u.3 <= self.now()) || moves.unsaid.len() >= UNSAID_MAX {
+                    moves.unsaid.pop_front();
+                }
+                match self.link_to(runtime) {
+                    Some(target) => _ = self.send_move(&target, MoveSignal::Settled { pid, epoch }),
+                    // The target may believe itself connected before this node does.
+                    None => moves.unsaid.push_back((runtime, pid, epoch, until)),
                 }
             }
             MoveSignal::Found { pid, epoch, runtime, node } => {
@@ -641,8 +662,12 @@ impl Online {
         }
         self.let_go_marked(moves, &mut after);
         let waits = !moves.ready.is_empty();
+        let sooner = moves.next_timeout().is_some_and(|at| due.is_none_or(|due| at < due));
         drop(guard);
         drop(global);
+        if sooner {
+            self.wake();
+        }
         // One that has come back may have the same names.
         self.free_names(std::mem::take(&mut after.gone));
         self.names_have_come(adopted);

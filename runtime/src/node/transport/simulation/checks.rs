@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl World {
-    fn violation(&self, what: String) {
+    pub(super) fn violation(&self, what: String) {
         self.common().ledger.violation(what);
     }
     fn programs(&self) -> Vec<Arc<Program>> {

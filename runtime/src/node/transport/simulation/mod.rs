@@ -21,6 +21,7 @@ mod moving;
 mod network;
 mod program;
 mod scenarios;
+mod wakes;
 
 use super::super::chance::Random;
 use super::super::cookie::{Key, generate, key};
@@ -67,6 +68,7 @@ struct Host {
     /// The next time that it looks by itself.
     pump: Option<Time>,
     see: Option<Time>,
+    waits: wakes::Waits,
     /// Sessions that it has: their numbers, by node.
     sessions: Vec<(NodeName, u64)>,
 }
@@ -121,6 +123,7 @@ impl World {
             programs: 0,
             pump: None,
             see: None,
+            waits: wakes::Waits::default(),
             sessions: Vec::new(),
         };
         World {
@@ -234,6 +237,7 @@ impl World {
                 if let Some(online) = self.online(i) {
                     online.see_to_wanted();
                 }
+                self.hosts[i].task_looks();
                 self.look_soon(i);
             }
             Event::Arrive(socket) => self.arrive(socket),

@@ -261,6 +261,7 @@ impl World {
             self.hosts[host].see = Some(at);
             self.at(at, Event::See(host));
         }
+        self.check_wakes(host);
         if self.online(host).is_some_and(|o| o.is_wanted()) {
             self.look_soon(host);
         }
