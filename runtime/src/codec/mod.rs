@@ -111,8 +111,8 @@ pub(crate) fn is_file(u: &Userdata) -> bool {
     name_of(u).is_some_and(|n| n.bytes() == b"FILE*")
 }
 /// The names of the classes of sockets.
-pub(crate) const SOCKETS: [&str; 5] =
-    ["tcp{master}", "tcp{client}", "tcp{server}", "udp{unconnected}", "udp{connected}"];
+pub(crate) const SOCKETS: [&str; 6] =
+    ["tcp{master}", "tcp{client}", "tcp{server}", "udp{unconnected}", "udp{connected}", "SSL:Connection"];
 /// Which class of socket a userdata is of, open or closed; none: it is no socket.
 pub(crate) fn socket_name(u: &Userdata) -> Option<usize> {
     let name = name_of(u)?;

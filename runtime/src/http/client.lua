@@ -4,7 +4,7 @@ local socket = require 'socket'
 local calls = require 'concurrent.call'
 local core, stream, text = require 'concurrent.http.core', require 'concurrent.http.stream', require 'concurrent.http.text'
 local time, wrong, shown, is_time = c.time, calls.wrong, calls.shown, calls.is_time
-local parse_url, fields = text.parse_url, text.fields
+local parse_url, fields, reason = text.parse_url, text.fields, stream.reason
 local type, tostring, pairs, error, pcall, setmetatable = type, tostring, pairs, error, pcall, setmetatable
 local format, find, match, sub, upper, lower, concat = string.format, string.find, string.match, string.sub, string.upper, string.lower, table.concat
 local mathtype, max, huge = math.type, math.max, math.huge
@@ -16,7 +16,8 @@ local LIMITS = { line = 8192, head = 65536, fields = 128 }
 local MOVED = { [301] = false, [302] = false, [303] = false, [307] = true, [308] = true }
 
 local FIELDS = { url = 'string', target = 'string', method = 'string', headers = 'table', timeout = 'number', redirects = 'integer', most = 'number',
-  stream = 'boolean', body = 'any' }
+  stream = 'boolean', body = 'any', cafile = 'string', verify = 'string' }
+local VERIFY = { peer = true, none = true }
 local BODIES = { string = true, number = true, table = true, ['function'] = true, ['nil'] = true }
 -- What is wrong with a request.
 local function fault(o, first)
@@ -28,16 +29,17 @@ local function fault(o, first)
       return format("field '%s' of a request: %s expected, got %s", key, wanted, shown(v))
     end
   end
-  if o[first] == nil then return format("a request needs a field '%s'", first) end
+  if first and o[first] == nil then return format("a request needs a field '%s'", first) end
   if o.method and not find(o.method, "^[%w!#$%%&'*+.^_`|~-]+$") then return "field 'method' of a request: " .. shown(o.method) .. ' is none' end
   if o.timeout and not is_time(o.timeout) then return "field 'timeout' of a request: milliseconds expected, got " .. shown(o.timeout) end
+  if o.verify and not VERIFY[o.verify] then return "field 'verify' of a request: 'peer' or 'none' expected, got " .. shown(o.verify) end
   if not BODIES[type(o.body)] then
     return "field 'body' of a request: a string, an array of strings, or a function that returns the next piece expected, got " .. shown(o.body)
   end
   if o.target and find(o.target, '[%c ]') then return "field 'target' of a request has a space or a control character" end
 end
 
--- Sessions: { host =, port =, authority =, stream = (nil: it is not connected) }.
+-- Sessions: { host =, port =, authority =, stream = (nil: it is not connected), trust = { cafile =, verify = } (nil: it is not encrypted) }.
 
 local function failure(session, why, text)
   session.stream = nil
@@ -57,7 +59,7 @@ local function send_all(session, o, head, deadline)
   local function transmit(bytes)
     if deadline < huge then to:settimeout(max(deadline - time(), 0) / 1000) else to:settimeout(nil) end
     local sent, why = to:send(bytes)
-    return sent, why
+    return sent, reason(why)
   end
   local body = o.body
   if type(body) ~= 'function' then
@@ -147,6 +149,33 @@ local function exchange(session, method, target, o, deadline, stays)
   return response
 end
 
+-- Contexts of TLS, by whom they trust.
+local contexts = {}
+-- An encrypted connection in the place of one to a session's host; or nil, why, and a reason.
+local function secure(session, plain, deadline)
+  local ssl, trust = require 'ssl', session.trust
+  local key = (trust.verify or 'peer') .. '\0' .. (trust.cafile or '')
+  local context, why = contexts[key], nil
+  if not context then
+    context, why = ssl.newcontext { mode = 'client', cafile = trust.cafile, verify = trust.verify or 'peer' }
+    contexts[key] = context
+  end
+  local to
+  if context then to, why = ssl.wrap(plain, context) end
+  if not to then
+    plain:close()
+    return nil, format('no encrypted connection to https://%s: %s', session.authority, why), 'tls'
+  end
+  if deadline < huge then to:settimeout(max(deadline - time(), 0) / 1000, 't') end
+  local ok, why = to:dohandshake()
+  if not ok then
+    to:close()
+    if reason(why) == 'timeout' then return failure(session, 'timeout') end
+    return nil, format('no encrypted connection to https://%s: %s', session.authority, why), 'tls'
+  end
+  to:settimeout(nil, 't')
+  return to
+end
 -- Connects a session, if it is not.
 local function reach(session, deadline)
   local left = deadline - time()
@@ -160,6 +189,11 @@ local function reach(session, deadline)
     return nil, format('%s port %d cannot be reached: %s', session.host, session.port, why), why
   end
   to:setoption('tcp-nodelay', true)
+  if session.trust then
+    local why, reason
+    to, why, reason = secure(session, to, deadline)
+    if not to then return nil, why, reason end
+  end
   session.stream, session.is_last, session.pending = stream.new(to), nil, nil
   return true
 end
@@ -170,6 +204,8 @@ local function leave(session)
     session.stream = nil
   end
 end
+-- Whom a request believes.
+local function trust_of(o) return { cafile = o.cafile, verify = o.verify } end
 local function deadline_of(o) return time() + (o.timeout or TIMEOUT) end
 
 local Session = { __name = 'http connection', __index = {} }
@@ -194,12 +230,14 @@ function Session.__index:request(o)
 end
 function Session.__index:close() leave(self) end
 
--- A connection to the server of a URL, for several requests.
-local function connect(url)
+-- A connection to the server of a URL, for several requests; of `o` it takes whom it trusts.
+local function connect(url, o)
   if type(url) ~= 'string' then wrong('connect', 1, 'URL (a string) expected, got ' .. shown(url)) end
-  local host, port, _, authority = parse_url(url)
+  local host, port, _, authority, is_secure = parse_url(url)
   if not host then wrong('connect', 1, port) end
-  return setmetatable({ host = host, port = port, authority = authority }, Session)
+  local why = o ~= nil and fault(o)
+  if why then wrong('connect', 2, why) end
+  return setmetatable({ host = host, port = port, authority = authority, trust = is_secure and trust_of(o or {}) or nil }, Session)
 end
 
 -- The URL that a redirect leads to.
@@ -216,11 +254,11 @@ local function ask(name, o)
   local why = fault(o, 'url')
   if why then wrong(name, 1, why, 1) end
   local url, method, deadline = o.url, upper(o.method or 'GET'), deadline_of(o)
-  local host, port, target, authority = parse_url(url)
+  local host, port, target, authority, is_secure = parse_url(url)
   if not host then wrong(name, 1, port, 1) end
   local asked, left = o, o.redirects or REDIRECTS
   while true do
-    local session = setmetatable({ host = host, port = port, authority = authority }, Session)
+    local session = setmetatable({ host = host, port = port, authority = authority, trust = is_secure and trust_of(o) or nil }, Session)
     local ok, why, reason = reach(session, deadline)
     if not ok then return nil, why, reason end
     local is_done, response, why, reason = pcall(exchange, session, method, target, asked, deadline, false)
@@ -238,13 +276,13 @@ local function ask(name, o)
     left = left - 1
     response:close()
     url = moved(url, location)
-    local old = authority
-    host, port, target, authority = parse_url(url)
+    local old, was_secure = authority, is_secure
+    host, port, target, authority, is_secure = parse_url(url)
     if not host then return nil, format('%s leads to %s', o.url, port), 'redirect' end
     local again = {}
     for key, v in pairs(asked) do again[key] = v end
     if not keeps and method ~= 'HEAD' then method, again.body = 'GET', nil end
-    if authority ~= old and asked.headers then
+    if (authority ~= old or is_secure ~= was_secure) and asked.headers then
       -- What was meant for one host is not told to another.
       again.headers = {}
       for key, v in pairs(asked.headers) do
@@ -263,7 +301,7 @@ local function request(o)
 end
 local function get(url, o)
   local response, why, reason = ask('get', { url = url, headers = o and o.headers, timeout = o and o.timeout, redirects = o and o.redirects,
-    most = o and o.most, stream = o and o.stream })
+    most = o and o.most, stream = o and o.stream, cafile = o and o.cafile, verify = o and o.verify })
   if response then return response end
   return nil, why, reason
 end

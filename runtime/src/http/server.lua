@@ -16,6 +16,8 @@ local next_head, whole, piece, drop, linger, fill = stream.head, stream.whole, s
 local REASONS, fields, http_date = text.REASONS, text.fields, text.http_date
 local type, tostring, pairs, error, xpcall, setmetatable, getmetatable = type, tostring, pairs, error, xpcall, setmetatable, getmetatable
 local format, find, match, sub, lower, gsub, concat = string.format, string.find, string.match, string.sub, string.lower, string.gsub, table.concat
+-- The module of TLS, once a server needs it.
+local ssl
 local gettime, stderr, traceback, mathtype, floor, huge = socket.gettime, io.stderr, debug.traceback, math.type, math.floor, math.huge
 
 -- What options are, by default.
@@ -242,11 +244,27 @@ local function serve(s, request)
   return not s.closes
 end
 
+-- The connection, encrypted; or nil: the client has not come so far.
+local function secured(client, options)
+  local s = ssl.wrap(client, options.tls)
+  if not s then return nil end
+  s:settimeout(options.timeouts.head / 1000, 't')
+  if not s:dohandshake() then
+    s:close()
+    return nil
+  end
+  s:settimeout(nil, 't')
+  return s
+end
 -- The body of a connection's process.
 local function connection(client, server, herald, options, handler)
   link(herald)
   send(server, { opened = self() })
   client:setoption('tcp-nodelay', true)
+  if options.tls then
+    client = secured(client, options)
+    if not client then return end
+  end
   local limits, timeouts = options.limits, options.timeouts
   local from = stream.new(client)
   local s = { stream = from, socket = client, server = server, herald = herald, options = options, handler = handler }
@@ -367,6 +385,16 @@ end
 local function run(options, handler, starter, is_linked)
   local asked = begun_by(starter, options.name, true)
   if not asked then return end
+  if options.tls then
+    local why
+    ssl = require 'ssl'
+    options.tls.mode = 'server'
+    options.tls, why = ssl.newcontext(options.tls)
+    if not options.tls then
+      reply(asked, { failed = "option 'tls': " .. why, reason = 'tls' })
+      return
+    end
+  end
   local listener, why = socket.bind(options.host, options.port, options.backlog)
   if not listener then
     local what = why == 'address already in use' and '; another program has it: end that, or choose another port (0: any)'
@@ -385,7 +413,8 @@ local function run(options, handler, starter, is_linked)
   exit(s.stop)
 end
 
-local FIELDS = { port = 'integer', host = 'string', name = 'string', backlog = 'integer', connections = 'number', limits = 'table', timeouts = 'table' }
+local FIELDS = { port = 'integer', host = 'string', name = 'string', backlog = 'integer', connections = 'number', limits = 'table', timeouts = 'table',
+  tls = 'table' }
 -- Checks options: what is wrong with them; or nil and all of them.
 local function complete(given)
   if type(given) ~= 'table' then return 'options (a table such as { port = 8080 }) expected, got ' .. shown(given) end
@@ -398,6 +427,10 @@ local function complete(given)
   if port == nil or port < 0 or port > 65535 then return "option 'port': 0 (any) to 65535 expected, got " .. shown(port) end
   local all = { host = given.host or '127.0.0.1', port = port, name = given.name, backlog = given.backlog or 1024,
     connections = given.connections or 100000, limits = {}, timeouts = {} }
+  if given.tls then
+    all.tls = {}
+    for key, v in pairs(given.tls) do all.tls[key] = v end
+  end
   if not (all.connections >= 1) then return "option 'connections': 1 at the least expected, got " .. shown(all.connections) end
   for group, defaults in pairs { limits = LIMITS, timeouts = TIMEOUTS } do
     for key, v in pairs(given[group] or {}) do

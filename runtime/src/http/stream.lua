@@ -13,12 +13,20 @@ local LINGER, LINGERING = 2000, 8 << 20
 
 local function new(socket) return { socket = socket, text = '', at = 1 } end
 
+-- Why a call of a socket has failed; an encrypted one says what it has waited for.
+local function reason(why)
+  if why == 'wantread' or why == 'wantwrite' then return 'timeout' end
+  return why
+end
 -- Waits so many milliseconds for more: true.
 local function fill(s, ms)
   local socket = s.socket
   if ms < huge then socket:settimeout(max(ms, 0) / 1000) else socket:settimeout(nil) end
   local first, why = socket:receive(1)
-  if not first then return nil, why, why end
+  if not first then
+    why = reason(why)
+    return nil, why, why
+  end
   socket:settimeout(0)
   local all, _, part = socket:receive(PIECE, first)
   local text = all or part
@@ -195,4 +203,4 @@ local function linger(s)
   socket:close()
 end
 
-return { new = new, fill = fill, head = head, body = body, piece = piece, whole = whole, drop = drop, linger = linger }
+return { new = new, reason = reason, fill = fill, head = head, body = body, piece = piece, whole = whole, drop = drop, linger = linger }

@@ -54,22 +54,25 @@ local function make_query(values)
   return concat(parts, '&')
 end
 
--- The parts of an http URL: host, port, target, and the host as a field has it; or nil and what is wrong.
+-- The parts of a URL: host, port, target, the host as a field has it, and whether it is of https; or nil and what is wrong.
 local function parse_url(url)
   if find(url, '[%c ]') then return nil, format("'%s' is no URL: it has a space or a control character", sub(url, 1, 100)) end
   local scheme, authority, rest = match(url, '^(%a[%w+.-]*)://([^/?#]*)([^#]*)')
   if not scheme then return nil, format("'%s' is no URL such as http://host:port/path", sub(url, 1, 100)) end
-  if lower(scheme) ~= 'http' then return nil, format("'%s': the scheme is '%s', and 'http' alone can be had", sub(url, 1, 100), scheme) end
+  scheme = lower(scheme)
+  if scheme ~= 'http' and scheme ~= 'https' then
+    return nil, format("'%s': the scheme is '%s', and 'http' and 'https' alone can be had", sub(url, 1, 100), scheme)
+  end
   if find(authority, '@', 1, true) then
     return nil, format("'%s': a name and password in a URL are not sent; use the field 'authorization'", sub(url, 1, 100))
   end
   local host, port = match(authority, '^%[([%x:.]+)%](.*)$')
   if not host then host, port = match(authority, '^([^:%[%]]+)(.*)$') end
-  local number = 80
+  local number = scheme == 'https' and 443 or 80
   if host and port ~= '' then number = tonumber(match(port, '^:(%d+)$')) end
   if not host or not number or number > 65535 then return nil, format("'%s': no host, or no port, in '%s'", sub(url, 1, 100), authority) end
   if rest == '' or sub(rest, 1, 1) == '?' then rest = '/' .. rest end
-  return host, number, rest, authority
+  return host, number, rest, authority, scheme == 'https'
 end
 
 -- What is wrong with a field.

@@ -25,10 +25,12 @@ impl Class {
     pub const UNCONNECTED: Class = Class(3);
     /// A UDP socket with one.
     pub const CONNECTED: Class = Class(4);
+    /// An encrypted connection.
+    pub const SECURED: Class = Class(5);
 
     /// Whether it is of TCP.
     pub fn is_stream(self) -> bool {
-        self.0 <= Class::SERVER.0
+        self.0 <= Class::SERVER.0 || self == Class::SECURED
     }
     fn name(self) -> &'static str {
         SOCKETS[self.0]
@@ -50,7 +52,11 @@ pub fn make_all(vm: &mut Vm) {
         if !registry.get_field(&mut vm.heap, name.as_bytes()).is_nil() {
             continue;
         }
-        let (prefix, meta_prefix) = if name.starts_with("tcp") { ("tcp:", "tcp:__") } else { ("udp:", "udp:__") };
+        let (prefix, meta_prefix) = match &name[..3] {
+            "tcp" => ("tcp:", "tcp:__"),
+            "udp" => ("udp:", "udp:__"),
+            _ => ("ssl:", "ssl:__"),
+        };
         let methods = vm.heap.table_sized(0, 24);
         let meta = vm.heap.table_sized(0, 6);
         for n in super::NATIVES {
@@ -111,7 +117,7 @@ pub fn check(vm: &mut Vm, classes: &[Class], expected: &str) -> Result<(Ref<User
 /// Classes that a method is for, and what errors call them.
 pub struct Group(&'static [Class], &'static str);
 /// All of TCP.
-pub static TCP: Group = Group(&[Class::MASTER, Class::CLIENT, Class::SERVER], "tcp{any}");
+pub static TCP: Group = Group(&[Class::MASTER, Class::CLIENT, Class::SERVER, Class::SECURED], "tcp{any}");
 /// All of UDP.
 pub static UDP: Group = Group(&[Class::UNCONNECTED, Class::CONNECTED], "udp{any}");
 
@@ -119,9 +125,9 @@ pub static UDP: Group = Group(&[Class::UNCONNECTED, Class::CONNECTED], "udp{any}
 pub fn check_any(vm: &mut Vm, group: &Group) -> Result<Ref<Userdata>> {
     check(vm, group.0, group.1).map(|(u, _)| u)
 }
-/// A connection.
+/// A connection, encrypted or not.
 pub fn check_client(vm: &mut Vm) -> Result<Ref<Userdata>> {
-    check(vm, &[Class::CLIENT], "tcp{client}").map(|(u, _)| u)
+    check(vm, &[Class::CLIENT, Class::SECURED], "tcp{client}").map(|(u, _)| u)
 }
 /// The socket behind a value, if it is open.
 pub fn socket_of<'a>(vm: &'a mut Vm, u: &Userdata) -> Option<&'a mut Socket> {

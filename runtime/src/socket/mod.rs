@@ -1,4 +1,4 @@
-//! Sockets, by the names and rules of LuaSocket (spec/socket.md): the modules `socket.core` and `socket`, and `mime.core`.
+//! Sockets, by the names and rules of LuaSocket (spec/socket.md): the modules `socket.core` and `socket`, `mime.core`, and TLS (ssl/).
 //!
 //! Journey: value -> **outside world** -> value. What a socket is to its process is in open, how its calls wait in wait, what a
 //! stream's patterns mean in incoming, all without a thread for a connection. The module `socket` is Lua on top of the core
@@ -21,6 +21,7 @@ mod options;
 mod receive;
 mod select;
 mod send;
+mod ssl;
 mod tcp;
 mod timeouts;
 mod udp;
@@ -84,6 +85,30 @@ natives! {
     "socket.udp" |vm, _| udp::create(vm, None);
     "socket.udp4" |vm, _| udp::create(vm, Some(open::Family::V4));
     "socket.udp6" |vm, _| udp::create(vm, Some(open::Family::V6));
+    "ssl:__gc" |vm, _| tcp::close(vm, &TCP, false);
+    "ssl:__tostring" |vm, _| class::to_string(vm);
+    "ssl:close" |vm, _| tcp::close(vm, &TCP, true);
+    "ssl:dirty" |vm, _| tcp::dirty(vm, &TCP);
+    "ssl:dohandshake" ssl::dohandshake;
+    "ssl:getalpn" |vm, _| ssl::getalpn(vm);
+    "ssl:getfamily" |vm, _| tcp::getfamily(vm, &TCP);
+    "ssl:getfd" |vm, _| tcp::getfd(vm, &TCP);
+    "ssl:getoption" options::getoption;
+    "ssl:getpeername" |vm, _| tcp::getpeername(vm);
+    "ssl:getpeerverification" |vm, _| ssl::getpeerverification(vm);
+    "ssl:getsniname" |vm, _| ssl::getsniname(vm);
+    "ssl:getsockname" |vm, _| tcp::getsockname(vm, &TCP);
+    "ssl:getstats" |vm, _| tcp::getstats(vm);
+    "ssl:gettimeout" |vm, _| tcp::gettimeout(vm, &TCP);
+    "ssl:info" |vm, _| ssl::info(vm);
+    "ssl:receive" receive::receive;
+    "ssl:send" send::send;
+    "ssl:setoption" options::setoption;
+    "ssl:setstats" |vm, _| tcp::setstats(vm);
+    "ssl:settimeout" |vm, _| tcp::settimeout(vm, &TCP);
+    "ssl:shutdown" |vm, _| tcp::shutdown(vm);
+    "ssl:sni" |vm, _| ssl::sni(vm);
+    "ssl:want" |vm, _| ssl::want(vm);
     "udp:__gc" |vm, _| tcp::close(vm, &UDP, false);
     "udp:__tostring" |vm, _| class::to_string(vm);
     "udp:close" |vm, _| tcp::close(vm, &UDP, true);
@@ -107,7 +132,9 @@ natives! {
 /// The native with a stable name, of these modules.
 pub(crate) fn find_native(name: &str) -> Option<&'static Native> {
     let singles = [&OPEN_CORE, &OPEN].into_iter();
-    NATIVES.iter().chain(exception::NATIVES).chain(mime_core::NATIVES).chain(singles).find(|n| n.name == name)
+    let own =
+        NATIVES.iter().chain(exception::NATIVES).chain(mime_core::NATIVES).chain(singles).find(|n| n.name == name);
+    own.or_else(|| ssl::find_native(name))
 }
 
 static OPEN_CORE: Native = Native::leaf("package.open socket.core", open_core);

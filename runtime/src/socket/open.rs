@@ -3,13 +3,15 @@
 //! Journey: value -> **outside world**. A socket's userdata has a number, by which its process finds it here; numbers are not
 //! used again in this runtime, so that one which a frozen process brought from elsewhere means nothing.
 
+use super::failure::CLOSED as CLOSED_TEXT;
 use super::incoming::Incoming;
+use super::ssl::Secured;
 use super::timeouts::Timeouts;
 use crate::process::core::Time;
 use async_io::Async;
 use socket2::{Domain, Protocol, SockAddr, Type};
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,6 +77,10 @@ pub struct Socket {
     pub born: Time,
     /// It is connecting with the first of them, and is to try the others then.
     pub targets: VecDeque<SocketAddr>,
+    /// The name by which it was connected.
+    pub host: Option<Box<str>>,
+    /// What encrypts it, if anything does.
+    pub secured: Option<Box<Secured>>,
 }
 
 impl Socket {
@@ -90,6 +96,8 @@ impl Socket {
             sent: 0,
             born,
             targets: VecDeque::new(),
+            host: None,
+            secured: None,
         }
     }
     /// One that the system has made.
@@ -112,6 +120,36 @@ impl Socket {
     /// As [`Socket::io_of`], of any family.
     pub fn any_io(&mut self) -> io::Result<&Io> {
         self.io_of(self.family.unwrap_or(Family::V4))
+    }
+    fn connected(&self) -> io::Result<&Io> {
+        self.io.as_ref().ok_or_else(|| io::Error::other(CLOSED_TEXT))
+    }
+    /// What a connection has brought, of which nothing is its end. Never waits.
+    pub fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match (&mut self.secured, &self.io) {
+            (Some(secured), Some(io)) => secured.read(io.get_ref(), room),
+            _ => self.connected()?.get_ref().read(room),
+        }
+    }
+    /// Takes bytes to send: how many. Never waits.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match (&mut self.secured, &self.io) {
+            (Some(secured), Some(io)) => secured.write(io.get_ref(), bytes),
+            _ => self.connected()?.get_ref().write(bytes),
+        }
+    }
+    /// Writes what was taken and is not with the system yet. Never waits.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match (&mut self.secured, &self.io) {
+            (Some(secured), Some(io)) => secured.flush(io.get_ref()),
+            _ => Ok(()),
+        }
+    }
+    /// Tells the peer that no more is sent, where that is to be told.
+    pub fn announce_end(&mut self) {
+        if let (Some(secured), Some(io)) = (&mut self.secured, &self.io) {
+            secured.announce_end(io.get_ref());
+        }
     }
     /// What connections come to, for another process, which shares it.
     pub fn share(&self) -> io::Result<Socket> {

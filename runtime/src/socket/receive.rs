@@ -14,7 +14,6 @@ use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
 use rlua_machine::vm::work::{COPIED, SCANNED};
 use std::cell::RefCell;
-use std::io::Read;
 
 /// Registers: the socket, the pattern, what comes before; when the call is over; why it fails, if it does; source bytes of
 /// the string that are still to be taken, and bytes that are dropped then; the string in the making.
@@ -145,8 +144,10 @@ fn read(vm: &mut Vm, u: Ref<Userdata>) -> Result<Come> {
     READ.with_borrow_mut(|room| {
         room.resize(ROOM, 0);
         let Some(s) = socket_of(vm, &u) else { return Ok(Come::Over(CLOSED.to_string())) };
-        let Some(io) = s.io.as_ref() else { return Ok(Come::Over(CLOSED.to_string())) };
-        match attempt(|| io.get_ref().read(room)) {
+        if s.io.is_none() {
+            return Ok(Come::Over(CLOSED.to_string()));
+        }
+        match attempt(|| s.read(room)) {
             None => Ok(Come::Nothing),
             Some(Ok(0)) => Ok(Come::Over(CLOSED.to_string())),
             Some(Ok(n)) => {

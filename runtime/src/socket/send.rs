@@ -1,7 +1,7 @@
 //! `client:send(data[, first[, last]])`.
 //!
 //! Journey: value -> **outside world**. The string is written as it lies in its register, in pieces; what the system does not
-//! take at once waits there with the process.
+//! take at once waits there with the process. What is encrypted is taken at once, and has left when the call returns.
 
 use super::class::{check_client, socket_of};
 use super::failure::{CLOSED, words};
@@ -10,7 +10,6 @@ use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Result, Step};
 use rlua_machine::vm::work::COPIED;
-use std::io::Write;
 
 /// Bytes of one write.
 const PIECE: usize = 256 << 10;
@@ -48,13 +47,12 @@ pub(super) fn send(vm: &mut Vm, state: u32) -> Result<Step> {
     let (Some(mut at), Some(end)) = (place(vm, AT), place(vm, END)) else { return Err(vm.damaged()) };
     let end = end.min(data.bytes().len());
     let why = loop {
-        if at >= end {
-            break None;
-        }
-        let Some(s) = socket_of(vm, &u) else { break Some(CLOSED.to_string()) };
-        let Some(io) = s.io.as_ref() else { break Some(CLOSED.to_string()) };
-        let piece = &data.bytes()[at..end.min(at + PIECE)];
-        match attempt(|| io.get_ref().write(piece)) {
+        let Some(s) = socket_of(vm, &u).filter(|s| s.io.is_some()) else {
+            break (at < end).then(|| CLOSED.to_string());
+        };
+        let piece = &data.bytes()[at.min(end)..end.min(at + PIECE)];
+        match attempt(|| if piece.is_empty() { s.flush().map(|()| 0) } else { s.write(piece) }) {
+            Some(Ok(_)) if piece.is_empty() => break None,
             Some(Ok(n)) => {
                 at += n;
                 s.sent += n as u64;

@@ -2,7 +2,7 @@
 //!
 //! Journey: value -> **outside world**. Sending and receiving have files of their own.
 
-use super::address::{Purpose, push_name, resolve};
+use super::address::{Purpose, push_name, resolve, text_argument};
 use super::class::{self, Class, Group, TCP, check_any, check_client, socket_of};
 use super::failure::{CLOSED as CLOSED_TEXT, words};
 use super::open::{CLOSED, Family, Kind, Socket, address};
@@ -136,6 +136,7 @@ pub(super) fn connect(vm: &mut Vm, state: u32) -> Result<Step> {
         let found = resolve(vm, 1, Purpose::Connect, Kind::Stream, family)?;
         // Also if it fails: it may be connecting still.
         class::change(vm, u, Class::CLIENT);
+        remember_host(vm, u)?;
         match found {
             Ok(found) => begin_connecting(vm, u, found),
             Err(why) => return refuse(vm, &why),
@@ -178,6 +179,7 @@ pub(super) fn connect_new(vm: &mut Vm, state: u32) -> Result<Step> {
             }
         }
         let family = socket_of(vm, &u).and_then(|s| s.family);
+        remember_host(vm, u)?;
         match resolve(vm, 1, Purpose::Connect, Kind::Stream, family)? {
             Ok(found) => begin_connecting(vm, u, found),
             Err(why) => return give_up(vm, u, &why),
@@ -193,6 +195,15 @@ pub(super) fn connect_new(vm: &mut Vm, state: u32) -> Result<Step> {
         }
         Connecting::Failed(why) => give_up(vm, u, &why),
     }
+}
+/// Keeps the name of the host in register 1: it is whom a TLS connection means. An address is known without.
+fn remember_host(vm: &mut Vm, u: Ref<Userdata>) -> Result<()> {
+    let name = text_argument(vm, 1)?;
+    let is_name = name.parse::<std::net::IpAddr>().is_err();
+    if let Some(s) = socket_of(vm, &u) {
+        s.host = is_name.then(|| name.into());
+    }
+    Ok(())
 }
 fn give_up(vm: &mut Vm, u: Ref<Userdata>, why: &str) -> Result<Step> {
     let id = u.resource.replace(CLOSED);
@@ -284,7 +295,9 @@ pub(super) fn close(vm: &mut Vm, group: &Group, answers: bool) -> Result<Step> {
     let u = check_any(vm, group)?;
     let id = u.resource.replace(CLOSED);
     if context(vm).has_socket(id) {
-        context(vm).sockets().take(id);
+        if let Some(mut s) = context(vm).sockets().take(id) {
+            s.announce_end();
+        }
         vm.charge(SYSTEM_CALL);
     }
     if answers { succeed(vm) } else { Ok(Step::Return(0)) }
@@ -303,6 +316,9 @@ pub(super) fn shutdown(vm: &mut Vm) -> Result<Step> {
         }
     };
     vm.charge(SYSTEM_CALL);
+    if let Some(s) = socket_of(vm, &u).filter(|_| how != Shutdown::Read) {
+        s.announce_end();
+    }
     if let Some(io) = socket_of(vm, &u).and_then(|s| s.io.as_ref()) {
         // One whose peer has gone needs none.
         let _ = io.get_ref().shutdown(how);

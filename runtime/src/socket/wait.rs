@@ -35,8 +35,15 @@ pub enum Waiting {
     /// The call fails, for this reason.
     Over(String),
 }
-fn timed_out() -> Result<Waiting> {
-    Ok(Waiting::Over(TIMEOUT.to_string()))
+/// The time is over. LuaSec says what an encrypted connection has waited for.
+fn timed_out(vm: &mut Vm, id: u64, direction: Direction) -> Result<Waiting> {
+    let is_secured = context(vm).sockets().look(id).is_some_and(|s| s.secured.is_some());
+    let why = match direction {
+        _ if !is_secured => TIMEOUT,
+        Direction::Read => "wantread",
+        Direction::Write => "wantwrite",
+    };
+    Ok(Waiting::Over(why.to_string()))
 }
 
 /// A call begins that may wait at a socket: when it is over, for a register.
@@ -66,14 +73,14 @@ pub fn has_moved(vm: &mut Vm) {
 pub fn until_ready(vm: &mut Vm, id: u64, direction: Direction, call_ends: Value, state: u32) -> Result<Waiting> {
     if context(vm).core.wait_state() == Some(true) {
         context(vm).end_wait();
-        return timed_out();
+        return timed_out(vm, id, direction);
     }
     let cx = context(vm);
     let now = cx.now();
     let Some(s) = cx.sockets().get(id) else { return Ok(Waiting::Over(CLOSED.to_string())) };
     if s.timeouts.is_zero() {
         cx.end_wait();
-        return timed_out();
+        return timed_out(vm, id, direction);
     }
     let deadline = s.timeouts.end_of_wait(now, time_in(call_ends));
     s.incoming.rests();
