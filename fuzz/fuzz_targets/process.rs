@@ -63,7 +63,7 @@ fuzz_target!(init: seeds::write(seeds), |bytes: &[u8]| {
     let renamed = (bytes.len() % 2 == 0).then(|| Pid::new(Runtime::find(9).expect("there is room"), 1));
     let Ok(read) = Read::new(bytes, modules, renamed) else { return };
     let renamed = renamed.map(|new| (read.old, new));
-    let vm = codec::thaw_renamed(read.machine, host::new(), rlua_runtime::find_native, modules, renamed);
+    let vm = codec::thaw_renamed(&bytes[read.machine..], host::new(), rlua_runtime::find_native, modules, renamed);
     let Ok(mut vm) = vm else { return };
     for (_, m) in &read.messages {
         // It may name what is not of this machine.

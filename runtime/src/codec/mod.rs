@@ -21,6 +21,7 @@ mod message;
 mod numbers;
 mod outside;
 mod snapshot;
+mod spent;
 mod thaw;
 pub(crate) mod wire;
 mod words;
@@ -39,7 +40,7 @@ pub use message::{
 };
 pub use outside::held_outside;
 pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, Thawing, placeholder_metatable, snapshot_bytes};
-pub use thaw::{ModuleSource, NoModules, ThawError, thaw, thaw_renamed};
+pub use thaw::{ModuleSource, NoModules, ThawError, thaw, thaw_renamed, thaw_spent};
 
 use rlua_machine::value::{Ref, Str, Userdata, Value};
 use rlua_machine::vm::metamethod::{Event, name_value};

@@ -609,6 +609,22 @@ fn hash_keys_travel() {
 
 /// Processes are written by their identities, and a table of them lies as it lay.
 #[test]
+fn bytes_are_given_back_while_they_are_read() {
+    let mut vm =
+        started("t = {} for i = 1, 30000 do t[i] = { i, 'a string that is number ' .. i } end ask() return #t");
+    assert_eq!(vm.run(10_000_000), Exit::Request(7));
+    let bytes = freeze(&mut vm).expect("a stopped process");
+    assert!(bytes.len() > 1 << 20, "{}", bytes.len());
+    let mut spent = bytes.clone();
+    let mut thawed =
+        thaw_spent(&mut spent, Box::new(Output(String::new())), find_native, &NoModules).expect("its own bytes");
+    assert_eq!(spent != bytes, cfg!(target_os = "linux"));
+    drop(spent);
+    let mut other = thaw(&bytes, Box::new(Output(String::new())), find_native, &NoModules).expect("its own bytes");
+    let again = [&mut thawed, &mut other].map(|vm| freeze(vm).expect("a stopped process"));
+    assert!(again[0] == again[1]);
+}
+#[test]
 fn pids_travel_by_identity() {
     let mut vm = started("t = {} ask() return t");
     assert_eq!(vm.run(1000), Exit::Request(7));

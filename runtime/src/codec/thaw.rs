@@ -8,6 +8,7 @@
 //! fixed multiple of the input. An error drops the half-made heap, which is consistent at every moment.
 
 use super::legal::{self, FrameRecord, ThreadRecord};
+use super::spent::Spent;
 use super::wire::{Fault, Reader};
 use super::{KEYED, VERSION, code, find_native, kind, words::WORDS};
 use rlua_machine::heap::Header;
@@ -116,9 +117,36 @@ pub fn thaw_renamed(
     modules: &dyn ModuleSource,
     renamed: Option<(Pid, Pid)>,
 ) -> Result<Vm, ThawError> {
+    thaw_from(Reader::new(bytes), host, natives, modules, renamed, None)
+}
+
+/// As [`thaw`], of bytes that nobody needs any more: while they are read, the memory of what was goes back to the system, so
+/// that not both are there as a whole. What the bytes are afterwards is not said.
+pub fn thaw_spent(
+    bytes: &mut [u8],
+    host: Box<dyn Surroundings>,
+    natives: Natives,
+    modules: &dyn ModuleSource,
+) -> Result<Vm, ThawError> {
+    let spent = Spent::new(bytes);
+    // SAFETY: the thawer replaces its reader, which alone has it, when it gives something back.
+    let reader = Reader::new(unsafe { spent.bytes() });
+    thaw_from(reader, host, natives, modules, None, Some(spent))
+}
+
+fn thaw_from<'b>(
+    reader: Reader<'b>,
+    host: Box<dyn Surroundings>,
+    natives: Natives,
+    modules: &dyn ModuleSource,
+    renamed: Option<(Pid, Pid)>,
+    spent: Option<Spent<'b>>,
+) -> Result<Vm, ThawError> {
     let mut thawer = Thawer {
-        reader: Reader::new(bytes),
-        budget: bytes.len(),
+        budget: reader.left(),
+        give_back_at: spent.as_ref().map_or(usize::MAX, Spent::due),
+        reader,
+        spent,
         vm: Vm::new(host, natives),
         modules: Vec::new(),
         natives: Vec::new(),
@@ -143,6 +171,9 @@ pub fn thaw_renamed(
 
 struct Thawer<'b> {
     reader: Reader<'b>,
+    /// What it reads, if that may be given back, and when something is to be.
+    spent: Option<Spent<'b>>,
+    give_back_at: usize,
     /// Slots, nodes and frames that the rest of the directory may still ask for.
     budget: usize,
     vm: Vm,
@@ -211,6 +242,7 @@ impl Thawer<'_> {
         for n in 0..count {
             let v = self.entry(n)?;
             self.objects.push(v);
+            self.give_back();
         }
         if count < 3 {
             return Err("the first three objects are missing");
@@ -218,6 +250,7 @@ impl Thawer<'_> {
         let mut serials = 0;
         for n in 0..count {
             self.body(n, &mut serials)?;
+            self.give_back();
         }
         self.roots(serials)?;
         if self.reader.left() != 0 {
@@ -232,6 +265,22 @@ impl Thawer<'_> {
         self.install_threads()?;
         self.vm.heap.set_stopped(self.vm.heap.is_stopped());
         Ok(())
+    }
+    /// Gives back the memory of what was read, if that is much and allowed.
+    #[inline]
+    fn give_back(&mut self) {
+        let read = self.reader.position();
+        if read >= self.give_back_at
+            && let Some(spent) = &mut self.spent
+        {
+            // Nothing else has a part of it: what is read is copied.
+            self.reader = Reader::new(&[]);
+            spent.give_back(read);
+            self.give_back_at = spent.due();
+            // SAFETY: as before, this reader alone has it.
+            self.reader = Reader::new(unsafe { spent.bytes() });
+            self.reader.skip(read);
+        }
     }
     /// After the tables were found to be whole.
     fn rename_keys(&mut self) {

@@ -163,7 +163,7 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// A process that was read: the record, and the messages and modules that it speaks of.
-pub struct Read<'b> {
+pub struct Read {
     /// The record.
     pub record: Record<Pid>,
     /// The pid that the bytes give it.
@@ -176,8 +176,8 @@ pub struct Read<'b> {
     pub outcomes: Vec<Option<Outcome>>,
     /// Modules that came along.
     pub modules: Vec<Arc<Module>>,
-    /// The machine, as codec/freeze.rs wrote it.
-    pub machine: &'b [u8],
+    /// Where the machine begins, as codec/freeze.rs wrote it.
+    pub machine: usize,
 }
 
 impl Record<Pid> {
@@ -213,10 +213,10 @@ impl Record<Pid> {
     }
 }
 
-impl<'b> Read<'b> {
+impl Read {
     /// Reads the form. With `renamed` the process gets another pid, here and in its messages. Modules are looked for among
     /// `known` too.
-    pub fn new(bytes: &'b [u8], known: &dyn ModuleSource, renamed: Option<Pid>) -> Result<Read<'b>, Fault> {
+    pub fn new(bytes: &[u8], known: &dyn ModuleSource, renamed: Option<Pid>) -> Result<Read, Fault> {
         let (&version, rest) = bytes.split_first().ok_or(Fault::Damaged("nothing is there"))?;
         if version == 0 || version > VERSION {
             return Err(Fault::Version(version));
@@ -275,6 +275,7 @@ impl<'b> Read<'b> {
             let all = [&mut record.pid, &mut record.parent];
             all.into_iter().filter(|p| **p == old).for_each(|p| *p = new);
         }
+        let machine = bytes.len() - machine.len();
         Ok(Read { record, old, messages, reason, outcomes, modules, machine })
     }
 }

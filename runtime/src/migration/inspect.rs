@@ -17,7 +17,7 @@ pub fn inspect(file: &[u8], settings: &Settings) -> Result<Vec<u8>, String> {
     let (_, frozen) = checkpoint::split(file).map_err(|e| e.to_string())?;
     let sealed = settings.key().and_then(|key| checkpoint::open(&key, file).map(|_| ()).map_err(|e| e.to_string()));
     let read = Read::new(frozen, &codec::NoModules, None).map_err(|e| e.to_string())?;
-    let machine = read.machine;
+    let machine = &frozen[read.machine..];
     crate::know_libraries();
     let vm = codec::thaw(machine, host::new(), crate::find_native, &codec::NoModules);
     let mut vm = vm.map_err(|e| e.to_string())?;

@@ -131,8 +131,31 @@ impl Process {
         renamed: Option<Pid>,
         is_root: bool,
     ) -> Result<Thawed, Fault> {
-        let Read { record, old, messages, reason, outcomes, machine, .. } = Read::new(bytes, known, renamed)?;
-        let vm = codec::thaw_renamed(machine, host, scheduler.natives, known, renamed.map(|new| (old, new)));
+        let read = Read::new(bytes, known, renamed)?;
+        let renamed = renamed.map(|new| (read.old, new));
+        let vm = codec::thaw_renamed(&bytes[read.machine..], host, scheduler.natives, known, renamed);
+        Process::complete(read, vm, scheduler, renamed.is_some(), is_root)
+    }
+    /// The same of one that has come here, whose bytes nobody needs afterwards (see [`codec::thaw_spent`]); but if a module is
+    /// unknown they are what they were.
+    pub fn thaw_spent(
+        bytes: &mut [u8],
+        known: &dyn ModuleSource,
+        scheduler: &Arc<Scheduler>,
+        host: Box<dyn Surroundings>,
+    ) -> Result<Thawed, Fault> {
+        let read = Read::new(bytes, known, None)?;
+        let vm = codec::thaw_spent(&mut bytes[read.machine..], host, scheduler.natives, known);
+        Process::complete(read, vm, scheduler, false, false)
+    }
+    /// With all that it has besides its machine.
+    fn complete(
+        Read { record, messages, reason, outcomes, .. }: Read,
+        vm: Result<Vm, codec::ThawError>,
+        scheduler: &Arc<Scheduler>,
+        is_renamed: bool,
+        is_root: bool,
+    ) -> Result<Thawed, Fault> {
         let mut vm = vm.map_err(|e| match e {
             codec::ThawError::UnknownModule(hash) => Fault::UnknownModule(hash),
             e => Fault::Machine(e.to_string()),
@@ -157,7 +180,7 @@ impl Process {
         cx.reductions = record.reductions;
         cx.reported = record.reported;
         // It tells by itself, before it goes on.
-        cx.urgent.extend(record.wanted_by.filter(|_| renamed.is_none()).map(Order::done));
+        cx.urgent.extend(record.wanted_by.filter(|_| !is_renamed).map(Order::done));
         cx.wait = if record.waiting.is_some_and(|w| w.2) { Wait::Message } else { Wait::Signal };
         cx.go_on(record.now, record.asked, record.progress, record.remaining);
         let runtime_now = scheduler.clock.now();

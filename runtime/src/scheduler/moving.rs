@@ -189,14 +189,15 @@ impl Scheduler {
         let signals = signals.into_iter().filter(|s| !is_of_here(s)).collect();
         Ok(Departed { signals, ties, names, epoch, wakes })
     }
-    /// The process of a parcel, of which nothing is believed. It does not run.
-    pub(crate) fn unpack(self: &Arc<Self>, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault> {
+    /// The process of a parcel, of which nothing is believed, and which is of no use afterwards unless a module is unknown. It
+    /// does not run.
+    pub(crate) fn unpack(self: &Arc<Self>, frozen: &mut [u8], modules: &dyn ModuleSource) -> Result<Thawed, Fault> {
         let room = self.config.max_memory.saturating_sub(self.memory_in_use());
         if frozen.len() > room {
             return Err(Fault::NoRoom);
         }
         let host = self.surroundings();
-        let mut thawed = Process::thaw(frozen, modules, self, host, None, false)?;
+        let mut thawed = Process::thaw_spent(frozen, modules, self, host)?;
         let vm = &mut thawed.process.vm;
         match vm.heap.bytes() + context(vm).mailbox.bytes() > room {
             true => Err(Fault::NoRoom),

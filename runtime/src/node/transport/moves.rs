@@ -481,7 +481,7 @@ impl Online {
 
     // What has come.
 
-    pub(super) fn move_signal(self: &Arc<Self>, link: &Arc<Link>, signal: MoveSignal<Pid>) {
+    pub(super) fn move_signal(self: &Arc<Self>, link: &Arc<Link>, mut signal: MoveSignal<Pid>) {
         let Some(from) = link.peer_runtime() else { return };
         self.join_moves(link);
         let mut after = After::default();
@@ -494,8 +494,8 @@ impl Online {
             _ => {}
         }
         // What takes long, and what has its place before the lock of moves.
-        let unpacked = match &signal {
-            MoveSignal::Offer { contents, .. } => Some(self.program.unpack(&contents.bytes.0, &**self)),
+        let unpacked = match &mut signal {
+            MoveSignal::Offer { contents, .. } => Some(self.program.unpack(&mut contents.bytes.0, &**self)),
             _ => None,
         };
         if let MoveSignal::Moved { pid, runtime, .. } = &signal {

@@ -64,7 +64,7 @@ pub trait Surroundings: Send + Sync {
     /// A process leaves for good. Err: why it stays.
     fn departs(&self, pid: Pid) -> Result<Departed, String>;
     /// Makes a process of what was frozen elsewhere.
-    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault>;
+    fn unpack(&self, frozen: &mut [u8], modules: &dyn ModuleSource) -> Result<Guest, Fault>;
     /// A process that was entered runs.
     fn starts(&self, pid: Pid);
     /// What is called at each phase of a move, if a test wants it.
@@ -156,7 +156,7 @@ impl Surroundings for Arc<Scheduler> {
     fn departs(&self, pid: Pid) -> Result<Departed, String> {
         Scheduler::departs(self, pid)
     }
-    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
+    fn unpack(&self, frozen: &mut [u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
         let thawed = Scheduler::unpack(self, frozen, modules)?;
         let (pid, epoch, scheduler) = (thawed.slot.pid, thawed.epoch, self.clone());
         Ok(Guest { pid, epoch, enter: Box::new(move || scheduler.arrives(thawed)) })

@@ -109,7 +109,7 @@ impl Program {
     pub(super) fn made(self: &Arc<Self>, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
         let Read { record, messages, outcomes, machine, .. } = Read::new(frozen, modules, None)?;
         let rest: Rest =
-            postcard::from_bytes(machine).map_err(|_| Fault::Damaged("it is no process of this network"))?;
+            postcard::from_bytes(&frozen[machine..]).map_err(|_| Fault::Damaged("it is no process of this network"))?;
         for (id, node) in rest.homes {
             if let Some(runtime) = Runtime::find(id).filter(|r| *r != self.runtime) {
                 self.inner().met.entry(runtime).or_insert(node);

@@ -552,7 +552,7 @@ impl Surroundings for Arc<Program> {
     fn departs(&self, pid: Pid) -> Result<Departed, String> {
         self.leaves(pid)
     }
-    fn unpack(&self, frozen: &[u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
+    fn unpack(&self, frozen: &mut [u8], modules: &dyn ModuleSource) -> Result<Guest, Fault> {
         self.made(frozen, modules)
     }
     fn starts(&self, pid: Pid) {
