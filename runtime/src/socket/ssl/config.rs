@@ -20,7 +20,7 @@ use rustls::{
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A side of connections.
 #[derive(Clone)]
@@ -89,16 +89,19 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// The configuration of an id, made anew from its files, or as it was made before.
+fn kept() -> MutexGuard<'static, Option<HashMap<String, Config>>> {
+    static KEPT: Mutex<Option<HashMap<String, Config>>> = Mutex::new(None);
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+/// The configuration of an id, if it was made before and is still kept.
+pub fn known(id: &str) -> Option<Config> {
+    kept().as_ref()?.get(id).cloned()
+}
+/// The configuration of an id, made anew from its files. Blocks while they are read.
 ///
 /// # Errors
 /// A file cannot be had or does not fit: which, and what is wrong.
-pub fn configure(id: &str, is_anew: bool) -> Result<Config, String> {
-    static KEPT: Mutex<Option<HashMap<String, Config>>> = Mutex::new(None);
-    let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    if !is_anew && let Some(found) = kept().as_ref().and_then(|all| all.get(id)) {
-        return Ok(found.clone());
-    }
+pub fn configure(id: &str) -> Result<Config, String> {
     let parameters = Parameters::of(id).ok_or("the context is damaged: it is not as newcontext has made it")?;
     let made = make(&parameters)?;
     let mut kept = kept();
@@ -277,7 +280,7 @@ mod tests {
     }
     #[test]
     fn what_is_wrong_names_the_file() {
-        let why = |id: &str| configure(id, true).err().expect(id);
+        let why = |id: &str| configure(id).err().expect(id);
         assert!(why("server\0any\0none\0\0\0").contains("needs 'certificate' and 'key'"));
         assert!(
             why("server\0any\0none\0\0none.pem\0none.pem")

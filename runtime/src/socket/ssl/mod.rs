@@ -54,7 +54,7 @@ fn id_argument(vm: &mut Vm, i: usize) -> Result<String> {
 fn configure(vm: &mut Vm) -> Result<Step> {
     let id = id_argument(vm, 0)?;
     vm.charge(HANDSHAKE);
-    match blocking(vm, |_| config::configure(&id, true)) {
+    match blocking(vm, |_| config::configure(&id)) {
         Ok(_) => vm.return_one(Value::TRUE),
         Err(why) => refuse(vm, &why),
     }
@@ -66,9 +66,12 @@ fn wrap(vm: &mut Vm) -> Result<Step> {
     if socket_of(vm, &u).is_none() {
         return refuse(vm, CLOSED_TEXT);
     }
-    let config = match blocking(vm, |_| config::configure(&id, false)) {
-        Ok(config) => config,
-        Err(why) => return refuse(vm, &why),
+    let config = match config::known(&id) {
+        Some(config) => config,
+        None => match blocking(vm, |_| config::configure(&id)) {
+            Ok(config) => config,
+            Err(why) => return refuse(vm, &why),
+        },
     };
     let taken = context(vm).sockets().take(u.resource.replace(CLOSED));
     let Some(mut socket) = taken else { return refuse(vm, CLOSED_TEXT) };
