@@ -146,8 +146,8 @@ local cases = {
   { 'io.write buffered', 'S', "local f = io.open('/dev/null', 'w') f:setvbuf('full', N * 20) f:write(S) f:close()" },
   { 'io.popen', '', "local p = io.popen('cat /dev/zero') p:read(N * 10) p:close()" },
   { 'io.open', 'S', 'io.open(S)' },
-  { 'require', 'S', 'pcall(require, S)' },
-  { 'package.searchpath', 'S', "package.searchpath('x', ('?;'):rep(N // 100))", small = true },
+  { 'require', 'S', 'pcall(require, S)', copies = 40 },
+  { 'package.searchpath', 'S', "package.searchpath('x', ('?;'):rep(N // 2000))", small = true },
   { 'package.searchpath long', 'S', "package.searchpath(S, '?')", small = true },
   { 'debug.getinfo', '', 'debug.getinfo(1)', small = true },
   { 'debug.sethook', '', "debug.sethook(function() end, '', 100) for i = 1, 10000 do end debug.sethook()" },
@@ -169,7 +169,7 @@ local cases = {
   { 'processinfo', '', 'concurrent.processinfo(concurrent.self())', small = true },
   { 'processes', '', 'concurrent.processes()', small = true },
   { 'register', 'S', 'concurrent.whereis(S)' },
-  { 'metatable', '', "concurrent.metatable('x', {})", small = true },
+  { 'metatable', '', "M = M or {} concurrent.metatable('x', M)", small = true },
 }
 
 local concurrent = require 'concurrent'
