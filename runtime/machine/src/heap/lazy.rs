@@ -23,8 +23,6 @@ use crate::value::{Ref, Table, Value, tag};
 use crate::vm::load::Module;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 pub use super::objects::Objects as Maker;
@@ -47,22 +45,6 @@ pub trait Image: Send + Sync {
     fn modules(&self, each: &mut dyn FnMut(&Arc<Module>));
 }
 
-/// Hashes numbers of records.
-#[derive(Default)]
-struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("numbers are hashed as words")
-    }
-    fn write_u32(&mut self, n: u32) {
-        self.0 = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
 /// The first records: the table of globals, and the registry. Both count as unfilled until they are made.
 const ROOTS: u32 = 2;
 
@@ -81,14 +63,23 @@ struct State {
     unfilled: u32,
 }
 
+/// An object and the number of its record, in twelve bytes: a process may have hundreds.
+#[derive(Clone, Copy)]
+#[repr(C, packed(4))]
+struct Entry {
+    record: u32,
+    object: *mut Header,
+}
+
 /// Objects by their records.
 #[derive(Default)]
 struct Made {
     /// In the order in which they were made.
-    list: Vec<(u32, *mut Header)>,
-    /// Places in that by records, once there are more than [`Made::FEW`].
+    list: Vec<Entry>,
+    /// Places in that, from 1 on, each where its record's number leads or after it, and zeros; once there are more than
+    /// [`Made::FEW`]. A power of two of them.
     #[allow(clippy::box_collection, reason = "one word where there are few")]
-    places: Option<Box<HashMap<u32, u32, BuildHasherDefault<NumberHasher>>>>,
+    places: Option<Box<Vec<u32>>>,
     /// Those from here on are not complete.
     complete: u32,
 }
@@ -96,32 +87,61 @@ struct Made {
 impl Made {
     /// Objects among which a search through the list is fastest. Most processes have no more.
     const FEW: usize = 12;
+    /// Objects from which on the list grows by quarters.
+    const MANY: usize = 64;
 
+    /// Where a record's place is looked for first.
+    #[inline]
+    fn first_place(n: u32, places: usize) -> usize {
+        (n.wrapping_mul(0x9e37_79b1) >> (32 - places.trailing_zeros())) as usize
+    }
     #[inline]
     fn find(&self, n: u32) -> Option<*mut Header> {
-        match &self.places {
-            None => self.list.iter().find(|m| m.0 == n).map(|m| m.1),
-            Some(places) => places.get(&n).map(|&i| self.list[i as usize].1),
+        let Some(places) = &self.places else {
+            return self.list.iter().find(|e| e.record == n).map(|e| e.object);
+        };
+        let mut i = Made::first_place(n, places.len());
+        loop {
+            let entry = self.list[(places[i] as usize).checked_sub(1)?];
+            if entry.record == n {
+                return Some(entry.object);
+            }
+            i = (i + 1) & (places.len() - 1);
         }
     }
     fn insert(&mut self, n: u32, o: *mut Header) {
-        self.list.push((n, o));
+        let len = self.list.len();
+        if len == self.list.capacity() && len >= Made::MANY {
+            self.list.reserve_exact(len / 4);
+        }
+        self.list.push(Entry { record: n, object: o });
         match &mut self.places {
-            Some(places) => {
-                places.insert(n, self.list.len() as u32 - 1);
-            }
-            None if self.list.len() > Made::FEW => self.note_places(),
-            None => {}
+            // A quarter stays free.
+            Some(places) if self.list.len() <= places.len() / 4 * 3 => Made::note(places, n, self.list.len()),
+            None if self.list.len() <= Made::FEW => {}
+            _ => self.note_places(),
         }
     }
+    /// Notes the place of a record.
+    fn note(places: &mut [u32], n: u32, place: usize) {
+        let mut i = Made::first_place(n, places.len());
+        while places[i] != 0 {
+            i = (i + 1) & (places.len() - 1);
+        }
+        places[i] = place as u32;
+    }
     fn note_places(&mut self) {
-        let all = self.list.iter().enumerate().map(|(i, m)| (m.0, i as u32));
-        self.places = (self.list.len() > Made::FEW).then(|| Box::new(all.collect()));
+        let len = self.list.len();
+        self.places = (len > Made::FEW).then(|| {
+            let mut places = vec![0; (len + len / 2).next_power_of_two()];
+            self.list.iter().zip(1..).for_each(|(e, place)| Made::note(&mut places, e.record, place));
+            Box::new(places)
+        });
     }
     /// Forgets objects; all are complete.
     fn retain(&mut self, keep: impl Fn(*mut Header) -> bool) {
         let before = self.list.len();
-        self.list.retain(|m| keep(m.1));
+        self.list.retain(|e| keep(e.object));
         self.complete = self.list.len() as u32;
         if self.list.len() < before {
             self.note_places();
@@ -163,7 +183,7 @@ impl Lazy {
     }
     /// The addresses of the objects of the image, with the numbers of their records.
     pub fn each_made(&self, each: &mut dyn FnMut(u64, u32)) {
-        self.state.borrow().made.list.iter().for_each(|&(n, o)| each(o as u64, n));
+        self.state.borrow().made.list.iter().for_each(|e| each(e.object as u64, e.record));
     }
     /// The table of one of the first records, if it was made.
     pub(crate) fn made_root(&self, n: u32) -> *mut Table {
@@ -230,7 +250,7 @@ impl Lazy {
             };
             *most -= 1;
             // SAFETY: what is noted there is alive.
-            self.image.complete(next.0, unsafe { value_of(next.1) }, self);
+            self.image.complete(next.record, unsafe { value_of(next.object) }, self);
         }
     }
     /// Fills a table that has just become an ordinary, empty one.
