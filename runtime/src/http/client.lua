@@ -3,11 +3,12 @@ local c = require 'concurrent'
 local socket = require 'socket'
 local calls = require 'concurrent.call'
 local core, stream, text = require 'concurrent.http.core', require 'concurrent.http.stream', require 'concurrent.http.text'
+local websocket, b64 = require 'concurrent.http.websocket', require('mime.core').b64
 local time, wrong, shown, is_time = c.time, calls.wrong, calls.shown, calls.is_time
 local parse_url, fields, reason = text.parse_url, text.fields, stream.reason
 local type, tostring, pairs, error, pcall, setmetatable = type, tostring, pairs, error, pcall, setmetatable
 local format, find, match, sub, upper, lower, concat = string.format, string.find, string.match, string.sub, string.upper, string.lower, table.concat
-local mathtype, max, huge = math.type, math.max, math.huge
+local gsub, mathtype, max, huge = string.gsub, math.type, math.max, math.huge
 
 -- Milliseconds of a request, redirects that are followed, and bytes of an answer, if nothing else is said.
 local TIMEOUT, REDIRECTS, MOST = 30000, 5, 16 << 20
@@ -100,6 +101,7 @@ function Response.__index:close()
   end
 end
 
+local UPGRADE = { host = true, connection = true, upgrade = true, ['sec-websocket-version'] = true, ['sec-websocket-key'] = true }
 local OWN = { host = true, connection = true, ['content-length'] = true, ['transfer-encoding'] = true }
 -- Sends a request over a session, and reads the answer.
 local function exchange(session, method, target, o, deadline, stays)
@@ -208,6 +210,56 @@ end
 local function trust_of(o) return { cafile = o.cafile, verify = o.verify } end
 local function deadline_of(o) return time() + (o.timeout or TIMEOUT) end
 
+-- Options of a WebSocket, beside what says how it is reached.
+local WEBSOCKET = { protocol = 'string', headers = 'table', timeout = 'number', message = 'integer', cafile = 'string', verify = 'string' }
+-- A WebSocket with the server of a URL: ws://host/path, or wss; or nil, why, and a reason.
+local function open_websocket(url, o)
+  if type(url) ~= 'string' then wrong('websocket', 1, 'URL (a string) expected, got ' .. shown(url)) end
+  local host, port, target, authority, is_secure = parse_url((gsub(url, '^[wW][sS]([sS]?):', 'http%1:')))
+  if not host then wrong('websocket', 1, port) end
+  o = o == nil and {} or o
+  for key in pairs(type(o) == 'table' and o or {}) do
+    if not WEBSOCKET[key] then wrong('websocket', 2, format("there is no option '%s'", tostring(key))) end
+  end
+  local why = fault({ headers = o.headers, timeout = o.timeout, most = o.message, cafile = o.cafile, verify = o.verify })
+  if why then wrong('websocket', 2, why) end
+  if o.protocol ~= nil and (type(o.protocol) ~= 'string' or find(o.protocol, '[%c]')) then
+    wrong('websocket', 2, "option 'protocol': names with commas between them expected, got " .. shown(o.protocol))
+  end
+  local deadline = deadline_of(o)
+  local session = { host = host, port = port, authority = authority, trust = is_secure and trust_of(o) or nil }
+  local ok, why, reason = reach(session, deadline)
+  if not ok then return nil, why, reason end
+  local key = b64(core.new_key())
+  local lines = { format('GET %s HTTP/1.1\r\n', target) }
+  local own = o.headers and fields(lines, o.headers, UPGRADE) or {}
+  for name in pairs(own) do
+    if name ~= 'host' then error(format("the field '%s' of a WebSocket is not to be given", name), 0) end
+  end
+  lines[#lines + 1] = format('host: %s\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: %s\r\nsec-websocket-key: %s\r\n',
+    own.host or authority, websocket.VERSION, key)
+  if o.protocol then lines[#lines + 1] = 'sec-websocket-protocol: ' .. o.protocol .. '\r\n' end
+  lines[#lines + 1] = '\r\n'
+  local from = session.stream
+  local function give_up(...)
+    from.socket:close()
+    return ...
+  end
+  local sent, why = send_all(session, { body = '' }, concat(lines), deadline)
+  if not sent then return give_up(failure(session, why)) end
+  local status, reason, minor, headers = stream.head(from, core.response, LIMITS, deadline)
+  if not status then return give_up(failure(session, reason, minor)) end
+  if status ~= 101 then
+    return give_up(nil, format('%s is no WebSocket: the answer is %d %s', url, status, reason), 'refused', status)
+  end
+  if not websocket.has(headers.upgrade, 'websocket') or headers['sec-websocket-accept'] ~= websocket.accept_of(key) then
+    return give_up(nil, format('%s does not answer as WebSocket has it', url), 'malformed')
+  end
+  local w = websocket.new(from.socket, false, o.message, o.timeout or TIMEOUT, sub(from.text, from.at))
+  w.protocol, w.headers = headers['sec-websocket-protocol'], headers
+  return w
+end
+
 local Session = { __name = 'http connection', __index = {} }
 Session.__close = function(session) leave(session) end
 -- A request over this connection, which is made anew if the server has closed it: { target = '/path', ... }.
@@ -311,4 +363,4 @@ local function post(url, body, headers)
   return nil, why, reason
 end
 
-return { request = request, get = get, post = post, connect = connect }
+return { request = request, get = get, post = post, connect = connect, websocket = open_websocket }

@@ -2,12 +2,15 @@
 //!
 //! Journey: outside world -> bytes -> **value** -> bytes -> outside world. Heads are parsed by natives (head.rs), which know no socket; all
 //! else is Lua over the public functions of sockets and processes: what is read and when, bodies in pieces (stream.lua), the server with a
-//! process for each connection (server.lua), the client (client.lua), and texts (text.lua).
+//! process for each connection (server.lua), the client (client.lua), WebSockets (websocket.rs, frames.rs, websocket.lua), and texts (text.lua).
 
+mod frames;
 #[doc(hidden)]
 pub mod head;
+#[doc(hidden)]
+pub mod websocket;
 
-use crate::concurrent::{Chunk, open_chunk};
+use crate::concurrent::{Chunk, in_process, open_chunk};
 use head::{Body, FIELDS, Head, Limits, Refusal, Room, Start};
 use rlua_machine::stdlib::library;
 use rlua_machine::value::{Ref, Table, Value};
@@ -18,6 +21,16 @@ use std::mem::MaybeUninit;
 
 /// The functions of the module `concurrent.http.core`.
 static NATIVES: &[Native] = &[
+    Native::steps("http.accept_key", |vm, _| frames::accept_key(vm)),
+    Native::steps("http.await", |vm, state| in_process(vm).and_then(|()| frames::either(vm, state))),
+    Native::steps("http.close", |vm, _| in_process(vm).and_then(|()| frames::close(vm))),
+    Native::steps("http.event", |vm, _| in_process(vm).and_then(|()| frames::event(vm))),
+    Native::steps("http.feed", |vm, _| in_process(vm).and_then(|()| frames::feed(vm))),
+    Native::steps("http.mail", |vm, _| in_process(vm).and_then(|()| frames::mail(vm))),
+    Native::steps("http.new_key", |vm, _| frames::new_key(vm)),
+    Native::steps("http.outgoing", |vm, _| in_process(vm).and_then(|()| frames::outgoing(vm))),
+    Native::steps("http.transmit", |vm, _| in_process(vm).and_then(|()| frames::transmit(vm))),
+    Native::steps("http.upgrade", |vm, _| in_process(vm).and_then(|()| frames::upgrade(vm))),
     Native::steps("http.chunk", |vm, _| chunk(vm)),
     Native::steps("http.request", |vm, _| message(vm, head::request)),
     Native::steps("http.response", |vm, _| message(vm, head::response)),
@@ -38,6 +51,7 @@ modules! {
     HTTP OPEN_HTTP "concurrent.http" "http.lua";
     TEXT OPEN_TEXT "concurrent.http.text" "text.lua";
     STREAM OPEN_STREAM "concurrent.http.stream" "stream.lua";
+    WEBSOCKET OPEN_WEBSOCKET "concurrent.http.websocket" "websocket.lua";
     SERVER OPEN_SERVER "concurrent.http.server" "server.lua";
     CLIENT OPEN_CLIENT "concurrent.http.client" "client.lua";
 }

@@ -8,12 +8,13 @@ local c = require 'concurrent'
 local socket = require 'socket'
 local calls, servers = require 'concurrent.call', require 'concurrent.server'
 local core, stream, text = require 'concurrent.http.core', require 'concurrent.http.stream', require 'concurrent.http.text'
+local websocket = require 'concurrent.http.websocket'
 local self, send, receive, kill, exit, setoption, time = c.self, c.send, c.receive, c.kill, c.exit, c.setoption, c.time
 local spawn, spawnlink, link, monitor, sleep = c.spawn, c.spawnlink, c.link, c.monitor, c.sleep
 local begun_by, launch_body, told = servers.begun_by, servers.launch_body, servers.told
 local reply, outcome, wrong, shown, is_time = calls.reply, calls.outcome, calls.wrong, calls.shown, calls.is_time
-local next_head, whole, piece, drop, linger, fill = stream.head, stream.whole, stream.piece, stream.drop, stream.linger, stream.fill
-local REASONS, fields, http_date = text.REASONS, text.fields, text.http_date
+local next_head, whole, piece, fill, new_stream, new_body = stream.head, stream.whole, stream.piece, stream.fill, stream.new, stream.body
+local fields, http_date = text.fields, text.http_date
 local type, tostring, pairs, error, xpcall, setmetatable, getmetatable = type, tostring, pairs, error, xpcall, setmetatable, getmetatable
 local format, find, match, sub, lower, gsub, concat = string.format, string.find, string.match, string.sub, string.lower, string.gsub, table.concat
 -- The module of TLS, once a server needs it.
@@ -34,8 +35,21 @@ local AGAIN, QUIET = 100, 60000
 local Fault = { __tostring = function(fault) return fault.text end }
 Fault.__name = 'fault of a request'
 
--- Requests: { method =, target =, path =, version =, headers = } and a body under a key of its own.
-local BODY, SOCKET = {}, {}
+-- What few requests need. A process makes copies of the functions that its body reaches, and of a table when it is first used: so what
+-- is here costs an idle connection nothing.
+local rare = {}
+-- Whether the server wants its connections to end.
+local function is_stopping(s)
+  if not s.is_stopping and receive(0, { signal = 'EXIT', from = s.herald }) then s.is_stopping = true end
+  return s.is_stopping
+end
+local function transmit(s, bytes)
+  local sent, why = s.socket:send(bytes)
+  if not sent then error(setmetatable({ text = 'the answer cannot be sent: ' .. why }, Fault), 0) end
+end
+
+-- Requests: { method =, target =, path =, version =, headers = }, and a body and the connection under keys of their own.
+local BODY, CONNECTION = {}, {}
 local methods = {}
 local function fail(why, text)
   error(setmetatable({ status = why == 'timeout' and 408 or mathtype(why) == 'integer' and why or nil, text = text }, Fault), 0)
@@ -56,7 +70,22 @@ function methods:chunks() return next_piece, self end
 -- The values of a body that is a form.
 function methods:form() return text.parse_query(self:body()) end
 -- Address and port of the client.
-function methods:peer() return self[SOCKET]:getpeername() end
+function methods:peer() return self[CONNECTION].socket:getpeername() end
+-- Makes a WebSocket of the connection of a request that asks for one; or nil, why, and the status that says so.
+function methods:websocket(options)
+  local s = self[CONNECTION]
+  if s.websocket then error('the connection is a WebSocket already', 2) end
+  local head, taken, status = websocket.answer(self, options)
+  if not head then return nil, taken, status end
+  if not self[BODY].is_done then return nil, 'a request for a WebSocket has no body', 400 end
+  s.socket:settimeout(s.options.timeouts.send / 1000)
+  transmit(s, head)
+  local from = s.stream
+  local w = websocket.new(s.socket, true, taken.message, s.options.timeouts.send, sub(from.text, from.at))
+  w.protocol, w.stopping = taken.protocol, function() return is_stopping(s) end
+  from.text, from.at, s.websocket = '', 1, w
+  return w
+end
 local Request = { __name = 'http request' }
 function Request.__index(request, key)
   if key == 'query' then
@@ -73,15 +102,13 @@ local function path_of(target)
   local at = find(target, '?', 1, true)
   if at then target = sub(target, 1, at - 1) end
   if target == '' then return '/' end
-  return text.decode(target)
+  -- The module is for those that need it.
+  return find(target, '%', 1, true) and text.decode(target) or target
 end
 
-local function status_line(status) return format('HTTP/1.1 %d %s\r\n', status, REASONS[status] or '') end
-local LINES = setmetatable({}, { __index = function(lines, status)
-  local line = status_line(status)
-  lines[status] = line
-  return line
-end })
+-- The first line of an answer.
+local OK = 'HTTP/1.1 200 OK\r\n'
+function rare.line(status) return format('HTTP/1.1 %d %s\r\n', status, text.REASONS[status] or '') end
 
 -- A connection: { stream =, socket =, server =, herald =, options =, handler =, date, second = the date of a second }.
 
@@ -90,24 +117,17 @@ local function date_line(s)
   if now ~= s.second then s.second, s.date = now, 'date: ' .. http_date(now) .. '\r\n' end
   return s.date
 end
--- Whether the server wants its connections to end.
-local function is_stopping(s)
-  if not s.is_stopping and receive(0, { signal = 'EXIT', from = s.herald }) then s.is_stopping = true end
-  return s.is_stopping
-end
-local function transmit(s, bytes)
-  local sent, why = s.socket:send(bytes)
-  if not sent then error(setmetatable({ text = 'the answer cannot be sent: ' .. why }, Fault), 0) end
-end
 
 -- Answers a request that nobody is asked about, and leaves.
-local function refuse(s, status, why)
-  local content = format('%d %s: %s\n', status, REASONS[status] or '', why)
+function rare.refuse(s, status, why)
+  local content = format('%d %s: %s\n', status, text.REASONS[status] or '', why)
   s.socket:settimeout(s.options.timeouts.send / 1000)
-  s.socket:send(LINES[status] .. date_line(s) .. 'content-type: text/plain\r\ncontent-length: ' .. #content
+  s.socket:send(rare.line(status) .. date_line(s) .. 'content-type: text/plain\r\ncontent-length: ' .. #content
     .. '\r\nconnection: close\r\n\r\n' .. (s.is_head and '' or content))
-  linger(s.stream)
+  stream.linger(s.stream)
 end
+-- A handler's result that is none: what is wrong, and the result.
+function rare.reject(text, v) error(text .. shown(v), 0) end
 
 -- Fields that are the server's to decide on.
 local OWN = { connection = true, ['content-length'] = true, ['transfer-encoding'] = true, date = true }
@@ -117,13 +137,14 @@ local EMPTY = { [204] = true, [304] = true }
 -- Asks the handler, and makes its answer the bytes that are sent: the head; the content, if it is a string; what yields it, and how.
 local function answer(s, request)
   local status, headers, content = s.handler(request)
+  if s.websocket then return nil end
   if mathtype(status) ~= 'integer' or status < 200 or status > 599 then
-    error('a handler returns a status (200 to 599), fields (a table or nil) and a body; the status is ' .. shown(status), 0)
+    rare.reject('a handler returns a status (200 to 599), fields (a table or nil) and a body; the status is ', status)
   end
-  local lines = { LINES[status] }
+  local lines = { status == 200 and OK or rare.line(status) }
   local own
   if headers ~= nil then
-    if type(headers) ~= 'table' then error("a handler's second result is a table of fields or nil, not " .. shown(headers), 0) end
+    if type(headers) ~= 'table' then rare.reject("a handler's second result is a table of fields or nil, not ", headers) end
     own = fields(lines, headers, OWN)
   end
   own = own or {}
@@ -134,7 +155,7 @@ local function answer(s, request)
   local length = own['content-length']
   if kind == 'function' then
     if length then
-      if not match(length, '^%d+$') then error("the field 'content-length' is " .. shown(length), 0) end
+      if not match(length, '^%d+$') then rare.reject("the field 'content-length' is ", length) end
       pump = 'counted'
     elseif request.version == '1.1' then
       n = n + 1
@@ -152,8 +173,7 @@ local function answer(s, request)
       -- An answer to HEAD may say how long it would be.
       content = ''
     elseif kind ~= 'string' then
-      error("a handler's third result is a body (a string, an array of strings, or a function that returns the next piece), not "
-        .. shown(content), 0)
+      rare.reject("a handler's third result is a body (a string, an array of strings, or a function that returns the next piece), not ", content)
     end
     if EMPTY[status] then
       length = nil
@@ -171,7 +191,7 @@ local function answer(s, request)
   if own.connection and find(lower(own.connection), 'close', 1, true) then s.closes = true end
   -- What the client sends next is known to begin only after this body.
   local body = request[BODY]
-  if not body.is_done and not drop(body, DROPPED) then s.closes, s.has_rest = true, true end
+  if not body.is_done and not stream.drop(body, DROPPED) then s.closes, s.has_rest = true, true end
   if is_stopping(s) then s.closes = true end
   n = n + 1
   if s.closes then
@@ -182,7 +202,7 @@ local function answer(s, request)
   return concat(lines), content, pump, length
 end
 -- Sends what a function returns, piece after piece until nil.
-local function yield_all(s, content, pump, length)
+function rare.yield_all(s, content, pump, length)
   local left = pump == 'counted' and match(length, '^%d+$') + 0
   while true do
     local part = content()
@@ -208,7 +228,7 @@ local function raised(e)
   return traceback(type(e) == 'string' and e or tostring(e), 2)
 end
 -- Ends the process of a connection because of an error in a handler.
-local function give_up(s, request, fault)
+function rare.give_up(s, request, fault)
   stderr:write(format('http server %s: the handler of %s %s failed in %s: %s\n', s.options.name or tostring(s.server), request.method, request.path,
     tostring(self()), fault))
   s.socket:close()
@@ -217,13 +237,22 @@ end
 -- Serves a request: whether the connection stays for another.
 local function serve(s, request)
   local ok, head, content, pump, length = xpcall(answer, raised, s, request)
+  if s.websocket then
+    if ok then
+      s.websocket:close()
+    elseif getmetatable(head) ~= Fault then
+      s.websocket:close(1011, 'the server has failed')
+      rare.give_up(s, request, head)
+    end
+    return false
+  end
   if not ok then
     local fault = head
     if getmetatable(fault) ~= Fault then
-      refuse(s, 500, 'the request could not be served')
-      give_up(s, request, fault)
+      rare.refuse(s, 500, 'the request could not be served')
+      rare.give_up(s, request, fault)
     end
-    if fault.status then refuse(s, fault.status, fault.text) end
+    if fault.status then rare.refuse(s, fault.status, fault.text) end
     return false
   end
   s.socket:settimeout(s.options.timeouts.send / 1000)
@@ -231,21 +260,21 @@ local function serve(s, request)
   if pump then
     ok, fault = xpcall(function()
       transmit(s, head)
-      yield_all(s, content, pump, length)
+      rare.yield_all(s, content, pump, length)
     end, raised)
   elseif #content <= TOGETHER then
     ok = s.socket:send(head .. content)
   else
     ok = s.socket:send(head) and s.socket:send(content)
   end
-  if fault and getmetatable(fault) ~= Fault then give_up(s, request, fault) end
+  if fault and getmetatable(fault) ~= Fault then rare.give_up(s, request, fault) end
   if not ok then return false end
-  if s.has_rest then linger(s.stream) end
+  if s.has_rest then stream.linger(s.stream) end
   return not s.closes
 end
 
 -- The connection, encrypted; or nil: the client has not come so far.
-local function secured(client, options)
+function rare.secured(client, options)
   local s = ssl.wrap(client, options.tls)
   if not s then return nil end
   s:settimeout(options.timeouts.head / 1000, 't')
@@ -256,17 +285,26 @@ local function secured(client, options)
   s:settimeout(nil, 't')
   return s
 end
+-- Answers what was no head of a request.
+function rare.no_head(s, why, text)
+  if why == 'timeout' then
+    rare.refuse(s, 408, format('the head of a request has not come within %d ms', s.options.timeouts.head))
+  elseif mathtype(why) == 'integer' then
+    rare.refuse(s, why, text)
+  end
+end
+function rare.too_large(length, most) return format('the body has %d bytes, and may have %s', length, tostring(most)) end
 -- The body of a connection's process.
 local function connection(client, server, herald, options, handler)
   link(herald)
   send(server, { opened = self() })
   client:setoption('tcp-nodelay', true)
   if options.tls then
-    client = secured(client, options)
+    client = rare.secured(client, options)
     if not client then return end
   end
   local limits, timeouts = options.limits, options.timeouts
-  local from = stream.new(client)
+  local from = new_stream(client)
   local s = { stream = from, socket = client, server = server, herald = herald, options = options, handler = handler }
   repeat
     if from.at > #from.text then
@@ -278,22 +316,18 @@ local function connection(client, server, herald, options, handler)
     s.is_head = false
     local method, target, minor, headers, length, stays, expects = next_head(from, core.request, limits, time() + timeouts.head)
     if not method then
-      if target == 'timeout' then
-        refuse(s, 408, format('the head of a request has not come within %d ms', timeouts.head))
-      elseif mathtype(target) == 'integer' then
-        refuse(s, target, minor)
-      end
+      rare.no_head(s, target, minor)
       break
     end
     s.is_head, s.closes = method == 'HEAD', not stays
     if length > limits.body then
-      refuse(s, 413, format('the body has %d bytes, and may have %s', length, tostring(limits.body)))
+      rare.refuse(s, 413, rare.too_large(length, limits.body))
       break
     end
-    local body = stream.body(from, length, limits, timeouts.body)
+    local body = new_body(from, length, limits, timeouts.body)
     if expects then body.ask = true end
     local request = setmetatable({ method = method, target = target, path = path_of(target), version = minor == 1 and '1.1' or '1.0',
-      headers = headers, [BODY] = body, [SOCKET] = client }, Request)
+      headers = headers, [BODY] = body, [CONNECTION] = s }, Request)
   until not serve(s, request)
   client:close()
 end

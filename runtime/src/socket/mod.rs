@@ -35,6 +35,8 @@ use rlua_machine::stdlib::{field, library};
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Native, Result, Step};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::any::Any;
 use std::time::Duration;
 
 macro_rules! natives {
@@ -165,6 +167,40 @@ fn open_core(vm: &mut Vm) -> Result<Value> {
     field(vm, t, "_DATAGRAMSIZE", Value::integer(udp::DATAGRAM as i64));
     field(vm, t, "_SOCKETINVALID", Value::integer(-1));
     Ok(Value::table(t))
+}
+
+/// What a protocol keeps with the connection that is the first argument; none: that is closed.
+pub(crate) fn attached(vm: &mut Vm) -> Result<Option<&mut Option<Box<dyn Any + Send>>>> {
+    let u = class::check_client(vm)?;
+    Ok(class::socket_of(vm, &u).map(|s| &mut s.attached))
+}
+/// Whether a connection can be read.
+pub(crate) enum Readiness {
+    /// There is something, or it has ended.
+    Ready,
+    /// It is to be asked again.
+    Perhaps,
+    /// The process will be told.
+    Told,
+}
+/// Whether the connection that is the first argument can be read.
+pub(crate) fn readiness(vm: &mut Vm) -> Result<Readiness> {
+    let u = class::check_client(vm)?;
+    vm.charge(2 * wait::SYSTEM_CALL);
+    let waker = wait::waker(vm);
+    let Some(s) = class::socket_of(vm, &u).filter(|s| s.incoming.is_empty()) else { return Ok(Readiness::Ready) };
+    let Some(io) = &s.io else { return Ok(Readiness::Ready) };
+    let mut asked = [PollFd::new(io, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // What cannot be asked is to be read, and says why then.
+    if poll(&mut asked, Some(&now)) != Ok(0) {
+        return Ok(Readiness::Ready);
+    }
+    Ok(match wait::register(io, wait::Direction::Read, &waker) {
+        Ok(false) => Readiness::Told,
+        Ok(true) => Readiness::Perhaps,
+        Err(_) => Readiness::Ready,
+    })
 }
 
 /// Pushes `nil, message`.

@@ -10,6 +10,7 @@ use super::timeouts::Timeouts;
 use crate::process::core::Time;
 use async_io::Async;
 use socket2::{Domain, Protocol, SockAddr, Type};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -81,6 +82,8 @@ pub struct Socket {
     pub host: Option<Box<str>>,
     /// What encrypts it, if anything does.
     pub secured: Option<Box<Secured>>,
+    /// What a protocol on top of it keeps with it.
+    pub attached: Option<Box<dyn Any + Send>>,
 }
 
 impl Socket {
@@ -98,6 +101,7 @@ impl Socket {
             targets: VecDeque::new(),
             host: None,
             secured: None,
+            attached: None,
         }
     }
     /// One that the system has made.
