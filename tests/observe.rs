@@ -169,12 +169,12 @@ fn other_nodes_are_seen_and_left_alone_afterwards() {
     assert_eq!(far.line(), "ready");
     let mut o = Observed::start(&user, &["run", "--observe", &path(PROGRAM), "10", "near@localhost", "far@localhost"]);
     assert_eq!(o.program.line(), "ready");
-    let seen = o.see("by=age&most=100", |l| rows(l).any(|r| r["name"] == "far"));
+    let seen = o.see("by=age&most=100", |l| rows(l).any(|r| r["name"] == "far far"));
     let names: Vec<_> = seen["nodes"].as_array().expect("nodes").iter().map(|n| n["name"].as_str()).collect();
     assert_eq!(names, [Some("near@localhost"), Some("far@localhost")]);
-    let pid = row(&seen, "far").expect("it was seen")["pid"].as_str().expect("a text").to_string();
+    let pid = row(&seen, "far far").expect("it was seen")["pid"].as_str().expect("a text").to_string();
     let seen = o.look(&format!("most=0&process={pid}"));
-    assert_eq!(seen["nodes"][1]["detail"]["name"], "far", "{seen}");
+    assert_eq!(seen["nodes"][1]["detail"]["name"], "far far", "{seen}");
     let seen = o.look("node=far@localhost&most=100");
     assert_eq!(seen["nodes"][0]["rows"].as_array().map(Vec::len), Some(0));
     // Traffic of both, with each other.

@@ -36,6 +36,24 @@ assert(#survey { most = 0 }.rows == 0 and #survey().rows == 20)
 s = survey { process = all[7], heads = 9 }
 assert(#s.rows == 1 and s.rows[1].mailbox == 5 and #s.rows[1].heads == 5 and s.rows[1].parent == root and s.processes == nil)
 assert(#s.rows[1].links == 0 and #s.rows[1].monitors == 0)
+assert(s.rows[1].came == 5 and s.rows[1].senders == nil)
+local frame = s.rows[1].frames[1]
+assert(frame.line == 8 and frame.func:find 'function' and frame.variables[1].name == 'to' and frame.variables[1].value == tostring(root))
+assert(survey { by = 'messages', most = 1 }.rows[1].pid == all[7] and #survey().moves == 0)
+
+-- who fills a mailbox
+local slow = concurrent.spawn(function() concurrent.receive(nil, { stop = true }) end)
+local hose = concurrent.spawn(function(to)
+  for i = 1, 5000 do concurrent.send(to, { number = i }) end
+  concurrent.send(root, 'sent')
+  concurrent.receive()
+end, slow)
+assert(concurrent.receive() == 'sent')
+local filled = survey { by = 'mailbox', most = 1 }.rows[1]
+assert(filled.pid == slow and filled.mailbox == 5000 and #filled.senders == 1)
+assert(filled.senders[1].pid == hose and filled.senders[1].share == 100)
+concurrent.kill(slow)
+concurrent.kill(hose)
 
 -- only some
 s = survey { filter = 'sink' }

@@ -62,7 +62,7 @@ pub(crate) use concurrent::know_libraries;
 pub use migration::handover::Phase;
 pub use migration::inspect::inspect;
 pub use node::transport::{Settings as NodeSettings, list_port_mapper, run_port_mapper};
-pub use observer::{Observer, Question, Seen, Sight, Traffic};
+pub use observer::{Frame, Move, Observer, Question, Seen, Sender, Sight, Traffic, Variable};
 pub use process::waits::cycles;
 pub use program::{Interrupter, Program, Start};
 /// For an allocator that keeps a reserve: says that it is being used. See the source for what follows from that.

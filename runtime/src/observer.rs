@@ -7,7 +7,7 @@
 use crate::concurrent::information::{split_place, status_name};
 use crate::process::waits::Waiting;
 use crate::scheduler::Scheduler;
-use crate::scheduler::survey::{Figures, Glimpse, Order, Survey, glimpses};
+use crate::scheduler::survey::{Figures, FrameSeen, Glimpse, Order, Survey, glimpses};
 use rlua_machine::value::Pid;
 use serde::Serialize;
 use std::sync::Arc;
@@ -66,10 +66,12 @@ pub struct Sight {
     pub mailbox: u64,
     pub memory: u64,
     pub recent: u64,
+    pub came: u64,
     pub elapsed: f64,
     pub workers: u64,
     pub rows: Vec<Seen>,
     pub nodes: Vec<Traffic>,
+    pub moves: Vec<Move>,
     pub detail: Option<Seen>,
     pub about: Vec<Seen>,
 }
@@ -88,6 +90,9 @@ pub struct Seen {
     pub memory: u64,
     pub reductions: u64,
     pub recent: u64,
+    pub came: u64,
+    pub senders: Vec<Sender>,
+    pub frames: Vec<Frame>,
     pub parent: String,
     pub heads: Vec<String>,
     pub links: Vec<String>,
@@ -105,6 +110,44 @@ pub struct Traffic {
     pub sent: u64,
     pub received: u64,
     pub waiting: u64,
+}
+
+/// A process that has come or gone.
+#[derive(Clone, Default, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Move {
+    pub number: u64,
+    pub ago: f64,
+    pub pid: String,
+    pub name: String,
+    pub node: String,
+    pub arrived: bool,
+}
+
+/// Who fills a mailbox, and which part of that, in percent.
+#[derive(Clone, Default, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Sender {
+    pub pid: String,
+    pub share: u64,
+}
+
+/// A function that a process is in.
+#[derive(Clone, Default, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Frame {
+    pub current: String,
+    pub line: i64,
+    pub func: String,
+    pub variables: Vec<Variable>,
+}
+
+/// A local variable, and what it holds in a few words.
+#[derive(Clone, Default, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Variable {
+    pub name: String,
+    pub value: String,
 }
 
 impl Observer {
@@ -149,13 +192,27 @@ impl Observer {
             mailbox: t.messages,
             memory: t.bytes,
             recent: t.recent,
+            came: t.came,
             elapsed: t.elapsed.map_or(0.0, |ns| ns as f64 / 1e6),
             workers: s.config.workers as u64,
             rows: self.seen(chosen, 0, false),
             nodes: nodes.collect(),
+            moves: self.moves(),
             detail: self.seen(detail.into_iter().collect(), question.heads, true).pop(),
             about: self.seen(about, 0, false),
         }
+    }
+    fn moves(&self) -> Vec<Move> {
+        let (moves, now) = (self.scheduler.lately().moves(), self.scheduler.clock.now());
+        let shown = moves.into_iter().map(|m| Move {
+            number: m.number,
+            ago: now.saturating_sub(m.at) as f64 / 1e6,
+            pid: m.pid.to_string(),
+            name: String::from_utf8_lossy(&m.name).into_owned(),
+            node: m.node,
+            arrived: m.arrived,
+        });
+        shown.collect()
     }
     /// The process that is shown as this text, if it is here.
     fn find(&self, shown: &str) -> Option<Arc<crate::process::slot::Slot>> {
@@ -189,6 +246,9 @@ fn seen(f: &Figures, g: Glimpse) -> Seen {
         memory: f.bytes,
         reductions: f.reductions,
         recent: f.recent,
+        came: f.came,
+        senders: g.senders.iter().map(|(pid, share)| Sender { pid: pid.to_string(), share: *share }).collect(),
+        frames: g.frames.iter().map(frame).collect(),
         parent: if f.slot.is_root { String::new() } else { f.slot.parent.to_string() },
         heads: g.heads,
         links: pids(&g.links),
@@ -197,4 +257,10 @@ fn seen(f: &Figures, g: Glimpse) -> Seen {
         waitsfor: pids(whom),
         waitstimed: *timed,
     }
+}
+fn frame(f: &FrameSeen) -> Frame {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (source, line) = split_place(&f.place);
+    let variables = f.variables.iter().map(|(name, value)| Variable { name: text(name), value: value.clone() });
+    Frame { current: text(source), line: line.unwrap_or(0), func: text(&f.function), variables: variables.collect() }
 }

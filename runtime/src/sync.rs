@@ -2,7 +2,8 @@
 //! (scheduler/schedules.rs), under `--cfg rlua_sanitize` locks that ThreadSanitizer sees.
 //!
 //! Journey: none. Those of nodes come before all others (node/transport/mod.rs has their order). One order of locks:
-//! gate, slot; gate, queues; queues, sleepers; memory, slot. Timers, the process table and names are locked alone.
+//! gate, slot; gate, queues; queues, sleepers; memory, slot. Timers, the process table, names and what has happened lately are locked
+//! alone, the last also under those of nodes.
 
 #[cfg(shuttle)]
 pub use shuttle::sync::{

@@ -46,7 +46,7 @@ impl Asked {
             let found = parameters.iter().find(|(k, v)| k == name && !v.is_empty() && v.len() <= most);
             found.map(|(_, v)| v.clone())
         };
-        let words = ["reductions", "memory", "mailbox", "age", "waits"];
+        let words = ["reductions", "memory", "mailbox", "messages", "age", "waits"];
         Asked {
             question: Question {
                 by: of("by", 20).filter(|by| words.contains(&&by[..])).unwrap_or_else(|| "reductions".to_string()),

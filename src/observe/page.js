@@ -101,9 +101,11 @@ const columns = [
   { head: 'Node', show: p => p.node },
   { head: 'Status', show: p => p.status },
   { head: 'Reductions/s', by: 'reductions', kind: 'figure', show: p => p.rate === null ? '-' : short(p.rate) },
+  { head: 'Messages/s', by: 'messages', kind: 'figure', show: p => p.arrivals === null ? '-' : short(p.arrivals) },
   { head: 'Memory', by: 'memory', kind: 'figure', show: p => bytes(p.memory) },
   { head: 'Mailbox', by: 'mailbox', kind: 'figure', show: p => short(p.mailbox) },
   { head: 'Grows/s', kind: 'figure', show: p => p.growth === null || Math.abs(p.growth) < 0.5 ? '-' : (p.growth > 0 ? '+' : '-') + short(Math.abs(p.growth)) },
+  { head: 'Filled by', show: p => p.senders.length ? link(p.senders[0].pid, p.senders[0].pid + ' ' + p.senders[0].share + '%') : '-' },
   { head: 'Where', kind: 'place', show: place },
 ]
 const nodeColumns = [
@@ -114,6 +116,7 @@ const nodeColumns = [
   { head: 'Blocked', kind: 'figure', show: n => short(n.blocked) },
   { head: 'Reductions/s', kind: 'figure', show: n => n.elapsed > 0 ? short(n.recent / n.elapsed * 1000) : '-' },
   { head: 'Memory', kind: 'figure', show: n => bytes(n.memory) },
+  { head: 'Messages/s', kind: 'figure', show: n => n.elapsed > 0 ? short(n.came / n.elapsed * 1000) : '-' },
   { head: 'Mailbox', kind: 'figure', show: n => short(n.mailbox) },
 ]
 const trafficColumns = [
@@ -141,13 +144,14 @@ async function look() {
   clearTimeout(state.timer)
   if (state.asking) return
   state.asking = true
-  const asked = location.hash
+  const asked = String(question())
+  const is_asked = () => asked === String(question())
   try {
-    const answer = await fetch('look?' + question())
+    const answer = await fetch('look?' + asked)
     if (!answer.ok) throw new Error(await answer.text())
     const snapshot = await answer.json()
     // What was asked for may not be what is to be shown any more.
-    if (asked === location.hash) take(snapshot)
+    if (is_asked()) take(snapshot)
     state.failed = snapshot.failed || ''
   } catch (e) {
     state.failed = 'no answer: ' + e.message
@@ -155,7 +159,7 @@ async function look() {
   state.asking = false
   tell()
   const took = Math.max(0, ...(state.snapshot?.nodes || []).map(n => n.took))
-  if (!state.paused) state.timer = setTimeout(look, document.hidden ? 10 * INTERVAL : asked === location.hash ? Math.max(INTERVAL, took * SHARE) : 0)
+  if (!state.paused) state.timer = setTimeout(look, document.hidden ? 10 * INTERVAL : is_asked() ? Math.max(INTERVAL, took * SHARE) : 0)
 }
 function tell() {
   const slow = (state.snapshot?.nodes || []).filter(n => n.failed).map(n => n.name + ': ' + n.failed)
@@ -174,6 +178,7 @@ function take(snapshot) {
     for (const p of n.rows.concat(n.detail || [])) {
       p.node = n.shown
       p.rate = elapsed > 0 ? p.recent / elapsed : null
+      p.arrivals = elapsed > 0 ? p.came / elapsed : null
       const then = before.mailboxes.get(p.pid)
       p.growth = then === undefined || is_first ? null : (p.mailbox - then) / seconds
       mailboxes.set(p.pid, p.mailbox)
@@ -196,7 +201,7 @@ function take(snapshot) {
 
 // What is shown.
 
-const keys = { reductions: p => p.recent, memory: p => p.memory, mailbox: p => p.mailbox, age: () => 0 }
+const keys = { reductions: p => p.recent, memory: p => p.memory, mailbox: p => p.mailbox, messages: p => p.came, age: () => 0 }
 function show(all, links) {
   const s = state.snapshot
   $('title').textContent = s.nodes[0].shown
@@ -233,6 +238,7 @@ function showProcess(s) {
     ['Node', p.node], ['Status', p.status], ['Where', place(p) || 'it runs at this moment'],
     ['Reductions', short(p.reductions) + (p.rate === null ? '' : ', ' + short(p.rate) + '/s')], ['Memory', bytes(p.memory)],
     ['Mailbox', short(p.mailbox) + (p.mailbox === 1 ? ' message' : ' messages') + (p.growth ? ', ' + (p.growth > 0 ? '+' : '') + Math.round(p.growth) + '/s' : '')],
+    ['Filled by', p.senders.map(s => s.pid)], ['Shares', p.senders.map(s => s.share + '%').join(' ')],
     ['Waits', p.waits ? p.waits + (p.waitstimed ? ', until a time is over' : '') : ''],
     ['Waits for', p.waitsfor], ['Parent', p.parent ? [p.parent] : ''], ['Links', p.links], ['Monitors', p.monitors],
   ]
@@ -250,6 +256,11 @@ function showProcess(s) {
   if (p.heads.length) {
     parts.push(make('h3', p.mailbox > p.heads.length ? 'The oldest messages' : 'Messages'))
     parts.push(listing(['', 'Begins with'], p.heads.map((h, i) => [String(i + 1), h])))
+  }
+  if (p.frames.length) parts.push(make('h3', 'Where it is, the innermost function first'))
+  for (const f of p.frames) {
+    parts.push(make('h4', place(f) || '?'))
+    if (f.variables.length) parts.push(listing(['Variable', 'Holds'], f.variables.map(v => [v.name, v.value])))
   }
   $('detail').replaceChildren(...parts)
 }
@@ -454,12 +465,15 @@ function event(text, wrong, pid, ago) {
 
 // What is chosen.
 
-function sort(by) {
+function mark(by) {
   state.by = by
   for (const th of $('processes').querySelectorAll('th[data-by]')) {
     if (th.dataset.by === by) th.setAttribute('aria-sort', by === 'age' ? 'ascending' : 'descending')
     else th.removeAttribute('aria-sort')
   }
+}
+function sort(by) {
+  mark(by)
   if (state.view !== 'processes') location.hash = '#processes'
   else look()
 }
@@ -499,7 +513,7 @@ function step(by) {
   const at = links.indexOf(document.activeElement.closest('tr')?.querySelector('a') || document.activeElement)
   links[at < 0 ? 0 : Math.min(Math.max(at + by, 0), links.length - 1)].focus()
 }
-const orders = { r: 'reductions', m: 'memory', b: 'mailbox', a: 'age' }
+const orders = { r: 'reductions', m: 'memory', b: 'mailbox', s: 'messages', a: 'age' }
 const views = { g: 'tree', t: 'nodes', w: 'waits', e: 'events', '?': 'help' }
 document.addEventListener('keydown', e => {
   if (e.ctrlKey || e.metaKey || e.altKey) return
@@ -540,5 +554,5 @@ document.addEventListener('visibilitychange', () => { if (!document.hidden && !s
 headOf($('processes'), columns)
 headOf($('nodes'), nodeColumns)
 headOf($('traffic'), trafficColumns)
-sort('reductions')
+mark('reductions')
 route()

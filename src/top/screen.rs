@@ -517,6 +517,10 @@ impl Screen {
         put("reductions", format!("{}{rate}", p.reductions));
         put("memory", format!("{}B", bytes(p.memory)));
         put("mailbox", format!("{}{growth}", p.mailbox));
+        if !p.senders.is_empty() {
+            let of = |s: &super::snapshot::Sender| format!("{} ({} %)", s.pid.0, s.share);
+            put("filled by", p.senders.iter().map(of).collect::<Vec<_>>().join(", "));
+        }
         if !p.parent.0.is_empty() {
             put("parent", p.parent.0.clone());
         }
@@ -534,6 +538,15 @@ impl Screen {
                 text.push_str(&pid.0);
             }
             put(name, text);
+        }
+        for (i, f) in p.frames.iter().enumerate() {
+            if i == 0 {
+                lines.push(Line::new());
+                lines.push(vec![(Look::Head, "FUNCTIONS, the innermost first, and their variables".to_string())]);
+            }
+            lines.push(vec![(Look::Plain, f.place())]);
+            let of = |v: &super::snapshot::Variable| vec![(Look::Faint, format!("    {} = {}", v.name.0, v.value.0))];
+            lines.extend(f.variables.iter().map(of));
         }
         if !p.heads.is_empty() {
             lines.push(Line::new());

@@ -95,6 +95,12 @@ pub struct Node {
     /// The first of its processes.
     #[serde(deserialize_with = "list")]
     pub rows: Vec<Process>,
+    /// Messages that have come to its processes since the last look.
+    #[serde(deserialize_with = "figure")]
+    pub came: f64,
+    /// Which processes have come and gone of late, oldest first.
+    #[serde(deserialize_with = "list")]
+    pub moves: Vec<Move>,
     /// What has gone to other nodes and come from them.
     #[serde(deserialize_with = "list")]
     pub nodes: Vec<Traffic>,
@@ -121,6 +127,52 @@ pub struct Traffic {
     pub waiting: f64,
 }
 
+/// A process that has come from another node, or gone there.
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
+#[serde(default)]
+pub struct Move {
+    #[serde(deserialize_with = "figure")]
+    pub number: f64,
+    /// Milliseconds since then.
+    #[serde(deserialize_with = "figure")]
+    pub ago: f64,
+    pub pid: Text,
+    pub name: Text,
+    pub node: Text,
+    #[serde(deserialize_with = "flag")]
+    pub arrived: bool,
+}
+
+/// Who fills a mailbox that does not keep up.
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
+#[serde(default)]
+pub struct Sender {
+    pub pid: Text,
+    /// Which part of that, in percent.
+    #[serde(deserialize_with = "figure")]
+    pub share: f64,
+}
+
+/// A function that a process is in.
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
+#[serde(default)]
+pub struct Frame {
+    pub current: Text,
+    #[serde(deserialize_with = "figure")]
+    pub line: f64,
+    pub func: Text,
+    #[serde(deserialize_with = "list")]
+    pub variables: Vec<Variable>,
+}
+
+/// A local variable, and what it holds.
+#[derive(Clone, Default, Deserialize, Serialize, Debug)]
+#[serde(default)]
+pub struct Variable {
+    pub name: Text,
+    pub value: Text,
+}
+
 /// A process.
 #[derive(Clone, Default, Deserialize, Serialize, Debug)]
 #[serde(default)]
@@ -142,6 +194,15 @@ pub struct Process {
     pub reductions: f64,
     #[serde(deserialize_with = "figure")]
     pub recent: f64,
+    /// Messages that have come since the last look.
+    #[serde(deserialize_with = "figure")]
+    pub came: f64,
+    /// Who fills its mailbox.
+    #[serde(deserialize_with = "list")]
+    pub senders: Vec<Sender>,
+    /// The functions that it is in, the innermost first.
+    #[serde(deserialize_with = "list")]
+    pub frames: Vec<Frame>,
     /// What its oldest messages begin with.
     #[serde(deserialize_with = "list")]
     pub heads: Vec<Text>,
@@ -168,17 +229,26 @@ impl Snapshot {
     }
 }
 
+impl Frame {
+    /// Where it is, as one text.
+    pub fn place(&self) -> String {
+        place(&self.current, self.line, &self.func)
+    }
+}
 impl Process {
     /// Where it is, as one text.
     pub fn place(&self) -> String {
-        let mut text = self.current.0.clone();
-        if !text.is_empty() && self.line > 0.0 {
-            text.push_str(&format!(":{}", self.line));
-        }
-        if !self.func.0.is_empty() {
-            text.push_str(" in ");
-            text.push_str(&self.func.0);
-        }
-        text
+        place(&self.current, self.line, &self.func)
     }
+}
+fn place(current: &Text, line: f64, func: &Text) -> String {
+    let mut text = current.0.clone();
+    if !text.is_empty() && line > 0.0 {
+        text.push_str(&format!(":{line}"));
+    }
+    if !func.0.is_empty() {
+        text.push_str(" in ");
+        text.push_str(&func.0);
+    }
+    text
 }

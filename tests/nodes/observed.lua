@@ -10,7 +10,8 @@ local function idle() require('concurrent').receive() end
 for _ = 1, tonumber(arg[1]) do c.spawn(idle) end
 local function named(what, f, ...)
   local pid = c.spawn(f, ...)
-  c.register(what, pid)
+  -- Names are those of all connected nodes.
+  c.register(name and what .. ' ' .. name:match '^[^@]*' or what, pid)
   return pid
 end
 named('grinder', function()
@@ -51,7 +52,7 @@ if name and arg[3] then
   local away = arg[3]
   named('near', function()
     while true do
-      c.send({ 'far', away }, ('x'):rep(500))
+      c.send({ 'far ' .. away:match '^[^@]*', away }, ('x'):rep(500))
       c.sleep(5)
     end
   end)

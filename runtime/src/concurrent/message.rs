@@ -26,6 +26,9 @@ pub(super) const BYTES_PER_REDUCTION: usize = 128;
 const CROWD_PER_REDUCTION: usize = 16;
 const MOST_FOR_A_CROWD: usize = 4_000;
 
+/// Of the messages that wait before one that does not keep up, one of so many is noted with its sender (scheduler/lately.rs).
+pub(crate) const SAMPLED: usize = 7;
+
 /// Units of the codec's work that count as a reduction, and that are done at once before anything is done in steps.
 const UNITS: usize = MESSAGES.0;
 const QUICK_UNITS: usize = MESSAGES.1;
@@ -42,7 +45,7 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
             return Ok(None);
         }
         let sent = cx.scheduler.send_here(to, message);
-        return Ok(sent.map(|crowd| handed_over(vm, crowd)));
+        return Ok(sent.map(|crowd| handed_over(vm, to, crowd)));
     }
     send_other(vm, to, v)
 }
@@ -65,16 +68,24 @@ fn send_other(vm: &mut Vm, to: Pid, v: Value) -> Result<Option<Value>> {
     };
     vm.charge(message.size() / BYTES_PER_REDUCTION);
     let sent = context(vm).scheduler.send_here(to, message);
-    Ok(sent.map(|crowd| handed_over(vm, crowd)))
+    Ok(sent.map(|crowd| handed_over(vm, to, crowd)))
 }
 /// The message is in a mailbox in which many wait before it, or a few. Who sends to one that cannot keep up pays for that with
 /// reductions, so that its turns become short and those of the receiver come sooner. It is never suspended.
 #[inline]
-fn handed_over(vm: &mut Vm, crowd: usize) -> Value {
+fn handed_over(vm: &mut Vm, to: Pid, crowd: usize) -> Value {
     if crowd > 0 {
-        vm.charge((crowd / CROWD_PER_REDUCTION).min(MOST_FOR_A_CROWD));
+        crowded(vm, to, crowd);
     }
     Value::TRUE
+}
+#[cold]
+fn crowded(vm: &mut Vm, to: Pid, crowd: usize) {
+    vm.charge((crowd / CROWD_PER_REDUCTION).min(MOST_FOR_A_CROWD));
+    if crowd % SAMPLED == 0 {
+        let cx = context(vm);
+        cx.scheduler.lately().crowds(cx.pid(), to);
+    }
 }
 /// States of natives that send: of `send`, `reply` and the like.
 pub(super) mod state {

@@ -6,7 +6,7 @@
 use super::{expected, information};
 use crate::process::context::{Progress, context};
 use crate::process::signal::Signal;
-use crate::scheduler::survey::{Figures, Order, Survey, Totals, glimpses};
+use crate::scheduler::survey::{Figures, FrameSeen, Order, Survey, Totals, glimpses};
 use rlua_machine::stdlib::field;
 use rlua_machine::value::{Pid, Ref, Table, Value};
 use rlua_machine::vm::Vm;
@@ -49,7 +49,9 @@ fn wanted(vm: &mut Vm) -> Result<Wanted> {
     let text = |v: Value| v.as_string().map(|s| s.bytes().to_vec());
     let by = text(by).unwrap_or_else(|| if by.is_nil() { b"reductions".to_vec() } else { Vec::new() });
     let Some(order) = Order::of(&by) else {
-        return Err(vm.arg_error(0, "option 'by' is one of 'reductions', 'memory', 'mailbox', 'age', 'waits'"));
+        return Err(
+            vm.arg_error(0, "option 'by' is one of 'reductions', 'memory', 'mailbox', 'age', 'waits', 'messages'")
+        );
     };
     let number = |v: Value, default: i64, most: i64| {
         if v.is_nil() { Some(default) } else { v.as_integer().filter(|n| (0..=most).contains(n)) }
@@ -105,6 +107,8 @@ pub(super) fn survey(vm: &mut Vm, state: u32) -> Result<Step> {
     field(vm, t, "rows", rows);
     let nodes = traffic(vm);
     field(vm, t, "nodes", nodes);
+    let moves = moves(vm);
+    field(vm, t, "moves", moves);
     let left = vm.heap.string(&left);
     field(vm, t, "since", left);
     vm.return_one(Value::table(t))
@@ -132,6 +136,7 @@ fn table(vm: &mut Vm, totals: &Totals) -> Ref<Table> {
         ("mailbox", totals.messages),
         ("memory", totals.bytes),
         ("recent", totals.recent),
+        ("came", totals.came),
         ("workers", context(vm).scheduler.config.workers as u64),
     ];
     for (name, n) in all {
@@ -159,10 +164,22 @@ fn rows(vm: &mut Vm, chosen: &[Figures], heads: usize, ties: bool) -> Value {
         }
         information::put_place(vm, t, &g.place, &g.function);
         information::put_waits(vm, t, &g.waits);
-        for (name, n) in
-            [("mailbox", f.messages), ("memory", f.bytes), ("reductions", f.reductions), ("recent", f.recent)]
-        {
+        let figures = [
+            ("mailbox", f.messages),
+            ("memory", f.bytes),
+            ("reductions", f.reductions),
+            ("recent", f.recent),
+            ("came", f.came),
+        ];
+        for (name, n) in figures {
             field(vm, t, name, Value::integer(n as i64));
+        }
+        if !f.slot.is_root {
+            field(vm, t, "parent", Value::pid(f.slot.parent));
+        }
+        if !g.senders.is_empty() {
+            let all = senders(vm, &g.senders);
+            field(vm, t, "senders", all);
         }
         if heads > 0 {
             let texts: Vec<Value> = g.heads.iter().map(|text| vm.heap.string(text.as_bytes())).collect();
@@ -176,8 +193,66 @@ fn rows(vm: &mut Vm, chosen: &[Figures], heads: usize, ties: bool) -> Value {
                 let all = super::array(vm, &pids);
                 field(vm, t, name, all);
             }
-            let parent = if f.slot.is_root { Value::NIL } else { Value::pid(f.slot.parent) };
-            field(vm, t, "parent", parent);
+            let frames = frames(vm, &g.frames);
+            field(vm, t, "frames", frames);
+        }
+        values.push(Value::table(t));
+    }
+    super::array(vm, &values)
+}
+/// Who fills a mailbox: pids, and percents.
+fn senders(vm: &mut Vm, senders: &[(Pid, u64)]) -> Value {
+    let mut values = Vec::new();
+    for (pid, share) in senders {
+        let t = vm.heap.table();
+        field(vm, t, "pid", Value::pid(*pid));
+        field(vm, t, "share", Value::integer(*share as i64));
+        values.push(Value::table(t));
+    }
+    super::array(vm, &values)
+}
+/// The functions that a process is in.
+fn frames(vm: &mut Vm, frames: &[FrameSeen]) -> Value {
+    let mut values = Vec::new();
+    for f in frames {
+        let t = vm.heap.table();
+        information::put_place(vm, t, &f.place, &f.function);
+        let mut variables = Vec::new();
+        for (name, shown) in &f.variables {
+            let v = vm.heap.table();
+            for (key, text) in [("name", &name[..]), ("value", shown.as_bytes())] {
+                let text = vm.heap.string(text);
+                field(vm, v, key, text);
+            }
+            variables.push(Value::table(v));
+        }
+        let variables = super::array(vm, &variables);
+        field(vm, t, "variables", variables);
+        values.push(Value::table(t));
+    }
+    super::array(vm, &values)
+}
+/// Which processes have come and gone of late, oldest first.
+fn moves(vm: &mut Vm) -> Value {
+    let scheduler = context(vm).scheduler.clone();
+    let (moves, now) = (scheduler.lately().moves(), scheduler.clock.now());
+    let mut values = Vec::new();
+    for m in moves {
+        let t = vm.heap.table();
+        let [name, node] = [&m.name[..], m.node.as_bytes()].map(|text| vm.heap.string(text));
+        let ago = Value::float(now.saturating_sub(m.at) as f64 / 1e6);
+        let fields = [
+            ("number", Value::integer(m.number as i64)),
+            ("ago", ago),
+            ("pid", Value::pid(m.pid)),
+            ("node", node),
+            ("arrived", Value::boolean(m.arrived)),
+        ];
+        for (key, v) in fields {
+            field(vm, t, key, v);
+        }
+        if !m.name.is_empty() {
+            field(vm, t, "name", name);
         }
         values.push(Value::table(t));
     }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 /// Bytes of an inbox that a delivery need not count.
 const SMALL_INBOX: usize = 1024;
 /// Messages that may wait for a process before those who send it more are slowed down.
-const CROWD: usize = 512;
+pub const CROWD: usize = 512;
 
 /// A process as others see it.
 // In this order, what each message touches lies together.

@@ -5,7 +5,7 @@
 //! The parts: config (how it is to behave), queue (run queues), gate (whether others than the root run), worker (threads,
 //! their sleep, calls of the system), readiness (who waits for a socket), sleep (who is to be woken), slice (one slice of a
 //! process), end (the node's part of an end), schedule and history (orders to be explored, what happens in them), timer, clock (time and chance), table (slots by pid), memory (who takes how
-//! much), survey (figures of all processes), stress (test modes).
+//! much), survey (figures of all processes), lately (moves, and who floods whom), stress (test modes).
 //!
 //! The reader might expect each process to be an `async` task. Its slot has the states of one anyway (inbox.rs), decided
 //! under the same lock as the queue of signals; a task around it would keep them a second time. ARCHITECTURE.md has
@@ -19,6 +19,7 @@ mod config;
 mod end;
 mod gate;
 mod history;
+mod lately;
 mod memory;
 mod moving;
 mod queue;
@@ -55,7 +56,7 @@ use crate::process::registry::Registry;
 use crate::process::signal::{Signal, Status};
 use crate::process::slot::{Queued, Slot};
 use crate::process::{Process, context};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 use clock::Clock;
 use rlua_machine::stdlib::host::{self, Host};
 use rlua_machine::stdlib::io::Files;
@@ -124,6 +125,8 @@ pub struct Scheduler {
     /// Exit status of the program, once it is known.
     done: Mutex<Option<i32>>,
     is_done: AtomicBool,
+    /// What has happened of late, for who looks.
+    lately: Mutex<lately::Lately>,
     /// Frozen bytes so far, in the freeze mode.
     frozen_bytes: AtomicU64,
 }
@@ -169,6 +172,7 @@ impl Scheduler {
             files: OnceLock::new(),
             done: Mutex::new(None),
             is_done: AtomicBool::new(false),
+            lately: Mutex::default(),
             frozen_bytes: AtomicU64::new(0),
             natives,
             config,
@@ -382,6 +386,10 @@ impl Scheduler {
         all.filter(|(key, setting)| *setting != defaults.get(*key as usize)).collect()
     }
 
+    /// What has happened of late.
+    pub(crate) fn lately(&self) -> MutexGuard<'_, lately::Lately> {
+        self.lately.lock().unwrap_or_else(|e| e.into_inner())
+    }
     /// Tells the history of something, and the time.
     #[inline]
     pub(crate) fn tell_history(&self, f: impl FnOnce(&mut History, Time)) {

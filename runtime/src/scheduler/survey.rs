@@ -8,11 +8,12 @@
 //! between two.
 
 use super::Scheduler;
+use crate::codec::brief_value;
 use crate::codec::wire::{Reader, Write};
 use crate::process::context::{Context, context};
 use crate::process::core::Time;
 use crate::process::signal::Status;
-use crate::process::slot::Slot;
+use crate::process::slot::{CROWD, Slot};
 use crate::process::waits::Waiting;
 use rlua_machine::value::Pid;
 use std::cmp::Reverse;
@@ -23,7 +24,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Guests that are looked at in one go.
 const PIECE: usize = 1024;
 /// First byte of the text that a survey leaves for the next.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// By what processes are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,8 @@ pub enum Order {
     Age,
     /// Age, of those of whom it is known for which processes they wait.
     Waits,
+    /// Messages that have come since the last survey.
+    Messages,
 }
 
 impl Order {
@@ -49,6 +52,7 @@ impl Order {
             b"mailbox" => Order::Mailbox,
             b"age" => Order::Age,
             b"waits" => Order::Waits,
+            b"messages" => Order::Messages,
             _ => return None,
         })
     }
@@ -68,6 +72,10 @@ pub struct Figures {
     pub reductions: u64,
     /// Those since the last survey.
     pub recent: u64,
+    /// Messages that have come so far; none: it runs, and only itself knows.
+    pub arrived: Option<u64>,
+    /// Those since the last survey. Of one that runs they count at the next at which it does not.
+    pub came: u64,
 }
 
 /// What can be seen of a process without asking it.
@@ -87,20 +95,38 @@ pub struct Glimpse {
     pub links: Vec<Pid>,
     /// Processes that it monitors, by age, likewise.
     pub monitors: Vec<Pid>,
+    /// The functions that it is in, the innermost first, and their variables, likewise.
+    pub frames: Vec<FrameSeen>,
+    /// Who fills its mailbox, if it does not keep up, and which part of that, in percent.
+    pub senders: Vec<(Pid, u64)>,
+}
+
+/// A function that a process is in.
+#[derive(Default)]
+pub struct FrameSeen {
+    /// `source:line`.
+    pub place: Vec<u8>,
+    /// The function.
+    pub function: Vec<u8>,
+    /// Local variables, and what they hold in a few words.
+    pub variables: Vec<(Vec<u8>, String)>,
 }
 
 impl Figures {
     /// Of one process; all its reductions count as recent. None: it has ended.
     pub fn of(slot: Arc<Slot>) -> Option<Figures> {
-        let s = slot.lock();
+        let mut s = slot.lock();
         let status = super::status(s.inbox.state())?;
-        let (messages, bytes) = (s.inbox.messages() as u64, s.inbox.bytes() as u64);
+        let waiting = s.inbox.messages() as u64;
+        let bytes = s.inbox.bytes() as u64 + slot.published.bytes.load(Relaxed) as u64;
+        let taken = s.process.as_mut().map(|p| context(&mut p.vm).mailbox.next_number());
+        let taken = taken.or_else(|| s.context.as_ref().map(|cx| cx.mailbox.next_number()));
+        let arrived = taken.map(|taken| taken + waiting);
         drop(s);
-        let published = &slot.published;
-        let messages = messages + published.messages.load(Relaxed) as u64;
-        let bytes = bytes + published.bytes.load(Relaxed) as u64;
-        let reductions = published.reductions.load(Relaxed);
-        Some(Figures { slot, status, messages, bytes, reductions, recent: reductions })
+        let messages = waiting + slot.published.messages.load(Relaxed) as u64;
+        let reductions = slot.published.reductions.load(Relaxed);
+        let came = arrived.unwrap_or(0);
+        Some(Figures { slot, status, messages, bytes, reductions, recent: reductions, arrived, came })
     }
 }
 
@@ -123,9 +149,14 @@ pub struct Totals {
     pub bytes: u64,
     /// Reductions since the last survey.
     pub recent: u64,
+    /// Messages that have come since then.
+    pub came: u64,
     /// Nanoseconds since the last survey; none: there was none.
     pub elapsed: Option<Time>,
 }
+
+/// Reductions and messages of a process at the last survey.
+type Then = (u64, u64);
 
 /// A survey under way.
 pub struct Survey {
@@ -135,9 +166,9 @@ pub struct Survey {
     /// What the last survey has left, and how far it is read.
     last: Vec<u8>,
     at: usize,
-    /// The process that is next in it, and its reductions then.
-    known: Option<(u64, u64)>,
-    last_guests: Option<HashMap<u64, u64>>,
+    /// The process that is next in it, and its reductions and messages then.
+    known: Option<(u64, Then)>,
+    last_guests: Option<HashMap<u64, Then>>,
     /// The serial number to go on with; none: the guests are next.
     from: Option<u64>,
     guests: Option<Vec<Pid>>,
@@ -186,7 +217,7 @@ impl Survey {
             filter: filter.to_vec(),
             last: if then.is_some() { last.to_vec() } else { Vec::new() },
             at: reader.position(),
-            known: Some((0, 0)),
+            known: Some((0, (0, 0))),
             last_guests: None,
             from: Some(0),
             guests: None,
@@ -209,24 +240,24 @@ impl Survey {
         let Some((serial, _)) = self.known.take() else { return };
         let mut reader = Reader::new(&self.last);
         reader.skip(self.at);
-        let next = (reader.number(), reader.number());
-        if let (Ok(by @ 1..), Ok(reductions)) = next {
-            self.known = Some((serial.saturating_add(by), reductions));
+        let next = (reader.number(), reader.number(), reader.number());
+        if let (Ok(by @ 1..), Ok(reductions), Ok(arrived)) = next {
+            self.known = Some((serial.saturating_add(by), (reductions, arrived)));
             self.at = reader.position();
         }
     }
-    /// Reductions of a process at the last survey, which has them in the order of serial numbers.
-    fn reductions_then(&mut self, serial: u64) -> u64 {
-        while let Some((known, reductions)) = self.known {
+    /// What a process had done at the last survey, which has that in the order of serial numbers.
+    fn then(&mut self, serial: u64) -> Then {
+        while let Some((known, then)) = self.known {
             if known >= serial {
-                return if known == serial { reductions } else { 0 };
+                return if known == serial { then } else { (0, 0) };
             }
             self.next_known();
         }
-        0
+        (0, 0)
     }
-    /// Those of a process that was born elsewhere: behind the 0 come pairs of bits and reductions.
-    fn guest_reductions_then(&mut self, pid: Pid) -> u64 {
+    /// The same of a process that was born elsewhere: behind the 0 come bits, reductions, messages.
+    fn guest_then(&mut self, pid: Pid) -> Then {
         while self.known.is_some() && self.last_guests.is_none() {
             self.next_known();
         }
@@ -236,13 +267,14 @@ impl Survey {
             reader.skip(at);
             let mut all = HashMap::new();
             if reader.number() == Ok(0) {
-                while let (Ok(bits), Ok(reductions)) = (reader.number(), reader.number()) {
-                    all.insert(bits, reductions);
+                while let (Ok(bits), Ok(reductions), Ok(arrived)) = (reader.number(), reader.number(), reader.number())
+                {
+                    all.insert(bits, (reductions, arrived));
                 }
             }
             all
         });
-        all.get(&pid.bits()).copied().unwrap_or(0)
+        all.get(&pid.bits()).copied().unwrap_or_default()
     }
     /// Looks at a piece of the processes: how many; none: all have been looked at.
     pub fn step(&mut self, scheduler: &Scheduler) -> Option<usize> {
@@ -274,24 +306,28 @@ impl Survey {
     fn look_at(&mut self, slot: Arc<Slot>, is_guest: bool) {
         let Some(mut figures) = Figures::of(slot) else { return };
         let (pid, reductions) = (figures.slot.pid, figures.reductions);
-        let then = if is_guest {
+        let then = if is_guest { self.guest_then(pid) } else { self.then(pid.serial()) };
+        figures.recent = reductions.saturating_sub(then.0);
+        let arrived = figures.arrived.unwrap_or(then.1);
+        figures.came = arrived.saturating_sub(then.1);
+        let left = if is_guest {
             self.left_guests.number(pid.bits());
-            self.left_guests.number(reductions);
-            self.guest_reductions_then(pid)
+            &mut self.left_guests
         } else {
             self.left.number(pid.serial() - self.last_serial);
-            self.left.number(reductions);
             self.last_serial = pid.serial();
-            self.reductions_then(pid.serial())
+            &mut self.left
         };
-        figures.recent = reductions.saturating_sub(then);
-        let Figures { status, messages, bytes, recent, .. } = figures;
+        left.number(reductions);
+        left.number(arrived);
+        let Figures { status, messages, bytes, recent, came, .. } = figures;
         self.seen += 1;
         let t = &mut self.totals;
         t.processes += 1;
         t.messages += messages;
         t.bytes += bytes;
         t.recent += recent;
+        t.came += came;
         match status {
             Status::Running => t.running += 1,
             Status::Waiting => t.waiting += 1,
@@ -305,6 +341,7 @@ impl Survey {
             Order::Reductions => recent,
             Order::Memory => bytes,
             Order::Mailbox => messages,
+            Order::Messages => came,
             Order::Age | Order::Waits => u64::MAX - self.seen,
         };
         let age = Reverse(self.seen);
@@ -348,6 +385,10 @@ fn fits(slot: &Slot, filter: &[u8]) -> bool {
 /// What can be seen of these processes without asking them, and how many names that took.
 pub fn glimpses(scheduler: &Scheduler, chosen: &[Figures], heads: usize, ties: bool) -> (Vec<Glimpse>, usize) {
     let mut glimpses: Vec<_> = chosen.iter().map(|f| glimpse(&f.slot, heads, ties)).collect();
+    for (f, g) in chosen.iter().zip(&mut glimpses).filter(|(f, _)| f.messages > CROWD as u64) {
+        g.senders = scheduler.lately().senders(f.slot.pid);
+        g.senders.truncate(SENDERS);
+    }
     // Who runs at this moment can be seen by nobody; names are known elsewhere, too.
     if chosen.iter().zip(&glimpses).all(|(_, g)| !g.place.is_empty() || g.name.is_some()) {
         return (glimpses, 0);
@@ -372,12 +413,34 @@ pub fn glimpse(slot: &Slot, heads: usize, ties: bool) -> Glimpse {
     let mut s = slot.lock();
     if let Some(p) = &mut s.process {
         let (place, function, waits) = (p.vm.where_it_is(), p.vm.function_it_is_in(), p.waits());
-        return Glimpse { place, function, waits, ..of(context(&mut p.vm)) };
+        let mut frames = Vec::new();
+        if ties {
+            p.vm.see_frames(FRAMES, VARIABLES, |place, function, variables| {
+                let shown = |(name, v): (Vec<u8>, _)| (name, brief_value(v, VARIABLE));
+                frames.push(FrameSeen { place, function, variables: variables.into_iter().map(shown).collect() });
+            });
+        }
+        return Glimpse { place, function, waits, frames, ..of(context(&mut p.vm)) };
     }
     s.context.as_ref().map_or(Glimpse::default(), |cx| of(cx))
 }
-/// Bytes of a message's short form.
+/// Bytes of a message's short form, and of a variable's.
 const HEAD: usize = 200;
+const VARIABLE: usize = 120;
+/// Frames that are shown, variables of each, and senders.
+const FRAMES: usize = 16;
+const VARIABLES: i32 = 24;
+const SENDERS: usize = 5;
+
+impl Scheduler {
+    /// A process elsewhere has sent one here a message. (A process here that does the same is told how many wait.)
+    pub(crate) fn crowds(&self, from: Pid, to: Pid) {
+        let messages = self.table.with(to, |slot| slot.published.messages.load(Relaxed)).unwrap_or(0);
+        if messages > CROWD {
+            self.lately().crowds(from, to);
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -431,6 +431,28 @@ impl Vm {
         }
         Vec::new()
     }
+    /// Shows the innermost Lua functions of the running coroutine, so many at most: where each is (`source:line`), what it is, and so
+    /// many of its local variables. Of a function with very many of these none is shown: to find them takes long.
+    pub fn see_frames(&self, most: usize, locals: i32, mut show: impl FnMut(Vec<u8>, Vec<u8>, Vec<(Vec<u8>, Value)>)) {
+        const LONG: usize = 2000;
+        let (mut level, mut seen) = (0, 0);
+        while seen < most
+            && let Some(view) = self.frame_view(None, level)
+        {
+            level += 1;
+            if view.frame().proto().is_none() {
+                continue;
+            }
+            seen += 1;
+            let mut place = self.position_of(view.frame);
+            place.truncate(place.len().saturating_sub(2));
+            let of = if view.locals() > LONG { 0 } else { locals };
+            let all = (1..=of).map_while(|n| self.local(view, n));
+            // What has no name is in the middle of an expression.
+            let variables = all.filter(|(name, _)| !name.starts_with(b"(")).collect();
+            show(place, function_description(&view), variables);
+        }
+    }
     /// The message of `arg_error`, with the name of the function as its caller's code has it.
     pub(crate) fn argument_message(&mut self, mut i: usize, message: &[u8]) -> Vec<u8> {
         let function = if !self.leaf.is_null() {

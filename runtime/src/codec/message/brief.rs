@@ -56,6 +56,20 @@ impl Message {
     }
 }
 
+/// A value of a process's heap, in a few words: what is in a table or behind a function is not looked at.
+pub fn brief_value(v: Value, most: usize) -> String {
+    let mut out = Out { text: String::new(), most: most.max(MORE.len()), is_full: false };
+    match v.kind() {
+        Kind::String(s) => string(&mut out, s.bytes()),
+        Kind::Table(t) => out.put(&format!("table, length {}", t.length())),
+        Kind::Closure(_) | Kind::Native(_) | Kind::NativeClosure(_) => out.put("function"),
+        Kind::Userdata(_) | Kind::Light(_) => out.put("userdata"),
+        Kind::Thread(_) => out.put("coroutine"),
+        _ => plain(&mut out, v),
+    }
+    out.text
+}
+
 /// The text so far, and how long it may be.
 struct Out {
     text: String,

@@ -24,7 +24,7 @@ mod pattern;
 mod portable;
 mod run;
 
-pub use brief::is_shown;
+pub use brief::{brief_value, is_shown};
 pub use decode::{Decoding, decode_message, decode_reason, take_message, take_whole};
 pub(in crate::codec) use encode::write_key;
 pub use encode::{Encoding, encode_message, encode_message_within};

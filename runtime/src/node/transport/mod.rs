@@ -803,6 +803,7 @@ impl Online {
         if matches!(signal, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
             self.passes(&signal);
         }
+        self.note_sender(&signal);
         match translate::incoming(signal, &**self) {
             Ok(Incoming::For(to, local)) => {
                 let child = match &local {

@@ -241,6 +241,7 @@ impl Online {
             Err(why) => return stay(moves, why, after),
         };
         // From here on it is the target's.
+        self.program.moved(pid, had.first().map(|n| &n[..]), &name, false);
         after.told.extend(wakes);
         moves.routes.left(pid, Place { epoch, runtime: target });
         let links = self.sessions();
@@ -807,6 +808,9 @@ impl Online {
     ) {
         let own = self.program.runtime();
         let ties = (process.enter)();
+        if let Some(last) = link.peer_name() {
+            self.program.moved(pid, None, &last, true);
+        }
         for held in kept {
             self.pass_here(moves, pid, held, after);
         }

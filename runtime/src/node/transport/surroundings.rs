@@ -7,6 +7,7 @@
 use super::super::Time;
 use super::super::connections::Connection;
 use super::super::name::NodeName;
+use super::super::signal::{Signal as Wire, Target};
 use super::super::ties::Tie;
 use super::names::time_of;
 use super::{Online, dial};
@@ -67,6 +68,10 @@ pub trait Surroundings: Send + Sync {
     fn unpack(&self, frozen: &mut [u8], modules: &dyn ModuleSource) -> Result<Guest, Fault>;
     /// A process that was entered runs.
     fn starts(&self, pid: Pid);
+    /// A process has gone to a node, or has come from there: for who looks.
+    fn moved(&self, _pid: Pid, _name: Option<&[u8]>, _node: &NodeName, _arrived: bool) {}
+    /// A process elsewhere has sent one here a message: for who looks, if that one does not keep up.
+    fn crowds(&self, _from: Pid, _to: Pid) {}
     /// What is called at each phase of a move, if a test wants it.
     fn at_phase(&self) -> Option<fn(Phase)> {
         None
@@ -90,6 +95,20 @@ pub trait Surroundings: Send + Sync {
     }
     /// Begins to connect: [`Online::connected`] or [`Online::attempt_failed`] follows.
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName);
+}
+
+impl Online {
+    /// A signal has come: if it is a message for one that does not keep up, its sender is noted.
+    pub(super) fn note_sender(&self, signal: &Wire<Pid>) {
+        let Wire::Send { from, to, .. } = signal else { return };
+        let to = match to {
+            Target::Pid(to) => Some(*to),
+            Target::Name(name) => self.program.find(&name.0),
+        };
+        if let Some(to) = to {
+            self.program.crowds(*from, to);
+        }
+    }
 }
 
 impl Surroundings for Arc<Scheduler> {
@@ -163,6 +182,12 @@ impl Surroundings for Arc<Scheduler> {
     }
     fn starts(&self, pid: Pid) {
         Scheduler::starts(self, pid);
+    }
+    fn moved(&self, pid: Pid, name: Option<&[u8]>, node: &NodeName, arrived: bool) {
+        self.lately().moved(self.clock.now(), pid, name.unwrap_or_default(), node.as_str(), arrived);
+    }
+    fn crowds(&self, from: Pid, to: Pid) {
+        Scheduler::crowds(self, from, to);
     }
     fn at_phase(&self) -> Option<fn(Phase)> {
         self.config.stress.at_phase
