@@ -1,6 +1,6 @@
 //! The web view as its users have it: a program with `--observe`, asked over loopback.
 //!
-//! Journey: request -> figures -> JSON, end to end. What the page makes of it in a browser is tests/observe/browser.py.
+//! Journey: request -> figures -> JSON, end to end. What the page makes of it in a browser is tests/observe/browser.mjs.
 
 mod user;
 

@@ -12,8 +12,9 @@ const make = (tag, text, attributes) => {
 
 // State.
 
-// Milliseconds between looks; times that a look has taken at a node for which that is left alone after it; points of a chart; events.
-const INTERVAL = 1000, SHARE = 50, POINTS = 120, EVENTS = 500
+// Milliseconds between looks, and before the second, since rates are of the time between two; times that a look has taken at a node for which
+// that is left alone after it, and the most of that; points of a chart; events.
+const INTERVAL = 1000, SOON = 300, SHARE = 50, LONGEST = 5000, POINTS = 120, EVENTS = 500
 // Looks at a process that is not found before it is not asked for any more.
 const MISSES = 5
 // Children of a process that are listed in the tree.
@@ -145,6 +146,7 @@ async function look() {
   if (state.asking) return
   state.asking = true
   const asked = String(question())
+  const first = !state.snapshot
   const is_asked = () => asked === String(question())
   try {
     const answer = await fetch('look?' + asked)
@@ -159,7 +161,7 @@ async function look() {
   state.asking = false
   tell()
   const took = Math.max(0, ...(state.snapshot?.nodes || []).map(n => n.took))
-  if (!state.paused) state.timer = setTimeout(look, document.hidden ? 10 * INTERVAL : is_asked() ? Math.max(INTERVAL, took * SHARE) : 0)
+  if (!state.paused) state.timer = setTimeout(look, document.hidden ? 10 * INTERVAL : !is_asked() ? 0 : first ? SOON : Math.max(INTERVAL, Math.min(took * SHARE, LONGEST)))
 }
 function tell() {
   const slow = (state.snapshot?.nodes || []).filter(n => n.failed).map(n => n.name + ': ' + n.failed)

@@ -27,7 +27,7 @@ const CROWD_PER_REDUCTION: usize = 16;
 const MOST_FOR_A_CROWD: usize = 4_000;
 
 /// Of the messages that wait before one that does not keep up, one of so many is noted with its sender (scheduler/lately.rs).
-pub(crate) const SAMPLED: usize = 7;
+const SAMPLED: usize = 7;
 
 /// Units of the codec's work that count as a reduction, and that are done at once before anything is done in steps.
 const UNITS: usize = MESSAGES.0;
@@ -82,7 +82,7 @@ fn handed_over(vm: &mut Vm, to: Pid, crowd: usize) -> Value {
 #[cold]
 fn crowded(vm: &mut Vm, to: Pid, crowd: usize) {
     vm.charge((crowd / CROWD_PER_REDUCTION).min(MOST_FOR_A_CROWD));
-    if crowd % SAMPLED == 0 {
+    if crowd.is_multiple_of(SAMPLED) {
         let cx = context(vm);
         cx.scheduler.lately().crowds(cx.pid(), to);
     }
@@ -229,7 +229,9 @@ pub(super) fn post(vm: &mut Vm, to: Pid, message: codec::Message, post: Post) ->
         return post_elsewhere(vm, Process::Pid(to), Leaving::Whole(message), post);
     }
     let signal = post.signal(vm, to, message);
-    if context(vm).scheduler.route(to, signal) { Posted::Sent } else { Posted::Nobody }
+    let cx = context(vm);
+    cx.scheduler.crowds(cx.pid(), to);
+    if cx.scheduler.route(to, signal) { Posted::Sent } else { Posted::Nobody }
 }
 /// Sends to a process of another node, or of one that has a name there.
 pub(super) fn post_elsewhere(vm: &mut Vm, to: Process, message: Leaving, post: Post) -> Posted {

@@ -63,7 +63,7 @@ impl Lately {
     /// A message was sent to a process that does not keep up.
     pub fn crowds(&mut self, from: Pid, to: Pid) {
         self.noted += 1;
-        if self.noted % HALVE == 0 {
+        if self.noted.is_multiple_of(HALVE) {
             self.pairs.iter_mut().for_each(|p| p.2 /= 2);
             self.pairs.retain(|p| p.2 > 0);
         }

@@ -433,7 +433,7 @@ const VARIABLES: i32 = 24;
 const SENDERS: usize = 5;
 
 impl Scheduler {
-    /// A process elsewhere has sent one here a message. (A process here that does the same is told how many wait.)
+    /// A process sends one here a message: noted if that one does not keep up. (Who sends the quick way is told how many wait.)
     pub(crate) fn crowds(&self, from: Pid, to: Pid) {
         let messages = self.table.with(to, |slot| slot.published.messages.load(Relaxed)).unwrap_or(0);
         if messages > CROWD {
