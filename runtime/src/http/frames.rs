@@ -42,7 +42,7 @@ pub(super) fn feed(vm: &mut Vm) -> Result<Step> {
 /// `event(socket)`: a kind and a message, or `'closed'`, a code and a reason; nil: more has to come.
 pub(super) fn event(vm: &mut Vm) -> Result<Step> {
     let event = match machine(vm)? {
-        Some(machine) => machine.next(),
+        Some(machine) => machine.event(),
         None => Some(Event::Closed(1006, "the socket is closed".to_string())),
     };
     match event {

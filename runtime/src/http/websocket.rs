@@ -121,7 +121,7 @@ impl Machine {
         self.pipe.is_over = true;
     }
     /// What has come next; none: more bytes are needed.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn event(&mut self) -> Option<Event> {
         if let Some((code, reason)) = &self.closed {
             return Some(Event::Closed(*code, reason.clone()));
         }
@@ -223,7 +223,7 @@ mod tests {
         let mut events = Vec::new();
         for piece in from.take_outgoing().chunks(size) {
             to.receive(piece);
-            while let Some(event) = to.next() {
+            while let Some(event) = to.event() {
                 let is_end = matches!(event, Event::Closed(..));
                 events.push(event);
                 if is_end {
@@ -240,7 +240,7 @@ mod tests {
     fn of(bytes: &[u8]) -> Option<u16> {
         let (mut server, _) = pair(16);
         server.receive(bytes);
-        match server.next() {
+        match server.event() {
             Some(Event::Closed(code, _)) => Some(code),
             _ => None,
         }
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(client.send(Kind::Text, b"x"), Err(Refusal::Closed));
         let end = Event::Closed(4001, "enough".to_string());
         assert_eq!(hand(&mut client, &mut server, 3).last(), Some(&end));
-        assert_eq!(server.next(), Some(end.clone()), "as often as it is asked for");
+        assert_eq!(server.event(), Some(end.clone()), "as often as it is asked for");
         assert_eq!(server.send(Kind::Text, b"x"), Err(Refusal::Closed));
         assert_eq!(hand(&mut server, &mut client, 3).last(), Some(&end));
     }
@@ -299,8 +299,8 @@ mod tests {
         assert_eq!(of(&[fragment(0x01), fragment(0x80)].concat()), Some(1009), "too long in all");
         let (mut server, mut client) = pair(16);
         client.receive(&[0x81, 0x80, 0, 0, 0, 0]);
-        assert!(matches!(client.next(), Some(Event::Closed(1002, _))), "a server does not mask");
+        assert!(matches!(client.event(), Some(Event::Closed(1002, _))), "a server does not mask");
         server.end_of_input();
-        assert!(matches!(server.next(), Some(Event::Closed(1006, _))), "it was cut");
+        assert!(matches!(server.event(), Some(Event::Closed(1006, _))), "it was cut");
     }
 }
