@@ -48,6 +48,7 @@ fn seeds() -> Vec<Vec<u8>> {
                 CallRecord { id: 8, peer: pid(9), deadline: None, outcome: Some((1, message(b"no"))) },
             ],
             current_call: Some(7),
+            more_spawning: vec![(6, false, None)],
         };
         record.write(&[], machine)
     };

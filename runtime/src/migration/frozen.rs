@@ -17,8 +17,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Version of the form; its first byte. The first had no calls, and is read as well.
-pub const VERSION: u8 = 2;
+/// Version of the form; its first byte. The first had no calls, the second one spawn at most whose answer has not come; both are
+/// read as well.
+pub const VERSION: u8 = 3;
+/// The version that is written where it says all: older builds read it.
+const COMMON_VERSION: u8 = 2;
 
 /// A process, but for its machine. `P` is how a process is named in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,6 +66,9 @@ pub struct Record<P> {
     /// The number of the one that it waits for.
     #[serde(skip)]
     pub current_call: Option<u64>,
+    /// As `spawning`: those asked for before it, in order, whose answers it has given up waiting for. They stand last.
+    #[serde(skip, default = "Vec::new")]
+    pub more_spawning: Vec<(u64, bool, Option<u64>)>,
     /// Numbers that were given to what natives have begun.
     pub progress: i64,
     /// An end under way.
@@ -206,8 +212,13 @@ impl Record<Pid> {
         }
         let code = modules.iter().map(|m| Bytes(rlua_compiler::dump(m.chunk(), false))).collect();
         let calls = (std::mem::take(&mut record.calls), record.current_call);
-        let head = postcard::to_extend(&Head { runtimes, code, record }, vec![VERSION]).expect("it has lengths");
-        let head = postcard::to_extend(&calls, head).expect("it has lengths");
+        let more_spawning = std::mem::take(&mut record.more_spawning);
+        let version = if more_spawning.is_empty() { COMMON_VERSION } else { VERSION };
+        let head = postcard::to_extend(&Head { runtimes, code, record }, vec![version]).expect("it has lengths");
+        let mut head = postcard::to_extend(&calls, head).expect("it has lengths");
+        if version > COMMON_VERSION {
+            head = postcard::to_extend(&more_spawning, head).expect("it has lengths");
+        }
         machine.splice(0..0, head);
         machine
     }
@@ -227,6 +238,9 @@ impl Read {
             let (calls, rest) = postcard::take_from_bytes(machine).map_err(damaged)?;
             (head.record.calls, head.record.current_call) = calls;
             machine = rest;
+        }
+        if version > COMMON_VERSION {
+            (head.record.more_spawning, machine) = postcard::take_from_bytes(machine).map_err(damaged)?;
         }
         let mut runtimes = Vec::new();
         for (id, name) in head.runtimes {
@@ -328,6 +342,7 @@ impl<P> Record<P> {
             spawning: self.spawning,
             calls: self.calls.into_iter().map(|c| c.map(f)).collect::<Result<_, E>>()?,
             current_call: self.current_call,
+            more_spawning: self.more_spawning,
             progress: self.progress,
             ending: self.ending,
             reported: self.reported,
@@ -359,7 +374,8 @@ impl<P> Record<P> {
         rule(self.names.iter().all(|n| n.0.len() <= NAME_MAX), "a name is too long")?;
         let numbers = self.watched.iter().map(|w| w.1).chain(self.links.iter().map(|l| l.2));
         let more = self.waiting.map(|w| w.0).into_iter().chain(self.asked.iter().map(|a| a.0));
-        let more = more.chain(self.spawning.iter().flat_map(|s| [s.0, s.2.unwrap_or(0)]));
+        let spawning = self.spawning.iter().chain(&self.more_spawning);
+        let more = more.chain(spawning.flat_map(|s| [s.0, s.2.unwrap_or(0)]));
         let more = more.chain(self.calls.iter().map(|c| c.id));
         rule(numbers.chain(more).all(|n| n <= self.last_id), "a number that was not given yet")?;
         rule(self.calls.windows(2).all(|w| w[0].id < w[1].id), "calls are not in order")?;

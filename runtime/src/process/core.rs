@@ -191,8 +191,8 @@ struct Answers {
     bytes: usize,
     /// To the question of this number.
     reply: Option<(u64, Answer)>,
-    /// What another node was asked for.
-    spawning: Option<Spawning>,
+    /// What other nodes were asked for, in order: several if an interrupt ended the waits for those before the last.
+    spawning: Vec<Spawning>,
 }
 
 /// The core of a process.
@@ -356,7 +356,8 @@ impl Core {
             Signal::Reply { id, answer } => {
                 // Before anything else that the child may have sent is handled.
                 if let Some(answers) = self.answers.get_mut()
-                    && let Some(spawning) = answers.spawning.take_if(|s| s.id == id)
+                    && let Some(spawning) = answers.spawning.iter().position(|s| s.id == id)
+                    && let spawning = answers.spawning.remove(spawning)
                     && let Answer::Spawned(child) = answer
                 {
                     if spawning.link {
@@ -606,7 +607,7 @@ impl Core {
     }
     /// It asks another node for a process, to which it is tied as soon as the answer to this question comes.
     pub fn spawns(&mut self, id: u64, link: bool, monitor: Option<u64>) {
-        self.answers.change().spawning = Some(Spawning { id, link, monitor });
+        self.answers.change().spawning.push(Spawning { id, link, monitor });
     }
     /// The same, at the child: it is linked with its parent.
     pub fn linked_parent(&mut self, parent: Pid) {
@@ -663,7 +664,9 @@ impl Core {
         into.names = self.names().iter().map(|n| n[..].into()).collect();
         into.last_id = self.last_id;
         into.waiting = self.waiting.map(|w| (w.number, w.timed_out, waits_for_messages));
-        into.spawning = self.answers.get().and_then(|a| a.spawning).map(|s| (s.id, s.link, s.monitor));
+        let mut spawning = self.answers.get().into_iter().flat_map(|a| &a.spawning).map(|s| (s.id, s.link, s.monitor));
+        into.spawning = spawning.next_back();
+        into.more_spawning = spawning.collect();
         into.current_call = self.current_call();
     }
     /// Its calls, in order: number, whom, when it is to be given up, what it has come to.
@@ -679,7 +682,7 @@ impl Core {
         core.last_id = from.last_id;
         core.ending = from.ending.is_some();
         core.waiting = from.waiting.map(|(number, timed_out, _)| Waiting { number, timed_out });
-        if let Some((id, link, monitor)) = from.spawning {
+        for &(id, link, monitor) in from.more_spawning.iter().chain(&from.spawning) {
             core.spawns(id, link, monitor);
         }
         if !from.calls.is_empty() {

@@ -109,6 +109,7 @@ impl Process {
             spawning: None,
             calls: cx.core.calls().into_iter().map(|c| CallRecord::new(c, &mut portable)).collect(),
             current_call: None,
+            more_spawning: Vec::new(),
             progress: cx.progress_number(),
             ending,
             reported: cx.reported,

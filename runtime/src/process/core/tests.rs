@@ -4,6 +4,7 @@ use super::*;
 
 const A: Pid = Pid::from_bits(1);
 const B: Pid = Pid::from_bits(2);
+const C: Pid = Pid::from_bits(3);
 
 /// Two cores and the signals between them, in order each way.
 struct Pair {
@@ -50,6 +51,18 @@ fn the_answer_to_a_question_that_was_given_up_does_not_hide_the_next() {
         core.handle(Signal::Reply { id, answer: Answer::Dead }, &mut effects);
     }
     assert!(matches!(core.take_reply(second), Some(Answer::Dead)));
+}
+#[test]
+fn a_spawn_that_was_given_up_ties_its_child_though_another_has_begun() {
+    let mut core = Core::new(A);
+    let mut effects = Vec::new();
+    core.spawns(2, true, Some(1));
+    core.spawns(4, false, Some(3));
+    for (id, child) in [(2, B), (4, C)] {
+        core.handle(Signal::Reply { id, answer: Answer::Spawned(child) }, &mut effects);
+    }
+    assert_eq!(core.links(), [B]);
+    assert_eq!(core.watched(), [B, C]);
 }
 #[test]
 fn a_link_has_two_ends_or_none() {

@@ -192,6 +192,7 @@ impl Process {
                 .map(|c| CallRecord::new(c, &mut |m| Bytes(m.to_portable().bytes)))
                 .collect(),
             current_call: None,
+            more_spawning: Vec::new(),
             progress: 0,
             ending: None,
             reported: false,
