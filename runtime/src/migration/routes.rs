@@ -10,10 +10,13 @@
 
 use crate::node::Time;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long a mark may take.
 const HOLD_TIME: Time = 10_000_000_000;
+
+/// Processes at most whose end is remembered.
+const ENDED_MAX: usize = 4096;
 
 /// Where a process is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +47,9 @@ pub struct Routes<T> {
     /// Those for which something is held back. Few, where many processes have moved.
     holding: BTreeSet<Pid>,
     last_id: u64,
+    /// Processes that have ended, and how often they had moved then: news of earlier places may come later. The oldest go first.
+    ended: BTreeMap<Pid, u64>,
+    ended_by_age: VecDeque<Pid>,
 }
 
 /// A mark that is to be sent.
@@ -70,7 +76,13 @@ pub enum Sent<T> {
 
 impl<T> Default for Routes<T> {
     fn default() -> Self {
-        Routes { routes: BTreeMap::new(), holding: BTreeSet::new(), last_id: 0 }
+        Routes {
+            routes: BTreeMap::new(),
+            holding: BTreeSet::new(),
+            last_id: 0,
+            ended: BTreeMap::new(),
+            ended_by_age: VecDeque::new(),
+        }
     }
 }
 
@@ -132,6 +144,9 @@ impl<T> Routes<T> {
     /// The process is somewhere: `up` says whether a connection stands. A mark is to be sent if there was another path that
     /// may still carry something.
     pub fn learn(&mut self, pid: Pid, place: Place, now: Time, up: impl Fn(Runtime) -> bool) -> Option<Mark> {
+        if self.has_ended(pid, place.epoch) {
+            return None;
+        }
         let before = self.routes.remove(&pid);
         if let Some(r) = &before
             && r.place.epoch >= place.epoch
@@ -192,6 +207,21 @@ impl<T> Routes<T> {
     pub fn ended(&mut self, pid: Pid) -> Vec<T> {
         self.holding.remove(&pid);
         self.routes.remove(&pid).and_then(|r| r.hold).map_or(Vec::new(), |h| h.held)
+    }
+    /// It has ended where it was after so many moves: what is heard of earlier ones brings it back nowhere. Two nodes that each had
+    /// heard last of another of its places would send what is for it to each other.
+    pub fn remember_end(&mut self, pid: Pid, epoch: u64) {
+        if self.ended.insert(pid, epoch).is_none() {
+            self.ended_by_age.push_back(pid);
+        }
+        while self.ended_by_age.len() > ENDED_MAX {
+            let oldest = self.ended_by_age.pop_front();
+            oldest.and_then(|pid| self.ended.remove(&pid));
+        }
+    }
+    /// Whether a process is known to have ended, having moved so often or more often.
+    pub fn has_ended(&self, pid: Pid, epoch: u64) -> bool {
+        self.ended.get(&pid).is_some_and(|at| *at >= epoch)
     }
     /// A connection is lost: no mark comes over it any more. What was held back for which process, and where it goes.
     pub fn lost(&mut self, runtime: Runtime) -> Vec<(Pid, Runtime, Vec<T>)> {
@@ -285,6 +315,18 @@ mod tests {
         assert_eq!(routes.hold_back(pid, Some(b), 1), Err(1), "by the way it came itself");
         assert_eq!(routes.marked(pid, mark.id), Some((own, vec![2])));
         assert_eq!(routes.hold_back(pid, Some(x), 3), Err(3));
+    }
+    #[test]
+    fn late_news_do_not_bring_back_what_has_ended() {
+        let (home, b) = (runtime(1), runtime(2));
+        let pid = Pid::new(home, 10);
+        let mut routes: Routes<u32> = Routes::default();
+        routes.remember_end(pid, 2);
+        assert_eq!(routes.learn(pid, Place { epoch: 1, runtime: b }, 0, |_| true), None);
+        assert_eq!((routes.place(pid), routes.has_ended(pid, 3)), (None, false));
+        // What is remembered is bounded.
+        (0..ENDED_MAX as u64).for_each(|n| routes.remember_end(Pid::new(b, n + 1), 1));
+        assert!(!routes.has_ended(pid, 1) && routes.has_ended(Pid::new(b, 1), 1));
     }
     #[test]
     fn a_hold_ends_without_its_mark() {

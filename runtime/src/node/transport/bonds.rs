@@ -18,6 +18,7 @@ use super::super::translate;
 use super::Online;
 use super::link::Link;
 use super::moves::{After, Held, Moves};
+use crate::codec::Message;
 use crate::migration::routes::{Place, Sent};
 use crate::node::name::NodeName;
 use crate::process::signal::{Bond, Signal};
@@ -71,6 +72,20 @@ impl Online {
             self.ask_end(moves, to, signal, after);
         }
     }
+    /// A node has said of a process that it cannot be reached, and one end of a tie goes because of that: the other is told. Who
+    /// has said it may not reach it where others do, and then it would hear of that from nobody.
+    pub(super) fn breaks(&self, moves: &mut Moves, to: Pid, signal: &Signal, after: &mut After) {
+        let (other, told) = match signal {
+            Signal::Exit { from, reason, normal: false } if is_noconnection(reason) => {
+                (*from, Signal::Exit { from: to, reason: reason.clone(), normal: false })
+            }
+            Signal::Down { from, id, reason } if is_noconnection(reason) => {
+                (*from, Signal::Demonitor { from: to, id: *id })
+            }
+            _ => return,
+        };
+        self.ask_end(moves, other, told, after);
+    }
     /// Something for a process that has moved has come over a connection: who has sent it by that is told where it is.
     pub(super) fn tell_of_place(&self, moves: &mut Moves, link: &Arc<Link>, pid: Pid) {
         let Some(place) = moves.routes.place(pid) else { return };
@@ -102,7 +117,7 @@ impl Online {
         let here = runtime == self.program.runtime();
         let known = moves.handover.is_known(pid, epoch, !here);
         self.decided(moves, known, after);
-        if here || moves.routes.place(pid).is_some_and(|p| p.epoch > epoch) {
+        if here || moves.routes.place(pid).is_some_and(|p| p.epoch > epoch) || moves.routes.has_ended(pid, epoch) {
             return;
         }
         let ties = self.take_there(moves, pid);
@@ -134,4 +149,7 @@ impl Online {
             self.compare(moves, &|here, there| (here, there) == (to, *from), false, after);
         }
     }
+}
+fn is_noconnection(reason: &Message) -> bool {
+    reason.is_string(b"noconnection")
 }

@@ -39,6 +39,7 @@ use super::name::NodeName;
 use super::peer::Event;
 use super::session::Sent;
 use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
+use super::ties::Ties;
 use super::translate::{self, Incoming, Outgoing};
 use super::watchers::Watchers;
 use super::{SECOND, Time};
@@ -565,11 +566,11 @@ impl Online {
         table.by_name.insert(node.clone(), link.clone());
         table.by_runtime.insert(runtime, link.clone());
         let waiting = table.waiting.remove(&node).unwrap_or_default();
-        let (mut answers, mut moored) = (Vec::new(), BTreeSet::new());
+        let (mut answers, mut moored, mut lost_ties) = (Vec::new(), BTreeSet::new(), Ties::default());
         // Whoever is to answer one of them has to know where it is.
         if let Some(moves) = &mut moves {
             self.tell_of_guests(moves, &link, runtime);
-            moored = self.moor(moves, &node, &link);
+            (moored, lost_ties) = self.moor(moves, (&node, runtime), &link);
         }
         drop(moves);
         // Before anybody else can send there.
@@ -622,9 +623,8 @@ impl Online {
             self.compare(&mut self.moves(), &|here, there| moored.contains(&(here, there)), true, &mut after);
             self.see_to(after);
         }
-        for (to, signal) in answers {
-            self.program.route(to, signal);
-        }
+        answers.extend(lost_ties.lost());
+        self.tell(answers);
         self.leave_at_last();
     }
     fn unreachable(&self, node: NodeName, why: &str) {

@@ -49,8 +49,8 @@ pub struct Moves {
     pub(super) early: HashMap<(Pid, u64), HashSet<NodeName>>,
     /// Moves of which this node has heard before it was connected with their targets, and until when those wait for it.
     unsaid: VecDeque<(Runtime, Pid, u64, Time)>,
-    /// What hangs between processes here and such as have moved to nodes that are not connected yet.
-    adrift: BTreeMap<NodeName, Ties>,
+    /// What hangs between processes here and such as have moved to nodes that are not connected yet: by node, and its program.
+    adrift: BTreeMap<(NodeName, Runtime), Ties>,
     /// Who was told where a process is, since it has sent something to it by here: as of which move.
     pub(super) told: BTreeMap<(Pid, Connection), u64>,
     /// Marks that have come out, and whose askers are not connected yet.
@@ -331,8 +331,15 @@ impl Online {
         let mut after = After::default();
         let mut reached = true;
         let mut moves = self.moves();
+        if self.is_here(&moves, to) {
+            self.breaks(&mut moves, to, &signal, &mut after);
+        }
         match moves.routes.place(to) {
-            None => return Err(signal),
+            None => {
+                drop(moves);
+                self.see_to(after);
+                return Err(signal);
+            }
             // It has come all the way: what is held back is what was sent here.
             Some(place) if place.runtime == self.program.runtime() => {
                 // What has come here before, and has followed it, may still be on its way back.
@@ -510,6 +517,8 @@ impl Online {
         match signal {
             MoveSignal::Offer { number, pid, epoch, contents } => match unpacked {
                 Some(Ok(guest)) if guest.pid == pid && guest.epoch == epoch => {
+                    // Whoever sees to sessions asks what has become of it.
+                    self.any_moved.store(true, Ordering::Release);
                     moves.handover.made(from, number, pid, epoch, guest);
                     self.send_move(link, MoveSignal::Ready { number, pid });
                     self.reaches(Phase::Made);
@@ -652,10 +661,19 @@ impl Online {
                 }
             }
             MoveSignal::Ended { pid, epoch, lost } => {
-                if moves.routes.place(pid).is_some_and(|p| p.epoch <= epoch) {
+                // One that is lost may be somewhere nevertheless.
+                if !lost {
+                    moves.routes.remember_end(pid, epoch);
+                }
+                // A target that has given up says that as well, and the process may never have left where it was: that concerns who
+                // knows it to be there, and who is told of it by where it is.
+                let place = moves.routes.place(pid);
+                let concerns = |p: Place| p.epoch == epoch || p.runtime == from;
+                let concerned = !lost || place.map_or(pid.runtime() == from, concerns);
+                if concerned && place.is_some_and(|p| p.epoch <= epoch) {
                     self.forget_route(moves, pid, &mut after);
                 }
-                if lost {
+                if lost && concerned {
                     after.told.extend(self.take_there(moves, pid).lost());
                 }
             }
@@ -693,8 +711,10 @@ impl Online {
         }
     }
     pub(super) fn see_to(&self, after: After) {
-        // What was asked over a connection may be answered here.
-        if let Some(mut moves) = self.moves_if_any() {
+        // What was asked over a connection may be answered here: also where nobody is known to have moved, by who has seen the
+        // end of one.
+        if !after.told.is_empty() {
+            let mut moves = self.moves();
             for (to, signal) in &after.told {
                 if self.is_here(&moves, *to)
                     && let Some((wire, _)) = translate::outgoing(*to, signal)
@@ -738,6 +758,7 @@ impl Online {
             if !expected {
                 return;
             }
+            self.breaks(moves, to, &signal, after);
             let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
             if let Err(Held::Passing(signal)) = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal))
                 && let Err(signal) = self.program.deliver_here(to, signal)
@@ -857,20 +878,34 @@ impl Online {
             return;
         }
         let Some(node) = self.way_home(&self.table(), runtime) else { return after.told.extend(ties.lost()) };
-        moves.adrift.entry(node.clone()).or_default().add(ties);
+        moves.adrift.entry((node.clone(), runtime)).or_default().add(ties);
         self.want_connection(node);
     }
-    /// A node is connected: what hangs between processes here and there; between which.
-    pub(super) fn moor(&self, moves: &mut Moves, node: &NodeName, link: &Link) -> BTreeSet<(Pid, Pid)> {
-        let Some(ties) = moves.adrift.remove(node) else { return BTreeSet::new() };
-        let pairs = ties.pairs();
-        link.with_ties(|t| t.add(ties));
-        pairs
+    /// A node is connected: what hangs between processes here and there; between which, and what is lost because the node is
+    /// another program's now.
+    pub(super) fn moor(
+        &self,
+        moves: &mut Moves,
+        (node, runtime): (&NodeName, Runtime),
+        link: &Link,
+    ) -> (BTreeSet<(Pid, Pid)>, Ties) {
+        let (mut pairs, mut lost) = (BTreeSet::new(), Ties::default());
+        for ((_, at), ties) in moves.adrift.extract_if(.., |(n, _), _| n == node) {
+            if at == runtime {
+                pairs.extend(ties.pairs());
+                link.with_ties(|t| t.add(ties));
+            } else {
+                lost.add(ties);
+            }
+        }
+        (pairs, lost)
     }
     /// A node cannot be connected.
     pub(super) fn set_adrift_for_good(&self, node: &NodeName) {
-        let ties = self.moves_if_any().and_then(|mut moves| moves.adrift.remove(node));
-        self.tell(ties.map_or(Vec::new(), Ties::lost));
+        let Some(mut moves) = self.moves_if_any() else { return };
+        let ties: Vec<Ties> = moves.adrift.extract_if(.., |(n, _), _| n == node).map(|(_, ties)| ties).collect();
+        drop(moves);
+        self.tell(ties.into_iter().flat_map(Ties::lost).collect());
     }
     /// A signal leaves or comes, and what it undoes may hang on any connection.
     pub(super) fn passes(&self, wire: &Wire<Pid>) {
@@ -904,6 +939,7 @@ impl Online {
         let mut after = After::default();
         let mut moves = self.moves();
         let Some(place) = moves.routes.place(pid) else { return };
+        moves.routes.remember_end(pid, place.epoch);
         // What it has asked is answered to its birthplace, if at all.
         self.forget_ties(&mut moves, pid);
         for l in self.sessions() {

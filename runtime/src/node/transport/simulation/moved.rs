@@ -310,3 +310,28 @@ fn what_was_lost_on_the_way_leaves_no_tie_with_one_end() {
     w.wait(30 * SECOND);
     w.ends_well();
 }
+#[test]
+fn who_has_seen_the_end_of_a_guest_before_it_left_the_network_says_so_to_its_own() {
+    let mut w = world(1, 2, true, MILLISECOND);
+    w.plan.faults = 1;
+    w.connect(0, 1);
+    let (pid, there) = (w.born(0), w.root(0));
+    w.moved(pid, 0, 1);
+    w.lets(pid, 1, |p, program| {
+        program.core(p, |core, effects| core.link(there, effects));
+        None
+    });
+    w.wait(SECOND);
+    w.leave(1);
+    w.wait(SECOND);
+    let program = w.program(1);
+    assert!(!program.processes().contains_key(&pid), "it has ended with the session");
+    w.become_node(&program);
+    w.connect(0, 1);
+    // Its birthplace believes that it is where the question comes from.
+    w.does(1, |p, program| program.core(p, |core, effects| core.monitor(pid, effects)));
+    w.does(1, |p, program| p.ask(program, pid, crate::process::signal::Question::Alive));
+    w.wait(SECOND);
+    assert!(!w.waits(1), "it was told");
+    w.ends_well();
+}
