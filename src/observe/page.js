@@ -307,6 +307,8 @@ function showTree(all) {
       lists.set(p.pid, list)
       details.append(summary, list)
       item.append(details)
+      // Of many, those with children and those with names come first.
+      if (below.length > CHILDREN) below.sort((a, b) => children.has(b.pid) - children.has(a.pid) || Boolean(b.name) - Boolean(a.name))
       for (const c of below.slice(0, CHILDREN)) todo.push([p.pid, c])
       if (below.length > CHILDREN) list.dataset.more = below.length - CHILDREN
     } else item.append(...line(p))

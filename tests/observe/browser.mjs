@@ -33,7 +33,7 @@ const says = (stream, pattern) => new Promise((found, lost) => {
 })
 const end = status => {
   for (const c of children) c.kill('SIGKILL')
-  rmSync(home, { recursive: true, force: true })
+  rmSync(home, { recursive: true, force: true, maxRetries: 20 })
   process.exit(status)
 }
 process.on('uncaughtException', e => { console.error(e); end(1) })
