@@ -67,6 +67,9 @@ struct Peer {
     attempt: Option<Attempt>,
     /// A connection of the peer's that was told to wait, and its runtime.
     waiting: Option<(Connection, [u8; 16])>,
+    /// Another runtime of this name was refused, since the session had not ended: most likely the node has started again, and
+    /// its end was not noticed yet. It is dialled then, for it does not ask again.
+    has_heir: bool,
 }
 impl Peer {
     fn is_idle(&self) -> bool {
@@ -148,6 +151,10 @@ impl Connections {
         let visits = opening.hello.visits();
         let outrun = || (!visits && self.is_outrun(c, name)).then_some(Refusal::Connected);
         if let Some(why) = self.refusal(name, runtime, visits).or_else(outrun) {
+            let joins = self.own.connects_all() && opening.hello.connects_all();
+            if let Some(peer) = self.peers.get_mut(name).filter(|_| why == Refusal::NameTaken && joins) {
+                peer.has_heir = true;
+            }
             return actions.push(Action::Answer(c, Verdict::Refuse(why)));
         }
         if visits {
@@ -277,8 +284,11 @@ impl Connections {
     pub fn ended(&mut self, c: Connection, why: &str, actions: &mut Vec<Action>) {
         self.visits.remove(&c);
         let of = self.peers.iter().find(|(_, p)| p.session.is_some_and(|(s, _)| s == c)).map(|(n, _)| n.clone());
-        if let Some(name) = of {
-            self.down(&name, why, actions);
+        let Some(name) = of else { return };
+        let has_heir = self.peers.get_mut(&name).is_some_and(|p| std::mem::take(&mut p.has_heir));
+        self.down(&name, why, actions);
+        if has_heir && !self.closing {
+            self.attempt(&name, TRIES_LISTED, actions);
         }
     }
     fn down(&mut self, name: &NodeName, why: &str, actions: &mut Vec<Action>) {
@@ -425,15 +435,30 @@ mod tests {
         assert_eq!(b.nodes(), [name("z@h")]);
     }
     #[test]
+    fn who_came_before_the_end_of_its_former_program_was_noticed_is_dialled() {
+        let mut b = Connections::new(hello("b@h", 2));
+        let c = b.number();
+        after(|x| b.asked(c, &opening("a@h", 1), x));
+        let d = b.number();
+        let refused = [Action::Answer(d, Verdict::Refuse(Refusal::NameTaken))];
+        assert_eq!(after(|x| b.asked(d, &opening("a@h", 9), x)), refused);
+        let done = after(|x| b.ended(c, "cut", x));
+        let [Action::NodeDown(..), Action::Dial(n, node)] = &done[..] else { panic!("{done:?}") };
+        assert_eq!(*node, name("a@h"));
+        assert_eq!(after(|x| b.established(*n, &hello("a@h", 9), x)), [Action::Up(*n, name("a@h"))]);
+        // Once, and nobody whom this node does not want to be connected with.
+        assert!(matches!(&after(|x| b.ended(*n, "cut", x))[..], [Action::NodeDown(..)]));
+    }
+    #[test]
     fn a_name_belongs_to_who_is_connected_and_then_to_the_newest() {
         let mut b = Connections::new(hello("b@h", 2));
         let refused = |c, why| [Action::Answer(c, Verdict::Refuse(why))];
         after(|x| b.asked(10, &opening("a@h", 1), x));
         assert_eq!(after(|x| b.asked(11, &opening("a@h", 9), x)), refused(11, Refusal::NameTaken));
         assert_eq!(after(|x| b.asked(12, &opening("b@h", 9), x)), refused(12, Refusal::NameTaken));
-        after(|x| b.ended(10, "lost", x));
-        assert_eq!(after(|x| b.asked(13, &opening("a@h", 9), x)).len(), 2);
-        after(|x| b.ended(13, "lost", x));
+        let Some(Action::Dial(n, _)) = after(|x| b.ended(10, "lost", x)).pop() else { panic!("it is dialled") };
+        assert_eq!(after(|x| b.established(n, &hello("a@h", 9), x)).len(), 1);
+        after(|x| b.ended(n, "lost", x));
         assert_eq!(after(|x| b.asked(14, &opening("a@h", 1), x)), refused(14, Refusal::Outdated));
         assert_eq!(after(|x| b.asked(15, &opening("a@h", 9), x)).len(), 2);
     }
