@@ -7,6 +7,16 @@
 //! Always: a socket belongs to one process, and is closed with it. It cannot be sent, and a process that has one cannot
 //! move; as an argument of `spawn` it is handed over (handover.rs).
 
+// Before the modules, of which ssl has natives, too.
+macro_rules! natives {
+    ($($($name:literal),+ => $f:expr;)*) => {
+        /// The functions and methods, some of them of several classes.
+        pub(super) static NATIVES: &[Native] = &[$($(
+            Native::steps($name, |vm, state| $crate::concurrent::in_process(vm).and_then(|()| $f(vm, state)))
+        ),+),*];
+    };
+}
+
 mod address;
 mod class;
 mod dns;
@@ -29,7 +39,7 @@ mod wait;
 
 pub use open::Sockets;
 
-use crate::concurrent::{Chunk, in_process, open_chunk};
+use crate::concurrent::{Chunk, open_chunk};
 use class::{TCP, UDP};
 use rlua_machine::stdlib::{field, library};
 use rlua_machine::value::Value;
@@ -39,96 +49,66 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::any::Any;
 use std::time::Duration;
 
-macro_rules! natives {
-    ($($name:literal $f:expr;)*) => {
-        /// The functions and methods.
-        pub(crate) static NATIVES: &[Native] = &[
-            $(Native::steps($name, |vm, state| in_process(vm).and_then(|()| $f(vm, state)))),*
-        ];
-    };
-}
 natives! {
-    "socket.connect" tcp::connect_new;
-    "socket.gettime" gettime;
-    "socket.select" select::select;
-    "socket.skip" skip;
-    "socket.sleep" sleep;
-    "socket.tcp" |vm, _| tcp::create(vm, None);
-    "socket.tcp4" |vm, _| tcp::create(vm, Some(open::Family::V4));
-    "socket.tcp6" |vm, _| tcp::create(vm, Some(open::Family::V6));
-    "dns.getaddrinfo" dns::getaddrinfo;
-    "dns.gethostname" dns::gethostname;
-    "dns.getnameinfo" dns::getnameinfo;
-    "dns.tohostname" dns::tohostname;
-    "dns.toip" dns::toip;
-    "tcp:__gc" |vm, _| tcp::close(vm, &TCP, false);
-    "tcp:__tostring" |vm, _| class::to_string(vm);
-    "tcp:accept" tcp::accept;
-    "tcp:bind" |vm, _| tcp::bind(vm);
-    "tcp:setsockname" |vm, _| tcp::bind(vm);
-    "tcp:close" |vm, _| tcp::close(vm, &TCP, true);
-    "tcp:connect" tcp::connect;
-    "tcp:setpeername" tcp::connect;
-    "tcp:dirty" |vm, _| tcp::dirty(vm, &TCP);
-    "tcp:getfamily" |vm, _| tcp::getfamily(vm, &TCP);
-    "tcp:getfd" |vm, _| tcp::getfd(vm, &TCP);
-    "tcp:getoption" options::getoption;
-    "tcp:getpeername" |vm, _| tcp::getpeername(vm);
-    "tcp:getsockname" |vm, _| tcp::getsockname(vm, &TCP);
-    "tcp:getstats" |vm, _| tcp::getstats(vm);
-    "tcp:gettimeout" |vm, _| tcp::gettimeout(vm, &TCP);
-    "tcp:listen" |vm, _| tcp::listen(vm);
-    "tcp:receive" receive::receive;
-    "tcp:send" send::send;
-    "tcp:setoption" options::setoption;
-    "tcp:setstats" |vm, _| tcp::setstats(vm);
-    "tcp:settimeout" |vm, _| tcp::settimeout(vm, &TCP);
-    "tcp:shutdown" |vm, _| tcp::shutdown(vm);
-    "socket.udp" |vm, _| udp::create(vm, None);
-    "socket.udp4" |vm, _| udp::create(vm, Some(open::Family::V4));
-    "socket.udp6" |vm, _| udp::create(vm, Some(open::Family::V6));
-    "ssl:__gc" |vm, _| tcp::close(vm, &TCP, false);
-    "ssl:__tostring" |vm, _| class::to_string(vm);
-    "ssl:close" |vm, _| tcp::close(vm, &TCP, true);
-    "ssl:dirty" |vm, _| tcp::dirty(vm, &TCP);
-    "ssl:dohandshake" ssl::dohandshake;
-    "ssl:getalpn" |vm, _| ssl::getalpn(vm);
-    "ssl:getfamily" |vm, _| tcp::getfamily(vm, &TCP);
-    "ssl:getfd" |vm, _| tcp::getfd(vm, &TCP);
-    "ssl:getoption" options::getoption;
-    "ssl:getpeername" |vm, _| tcp::getpeername(vm);
-    "ssl:getpeerverification" |vm, _| ssl::getpeerverification(vm);
-    "ssl:getsniname" |vm, _| ssl::getsniname(vm);
-    "ssl:getsockname" |vm, _| tcp::getsockname(vm, &TCP);
-    "ssl:getstats" |vm, _| tcp::getstats(vm);
-    "ssl:gettimeout" |vm, _| tcp::gettimeout(vm, &TCP);
-    "ssl:info" |vm, _| ssl::info(vm);
-    "ssl:receive" receive::receive;
-    "ssl:send" send::send;
-    "ssl:setoption" options::setoption;
-    "ssl:setstats" |vm, _| tcp::setstats(vm);
-    "ssl:settimeout" |vm, _| tcp::settimeout(vm, &TCP);
-    "ssl:shutdown" |vm, _| tcp::shutdown(vm);
-    "ssl:sni" |vm, _| ssl::sni(vm);
-    "ssl:want" |vm, _| ssl::want(vm);
-    "udp:__gc" |vm, _| tcp::close(vm, &UDP, false);
-    "udp:__tostring" |vm, _| class::to_string(vm);
-    "udp:close" |vm, _| tcp::close(vm, &UDP, true);
-    "udp:dirty" |vm, _| tcp::dirty(vm, &UDP);
-    "udp:getfamily" |vm, _| tcp::getfamily(vm, &UDP);
-    "udp:getfd" |vm, _| tcp::getfd(vm, &UDP);
-    "udp:getoption" options::getoption;
-    "udp:getpeername" |vm, _| udp::getpeername(vm);
-    "udp:getsockname" |vm, _| tcp::getsockname(vm, &UDP);
-    "udp:gettimeout" |vm, _| tcp::gettimeout(vm, &UDP);
-    "udp:receive" udp::receive;
-    "udp:receivefrom" udp::receivefrom;
-    "udp:send" udp::send;
-    "udp:sendto" udp::sendto;
-    "udp:setoption" options::setoption;
-    "udp:setpeername" |vm, _| udp::setpeername(vm);
-    "udp:setsockname" |vm, _| udp::setsockname(vm);
-    "udp:settimeout" |vm, _| tcp::settimeout(vm, &UDP);
+    "socket.connect" => tcp::connect_new;
+    "socket.gettime" => gettime;
+    "socket.select" => select::select;
+    "socket.skip" => skip;
+    "socket.sleep" => sleep;
+    "socket.tcp" => |vm, _| tcp::create(vm, None);
+    "socket.tcp4" => |vm, _| tcp::create(vm, Some(open::Family::V4));
+    "socket.tcp6" => |vm, _| tcp::create(vm, Some(open::Family::V6));
+    "dns.getaddrinfo" => dns::getaddrinfo;
+    "dns.gethostname" => dns::gethostname;
+    "dns.getnameinfo" => dns::getnameinfo;
+    "dns.tohostname" => dns::tohostname;
+    "dns.toip" => dns::toip;
+    "tcp:__gc", "ssl:__gc" => |vm, _| tcp::close(vm, &TCP, false);
+    "tcp:__tostring", "ssl:__tostring", "udp:__tostring" => |vm, _| class::to_string(vm);
+    "tcp:accept" => tcp::accept;
+    "tcp:bind", "tcp:setsockname" => |vm, _| tcp::bind(vm);
+    "tcp:close", "ssl:close" => |vm, _| tcp::close(vm, &TCP, true);
+    "tcp:connect", "tcp:setpeername" => tcp::connect;
+    "tcp:dirty", "ssl:dirty" => |vm, _| tcp::dirty(vm, &TCP);
+    "tcp:getfamily", "ssl:getfamily" => |vm, _| tcp::getfamily(vm, &TCP);
+    "tcp:getfd", "ssl:getfd" => |vm, _| tcp::getfd(vm, &TCP);
+    "tcp:getoption", "ssl:getoption", "udp:getoption" => options::getoption;
+    "tcp:getpeername", "ssl:getpeername" => |vm, _| tcp::getpeername(vm);
+    "tcp:getsockname", "ssl:getsockname" => |vm, _| tcp::getsockname(vm, &TCP);
+    "tcp:getstats", "ssl:getstats" => |vm, _| tcp::getstats(vm);
+    "tcp:gettimeout", "ssl:gettimeout" => |vm, _| tcp::gettimeout(vm, &TCP);
+    "tcp:listen" => |vm, _| tcp::listen(vm);
+    "tcp:receive", "ssl:receive" => receive::receive;
+    "tcp:send", "ssl:send" => send::send;
+    "tcp:setoption", "ssl:setoption", "udp:setoption" => options::setoption;
+    "tcp:setstats", "ssl:setstats" => |vm, _| tcp::setstats(vm);
+    "tcp:settimeout", "ssl:settimeout" => |vm, _| tcp::settimeout(vm, &TCP);
+    "tcp:shutdown", "ssl:shutdown" => |vm, _| tcp::shutdown(vm);
+    "socket.udp" => |vm, _| udp::create(vm, None);
+    "socket.udp4" => |vm, _| udp::create(vm, Some(open::Family::V4));
+    "socket.udp6" => |vm, _| udp::create(vm, Some(open::Family::V6));
+    "ssl:dohandshake" => ssl::dohandshake;
+    "ssl:getalpn" => |vm, _| ssl::getalpn(vm);
+    "ssl:getpeerverification" => |vm, _| ssl::getpeerverification(vm);
+    "ssl:getsniname" => |vm, _| ssl::getsniname(vm);
+    "ssl:info" => |vm, _| ssl::info(vm);
+    "ssl:sni" => |vm, _| ssl::sni(vm);
+    "ssl:want" => |vm, _| ssl::want(vm);
+    "udp:__gc" => |vm, _| tcp::close(vm, &UDP, false);
+    "udp:close" => |vm, _| tcp::close(vm, &UDP, true);
+    "udp:dirty" => |vm, _| tcp::dirty(vm, &UDP);
+    "udp:getfamily" => |vm, _| tcp::getfamily(vm, &UDP);
+    "udp:getfd" => |vm, _| tcp::getfd(vm, &UDP);
+    "udp:getpeername" => |vm, _| udp::getpeername(vm);
+    "udp:getsockname" => |vm, _| tcp::getsockname(vm, &UDP);
+    "udp:gettimeout" => |vm, _| tcp::gettimeout(vm, &UDP);
+    "udp:receive" => udp::receive;
+    "udp:receivefrom" => udp::receivefrom;
+    "udp:send" => udp::send;
+    "udp:sendto" => udp::sendto;
+    "udp:setpeername" => |vm, _| udp::setpeername(vm);
+    "udp:setsockname" => |vm, _| udp::setsockname(vm);
+    "udp:settimeout" => |vm, _| tcp::settimeout(vm, &UDP);
 }
 
 /// The native with a stable name, of these modules.

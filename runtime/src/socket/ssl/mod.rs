@@ -15,7 +15,7 @@ use super::failure::CLOSED as CLOSED_TEXT;
 use super::open::{CLOSED, address};
 use super::refuse;
 use super::wait::{Waiting, begin, until_ready};
-use crate::concurrent::{Chunk, in_process, open_chunk};
+use crate::concurrent::{Chunk, open_chunk};
 use crate::process::context::context;
 use rlua_machine::stdlib::host::blocking;
 use rlua_machine::stdlib::library;
@@ -27,15 +27,9 @@ use rustls::pki_types::ServerName;
 /// Reductions of a step of a handshake: some hundred microseconds of arithmetic.
 const HANDSHAKE: usize = 2000;
 
-macro_rules! natives {
-    ($($name:literal $f:expr;)*) => {
-        static NATIVES: &[Native] =
-            &[$(Native::steps($name, |vm, state| in_process(vm).and_then(|()| $f(vm, state)))),*];
-    };
-}
 natives! {
-    "ssl.configure" |vm, _| configure(vm);
-    "ssl.wrap" |vm, _| wrap(vm);
+    "ssl.configure" => |vm, _| configure(vm);
+    "ssl.wrap" => |vm, _| wrap(vm);
 }
 static OPEN_CORE: Native = Native::leaf("package.open ssl.core", |vm| Ok(Value::table(library(vm, NATIVES, "ssl."))));
 static SSL: Chunk = Chunk::new("ssl", include_str!("ssl.lua"));
