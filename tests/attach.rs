@@ -2,11 +2,9 @@
 //!
 //! Journey: input -> process of the node -> output, end to end.
 
-mod user;
-
+use crate::user::{Started, User, path, text};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use user::{Started, User, path, text};
 
 const NODE: &str = "shop@localhost";
 

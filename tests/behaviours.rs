@@ -2,9 +2,7 @@
 //!
 //! Journey: message, end to end, over spec/behaviours.md. What one node is enough for is in lua-tests/behaviours/.
 
-mod user;
-
-use user::{User, path, text};
+use crate::user::{User, path, text};
 
 /// Runs cases of tests/behaviours/near.lua beside a node without a program.
 fn run(name: &str, workers: &str, cases: &[&str]) {

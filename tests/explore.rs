@@ -3,9 +3,7 @@
 //! Journey: none; the command as its users have it. `explore/` has ten races as they are made most often, each with its mended
 //! twin (argument `mended`).
 
-mod user;
-
-use user::{User, path, text};
+use crate::user::{User, path, text};
 
 /// What is found by trying seeds, with what the failure says; nothing under 1,000 seeds if it is mended.
 fn is_found(name: &str, says: &str) {

@@ -4,14 +4,12 @@
 //! itself at a phase (`--stop-at`, a hidden option), and then one of the two ends, or a proxy between them closes what
 //! goes through it. In the end the process runs in exactly one place, or who monitors it has been told; never in two.
 
-mod user;
-
+use crate::user::{Started, User, path, port, text};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use user::{Started, User, path, port, text};
 
 const ORIGIN: [&str; 5] = ["Frozen", "Offered", "HeardReady", "Committed", "HeardRunning"];
 const TARGET: [&str; 5] = ["HeardOffer", "Made", "HeardCommit", "Arrived", "Told"];

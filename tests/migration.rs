@@ -2,10 +2,8 @@
 //!
 //! Journey: a stopped process -> another node -> a process that goes on, end to end.
 
-mod user;
-
+use crate::user::{User, path, text};
 use std::collections::BTreeSet;
-use user::{User, path, text};
 
 /// From wherever a process may be: it prints what it would have printed had it stayed, a part of it at the other node.
 #[test]

@@ -2,9 +2,7 @@
 //!
 //! Journey: remote signal, end to end. Each test has a home folder and a port mapper of its own.
 
-mod user;
-
-use user::{User, path, text};
+use crate::user::{User, path, text};
 
 /// The thesis, section 5.1.4.
 #[test]

@@ -2,13 +2,11 @@
 //!
 //! Journey: request -> figures -> JSON, end to end. What the page makes of it in a browser is tests/observe/browser.mjs.
 
-mod user;
-
+use crate::user::{Started, User, path, text};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
-use user::{Started, User, path, text};
 
 const PROGRAM: &str = "tests/nodes/observed.lua";
 

@@ -4,10 +4,8 @@
 //! `protocol/program.lua`; both need python3 and nothing beside it. `protocol/session.txt` is a session that was captured so, and
 //! `session.out` what it decodes to. `BLESS=1` makes both anew.
 
-mod user;
-
+use crate::user::{User, path, text};
 use std::process::{Command, Output};
-use user::{User, path, text};
 
 fn python(arguments: &[&str]) -> Output {
     let mut command = Command::new("timeout");

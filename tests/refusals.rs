@@ -2,12 +2,10 @@
 //!
 //! Journey: remote signal, as far as it comes.
 
-mod user;
-
+use crate::user::{Started, User, path, port, text};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use user::{Started, User, path, port, text};
 
 /// A node that listens on a port of its own, its name, and where it listens.
 fn server(user: &User) -> (Started, String, SocketAddr) {

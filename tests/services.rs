@@ -3,11 +3,9 @@
 //! Journey: none of its own; all of them, end to end. The client (tests/services/) kills processes itself, and asks for whole nodes to
 //! be killed with `restart NAME`: by kill -9, and started again. `RLUA_SERVICE_SEEDS=100` runs more seeds.
 
-mod user;
-
+use crate::user::{Started, User, path, text};
 use std::path::Path;
 use std::process::Command;
-use user::{Started, User, path, text};
 
 /// Parts that are killed in each run.
 const KILLS: &str = "8";

@@ -2,8 +2,6 @@
 //!
 //! Journey: none. Each test has a user of its own, so that its nodes meet no others.
 
-#![allow(dead_code, reason = "each file of tests uses its part of it")]
-
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -11,9 +9,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Ports of this program of tests: locked files, each of which stands for a block of ports, and what is left of the last.
 static PORTS: Mutex<(Vec<File>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
+
+/// How many users there have been.
+static USERS: AtomicU64 = AtomicU64::new(0);
 
 /// A port on which nobody listens, and that no other test is given.
 ///
@@ -53,7 +56,9 @@ pub struct User {
 impl User {
     /// One whom no other test is.
     pub fn new(name: &str) -> User {
-        let home = std::env::temp_dir().join(format!("rlua-nodes-{name}-{}", std::process::id()));
+        // Two tests may have one name for theirs.
+        let number = USERS.fetch_add(1, Relaxed);
+        let home = std::env::temp_dir().join(format!("rlua-nodes-{name}-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&home).expect("a folder can be made");
         User { home, port: port() }
     }
