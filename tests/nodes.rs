@@ -2,7 +2,7 @@
 //!
 //! Journey: remote signal, end to end. Each test has a home folder and a port mapper of its own.
 
-use crate::user::{User, path, text};
+use crate::user::{Started, User, path, text};
 
 /// The thesis, section 5.1.4.
 #[test]
@@ -131,7 +131,7 @@ fn many_nodes_agree_on_names() {
         let mut command =
             user.command(&["run", "--workers", "1", &path("benches/actor/mesh.lua"), &name, first, nodes, names]);
         command.stdin(std::process::Stdio::piped());
-        user::Started::new(command)
+        Started::new(command)
     };
     let mut all: Vec<_> = (0..8).map(start).collect();
     let mut said: Vec<_> = all.iter_mut().map(|node| (node.line(), node.line())).collect();
