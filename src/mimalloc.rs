@@ -11,13 +11,18 @@ use std::alloc::{GlobalAlloc, Layout};
 
 /// Bytes to which every block of at least this size is aligned; a smaller one to 8.
 const ALIGNED: usize = 16;
+/// Up to which a block whose size is a power of two is aligned to its size.
+const NATURAL: usize = 4096;
 
 /// mimalloc.
 pub struct MiMalloc;
 
 #[inline]
 fn is_aligned_anyway(layout: Layout) -> bool {
-    layout.align() <= 8 || layout.align() <= ALIGNED && layout.size() >= ALIGNED
+    let size = layout.size();
+    layout.align() <= 8
+        || layout.align() <= ALIGNED && size >= ALIGNED
+        || size.is_power_of_two() && layout.align() <= size && size <= NATURAL
 }
 
 // SAFETY: blocks come from mimalloc, as large and as aligned as the layout asks: by its guarantee for its plain functions
@@ -70,7 +75,7 @@ mod tests {
     #[test]
     fn blocks_are_aligned() {
         for align in [1, 2, 4, 8, 16, 32, 64, 4096] {
-            for size in (1..200).chain([1000, 5000, 70_000, 3_000_000]) {
+            for size in (1..200).chain([256, 512, 1000, 1024, 2048, 4096, 5000, 8192, 70_000, 3_000_000]) {
                 let layout = Layout::from_size_align(size, align).expect("it is one");
                 // SAFETY: the layout is not empty; each block is given back once, with its layout.
                 unsafe {

@@ -100,7 +100,7 @@ impl Freezer {
         }
         let running = self.number(vm.thread.cast());
         roots.number(running as u64);
-        for t in std::iter::once(vm.string_metatable).chain(vm.type_metatables()) {
+        for t in std::iter::once(vm.string_metatable()).chain(vm.type_metatables()) {
             let n = self.optional(t.cast());
             roots.number(n);
         }

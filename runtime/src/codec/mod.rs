@@ -39,7 +39,7 @@ pub use message::{
     take_message, take_whole,
 };
 pub use outside::held_outside;
-pub use snapshot::{Capture, PLACEHOLDER_USED, Snapshot, Thawing, placeholder_metatable, snapshot_bytes};
+pub use snapshot::{Arguments, Capture, PLACEHOLDER_USED, Snapshot, Thawing, placeholder_metatable, snapshot_bytes};
 pub use thaw::{ModuleSource, NoModules, ThawError, thaw, thaw_renamed, thaw_spent};
 
 use rlua_machine::value::{Ref, Str, Userdata, Value};

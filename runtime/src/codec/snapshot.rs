@@ -36,7 +36,7 @@ use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::table::{Library, Node};
 use rlua_machine::vm::load::Proto;
 use rlua_machine::vm::native::Native;
-use std::collections::VecDeque;
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,10 +45,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Snapshot {
     view: Arc<View>,
     body: Value,
-    arguments: Box<[Value]>,
+    arguments: Arguments,
     /// The spawner's counter of serial numbers.
     serials: u32,
 }
+
+/// Arguments of a body; most have few.
+pub type Arguments = SmallVec<[Value; 3]>;
 
 /// Bytes of all graphs of this OS process. They are outside every heap, and those of many processes at once.
 static WEIGHT: AtomicUsize = AtomicUsize::new(0);
@@ -85,7 +88,7 @@ const REGISTRY: usize = 1;
 /// Records in parts: none of them is ever moved, and they can be freed part by part.
 #[derive(Default)]
 struct Records {
-    parts: VecDeque<Vec<Record>>,
+    parts: Vec<Vec<Record>>,
     len: usize,
     /// Bytes of all of them, without what is spare.
     bytes: usize,
@@ -98,11 +101,11 @@ impl Records {
     fn push(&mut self, r: Record) {
         if self.len.is_multiple_of(Records::PART) {
             // Most snapshots have no more.
-            self.parts.push_back(Vec::with_capacity(if self.len == 0 { 64 } else { Records::PART }));
+            self.parts.push(Vec::with_capacity(if self.len == 0 { 64 } else { Records::PART }));
         }
         self.len += 1;
         self.bytes += size_of::<Record>() + r.bytes_beside();
-        self.parts.back_mut().expect("there is a part").push(r);
+        self.parts.last_mut().expect("there is a part").push(r);
     }
     /// Gives back room that is not needed: a graph is kept for long.
     fn finish(mut self) -> Records {
@@ -110,6 +113,7 @@ impl Records {
         self.parts.iter_mut().for_each(Vec::shrink_to_fit);
         self
     }
+    #[inline]
     fn get(&self, i: usize) -> &Record {
         &self.parts[i / Records::PART][i % Records::PART]
     }

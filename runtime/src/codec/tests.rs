@@ -653,7 +653,7 @@ fn pids_travel_by_identity() {
 
 /// A snapshot, taken so many units of work at a time.
 fn snapshot_in_steps(vm: &mut Vm, body: Value, arguments: &[Value], units: usize) -> Snapshot {
-    let mut capture = Capture::new(vm, body, arguments);
+    let mut capture = Capture::new(vm, body, arguments.into());
     loop {
         if let Some(s) = capture.step(vm, &mut { units }) {
             return s;
@@ -664,7 +664,7 @@ fn snapshot(vm: &mut Vm, body: Value, arguments: &[Value]) -> Snapshot {
     snapshot_in_steps(vm, body, arguments, usize::MAX)
 }
 /// The body and arguments of a snapshot, thawed so many units of work at a time.
-fn thaw_in_steps(s: Snapshot, vm: &mut Vm, units: usize) -> (Value, Vec<Value>) {
+fn thaw_in_steps(s: Snapshot, vm: &mut Vm, units: usize) -> (Value, Arguments) {
     let mut thawing = Thawing::new(s);
     loop {
         if let Some(done) = thawing.step(vm, &mut { units }) {

@@ -676,7 +676,8 @@ impl Thawer<'_> {
         let running = self.object()?;
         let Some(running) = running.as_thread() else { return Err("what runs is no coroutine") };
         self.vm.thread = running.as_ptr();
-        self.vm.string_metatable = self.optional_table()?;
+        let strings = self.optional_table()?;
+        self.vm.set_string_metatable_pointer(strings);
         let mut metatables = self.vm.type_metatables();
         for t in &mut metatables {
             *t = self.optional_table()?;

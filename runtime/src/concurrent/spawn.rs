@@ -155,30 +155,16 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         return Err(expected(vm, 0, "function, or name of a global function"));
     }
     vm.check_reserve()?;
-    let kept = match state {
-        CAPTURE => {
-            let last = vm.count().saturating_sub(1);
-            let kept = vm.arg(last);
-            vm.truncate(last);
-            context(vm).take_progress(kept)
-        }
-        _ => None,
+    let quick = match state {
+        CAPTURE => None,
+        _ => codec::Snapshot::again(vm, body, (1..vm.count()).map(|i| vm.arg(i))),
     };
-    let mut capture = match kept {
-        Some(Progress::Capture(capture)) => capture,
-        _ => {
-            let arguments: Vec<Value> = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
-            Box::new(codec::Capture::new(vm, body, &arguments))
-        }
-    };
-    let mut units = vm.allowance(OBJECTS.0).max(OBJECTS.1);
-    let all = units;
-    let done = capture.step(vm, &mut units);
-    vm.pay(all - units, OBJECTS.0);
-    let Some(snapshot) = done else {
-        let number = context(vm).keep_progress(Progress::Capture(capture));
-        vm.push(number);
-        return Ok(Step::Again(CAPTURE));
+    let snapshot = match quick {
+        Some(snapshot) => snapshot,
+        None => match capture(vm, body, state) {
+            Ok(snapshot) => snapshot,
+            Err(step) => return Ok(step),
+        },
     };
     if context(vm).scheduler.has_too_many_snapshots() {
         return Err(vm.out_of_memory());
@@ -208,4 +194,32 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     scheduler.enter(slot, process);
     context(vm).trace("spawned", Some(pid), None);
     vm.return_one(Value::pid(pid))
+}
+/// Takes what the body and the arguments reach; `Err`: it goes on in another step.
+fn capture(vm: &mut Vm, body: Value, state: u32) -> std::result::Result<codec::Snapshot, Step> {
+    let kept = match state {
+        CAPTURE => {
+            let last = vm.count().saturating_sub(1);
+            let kept = vm.arg(last);
+            vm.truncate(last);
+            context(vm).take_progress(kept)
+        }
+        _ => None,
+    };
+    let mut capture = match kept {
+        Some(Progress::Capture(capture)) => capture,
+        _ => {
+            let arguments = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
+            Box::new(codec::Capture::new(vm, body, arguments))
+        }
+    };
+    let mut units = vm.allowance(OBJECTS.0).max(OBJECTS.1);
+    let all = units;
+    let done = capture.step(vm, &mut units);
+    vm.pay(all - units, OBJECTS.0);
+    done.ok_or_else(|| {
+        let number = context(vm).keep_progress(Progress::Capture(capture));
+        vm.push(number);
+        Step::Again(CAPTURE)
+    })
 }

@@ -22,8 +22,9 @@ pub struct Birth {
     sockets: Vec<Handed>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "it is in a box, and most are of the large one")]
 enum Stage {
-    Thawing(Box<Thawing>),
+    Thawing(Thawing),
     /// The body is there, and the arguments that come from another node are on the way.
     Decoding(Value, Box<Decoding>),
 }
@@ -31,7 +32,7 @@ enum Stage {
 impl Birth {
     /// From a snapshot of its body and arguments, and sockets that are to be among these.
     pub fn new(snapshot: Snapshot, sockets: Vec<Handed>) -> Box<Birth> {
-        Box::new(Birth { stage: Stage::Thawing(Box::new(Thawing::new(snapshot))), arguments: None, sockets })
+        Box::new(Birth { stage: Stage::Thawing(Thawing::new(snapshot)), arguments: None, sockets })
     }
     /// From a snapshot of its body, or nil, and arguments from another node.
     pub fn with_arguments(snapshot: Snapshot, arguments: Message) -> Box<Birth> {

@@ -37,7 +37,7 @@ pub enum Wait {
 
 /// All of a process but its machine.
 // In this order, what each slice touches lies together.
-#[repr(C, align(32))]
+#[repr(C)]
 pub struct Context {
     /// Messages that wait.
     pub mailbox: Mailbox,

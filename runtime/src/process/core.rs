@@ -216,7 +216,7 @@ pub struct Core {
 }
 
 /// What is left to be told when a process has ended, in the order in which it is told.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Farewell {
     names: Vec<Name>,
     signals: Vec<(Pid, Told)>,
@@ -778,6 +778,10 @@ impl Core {
 
     /// Takes all that has to be told when the process has ended.
     pub fn farewell(&mut self) -> Farewell {
+        if self.relations.is_none() && self.answers.get().is_none() {
+            // Most have nobody to tell.
+            return Farewell::default();
+        }
         let calls: Vec<(Pid, Told)> = self.open_calls().map(|(p, id)| (p, Told::Demonitor(id))).collect();
         if let Some(answers) = self.answers.get_mut() {
             answers.calls.clear();

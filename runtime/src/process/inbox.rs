@@ -445,6 +445,10 @@ impl Inbox {
     /// All have been told, and it is dead; questions that have come meanwhile are added to those that are answered last.
     /// Some: it is not dead yet, since something else has come, which it answers so first.
     pub fn bury(&mut self, own: Pid, questions: &mut Vec<Signal>) -> Option<Vec<(Pid, Signal)>> {
+        if self.signals.is_empty() {
+            self.state = RunState::Dead;
+            return None;
+        }
         let mut left = Vec::new();
         self.take(&mut left);
         questions.extend(left.extract_if(.., |s| matches!(s, Signal::Ask { .. })));
@@ -465,6 +469,9 @@ impl Inbox {
 
 /// Of what a process that ends has not handled, it still handles what is left here; the questions are answered last.
 pub fn take_questions(unhandled: &mut Vec<Signal>) -> Vec<Signal> {
+    if unhandled.is_empty() {
+        return Vec::new();
+    }
     let questions = unhandled.extract_if(.., |s| matches!(s, Signal::Ask { .. })).collect();
     unhandled.retain(|s| !s.is_message() && !s.may_end());
     questions

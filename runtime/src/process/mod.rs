@@ -56,13 +56,17 @@ impl Process {
     /// A process that has not run yet.
     pub fn new(host: Option<Box<Host>>, context: Box<context::Context>, birth: Option<Box<Birth>>) -> Box<Process> {
         let natives = context.scheduler.natives;
-        let mut vm = match (host, &birth) {
-            (Some(host), None) => Vm::new(host, natives),
-            (host, _) => Vm::unborn(host.map(|host| host as Box<dyn Surroundings>), natives),
-        };
-        context.scheduler.config.set_up(&mut vm);
-        vm.attached.set(context);
-        Box::new(Process { vm, waiting: None, birth, chore: None })
+        let has_roots = host.is_some() && birth.is_none();
+        let surroundings = host.map(|host| host as Box<dyn Surroundings>);
+        let vm = Vm::bare(surroundings, natives);
+        let mut p = Box::write(Box::new_uninit(), Process { vm, waiting: None, birth, chore: None });
+        p.vm.begin();
+        if has_roots {
+            p.vm.make_roots();
+        }
+        context.scheduler.config.set_up(&mut p.vm);
+        p.vm.attached.set(context);
+        p
     }
     /// It runs soon: what a slice begins with is brought from memory meanwhile.
     #[inline]

@@ -66,6 +66,12 @@ impl Telling {
 }
 
 impl Scheduler {
+    /// What the process's own end comes to whose body has returned, if no Lua is left to run.
+    pub(super) fn returned(&self, p: &mut Process) -> End {
+        let asked = rlua_machine::stdlib::host::asked_status(&mut p.vm);
+        let status = if context(&mut p.vm).slot.is_root { Some(asked.unwrap_or(0)) } else { asked };
+        End { reason: Message::string(b"normal"), abnormal: false, status, limit: false }
+    }
     /// What the process's own end comes to, when Lua's part is over.
     pub(super) fn over(self: &Arc<Self>, p: &mut Process) -> End {
         // What `os.exit` asked for, if it began this end.
@@ -115,10 +121,10 @@ impl Scheduler {
         drop(cx);
         let telling =
             Telling { farewell, reason: end.reason, abnormal: end.abnormal, questions, process, mailbox, status };
-        self.go_on_telling(slot, Box::new(telling));
+        self.go_on_telling(slot, telling);
     }
     /// Tells a piece of what is left to be told, then frees a piece of the heap.
-    pub(super) fn go_on_telling(self: &Arc<Self>, slot: Arc<Slot>, mut t: Box<Telling>) {
+    pub(super) fn go_on_telling(self: &Arc<Self>, slot: Arc<Slot>, mut t: Telling) {
         let mut left = PIECE;
         while left > 0
             && let Some(name) = t.farewell.next_name()
@@ -134,10 +140,10 @@ impl Scheduler {
         }
         let is_over = t.farewell.is_over() && t.release();
         if !is_over {
-            slot.lock().telling = Some(t);
+            slot.lock().telling = Some(Box::new(t));
             return self.enqueue(slot);
         }
-        self.bury(slot, *t);
+        self.bury(slot, t);
     }
     fn bury(self: &Arc<Self>, slot: Arc<Slot>, t: Telling) {
         // Who has tied itself to it meanwhile is told before anybody can know that it is dead; who asks whether it is, after

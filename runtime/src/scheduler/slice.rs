@@ -73,7 +73,7 @@ impl Scheduler {
         if let Some(telling) = s.telling.take() {
             drop(s);
             SIGNALS.set(signals);
-            self.go_on_telling(slot, telling);
+            self.go_on_telling(slot, *telling);
             return 4;
         }
         let Some(permit) = slot.begin_slice(&mut s, &mut signals) else {
@@ -418,6 +418,9 @@ impl Scheduler {
                         return Outcome::Over(self.over(p));
                     }
                 }
+                Exit::Finished if context(&mut p.vm).ending.is_none() && !p.vm.has_finalizers() => {
+                    return Outcome::Over(self.returned(p));
+                }
                 Exit::Finished => {
                     if !p.begin_end(codec::Message::string(b"normal"), false, None) {
                         return Outcome::Over(self.over(p));
@@ -580,7 +583,7 @@ impl Scheduler {
             self.answer_spawn((request.over, request.parent, request.id), answer);
             return;
         }
-        let capture = Box::new(codec::Capture::new(vm, body, &[]));
+        let capture = Box::new(codec::Capture::new(vm, body, codec::Arguments::new()));
         p.chore = Some(Box::new(Chore::Spawn { request, capture }));
     }
     /// Answers who has asked for a process, over the connection by which it did. False: that is over.

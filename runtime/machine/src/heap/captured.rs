@@ -47,6 +47,11 @@ impl Heap {
     pub fn keep_captured(&mut self, kept: Box<dyn Any + Send>, room: usize) {
         *self.captured = Captured { kept: Some(kept), written: Vec::new(), room };
     }
+    /// What is kept, and whether something was written since.
+    pub fn captured(&self) -> Option<(&(dyn Any + Send), bool)> {
+        let c = self.captured.if_made()?;
+        Some((c.kept.as_deref()?, !c.written.is_empty()))
+    }
     /// Takes what is kept, and what was written since.
     pub fn take_captured(&mut self) -> Option<(Box<dyn Any + Send>, Vec<Written>)> {
         let c = self.captured.made()?;

@@ -5,7 +5,7 @@
 //! [`Lazy`] of their heap is. An unfilled table has no parts and says that it has a hash key, so every access goes the way
 //! on which [`Table::touch`] waits; that makes what the record refers to (its tables unfilled in turn), and the table is
 //! like any other from then on. So laziness ends at tables: functions and their variables are made at once. The table of
-//! globals and the registry are not even made before somebody wants them (`Vm::globals`).
+//! globals, the registry and the metatable of strings are not even made before somebody wants them (`Vm::globals`).
 //!
 //! Always:
 //! * a record becomes one object at most: `made` knows it as long as it lives, and the collector lets an unfilled table
@@ -21,6 +21,7 @@ use super::objects::Objects;
 use super::{Header, Heap, MARKED, ObjectKind, value_of};
 use crate::value::{Ref, Table, Value, tag};
 use crate::vm::load::Module;
+use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -29,10 +30,10 @@ pub use super::objects::Objects as Maker;
 
 /// Records that objects are made of. A value in a record whose tag has the heap's bit holds the number of a record.
 pub trait Image: Send + Sync {
-    /// Whether a record is a table that can be filled later.
-    fn is_table(&self, n: u32) -> bool;
-    /// Makes the object of another record; it refers to nothing yet.
-    fn make(&self, n: u32, maker: &mut Maker) -> Value;
+    /// Whether the third record is the metatable of strings, and a table that can be filled later.
+    fn has_string_metatable(&self) -> bool;
+    /// Makes the object of a record; it refers to nothing yet. None: it is a table that can be filled later.
+    fn make(&self, n: u32, maker: &mut Maker) -> Option<Value>;
     /// Completes an object: of a table that is filled later, all but its parts.
     fn complete(&self, n: u32, object: Value, lazy: &Lazy);
     /// Fills a table.
@@ -45,8 +46,11 @@ pub trait Image: Send + Sync {
     fn modules(&self, each: &mut dyn FnMut(&Arc<Module>));
 }
 
-/// The first records: the table of globals, and the registry. Both count as unfilled until they are made.
+/// The first records: the table of globals, and the registry. They count as unfilled until they are made, and so does the
+/// third, if it is the metatable of strings.
 const ROOTS: u32 = 2;
+/// The record of the metatable of strings, if [`Image::has_string_metatable`].
+pub const STRING_METATABLE: u32 = ROOTS;
 
 /// What a heap has of its image.
 pub struct Lazy {
@@ -74,8 +78,8 @@ struct Entry {
 /// Objects by their records.
 #[derive(Default)]
 struct Made {
-    /// In the order in which they were made.
-    list: Vec<Entry>,
+    /// In the order in which they were made. Most processes that wait have made no more than lie here.
+    list: SmallVec<[Entry; 4]>,
     /// Places in that, from 1 on, each where its record's number leads or after it, and zeros; once there are more than
     /// [`Made::FEW`]. A power of two of them.
     #[allow(clippy::box_collection, reason = "one word where there are few")]
@@ -185,6 +189,10 @@ impl Lazy {
     pub fn each_made(&self, each: &mut dyn FnMut(u64, u32)) {
         self.state.borrow().made.list.iter().for_each(|e| each(e.object as u64, e.record));
     }
+    /// The number of the record of which an object was made.
+    pub fn number_of(&self, address: u64) -> Option<u32> {
+        self.state.borrow().made.list.iter().find(|e| e.object as u64 == address).map(|e| e.record)
+    }
     /// The table of one of the first records, if it was made.
     pub(crate) fn made_root(&self, n: u32) -> *mut Table {
         self.state.borrow().made.find(n).map_or(std::ptr::null_mut(), |o| o.cast())
@@ -205,16 +213,14 @@ impl Lazy {
             // SAFETY: what is noted there is alive.
             return unsafe { value_of(o) };
         }
-        let v = if self.image.is_table(n) {
+        let v = self.image.make(n, &mut state.objects).unwrap_or_else(|| {
             let t = state.objects.table();
             t.make_unfilled(self, n);
-            if n >= ROOTS {
+            if n > ROOTS || n >= self.roots() {
                 state.unfilled += 1;
             }
             Value::table(t)
-        } else {
-            self.image.make(n, &mut state.objects)
-        };
+        });
         if v.tag & tag::HEAP_BIT != 0 {
             let o = v.bits as *mut Header;
             // Until it is written it is what its record says.
@@ -228,6 +234,10 @@ impl Lazy {
             });
         }
         v
+    }
+    /// Records that count as unfilled until they are made.
+    fn roots(&self) -> u32 {
+        ROOTS + self.image.has_string_metatable() as u32
     }
     /// Does something with what is known of marking, if that goes on.
     fn marked<T>(&self, f: impl FnOnce(&mut Marking) -> T) -> Option<T> {
@@ -269,7 +279,8 @@ impl Heap {
     pub(crate) fn begin_lazy(&mut self, image: Arc<dyn Image>) {
         assert!(self.lazy.is_null(), "a heap begins once");
         image.modules(&mut |m| self.keep_module(m));
-        let state = State { objects: Objects::NONE, made: Made::default(), unfilled: ROOTS };
+        let unfilled = ROOTS + image.has_string_metatable() as u32;
+        let state = State { objects: Objects::NONE, made: Made::default(), unfilled };
         self.lazy = Box::into_raw(Box::new(Lazy { image, state: RefCell::new(state), marking: Cell::default() }));
     }
     /// What it has of its image, while it has unfilled tables.
@@ -325,7 +336,7 @@ impl Heap {
     pub(super) fn lazy_begins(&mut self) {
         if let Some(l) = self.lazy() {
             let mut marking = Box::<Marking>::default();
-            (0..ROOTS).filter(|&n| l.state.borrow().made.find(n).is_none()).for_each(|n| marking.reach(n));
+            (0..l.roots()).filter(|&n| l.state.borrow().made.find(n).is_none()).for_each(|n| marking.reach(n));
             l.marking.set(Some(marking));
         }
     }

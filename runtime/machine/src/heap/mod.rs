@@ -44,7 +44,7 @@ pub use captured::{WHOLE, Written};
 use collect::Phase;
 pub use collect::Stress;
 pub(crate) use collect::{PIECE, Roots, UNITS_A_REDUCTION, Whole};
-pub use lazy::{Image, Lazy, Maker};
+pub use lazy::{Image, Lazy, Maker, STRING_METATABLE};
 use modules::Modules;
 use objects::{Objects, closure_layout, native_closure_layout};
 use seldom::Seldom;
@@ -228,6 +228,7 @@ impl Default for Heap {
 
 impl Heap {
     /// An empty heap.
+    #[inline(always)]
     pub fn new() -> Heap {
         Heap {
             objects: Objects::NONE,
@@ -585,6 +586,10 @@ impl Heap {
     #[inline]
     pub(crate) fn has_finalizers_waiting(&self) -> bool {
         self.to_finalize.if_made().is_some_and(|queue| !queue.is_empty())
+    }
+    /// Whether there are objects with finalizers.
+    pub(crate) fn has_finalizers(&self) -> bool {
+        self.has_finalizers_waiting() || self.finalizable.if_made().is_some_and(|list| !list.is_empty())
     }
     /// Queues every object with a finalizer, at the end of a process (manual 2.5.3: in reverse order of marking).
     pub(crate) fn finalize_all(&mut self) {

@@ -148,7 +148,7 @@ impl Vm {
         let pointer = match v.kind() {
             Kind::Table(t) => t.metatable.get(),
             Kind::Userdata(u) => u.metatable.get(),
-            Kind::String(_) => self.string_metatable,
+            Kind::String(_) => self.string_metatable(),
             Kind::Nil => self.type_metatables()[0],
             Kind::Boolean(_) => self.type_metatables()[1],
             Kind::Integer(_) | Kind::Float(_) => self.type_metatables()[2],

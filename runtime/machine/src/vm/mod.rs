@@ -32,7 +32,7 @@ pub mod raise;
 pub mod thread;
 pub mod work;
 
-use crate::heap::{Heap, Image, PIECE, Roots, Stress, UNITS_A_REDUCTION, Whole, look_ahead};
+use crate::heap::{Heap, Image, PIECE, Roots, STRING_METATABLE, Stress, UNITS_A_REDUCTION, Whole, look_ahead};
 use crate::value::table::TableError;
 use crate::value::{Ref, Table, Value, tag};
 pub use attached::{Attachable, Attached, Attachment};
@@ -121,10 +121,12 @@ pub struct Vm {
     /// Null as long as it is not made (heap/lazy.rs), as is the next.
     globals: Cell<*mut Table>,
     registry: Cell<*mut Table>,
-    /// The metatable of strings, or null.
-    pub string_metatable: *mut Table,
+    /// The metatable of strings, or null: then there is none, or it is not made.
+    pub(crate) string_metatable: Cell<*mut Table>,
     /// Of nil, booleans, numbers, functions, coroutines, pids; most machines have none.
     type_metatables: Option<Box<[*mut Table; 6]>>,
+    /// The metatable of strings is what the image says, and not made (heap/lazy.rs).
+    string_metatable_unmade: Cell<bool>,
     /// Test mode: code is dumped, verified and loaded again before it runs.
     pub reload: bool,
     /// Warnings are printed (`warn("@on")`).
@@ -168,28 +170,34 @@ impl Vm {
     /// One that will get its globals and registry. Without surroundings, what is attached gives it some when they are needed
     /// ([`Attachment::surroundings`]).
     pub fn unborn(surroundings: Option<Box<dyn Surroundings>>, natives: Natives) -> Vm {
-        let mut heap = Heap::new();
-        let main = heap.thread().as_ptr();
-        let mut vm = Vm {
+        let mut vm = Vm::bare(surroundings, natives);
+        vm.begin();
+        vm
+    }
+    /// As [`Vm::unborn`], before [`Vm::begin`]: so it can be put where it will stay, without a copy.
+    #[inline(always)]
+    pub fn bare(surroundings: Option<Box<dyn Surroundings>>, natives: Natives) -> Vm {
+        Vm {
             frame: std::ptr::null_mut(),
             fuel: 0,
             stack_end: std::ptr::null_mut(),
             frames_end: std::ptr::null_mut(),
             top: std::ptr::null_mut(),
             base: std::ptr::null_mut(),
-            thread: main,
+            thread: std::ptr::null_mut(),
             left: Left::Safepoint,
             asked: None,
             handlers: execute::handlers(false),
             hooked: false,
             leaf: std::ptr::null_mut(),
-            heap,
+            heap: Heap::new(),
             error: Value::NIL,
             saved_fuel: 0,
-            main,
+            main: std::ptr::null_mut(),
             globals: Cell::new(std::ptr::null_mut()),
             registry: Cell::new(std::ptr::null_mut()),
-            string_metatable: std::ptr::null_mut(),
+            string_metatable: Cell::new(std::ptr::null_mut()),
+            string_metatable_unmade: Cell::new(false),
             type_metatables: None,
             stop: false,
             in_finalizer: false,
@@ -204,15 +212,20 @@ impl Vm {
             surroundings,
             attached: Attached::default(),
             natives,
-        };
+        }
+    }
+    /// Gives a bare machine its main coroutine.
+    pub fn begin(&mut self) {
+        assert!(self.main.is_null(), "a machine begins once");
+        let main = self.heap.thread().as_ptr();
+        self.main = main;
         // The interpreter reads one of them where it lies.
         metamethod::name_value(metamethod::Event::Index);
         // SAFETY: `main` is a fresh thread of this heap.
         unsafe {
             (*main).status = Status::Running;
-            vm.load_thread(main);
+            self.load_thread(main);
         }
-        vm
     }
     /// It runs soon: what a run begins with is brought from memory meanwhile, and so many lines of what is attached.
     #[inline]
@@ -258,6 +271,7 @@ impl Vm {
     pub fn begin_lazy(&mut self, image: Arc<dyn Image>) {
         self.globals.set(std::ptr::null_mut());
         self.registry.set(std::ptr::null_mut());
+        self.string_metatable_unmade.set(image.has_string_metatable());
         self.heap.begin_lazy(image);
     }
     /// Replaces both tables.
@@ -267,16 +281,30 @@ impl Vm {
     }
     /// The metatable of strings.
     pub fn set_string_metatable(&mut self, t: Option<Ref<Table>>) {
-        self.string_metatable = t.map_or(std::ptr::null_mut(), Ref::as_ptr);
+        self.set_string_metatable_pointer(t.map_or(std::ptr::null_mut(), Ref::as_ptr));
     }
-    /// The metatable of strings, or nil.
-    pub fn string_metatable_value(&self) -> Value {
-        if self.string_metatable.is_null() {
-            Value::NIL
-        } else {
-            // SAFETY: a root, and it was just seen not to be null.
-            Value::table(unsafe { Ref::new(self.string_metatable) })
+    /// As [`Vm::set_string_metatable`]; null: none.
+    pub fn set_string_metatable_pointer(&mut self, t: *mut Table) {
+        self.string_metatable.set(t);
+        self.string_metatable_unmade.set(false);
+    }
+    /// The metatable of strings, or null.
+    #[inline]
+    pub fn string_metatable(&self) -> *mut Table {
+        if self.string_metatable_unmade.get() {
+            self.make_string_metatable();
         }
+        self.string_metatable.get()
+    }
+    #[cold]
+    fn make_string_metatable(&self) {
+        let made = self.heap.lazy().and_then(|l| l.object(STRING_METATABLE).as_table());
+        self.string_metatable.set(made.expect("the image has it").as_ptr());
+        self.string_metatable_unmade.set(false);
+    }
+    /// Whether the metatable of strings is that of the image, and nobody has wanted it yet.
+    pub fn has_unmade_string_metatable(&self) -> bool {
+        self.string_metatable_unmade.get()
     }
     /// The metatable of a type other than table and userdata (`debug.setmetatable`).
     pub fn set_type_metatable(&mut self, v: Value, t: Option<Ref<Table>>) {
@@ -289,7 +317,7 @@ impl Vm {
             13 => 4,
             7 => 5,
             8 => {
-                self.string_metatable = pointer;
+                self.set_string_metatable_pointer(pointer);
                 return;
             }
             _ => return,
@@ -616,6 +644,10 @@ impl Vm {
         self.heap.whole = collection.is_shared.then_some(Whole::Done);
         true
     }
+    /// Whether [`Vm::start_finalizers`] would find some.
+    pub fn has_finalizers(&self) -> bool {
+        self.heap.has_finalizers()
+    }
     /// At the end of a process: queues all finalizers and sets up the main coroutine to call `run`, a native that calls
     /// them one by one. False if there are none.
     pub fn start_finalizers(&mut self, run: &'static Native) -> bool {
@@ -762,9 +794,13 @@ impl Vm {
             }
             root.get()
         };
+        if self.string_metatable_unmade.get() {
+            self.string_metatable_unmade.set(root(&self.string_metatable, STRING_METATABLE).is_null());
+        }
+        let strings = self.string_metatable.get();
         Roots {
             threads: [self.main, self.thread],
-            tables: [root(&self.globals, 0), root(&self.registry, 1), self.string_metatable, a, b, c, d, e, f],
+            tables: [root(&self.globals, 0), root(&self.registry, 1), strings, a, b, c, d, e, f],
             error: self.error,
         }
     }

@@ -10,7 +10,7 @@
 
 use super::super::{ManyNumbers, Numbers, is_file, is_standard_stream, socket_name};
 use super::version::{Graph, Places, View};
-use super::{PIECE, Record, Records, Snapshot};
+use super::{Arguments, PIECE, Record, Records, Snapshot};
 use rlua_machine::heap::{Header, Lazy, ObjectKind, WHOLE, Written, value_of};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -36,7 +36,12 @@ struct Kept {
     inherited: bool,
     /// Objects that were made of that when their numbers were learnt.
     made: usize,
+    /// Functions that were bodies of late and have no number, the latest first, by address. One that comes again is taken
+    /// into the graph.
+    bodies: [u64; BODIES],
 }
+/// Bodies without a number that are remembered: so many functions may be spawned in turn.
+const BODIES: usize = 4;
 
 // SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
 unsafe impl Send for Kept {}
@@ -77,10 +82,27 @@ impl Kept {
     fn can_serve(&self, vm: &Vm) -> bool {
         self.epoch == vm.heap.capture_epoch() && self.metatables == metatables(vm)
     }
+    /// Whether a variable that lived in a stack is what it was. No collection has ended since it was taken.
+    fn is_same(&(variable, then): &(*mut Upvalue, Value)) -> bool {
+        // SAFETY: it was live then, and nothing was freed since (the caller's promise).
+        let now = unsafe { (*variable).get() };
+        // An integer equals its float, and is another value.
+        now.tag == then.tag && (now.bits == then.bits || now.tag != tag::FLOAT && now.raw_equals(then))
+    }
+    /// A body has no number: it is remembered.
+    fn note_body(&mut self, body: Value) {
+        if body.tag & tag::HEAP_BIT != 0 && self.numbers.get(body.bits).is_none() {
+            self.bodies.rotate_right(1);
+            self.bodies[0] = body.bits;
+        }
+    }
 }
 
 /// Objects of its image up to which a process looks whether it can pass that on: it looks at all of them.
 const FEW: usize = 1000;
+
+/// Those of a list that is looked through at each spawn.
+const FEW_LISTED: usize = 64;
 
 /// What the process itself began with, if it has not written to any of that.
 fn inherited(vm: &Vm) -> Option<Box<Kept>> {
@@ -96,6 +118,7 @@ fn inherited(vm: &Vm) -> Option<Box<Kept>> {
         metatables: metatables(vm),
         inherited: true,
         made: 0,
+        bodies: [0; BODIES],
     });
     kept.know(lazy);
     is_same.then_some(kept)
@@ -104,7 +127,7 @@ fn inherited(vm: &Vm) -> Option<Box<Kept>> {
 /// The metatables of types.
 fn metatables(vm: &Vm) -> [*mut Table; 7] {
     let [a, b, c, d, e, f] = vm.type_metatables();
-    [vm.string_metatable, a, b, c, d, e, f]
+    [vm.string_metatable(), a, b, c, d, e, f]
 }
 
 /// What is being taken.
@@ -347,15 +370,51 @@ impl Taker {
     }
 }
 
+/// A view that has a body already, with all that it reaches as it is now, and what the body is there.
+fn view_with(vm: &Vm, body: Value) -> Option<(Arc<View>, Value)> {
+    let known = vm.heap.captured().and_then(|(known, is_written)| match known.downcast_ref()? {
+        Known::View(kept) if !is_written && !kept.inherited => Some(kept),
+        _ => None,
+    });
+    if let Some(kept) = known {
+        let is_same = kept.can_serve(vm) && kept.open.iter().all(Kept::is_same);
+        let number =
+            || if body.tag & tag::HEAP_BIT == 0 { Some(body.bits) } else { kept.numbers.get(body.bits).map(u64::from) };
+        return number().filter(|_| is_same).map(|bits| (kept.view.clone(), Value { bits, ..body }));
+    }
+    // What the process itself began with, and what was on top of that.
+    let lazy = vm.heap.lazy().filter(|l| l.made_count() <= FEW_LISTED && vm.heap.captured_writes() == 0)?;
+    let bits = if body.tag & tag::HEAP_BIT == 0 { body.bits } else { u64::from(lazy.number_of(body.bits)?) };
+    let own = lazy.image().into_any().downcast::<View>().ok()?;
+    let [strings, others @ ..] = own.metatables();
+    let is_same = (vm.has_unmade_string_metatable() || lazy.pointer(strings) == vm.string_metatable())
+        && others.map(|m| lazy.pointer(m)) == vm.type_metatables();
+    is_same.then_some((own, Value { bits, ..body }))
+}
+
+impl Snapshot {
+    /// Of a body that is in what was captured before, and arguments that are no objects: nothing has to be copied. None: it
+    /// has to be captured.
+    pub fn again(vm: &Vm, body: Value, arguments: impl Iterator<Item = Value> + Clone) -> Option<Snapshot> {
+        if arguments.clone().any(|v| v.tag & tag::KEEPS_BITS != 0) {
+            return None;
+        }
+        let (view, body) = view_with(vm, body)?;
+        Some(Snapshot { view, body, arguments: arguments.collect(), serials: vm.heap.serial_counter() })
+    }
+}
+
 /// What a function and its arguments reach, and the globals and the registry, taken in steps for a process that will begin
 /// with them. In the course of that nothing that it takes is changed; whoever takes the steps keeps the body and the
 /// arguments.
 pub struct Capture {
     body: Value,
-    arguments: Box<[Value]>,
+    arguments: Arguments,
     stage: Stage,
     /// What was written is being taken for this, and put into its graph.
     changing: Option<Box<Kept>>,
+    /// And the body, which comes again.
+    adds_body: bool,
     /// The numbers of the first objects, which have them already.
     changed: Vec<u32>,
     /// Tables of which places were written, those that are still to be looked at first; and what was written.
@@ -373,7 +432,7 @@ pub struct Capture {
     finalizable: Vec<Value>,
     modules: Vec<Arc<Module>>,
     /// By their numbers: body, arguments, metatables.
-    numbered: (Value, Box<[Value]>, [Value; 7]),
+    numbered: (Value, Arguments, [Value; 7]),
 }
 
 // SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
@@ -381,12 +440,13 @@ unsafe impl Send for Capture {}
 
 impl Capture {
     /// Begins with the roots.
-    pub fn new(vm: &mut Vm, body: Value, arguments: &[Value]) -> Capture {
+    pub fn new(vm: &mut Vm, body: Value, arguments: Arguments) -> Capture {
         let mut c = Capture {
             body,
-            arguments: arguments.into(),
+            arguments,
             stage: Stage::Whole,
             changing: None,
+            adds_body: false,
             changed: Vec::new(),
             written: Vec::new(),
             places: Vec::new(),
@@ -398,7 +458,7 @@ impl Capture {
             listed: None,
             finalizable: Vec::new(),
             modules: Vec::new(),
-            numbered: (Value::NIL, Box::default(), [Value::NIL; 7]),
+            numbered: (Value::NIL, Arguments::new(), [Value::NIL; 7]),
         };
         let known = vm.heap.take_captured();
         match known.and_then(|(k, w)| Some((*k.downcast::<Known>().ok()?, w))) {
@@ -421,11 +481,11 @@ impl Capture {
     }
     /// Begins with what was written since, if there is something.
     fn begin_changes(&mut self, vm: &Vm, mut kept: Box<Kept>, mut written: Vec<Written>) {
-        // SAFETY: no collection has ended since (the epoch says so), so the variables are live.
-        let has_changed = |&(u, v): &(*mut Upvalue, Value)| unsafe { !(*u).get().raw_equals(v) };
-        let others = kept.open.iter().filter(|v| has_changed(v));
+        // No collection has ended since (the epoch says so).
+        let others = kept.open.iter().filter(|v| !Kept::is_same(v));
         written.extend(others.map(|v| Written { object: v.0.cast(), place: WHOLE }));
-        if written.is_empty() {
+        let adds_body = !kept.inherited && kept.bodies.contains(&self.body.bits) && self.body.tag & tag::HEAP_BIT != 0;
+        if written.is_empty() && !adds_body {
             return self.begin(vm, Stage::Above, Some(kept));
         }
         if kept.view.graph.is_worn() {
@@ -455,12 +515,17 @@ impl Capture {
         // What is open still will be noted again.
         kept.open.retain(|&(u, _)| t.objects.binary_search(&u.cast()).is_err());
         t.first = (kept.view.len() as u32).wrapping_sub(t.objects.len() as u32);
+        self.adds_body = adds_body;
+        if adds_body {
+            t.number(self.body.bits as *mut Header);
+        }
         self.changing = Some(kept);
     }
     /// Begins a graph, or what is on top of one.
     fn begin(&mut self, vm: &Vm, stage: Stage, kept: Option<Box<Kept>>) {
         self.stage = stage;
         self.changing = None;
+        self.adds_body = false;
         self.changed.clear();
         self.written.clear();
         self.places.clear();
@@ -505,6 +570,7 @@ impl Capture {
                 match kept {
                     // It is the body or the arguments: another spawn may have others.
                     Some(kept) => Known::View(kept).keep(vm),
+                    None if self.adds_body => {}
                     None => Known::Whole.keep(vm),
                 }
                 self.begin(vm, Stage::Whole, None);
@@ -520,11 +586,12 @@ impl Capture {
                     self.begin(vm, Stage::Above, Some(kept));
                     continue;
                 }
-                (_, Some(kept)) => {
+                (_, Some(mut kept)) => {
                     let view = match self.records.len {
                         0 => kept.view.clone(),
                         _ => Arc::new(kept.view.with(self.taken(), std::mem::take(&mut self.modules))),
                     };
+                    kept.note_body(self.body);
                     if kept.epoch == vm.heap.capture_epoch() {
                         Known::View(kept).keep(vm);
                     }
@@ -571,6 +638,7 @@ impl Capture {
             metatables: metatables(vm),
             inherited: false,
             made: 0,
+            bodies: [0; BODIES],
         })
     }
     /// Takes what was written of large tables; true if all is taken.

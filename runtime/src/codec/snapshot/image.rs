@@ -5,7 +5,7 @@
 
 use super::Record;
 use super::version::View;
-use rlua_machine::heap::{Header, Image, Lazy, Maker};
+use rlua_machine::heap::{Header, Image, Lazy, Maker, STRING_METATABLE};
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::table::Parts;
 use rlua_machine::value::{Ref, Table, Value, tag};
@@ -14,13 +14,15 @@ use std::any::Any;
 use std::sync::Arc;
 
 impl Image for View {
-    fn is_table(&self, n: u32) -> bool {
-        matches!(*self.head(n), Record::Table { .. })
+    fn has_string_metatable(&self) -> bool {
+        let strings = self.metatables()[0];
+        (strings.tag, strings.bits) == (tag::TABLE, STRING_METATABLE as u64)
+            && matches!(*self.head(STRING_METATABLE), Record::Table { .. })
     }
-    fn make(&self, n: u32, maker: &mut Maker) -> Value {
-        match &*self.head(n) {
+    fn make(&self, n: u32, maker: &mut Maker) -> Option<Value> {
+        Some(match &*self.head(n) {
             Record::String(bytes) => maker.string(bytes),
-            Record::Table { .. } => Value::table(maker.table()),
+            Record::Table { .. } => return None,
             Record::Library { library, .. } => {
                 let t = maker.table();
                 t.use_library(library);
@@ -33,7 +35,7 @@ impl Image for View {
             Record::Userdata { resource, .. } => Value::userdata(maker.userdata(*resource, None)),
             Record::Upvalue { .. } => Value::object(tag::UPVALUE, maker.upvalue(Value::NIL).as_ptr()),
             Record::Buffer(_) | Record::Placeholder { .. } => unreachable!("its graph is thawed as a whole"),
-        }
+        })
     }
     fn complete(&self, n: u32, object: Value, lazy: &Lazy) {
         match &*self.head(n) {

@@ -6,7 +6,7 @@
 
 use super::placeholder::placeholder;
 use super::version::View;
-use super::{GLOBALS, PIECE, REGISTRY, Record, Records, Snapshot};
+use super::{Arguments, GLOBALS, PIECE, REGISTRY, Record, Records, Snapshot};
 use rlua_machine::heap::Header;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::table::Node;
@@ -49,7 +49,7 @@ impl Thawing {
     }
     /// Does so many units of work in the machine whose globals and registry these will be; the body and its arguments, if
     /// all is made.
-    pub fn step(&mut self, vm: &mut Vm, units: &mut usize) -> Option<(Value, Vec<Value>)> {
+    pub fn step(&mut self, vm: &mut Vm, units: &mut usize) -> Option<(Value, Arguments)> {
         if !self.begun {
             self.begin(vm, units);
         }
@@ -89,7 +89,7 @@ impl Thawing {
         let roots = [GLOBALS, REGISTRY].map(|n| objects[n].as_table().expect("the first records are tables"));
         vm.set_roots(roots[0], roots[1]);
         let [first, others @ ..] = s.view.metatables().map(|m| pointer(objects, m));
-        vm.string_metatable = first;
+        vm.set_string_metatable_pointer(first);
         vm.set_type_metatables(others);
         Some((value(objects, s.body), s.arguments.iter().map(|&v| value(objects, v)).collect()))
     }
@@ -101,14 +101,17 @@ impl Thawing {
             self.lazily = true;
             vm.begin_lazy(self.snapshot.view.clone());
             let (lazy, s) = (vm.heap.lazy().expect("begun"), &self.snapshot);
-            let meta = s.view.metatables();
-            let [first, others @ ..] = meta.map(|m| lazy.pointer(m));
+            let [first, others @ ..] = s.view.metatables();
+            let first = (!vm.has_unmade_string_metatable()).then(|| lazy.pointer(first));
+            let others = others.map(|m| lazy.pointer(m));
             lazy.value(s.body);
             for &v in &s.arguments {
                 lazy.value(v);
             }
             *units = units.saturating_sub(s.arguments.len());
-            vm.string_metatable = first;
+            if let Some(first) = first {
+                vm.set_string_metatable_pointer(first);
+            }
             vm.set_type_metatables(others);
             return;
         }
@@ -241,7 +244,7 @@ impl Thawing {
     pub fn release(&mut self, mut most: usize) -> bool {
         // Whoever has it, too, frees it.
         let Some(records) = View::own_records(&mut self.snapshot.view) else { return true };
-        while let Some(part) = records.parts.pop_back() {
+        while let Some(part) = records.parts.pop() {
             if most < part.len() {
                 return false;
             }

@@ -238,6 +238,7 @@ impl Graph {
     pub fn is_worn(&self) -> bool {
         self.changes().bytes > self.records.bytes + Graph::MORE
     }
+    #[inline]
     fn has_changed(&self, n: u32) -> bool {
         // Whoever looks at a version has got it from the spawner, which had set the bits by then.
         self.changed.get(n as usize / 64).is_none_or(|w| w.load(Ordering::Relaxed) & 1 << (n % 64) != 0)
@@ -253,6 +254,7 @@ impl Graph {
         taken + changed < places
     }
     /// A record at a version; with its single changes or without them.
+    #[cold]
     fn find(&self, n: u32, version: u32, with_redo: bool) -> Found<'_> {
         let first = (n as usize) < self.records.len;
         if first && !self.has_changed(n) {
@@ -408,11 +410,15 @@ impl View {
             Some(above) if n >= self.len => Found::First(above.records.get((n - self.len) as usize)),
             _ => {
                 assert!(n < self.len, "a record that there is");
+                if (n as usize) < self.graph.records.len && !self.graph.has_changed(n) {
+                    return Found::First(self.graph.records.get(n as usize));
+                }
                 self.graph.find(n, self.version, with_redo)
             }
         }
     }
     /// A record, of a table all but its parts.
+    #[inline]
     pub fn head(&self, n: u32) -> Found<'_> {
         self.find(n, false)
     }

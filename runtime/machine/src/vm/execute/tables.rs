@@ -168,7 +168,7 @@ op! { op_self_k(i, pc, base, vm, k, t) {
 } }
 // A method of a string, which its metatable's `__index` has.
 outline! { self_of_string(i, pc, base, vm, k, t) {
-    let meta: *const Table = (*vm).string_metatable;
+    let meta: *const Table = (*vm).string_metatable.get();
     if tag_of(rb!(i, base)) & 0xf != tag::STRING_TYPE || meta.is_null() {
         return slower_self(i, pc, base, vm, k, t);
     }
