@@ -20,6 +20,9 @@ const TRIES: u32 = 3;
 const TRIES_LISTED: u32 = 8;
 /// First and longest pause between attempts, before chance changes it.
 const PAUSE: (Time, Time) = (100 * MILLISECOND, 10 * SECOND);
+/// How often one of the nodes is told again with whom this one is connected: whatever has kept two apart, they hear of each
+/// other.
+const LIST: Time = 30 * SECOND;
 /// Runtimes that are remembered as outdated.
 const OUTDATED_MAX: usize = 4096;
 /// Visits at a time.
@@ -45,6 +48,8 @@ pub enum Action {
     Up(Connection, NodeName),
     /// A session with a visitor stands: its processes are reached there, and nobody else hears of it.
     Visit(Connection),
+    /// Tell a peer with whom this node is connected.
+    List(Connection),
     /// What waits for the node fails.
     Unreachable(NodeName, String),
     /// The node is down, or cannot be reached: whoever monitors it is told.
@@ -67,8 +72,8 @@ struct Peer {
     attempt: Option<Attempt>,
     /// A connection of the peer's that was told to wait, and its runtime.
     waiting: Option<(Connection, [u8; 16])>,
-    /// Another runtime of this name was refused, since the session had not ended: most likely the node has started again, and
-    /// its end was not noticed yet. It is dialled then, for it does not ask again.
+    /// It is dialled when the session has ended, for it does not ask again. Another runtime of this name was refused, since the
+    /// session had not ended: most likely the node has started again, and its end was not noticed yet.
     has_heir: bool,
 }
 impl Peer {
@@ -87,6 +92,8 @@ pub struct Connections {
     last_runtime: BTreeMap<NodeName, [u8; 16]>,
     outdated: VecDeque<(NodeName, [u8; 16])>,
     next: Connection,
+    /// When a peer is told of the others, if there are others.
+    list_at: Option<Time>,
     closing: bool,
 }
 
@@ -94,7 +101,7 @@ impl Connections {
     /// Of a node that is connected with nobody.
     pub fn new(own: Hello) -> Connections {
         let (peers, visits, last_runtime, outdated) = Default::default();
-        Connections { own, peers, visits, last_runtime, outdated, next: 1, closing: false }
+        Connections { own, peers, visits, last_runtime, outdated, next: 1, list_at: None, closing: false }
     }
     /// A number for a connection from outside.
     pub fn number(&mut self) -> Connection {
@@ -251,6 +258,12 @@ impl Connections {
             peer.waiting = None;
             return;
         }
+        self.visits.remove(&c);
+        if let Some(peer) = self.peers.values_mut().find(|p| p.session.is_some_and(|(s, _)| s == c)) {
+            // It had failed already when it was accepted. Whoever gave up another attempt for it does not ask again.
+            peer.has_heir |= self.own.connects_all();
+            return self.ended(c, &failure.to_string(), actions);
+        }
         let attempting = |p: &Peer| p.attempt.as_ref().is_some_and(|a| a.number == Some(c));
         let Some(name) = self.peers.iter().find(|(_, p)| attempting(p)).map(|(n, _)| n.clone()) else { return };
         let Some(peer) = self.peers.get_mut(&name) else { return };
@@ -314,16 +327,29 @@ impl Connections {
     }
     /// When [`Connections::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {
-        self.peers.values().filter_map(|p| p.attempt.as_ref()?.next).min()
+        self.peers.values().filter_map(|p| p.attempt.as_ref()?.next).chain(self.list_at).min()
     }
-    /// Time has passed.
-    pub fn timeout(&mut self, now: Time, actions: &mut Vec<Action>) {
+    /// Time has passed. `random` decides who is told of the others.
+    pub fn timeout(&mut self, now: Time, random: u64, actions: &mut Vec<Action>) {
+        self.list(now, random, actions);
         for (name, peer) in &mut self.peers {
             if let Some(a) = peer.attempt.as_mut().filter(|a| a.next.is_some_and(|t| t <= now)) {
                 self.next += 1;
                 (a.number, a.next, a.tries) = (Some(self.next), None, a.tries + 1);
                 actions.push(Action::Dial(self.next, name.clone()));
             }
+        }
+    }
+    /// Tells one of the peers of the others, now and then.
+    fn list(&mut self, now: Time, random: u64, actions: &mut Vec<Action>) {
+        let sessions = || self.peers.values().filter_map(|p| p.session);
+        let n = sessions().count();
+        if n < 2 || !self.own.connects_all() || self.closing {
+            self.list_at = None;
+        } else if self.list_at.is_none_or(|at| at <= now) {
+            let told = sessions().nth((random % n as u64) as usize).filter(|_| self.list_at.is_some());
+            actions.extend(told.map(|(c, _)| Action::List(c)));
+            self.list_at = Some(now + LIST);
         }
     }
     /// The node leaves the network.
@@ -450,6 +476,29 @@ mod tests {
         assert!(matches!(&after(|x| b.ended(*n, "cut", x))[..], [Action::NodeDown(..)]));
     }
     #[test]
+    fn who_was_accepted_when_its_connection_had_failed_is_dialled() {
+        let mut b = Connections::new(hello("b@h", 2));
+        let c = b.number();
+        after(|x| b.asked(c, &opening("a@h", 1), x));
+        let done = after(|x| b.failed(c, &Failure::Closed, 0, 0, x));
+        assert!(matches!(&done[..], [Action::NodeDown(..), Action::Dial(..)]), "{done:?}");
+        assert_eq!(b.session(&name("a@h")), None);
+    }
+    #[test]
+    fn now_and_then_one_of_the_nodes_hears_of_the_others() {
+        let mut b = Connections::new(hello("b@h", 2));
+        let (c, d) = (b.number(), b.number());
+        after(|x| b.asked(c, &opening("a@h", 1), x));
+        assert!(after(|x| b.timeout(0, 0, x)).is_empty() && b.next_timeout().is_none(), "there are no others");
+        after(|x| b.asked(d, &opening("c@h", 3), x));
+        assert!(after(|x| b.timeout(SECOND, 0, x)).is_empty(), "who has just come was told");
+        assert_eq!(b.next_timeout(), Some(SECOND + LIST));
+        assert_eq!(after(|x| b.timeout(SECOND + LIST, 0, x)), [Action::List(c)]);
+        assert_eq!(after(|x| b.timeout(SECOND + 2 * LIST, 1, x)), [Action::List(d)]);
+        after(|x| b.ended(c, "lost", x));
+        assert!(after(|x| b.timeout(SECOND + 3 * LIST, 0, x)).is_empty() && b.next_timeout().is_none());
+    }
+    #[test]
     fn a_name_belongs_to_who_is_connected_and_then_to_the_newest() {
         let mut b = Connections::new(hello("b@h", 2));
         let refused = |c, why| [Action::Answer(c, Verdict::Refuse(why))];
@@ -507,9 +556,9 @@ mod tests {
             assert!(after(|x| b.failed(c, &Failure::Closed, now, u64::MAX, x)).is_empty());
             let next = b.next_timeout().expect("it tries again");
             assert!(next > now);
-            assert!(after(|x| b.timeout(next - 1, x)).is_empty());
+            assert!(after(|x| b.timeout(next - 1, 0, x)).is_empty());
             now = next;
-            let dialled = after(|x| b.timeout(now, x));
+            let dialled = after(|x| b.timeout(now, 0, x));
             let [Action::Dial(n, _)] = dialled[..] else { panic!("it is dialled") };
             c = n;
         }

@@ -265,7 +265,7 @@ fn ten_thousand_who_say_nothing_hold_up_nobody() {
     for i in 0..10_000u64 {
         let random = w.common().random.key();
         online.accepted(format!("10.0.0.1:{i}"), random);
-        assert!(online.table().links.len() <= super::super::STRANGERS_MAX);
+        assert!(online.table().links.len() <= super::super::connections::STRANGERS_MAX);
     }
     // One of the address with most of them makes room.
     w.connect(0, 1);
