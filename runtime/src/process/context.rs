@@ -188,6 +188,10 @@ impl Context {
             self.resume = true;
             return;
         }
+        // The kill may have been handled in an earlier part of the slice.
+        if self.urgent.iter().any(|e| matches!(e, Effect::Kill { .. })) {
+            return;
+        }
         let end = signals.iter().position(|s| matches!(s, Signal::Kill { .. })).map_or(signals.len(), |i| i + 1);
         self.mailbox.reserve(end);
         for signal in signals.drain(..end) {

@@ -10,10 +10,10 @@ use super::Scheduler;
 use crate::codec::Message;
 use crate::process::Process;
 use crate::process::context::{Context, context, detached};
-use crate::process::core::Farewell;
+use crate::process::core::{Effect, Farewell};
 use crate::process::inbox::take_questions;
 use crate::process::mailbox::Mailbox;
-use crate::process::signal::{Question, Signal, Wake};
+use crate::process::signal::{Answer, Question, Signal, Wake};
 use crate::process::slot::Slot;
 use rlua_machine::value::Value;
 use std::sync::Arc;
@@ -112,6 +112,7 @@ impl Scheduler {
             questions.push(Signal::Ask { from, id, question: Question::Migrate(order.node) });
         }
         cx.handle(&mut left);
+        self.answer_unseen(&mut cx, &mut questions);
         let farewell = cx.core.farewell();
         let status = end.status.or(slot.is_root.then_some(1));
         if slot.is_root && !cx.reported {
@@ -122,6 +123,23 @@ impl Scheduler {
         let telling =
             Telling { farewell, reason: end.reason, abnormal: end.abnormal, questions, process, mailbox, status };
         self.go_on_telling(slot, telling);
+    }
+    /// What the process would have answered at the end of the slice in which it has ended.
+    fn answer_unseen(&self, cx: &mut Context, questions: &mut Vec<Signal>) {
+        for effect in cx.urgent.take() {
+            match effect {
+                Effect::Describe { to: from, id, .. }
+                | Effect::Migratable { to: from, id }
+                | Effect::Lost { to: from, id } => questions.push(Signal::Ask { from, id, question: Question::Alive }),
+                Effect::Route(to, signal) => _ = cx.scheduler.route(to, signal),
+                Effect::Spawn(request) => {
+                    let whom = (request.over, request.parent, request.id);
+                    self.answer_spawn(whom, Answer::NotSpawned(b"the node is ending"[..].into()));
+                }
+                // These want something of it alone.
+                _ => {}
+            }
+        }
     }
     /// Tells a piece of what is left to be told, then frees a piece of the heap.
     pub(super) fn go_on_telling(self: &Arc<Self>, slot: Arc<Slot>, mut t: Telling) {
@@ -239,4 +257,56 @@ fn report_bytes(parts: &[&[u8]]) {
     line.push(b'\n');
     // Nobody is left to be told.
     let _ = std::io::stderr().write_all(&line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Scheduler};
+    use super::*;
+    use crate::process::signal::Status;
+    use rlua_machine::value::Pid;
+
+    /// Signals come one by one while a slice is under way, at the end of which the process ends; what is answered.
+    /// Questions are those of the process that is given. `looks`: they are seen to before the end.
+    fn answers(looks: bool, signals: impl FnOnce(Pid) -> Vec<Signal>) -> Vec<Answer> {
+        let scheduler = Scheduler::new(Config::default(), crate::concurrent::find_native);
+        let (asker, cx) = scheduler.new_process(None);
+        scheduler.insert(&asker, Process::new(None, cx, None));
+        let (slot, cx) = scheduler.new_process(Some(asker.pid));
+        scheduler.insert(&slot, Process::new(None, cx, None));
+        let mut s = slot.lock();
+        slot.begin_slice(&mut s, &mut Vec::new());
+        let mut p = s.process.take().expect("nobody runs it");
+        drop(s);
+        for signal in signals(asker.pid) {
+            slot.deliver(signal);
+            context(&mut p.vm).poll(0);
+        }
+        let killed = if looks { scheduler.see_to_urgent(&mut p) } else { None };
+        scheduler.end(slot, Some(p), killed.unwrap_or(End::kill(Message::string(b"normal"), false)));
+        let mut told = Vec::new();
+        asker.take_signals(&mut told);
+        told.into_iter()
+            .filter_map(|s| if let Signal::Reply { answer, .. } = s { Some(answer) } else { None })
+            .collect()
+    }
+    #[test]
+    fn who_asks_in_the_slice_of_a_kill_is_answered() {
+        let kill = || Signal::Kill { reason: Message::string(b"killed"), limit: false };
+        let ask = |from, question| Signal::Ask { from, id: 1, question };
+        let all = [Question::Alive, Question::Info(Status::Running), Question::Again];
+        for question in all {
+            let before = answers(true, |from| vec![ask(from, question.clone()), kill()]);
+            assert_eq!(before.len(), 1, "{question:?} before the kill: {before:?}");
+            let after = answers(true, |from| vec![kill(), ask(from, question.clone())]);
+            assert!(matches!(after[..], [Answer::Dead]), "{question:?} after the kill: {after:?}");
+        }
+    }
+    #[test]
+    fn who_asks_in_the_last_slice_is_answered() {
+        let ask = |from, question| Signal::Ask { from, id: 1, question };
+        let info = Question::Info(Status::Running);
+        let told = answers(false, |from| vec![ask(from, info)]);
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
 }

@@ -503,15 +503,18 @@ impl Scheduler {
         }
     }
     /// Sees to what signals ask of the runner: the end of the process, if one of them ends it.
-    fn see_to_urgent(self: &Arc<Self>, p: &mut Process) -> Option<End> {
+    pub(super) fn see_to_urgent(self: &Arc<Self>, p: &mut Process) -> Option<End> {
         if context(&mut p.vm).urgent.is_empty() {
             return None;
         }
-        let urgent = context(&mut p.vm).urgent.take();
+        let mut urgent = context(&mut p.vm).urgent.take().into_iter();
         let mut kept = Vec::new();
-        for effect in urgent {
+        while let Some(effect) = urgent.next() {
             match effect {
                 Effect::Kill { reason, limit } => {
+                    // Its end sees to the others.
+                    kept.extend(urgent);
+                    context(&mut p.vm).urgent.put_first(kept);
                     return Some(End::kill(reason, limit));
                 }
                 Effect::Describe { to, id, status } => {
@@ -587,7 +590,7 @@ impl Scheduler {
         p.chore = Some(Box::new(Chore::Spawn { request, capture }));
     }
     /// Answers who has asked for a process, over the connection by which it did. False: that is over.
-    fn answer_spawn(&self, (over, parent, id): (Connection, Pid, u64), answer: Answer) -> bool {
+    pub(super) fn answer_spawn(&self, (over, parent, id): (Connection, Pid, u64), answer: Answer) -> bool {
         self.node.online().is_some_and(|online| online.answer_spawn(over, parent, id, answer))
     }
     /// Makes it, of what it begins with.
@@ -617,10 +620,13 @@ impl Scheduler {
         let bytes = slot.published.bytes.load(Ordering::Relaxed).saturating_sub(cx.held_bytes());
         cx.handle(signals);
         cx.keep_unhandled(signals);
+        let mut urgent = cx.urgent.take().into_iter();
         let mut kept = Vec::new();
-        for effect in cx.urgent.take() {
+        while let Some(effect) = urgent.next() {
             match effect {
                 Effect::Kill { reason, limit } => {
+                    kept.extend(urgent);
+                    cx.urgent.put_first(kept);
                     self.abandon_call();
                     // Its slice of a `step` ends here, whenever the call does.
                     let stepping = std::mem::take(&mut slot.lock().inbox.stepping);
