@@ -22,6 +22,7 @@ use std::sync::Arc;
 impl Scheduler {
     /// Writes the process that calls down in a file; why not, if it cannot be.
     pub(super) fn checkpoint(self: &Arc<Self>, p: &mut Process, path: &[u8]) -> Result<(), Vec<u8>> {
+        self.takes_long(p.vm.heap.bytes());
         let frozen = p.freeze().map_err(|why| {
             let who = context(&mut p.vm).pid().to_string();
             [b"cannot freeze ", who.as_bytes(), b": ", &why].concat()

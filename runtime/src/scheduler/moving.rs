@@ -70,9 +70,10 @@ impl Scheduler {
         self.node.moved_to(pid).is_some() || pid.runtime() != self.runtime && self.table.guest(pid).is_none()
     }
     /// Makes the parcel of a process that wants to move, or says why it cannot.
-    pub(super) fn pack(&self, p: &mut Process, node: &NodeName) -> Result<Parcel, Vec<u8>> {
+    pub(super) fn pack(self: &Arc<Self>, p: &mut Process, node: &NodeName) -> Result<Parcel, Vec<u8>> {
         let cx = context(&mut p.vm);
         let (who, epoch) = (cx.pid().to_string(), cx.epoch() + 1);
+        self.takes_long(p.vm.heap.bytes());
         let packed = p.freeze_to_move(epoch);
         let Frozen { bytes: frozen, modules } =
             packed.map_err(|why| [b"cannot migrate ", who.as_bytes(), b": ", &why].concat())?;
@@ -196,6 +197,7 @@ impl Scheduler {
         if frozen.len() > room {
             return Err(Fault::NoRoom);
         }
+        self.takes_long(frozen.len());
         let host = self.surroundings();
         let mut thawed = Process::thaw_spent(frozen, modules, self, host)?;
         let vm = &mut thawed.process.vm;

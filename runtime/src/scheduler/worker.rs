@@ -9,7 +9,8 @@
 //! so that files and terminals hold up nobody but the process that uses them. Its context stays in the slot, where
 //! signals are handled: it can be asked, linked, and killed; a thread that finds its process gone lets go of it. Threads
 //! that nobody needs end after a while. Under a seed nobody else runs during such a call, since how long it takes would
-//! decide what comes next.
+//! decide what comes next. So it is with what is done in one go to many bytes (a process is frozen or thawed, a message from
+//! another node is looked through): its thread gives its place up.
 //!
 //! Always: a place has one thread, or none and is in the list of free ones or of sleepers.
 
@@ -44,6 +45,8 @@ const WORKER_STACK: usize = 2 << 20;
 const SPARE_TIME: Duration = Duration::from_secs(2);
 /// Nanoseconds between two looks at the reactor of a worker that has much to do.
 const REACTOR_TIME: Time = 1_000_000;
+/// Bytes that a thread with a place works on in one go: some milliseconds.
+const LONG: usize = 4 << 20;
 /// Short slices between two looks at the clock, while timers are set.
 const CLOCK_TURNS: u32 = 16;
 
@@ -469,6 +472,26 @@ impl Scheduler {
             return false;
         }
         self.root().is_some_and(|root| self.route(root, Signal::Wake(Wake::Deadlock)))
+    }
+    /// What follows on this thread works on so many bytes in one go. If these are many, another thread takes its place meanwhile:
+    /// nobody else waits for it. (Under a seed it would decide what comes next.)
+    pub(crate) fn takes_long(self: &Arc<Self>, bytes: usize) {
+        if bytes < LONG || self.config.seed.is_some() {
+            return;
+        }
+        // What was sent before it leaves before it.
+        self.node.slice_is_over();
+        tasks::wake_idle();
+        let place = with_local(|l| {
+            let l = l?;
+            let place = l.place.take()?;
+            self.queues.share(place, &mut l.turns);
+            Some(place)
+        });
+        let Some(place) = place else { return };
+        let mut t = self.threads.lock();
+        self.threads.without_place.fetch_add(1, Ordering::SeqCst);
+        self.give_place(&mut t, place);
     }
     /// The process that a thread is in a call of the system for has ended: nobody waits for what the call may bring.
     pub(super) fn abandon_call(&self) {

@@ -438,7 +438,7 @@ impl Online {
         }
     }
     /// Whether signals may wait for code afterwards.
-    fn handle(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) -> bool {
+    fn handle(self: &Arc<Self>, link: &Arc<Link>, mut signal: Wire<Pid>) -> bool {
         #[cfg(test)]
         self.trace(link, "gets", &signal);
         // What answers something has found it.
@@ -446,6 +446,11 @@ impl Online {
             self.passes(&signal);
         }
         self.note_sender(&signal);
+        if signal.has_message()
+            && let Some(contents) = signal.contents_mut()
+        {
+            self.program.takes_long(contents.len());
+        }
         match translate::incoming(signal, &**self) {
             Ok(Incoming::For(to, local)) => {
                 let child = match &local {

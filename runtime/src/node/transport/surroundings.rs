@@ -72,6 +72,8 @@ pub trait Surroundings: Send + Sync {
     fn moved(&self, _pid: Pid, _name: Option<&[u8]>, _node: &NodeName, _arrived: bool) {}
     /// A process elsewhere has sent one here a message: for who looks, if that one does not keep up.
     fn crowds(&self, _from: Pid, _to: Pid) {}
+    /// What follows on this thread works on so many bytes in one go: others are not to wait for it.
+    fn takes_long(&self, _bytes: usize) {}
     /// What is called at each phase of a move, if a test wants it.
     fn at_phase(&self) -> Option<fn(Phase)> {
         None
@@ -188,6 +190,9 @@ impl Surroundings for Arc<Scheduler> {
     }
     fn crowds(&self, from: Pid, to: Pid) {
         Scheduler::crowds(self, from, to);
+    }
+    fn takes_long(&self, bytes: usize) {
+        Scheduler::takes_long(self, bytes);
     }
     fn at_phase(&self) -> Option<fn(Phase)> {
         self.config.stress.at_phase
