@@ -109,6 +109,27 @@ fn a_large_message_holds_up_nobody() {
     }
 }
 
+/// Answers are read although a process never stops to count: their reader waited for a worker that had nothing else to do.
+#[test]
+fn a_busy_worker_reads_what_comes() {
+    let user = User::new("busy");
+    let _server = user.start(&["node", "server@localhost"]);
+    user.wait_for("server");
+    for workers in ["1", "2"] {
+        let file = path("tests/nodes/busy.lua");
+        let run = user.run(&["run", "--workers", workers, "--node", "asker@localhost", &file]);
+        assert_eq!(
+            (text(&run.stdout), text(&run.stderr)),
+            (
+                "all is well
+"
+                .to_string(),
+                String::new()
+            )
+        );
+    }
+}
+
 /// A peer that the system has stopped is noticed; until then who sends to it waits, and nobody else does.
 #[test]
 fn a_stopped_peer_suspends_who_sends_to_it() {

@@ -42,7 +42,7 @@ thread_local! {
     static IDLE: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Waits until the worker that runs this has nothing else to do, and would sleep.
+/// Waits until the worker that runs this has nothing else to do, and would sleep; or it has had something for a while.
 pub(crate) async fn idle() {
     let mut has_waited = false;
     poll_fn(|cx| {
@@ -56,14 +56,17 @@ pub(crate) async fn idle() {
 }
 /// Lets tasks go on that have waited for this worker to be idle; false: there are none.
 pub(super) fn wake_idle() -> bool {
-    let idle = IDLE.take();
-    let any = !idle.is_empty();
+    let any = IDLE.with_borrow(|idle| !idle.is_empty());
     if any {
         // What they wait for may need this core.
         std::thread::yield_now();
+        wake_waiting();
     }
-    idle.into_iter().for_each(Waker::wake);
     any
+}
+/// Lets them go on although it is not: a worker that always has something else to do would never be.
+pub(super) fn wake_waiting() {
+    IDLE.take().into_iter().for_each(Waker::wake);
 }
 
 /// Counts a task while it is there.

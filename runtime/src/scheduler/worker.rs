@@ -352,6 +352,7 @@ impl Scheduler {
                 self.look_at_timers();
                 if (has_tasks || self.readiness.is_used()) && self.clock.now() >= turn.reactor_look {
                     turn.reactor_look = self.clock.now() + REACTOR_TIME;
+                    tasks::wake_waiting();
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
