@@ -6,8 +6,6 @@ local name = arg[2]
 if name then assert(c.init(name)) end
 for i = 3, #arg do assert(c.spawn(arg[i], function() end)) end
 
-local function idle() require('concurrent').receive() end
-for _ = 1, tonumber(arg[1]) do c.spawn(idle) end
 local function named(what, f, ...)
   local pid = c.spawn(f, ...)
   -- Names are those of all connected nodes.
@@ -24,11 +22,13 @@ local sink = named('sink', function()
     for _ = 1, 2000 * m.cost do end
   end
 end)
+-- So many more each time that it never keeps up, however fast it is.
 named('hose', function()
   local batch, total = 0, 0
   while true do
     batch = batch + 1
-    for _ = 1, 100 do
+    local waiting = c.processinfo(sink).mailbox
+    for _ = 1, math.max(50, 1000 + 20 * batch - waiting) do
       total = total + 1
       c.send(sink, { cost = 3, number = total })
     end
@@ -42,10 +42,19 @@ end
 local left, right = named('left', partner), named('right', partner)
 c.send(left, right)
 c.send(right, left)
+local many = tonumber(arg[1])
+-- Younger than the others: where a list is cut off they are missing.
+local crowd = c.spawn(function()
+  local function idle() require('concurrent').receive() end
+  c.receive()
+  for _ = 1, many do c.spawn(idle) end
+  c.receive()
+end)
 local boss = named('boss', function()
   for i = 1, 3 do
     named('worker ' .. i .. (i == 3 and ' <img src=x onerror=alert(1)>' or ''), function() c.receive() end)
   end
+  c.send(crowd, 'all others are here')
   c.receive()
 end)
 if name and arg[3] then

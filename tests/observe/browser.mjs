@@ -113,7 +113,7 @@ await until('a move', `[...document.querySelectorAll('#events li')].map(l => l.i
 await shot('events')
 await press('g')
 await until('the tree', `document.querySelectorAll('#tree details').length > 2 && document.querySelector('#tree summary').innerText`)
-assert.ok(await evaluate(`document.querySelector('#tree').innerText.includes('<img src=x onerror=alert(1)>')`), 'a hostile name is text')
+assert.ok(await evaluate(`document.querySelector('#tree').textContent.includes('<img src=x onerror=alert(1)>')`), 'a hostile name is text')
 await shot('tree')
 await press('t')
 await until('traffic', `document.querySelector('#traffic tbody tr')?.innerText.replace(/\\s+/g, ' ')`)
