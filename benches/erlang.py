@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """erlang.py: rates of messages here and in Erlang, in paired runs: medians, and the ratio of each pair.
 
-usage: benches/erlang.py [--nodes] [--rounds N] [--workers N] [--binary FILE]
+usage: benches/erlang.py [--nodes | --lives N] [--rounds N] [--workers N] [--binary FILE]
 
 Needs erl and erlc (Debian: erlang-base). Each round runs both systems one after the other; a ratio above 1 means more
 messages in a second than Erlang. With --nodes they are messages between two nodes on this host, and the table has the
-time of all processors that one takes, at both nodes together.
+time of all processors that one takes, at both nodes together. With --lives they are spawns and ends of N processes
+(actor/lives.lua).
 """
 import argparse
 import os
@@ -18,6 +19,7 @@ import sys
 import tempfile
 
 KINDS = [("ring", 1_000_000), ("pingpong", 500_000), ("pingpong-table", 500_000), ("fanin", 1_000_000), ("bigmsg", 10_000)]
+LIVES = ["exit", "wait", "stop", "monitor", "build", "unwind"]
 NODE_KINDS = [("trips", 20_000), ("small", 200_000), ("big", 100_000)]
 
 
@@ -76,16 +78,16 @@ def nodes(a, here, folder):
         subprocess.run(["epmd", "-kill"], env=environment, capture_output=True)
 
 
-def local(a, here, folder):
+def local(a, here, folder, name, kinds):
     """Processes of one runtime."""
     print(f"{'':16} {'here':>10} {'Erlang':>10}  ratio")
-    for kind, n in KINDS:
+    for kind, n in kinds:
         ours, theirs = [], []
         for _ in range(a.rounds):
-            program = os.path.join(here, "actor", "messages.lua")
+            program = os.path.join(here, "actor", name + ".lua")
             run = [os.path.abspath(a.binary), "run", "--workers", str(a.workers), program, kind, str(n)]
             ours.append(figures(run, folder)[0])
-            theirs.append(figures(["erl", "-noshell", "+S", str(a.workers), "-run", "messages", "main", kind, str(n)], folder)[0])
+            theirs.append(figures(["erl", "-noshell", "+S", str(a.workers), "+P", "4000000", "-run", name, "main", kind, str(n)], folder)[0])
         ratios = [x / y for x, y in zip(ours, theirs)]
         print(f"{kind:16} {statistics.median(ours):10.0f} {statistics.median(theirs):10.0f}  {median_and_range(ratios)}")
 
@@ -94,6 +96,7 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser()
     parser.add_argument("--nodes", action="store_true")
+    parser.add_argument("--lives", type=int)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--binary", default=os.path.join(here, "..", "target", "release", "rlua-actor"))
@@ -102,8 +105,12 @@ def main():
     if not shutil.which("erlc"):
         sys.exit("erlc is not there (Debian: erlang-base)")
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["erlc", os.path.join(here, "actor", "nodes.erl" if a.nodes else "messages.erl")], cwd=folder, check=True)
-        (nodes if a.nodes else local)(a, here, folder)
+        name = "nodes" if a.nodes else "lives" if a.lives else "messages"
+        subprocess.run(["erlc", os.path.join(here, "actor", name + ".erl")], cwd=folder, check=True)
+        if a.nodes:
+            nodes(a, here, folder)
+        else:
+            local(a, here, folder, name, [(kind, a.lives) for kind in LIVES] if a.lives else KINDS)
 
 
 if __name__ == "__main__":

@@ -347,14 +347,14 @@ impl Freezer {
                 ObjectKind::Upvalue => {
                     let u = &*o.cast::<Upvalue>();
                     if u.is_open() {
-                        let owner = u.owner.get();
+                        let owner = u.owner();
                         let n = self.number(owner.cast());
                         out.byte(1);
                         out.number(n as u64);
                         out.number(u.location.get().offset_from((*owner).stack) as u64);
                     } else {
                         out.byte(0);
-                        self.value(&mut out, u.closed.get());
+                        self.value(&mut out, u.get());
                     }
                 }
                 ObjectKind::Thread => self.thread(&mut out, &*o.cast::<Thread>()),
@@ -405,7 +405,7 @@ impl Freezer {
                 out.number(f.flags as u64);
             }
             out.number(t.to_close.len() as u64);
-            for &i in &t.to_close {
+            for &i in t.to_close.iter() {
                 out.number(i as u64);
             }
             match &t.hook {

@@ -482,7 +482,7 @@ impl Thawer<'_> {
                 let u = object.bits as *mut Upvalue;
                 match self.reader.byte()? {
                     // SAFETY: made by `entry`.
-                    0 => unsafe { (*u).closed.set(self.value(Place::Value)?) },
+                    0 => unsafe { (*u).close(self.value(Place::Value)?) },
                     1 => {
                         let owner = self.reader.number32()?;
                         let slot = self.reader.number32()?;
@@ -772,19 +772,18 @@ impl Thawer<'_> {
                     h.running = record.frames.iter().any(|f| f.then == Continue::Hook);
                 }
                 t.depth = record.depth;
-                t.to_close = std::mem::take(&mut record.to_close);
+                t.to_close = std::mem::take(&mut record.to_close).into();
                 t.resumer = match record.resumer {
                     Some(n) => self.objects[n as usize].bits as *mut Thread,
                     None => std::ptr::null_mut(),
                 };
                 // The list goes from the top of the stack down, as `open` is sorted.
-                let mut link: *mut *mut Upvalue = &mut t.open;
-                for &(_, slot, u) in &self.open[at..at + record.open.len()] {
-                    (*u).location.set(t.stack.add(slot as usize));
-                    (*u).owner.set(t);
-                    *link = u;
-                    link = (*u).next_open.as_ptr();
+                let mut next = std::ptr::null_mut();
+                for &(_, slot, u) in self.open[at..at + record.open.len()].iter().rev() {
+                    (*u).open(t.stack.add(slot as usize), t, next);
+                    next = u;
                 }
+                t.open = next;
                 at += record.open.len();
             }
         }

@@ -38,7 +38,7 @@ use signal::{Info, Status};
 /// A process as its runner has it. All but the machine is in its [`context::Context`], which the machine's natives
 /// reach, too.
 // In this order, what each slice touches lies together.
-#[repr(C, align(64))]
+#[repr(C)]
 pub struct Process {
     /// The state in which the native that it waits in goes on, if it waits.
     pub waiting: Option<u32>,
@@ -50,7 +50,7 @@ pub struct Process {
     pub vm: Vm,
 }
 
-const _: () = assert!(size_of::<Process>() <= 512, "an idle process is small");
+const _: () = assert!(size_of::<Process>() <= 448, "an idle process is small");
 
 impl Process {
     /// A process that has not run yet.

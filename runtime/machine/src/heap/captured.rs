@@ -45,22 +45,24 @@ impl Heap {
     }
     /// Keeps something until a collection ends, or until more than so many writes have come.
     pub fn keep_captured(&mut self, kept: Box<dyn Any + Send>, room: usize) {
-        *self.captured = Captured { kept: Some(kept), written: Vec::new(), room };
+        *self.rest.captured = Captured { kept: Some(kept), written: Vec::new(), room };
     }
     /// What is kept, and whether something was written since.
     pub fn captured(&self) -> Option<(&(dyn Any + Send), bool)> {
-        let c = self.captured.if_made()?;
+        let c = self.rest.if_made()?.captured.if_made()?;
         Some((c.kept.as_deref()?, !c.written.is_empty()))
     }
     /// Takes what is kept, and what was written since.
     pub fn take_captured(&mut self) -> Option<(Box<dyn Any + Send>, Vec<Written>)> {
-        let c = self.captured.made()?;
+        let c = self.rest.made()?.captured.made()?;
         Some((c.kept.take()?, std::mem::take(&mut c.written)))
     }
     /// Objects may have been freed.
     pub(super) fn forget_captured(&mut self) {
         self.capture_epoch = self.capture_epoch.wrapping_add(1);
-        self.captured.clear();
+        if let Some(rest) = self.rest.made() {
+            rest.captured.clear();
+        }
     }
     /// An object that is perhaps captured is written.
     #[inline]
@@ -75,7 +77,7 @@ impl Heap {
     #[inline(never)]
     pub(crate) fn note_written(&mut self, object: &Header, place: u32) {
         self.captured_writes = self.captured_writes.saturating_add(1);
-        match self.captured.made().filter(|c| c.kept.is_some()) {
+        match self.rest.made().and_then(|r| r.captured.made()).filter(|c| c.kept.is_some()) {
             None => object.guard.set(object.guard.get() & !CAPTURED),
             Some(c) if c.room == 0 => *c = Captured::default(),
             Some(c) => {

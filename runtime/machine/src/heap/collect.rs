@@ -156,10 +156,13 @@ impl Heap {
             super::reserve::refill();
         }
         // Whoever handles the error needs some memory for that; once.
-        if self.exhausted && self.grace == 0 {
-            self.grace = self.limit / GRACE;
+        if self.exhausted && self.grace() == 0 {
+            self.rest.grace = self.limit / GRACE;
         } else if self.objects.bytes < self.limit {
-            self.grace = 0;
+            self.end_grace();
+        }
+        if self.rest.made().is_some_and(|r| r.is_empty()) {
+            self.rest.clear();
         }
         if self.whole == Some(Whole::Begun) {
             self.whole = Some(Whole::Done);
@@ -186,14 +189,14 @@ impl Heap {
             if !self.propagate(budget) || !self.mark_queue(budget) || !self.look_into_weak_tables(budget) {
                 return;
             }
-            if !self.gray.is_empty() || !self.large.is_empty() || self.has_records() {
+            if !self.gray.is_empty() || self.has_large() || self.has_records() {
                 return;
             }
             // Nothing is gray. What the program has done meanwhile is found from the roots; if that is little, marking ends.
             let (end, attempts) = if self.stress == Some(Stress::Pieces) { (8, 100) } else { (END, ATTEMPTS) };
             let end = if self.attempts >= attempts || budget == usize::MAX { usize::MAX } else { end };
             self.attempts += 1;
-            let mut rescan = std::mem::take(&mut *self.rescan);
+            let mut rescan = std::mem::take(&mut self.rest.rescan);
             let limit = self.work.saturating_add(end);
             while self.work < limit
                 && let Some(t) = rescan.pop()
@@ -201,7 +204,7 @@ impl Heap {
                 self.trace_thread(t);
             }
             let is_scanned = rescan.is_empty();
-            self.rescan.append(&mut rescan);
+            self.rest.rescan.append(&mut rescan);
             self.mark_roots(roots);
             let limit = self.work.saturating_add(end);
             if is_scanned && self.propagate(limit) {
@@ -224,13 +227,13 @@ impl Heap {
     }
     /// The queue of finalizers is a root, from its end on, since its beginning is taken away; true if all is marked.
     unsafe fn mark_queue(&mut self, budget: usize) -> bool {
-        while (self.queue_marked as usize) < self.to_finalize.len() {
+        while (self.queue_marked as usize) < self.rest.to_finalize.len() {
             if self.work >= budget {
                 return false;
             }
             self.queue_marked += 1;
             self.work += 1;
-            let o = self.to_finalize[self.to_finalize.len() - self.queue_marked as usize];
+            let o = self.rest.to_finalize[self.rest.to_finalize.len() - self.queue_marked as usize];
             unsafe { self.mark_object(o) }
         }
         true
@@ -242,16 +245,16 @@ impl Heap {
     unsafe fn end_marking(&mut self) {
         unsafe {
             self.phase = Phase::End;
-            self.rescan.clear();
+            self.rest.rescan.clear();
             self.mark_queue(usize::MAX);
             self.decide_weak_tables();
             self.converge();
             // Values of weak tables that died go now, before objects are resurrected for their finalizers.
             let seen = self.clear_values((0, 0));
-            let first = self.to_finalize.len();
+            let first = self.rest.to_finalize.len();
             self.separate_finalizable();
-            for i in first..self.to_finalize.len() {
-                self.mark_object(self.to_finalize[i]);
+            for i in first..self.rest.to_finalize.len() {
+                self.mark_object(self.rest.to_finalize[i]);
             }
             self.converge();
             self.clear_keys();
@@ -260,7 +263,7 @@ impl Heap {
             self.lazy_ends();
             self.modules.drop_unseen();
             self.forget_captured();
-            debug_assert!(self.gray.is_empty() && self.large.is_empty() && self.sweeping.is_null());
+            debug_assert!(self.gray.is_empty() && !self.has_large() && self.sweeping.is_null());
             self.sweeping = std::mem::replace(&mut self.objects.first, std::ptr::null_mut());
             self.phase = Phase::Sweep;
         }
@@ -268,21 +271,21 @@ impl Heap {
         if self.gray.capacity() > KEPT {
             self.gray = Vec::new();
         }
-        self.large.clear();
+        self.rest.large.clear();
     }
     /// Moves dead objects with a finalizer to the end of the queue, latest marked first.
     unsafe fn separate_finalizable(&mut self) {
-        let mut kept = self.finalizable.len();
+        let mut kept = self.rest.finalizable.len();
         for i in (0..kept).rev() {
-            let o = self.finalizable[i];
+            let o = self.rest.finalizable[i];
             if unsafe { (*o).mark.get() } & MARKED == 0 {
-                self.to_finalize.push_back(o);
+                self.rest.to_finalize.push_back(o);
             } else {
                 kept -= 1;
-                self.finalizable[kept] = o;
+                self.rest.finalizable[kept] = o;
             }
         }
-        self.finalizable.drain(..kept);
+        self.rest.finalizable.drain(..kept);
     }
 
     // Sweeping.
@@ -361,20 +364,20 @@ impl Heap {
         if header.guard.get() != 0 {
             header.set_black(false);
             if self.phase == Phase::Mark {
-                self.rescan.push(t);
+                self.rest.rescan.push(t);
             }
         }
     }
     /// Whether a table is traced in parts and not all of them are.
     #[inline]
     pub(crate) fn is_in_part(&self, t: *const Table) -> bool {
-        self.cursor > 0 && self.large.front().is_some_and(|&l| std::ptr::eq(l, t))
+        self.rest.if_made().is_some_and(|r| r.cursor > 0 && r.large.front().is_some_and(|&l| std::ptr::eq(l, t)))
     }
     /// A guarded table's entries are placed anew: those that were traced may be anywhere.
     #[cold]
     pub(crate) fn table_moves(&mut self, t: *const Table) {
         if self.is_in_part(t) {
-            self.cursor = 0;
+            self.rest.cursor = 0;
         }
     }
 
@@ -387,27 +390,30 @@ impl Heap {
                 while let Some(o) = self.gray.pop() {
                     self.trace(o);
                     if self.work >= budget {
-                        return self.gray.is_empty() && self.large.is_empty() && !self.has_records();
+                        return self.gray.is_empty() && !self.has_large() && !self.has_records();
                     }
                 }
                 if !self.trace_large_part() && !self.trace_records() {
                     return true;
                 }
                 if self.work >= budget {
-                    return self.gray.is_empty() && self.large.is_empty() && !self.has_records();
+                    return self.gray.is_empty() && !self.has_large() && !self.has_records();
                 }
             }
         }
     }
+    fn has_large(&self) -> bool {
+        self.rest.if_made().is_some_and(|r| !r.large.is_empty())
+    }
     /// Traces a part of a large table; false if there is none.
     pub(super) unsafe fn trace_large_part(&mut self) -> bool {
-        let Some(&t) = self.large.front() else { return false };
-        let end = self.cursor + PART;
-        if unsafe { self.trace_entries(t, self.cursor, end) } {
-            self.large.pop_front();
-            self.cursor = 0;
+        let Some(&t) = self.rest.if_made().and_then(|r| r.large.front()) else { return false };
+        let end = self.rest.cursor + PART;
+        if unsafe { self.trace_entries(t, self.rest.cursor, end) } {
+            self.rest.large.pop_front();
+            self.rest.cursor = 0;
         } else {
-            self.cursor = end;
+            self.rest.cursor = end;
         }
         true
     }
@@ -416,10 +422,10 @@ impl Heap {
     pub fn finalizable_values(&self) -> (Vec<Value>, Vec<Value>) {
         // SAFETY: objects of both lists are live.
         let value = |&o: &*mut Header| unsafe { value_of(o) };
-        (self.finalizable.iter().rev().map(value).collect(), self.to_finalize.iter().map(value).collect())
+        (self.rest.finalizable.iter().rev().map(value).collect(), self.rest.to_finalize.iter().map(value).collect())
     }
     /// The addresses of objects with a finalizer, latest marked first.
     pub fn finalizable_addresses(&self) -> Vec<u64> {
-        self.finalizable.iter().rev().map(|&o| o as u64).collect()
+        self.rest.finalizable.iter().rev().map(|&o| o as u64).collect()
     }
 }

@@ -63,8 +63,6 @@ pub struct Lazy {
 struct State {
     objects: Objects,
     made: Made,
-    /// Unfilled tables there are.
-    unfilled: u32,
 }
 
 /// An object and the number of its record, in twelve bytes: a process may have hundreds.
@@ -79,13 +77,15 @@ struct Entry {
 #[derive(Default)]
 struct Made {
     /// In the order in which they were made. Most processes that wait have made no more than lie here.
-    list: SmallVec<[Entry; 4]>,
+    list: SmallVec<[Entry; 3]>,
     /// Places in that, from 1 on, each where its record's number leads or after it, and zeros; once there are more than
     /// [`Made::FEW`]. A power of two of them.
     #[allow(clippy::box_collection, reason = "one word where there are few")]
     places: Option<Box<Vec<u32>>>,
     /// Those from here on are not complete.
     complete: u32,
+    /// Unfilled tables there are, made or not.
+    unfilled: u32,
 }
 
 impl Made {
@@ -176,6 +176,8 @@ impl Marking {
     }
 }
 
+const _: () = assert!(size_of::<Lazy>() <= 112, "an idle process is small");
+
 impl Lazy {
     /// The image.
     pub fn image(&self) -> Arc<dyn Image> {
@@ -217,7 +219,7 @@ impl Lazy {
             let t = state.objects.table();
             t.make_unfilled(self, n);
             if n > ROOTS || n >= self.roots() {
-                state.unfilled += 1;
+                state.made.unfilled += 1;
             }
             Value::table(t)
         });
@@ -265,7 +267,7 @@ impl Lazy {
     }
     /// Fills a table that has just become an ordinary, empty one.
     pub(crate) fn fill(&self, n: u32, t: &Table) {
-        self.state.borrow_mut().unfilled -= 1;
+        self.state.borrow_mut().made.unfilled -= 1;
         // SAFETY: it is live.
         self.image.fill(n, unsafe { Ref::new(std::ptr::from_ref(t).cast_mut()) }, self);
         self.state.borrow_mut().objects.bytes += t.bytes();
@@ -280,7 +282,7 @@ impl Heap {
         assert!(self.lazy.is_null(), "a heap begins once");
         image.modules(&mut |m| self.keep_module(m));
         let unfilled = ROOTS + image.has_string_metatable() as u32;
-        let state = State { objects: Objects::NONE, made: Made::default(), unfilled };
+        let state = State { objects: Objects::NONE, made: Made { unfilled, ..Made::default() } };
         self.lazy = Box::into_raw(Box::new(Lazy { image, state: RefCell::new(state), marking: Cell::default() }));
     }
     /// What it has of its image, while it has unfilled tables.
@@ -329,7 +331,7 @@ impl Heap {
     /// An unfilled table is freed.
     pub(super) fn unfilled_freed(&self) {
         if let Some(l) = self.lazy() {
-            l.state.borrow_mut().unfilled -= 1;
+            l.state.borrow_mut().made.unfilled -= 1;
         }
     }
     /// Marking begins. Roots that were not made are reached, too.
@@ -388,7 +390,7 @@ impl Heap {
             l.marking.set(None);
             // SAFETY: nothing of it was freed yet.
             l.state.borrow_mut().made.retain(|o| unsafe { (*o).mark.get() & MARKED != 0 });
-            if l.state.borrow().unfilled > 0 {
+            if l.state.borrow().made.unfilled > 0 {
                 l.image.modules(&mut |m| modules.push(Arc::as_ptr(m)));
             }
         }
@@ -396,7 +398,7 @@ impl Heap {
     }
     /// Lets go of the image if no table is left to be filled.
     pub(super) fn drop_lazy(&mut self) {
-        if self.lazy().is_some_and(|l| l.state.borrow().unfilled == 0) {
+        if self.lazy().is_some_and(|l| l.state.borrow().made.unfilled == 0) {
             self.free_lazy();
         }
     }

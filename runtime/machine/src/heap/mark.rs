@@ -85,11 +85,11 @@ impl Heap {
                 ObjectKind::Upvalue => {
                     let u = &*o.cast::<Upvalue>();
                     u.header.set_black(true);
-                    if u.owner.get().is_null() {
-                        self.mark(u.closed.get());
-                    } else {
+                    if u.is_open() {
                         // An open upvalue keeps its coroutine, whose stack holds the value.
-                        self.mark_object(u.owner.get().cast());
+                        self.mark_object(u.owner().cast());
+                    } else {
+                        self.mark(u.get());
                     }
                 }
                 ObjectKind::Thread => self.trace_thread(o.cast()),
@@ -102,7 +102,7 @@ impl Heap {
             self.work += (*t).trace(self) / (4 * SLOTS_A_UNIT);
             if (*t).status == Status::Running {
                 (*t).header.set_black(false);
-                self.rescan.push(t);
+                self.rest.rescan.push(t);
             } else {
                 (*t).header.set_black(true);
             }
@@ -117,7 +117,7 @@ impl Heap {
                     if self.phase == Phase::End {
                         self.trace_weak(t)
                     } else {
-                        self.weak.found.push(t)
+                        self.rest.weak.found.push(t)
                     }
                     return;
                 }
@@ -138,7 +138,7 @@ impl Heap {
                 return;
             }
             if (*t).asize.get() as usize + (*t).node_count() > LARGE {
-                self.large.push_back(t);
+                self.rest.large.push_back(t);
             } else {
                 self.trace_entries(t, 0, usize::MAX);
             }

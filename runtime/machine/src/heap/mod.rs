@@ -160,34 +160,19 @@ pub struct Heap {
     usual_limit: Option<NonZeroUsize>,
     /// Objects that this cycle's sweep has still to look at.
     sweeping: *mut Header,
-    /// Objects whose metatable has `__gc`, first marked first.
-    finalizable: Seldom<Vec<*mut Header>>,
-    /// Dead objects whose `__gc` is still to run, first in line first.
-    to_finalize: Seldom<VecDeque<*mut Header>>,
     /// Bytes past which its process ends, as far as an allocation has to know: a larger one is not made.
     pub(crate) most: usize,
-    /// State of the generator of random words; none takes them from the system.
-    seed: Seldom<Option<u64>>,
     /// The hash key that tables take, and under which long strings keep their hashes.
     hash_key: Option<HashKey>,
     /// Units of work of the piece at hand.
     work: usize,
-    /// Bytes past the limit that it is let have after an error about it.
-    grace: usize,
     /// Objects to be traced.
     gray: Vec<*mut Header>,
-    /// Large tables to be traced in parts; of the first one, the entries up to `cursor` were.
-    large: Seldom<VecDeque<*mut Table>>,
-    cursor: usize,
-    /// Coroutines to be traced again, since they have run.
-    rescan: Seldom<Vec<*mut Thread>>,
-    weak: Seldom<WeakTables>,
+    rest: Seldom<Rest>,
     /// Modules whose code or constants this heap may hold.
     modules: Modules,
     /// What unfilled tables are filled from (lazy.rs), or null.
     lazy: *mut Lazy,
-    /// What whoever captures keeps (captured.rs).
-    captured: Seldom<Captured>,
     /// Size at which the next collection starts, in per cent of what the last one left.
     pub pause: u32,
     serial: u32,
@@ -216,6 +201,36 @@ pub struct Heap {
     pub(crate) whole: Option<Whole>,
 }
 
+/// What most heaps do without, outside a collection.
+#[derive(Default)]
+struct Rest {
+    /// Objects whose metatable has `__gc`, first marked first.
+    finalizable: Vec<*mut Header>,
+    /// Dead objects whose `__gc` is still to run, first in line first.
+    to_finalize: VecDeque<*mut Header>,
+    /// State of the generator of random words; none takes them from the system.
+    seed: Option<u64>,
+    /// Bytes past the limit that it is let have after an error about it.
+    grace: usize,
+    /// Large tables to be traced in parts; of the first one, the entries up to `cursor` were.
+    large: VecDeque<*mut Table>,
+    cursor: usize,
+    /// Coroutines to be traced again, since they have run.
+    rescan: Vec<*mut Thread>,
+    weak: Seldom<WeakTables>,
+    /// What whoever captures keeps (captured.rs).
+    captured: Seldom<Captured>,
+}
+
+impl Rest {
+    /// Whether it is as new.
+    fn is_empty(&self) -> bool {
+        let has_objects = !self.finalizable.is_empty() || !self.to_finalize.is_empty() || !self.large.is_empty();
+        let has_notes = self.captured.if_made().is_some() || self.weak.if_made().is_some() || !self.rescan.is_empty();
+        !has_objects && !has_notes && self.seed.is_none() && self.grace == 0
+    }
+}
+
 // SAFETY: rule 3: a heap and all it points to move between threads as a whole; modules and atoms, which it shares with
 // others, are immutable and counted atomically.
 unsafe impl Send for Heap {}
@@ -233,8 +248,6 @@ impl Heap {
         Heap {
             objects: Objects::NONE,
             sweeping: std::ptr::null_mut(),
-            finalizable: Seldom::default(),
-            to_finalize: Seldom::default(),
             threshold: FIRST_THRESHOLD,
             limit: usize::MAX,
             usual_limit: None,
@@ -243,12 +256,10 @@ impl Heap {
             stopped: false,
             pause: 200,
             serial: 0,
-            seed: Seldom::default(),
             hash_key: None,
             phase: Phase::Idle,
             work: 0,
             at_once: false,
-            grace: 0,
             begun_full: false,
             exhausted: false,
             has_ended: false,
@@ -256,15 +267,11 @@ impl Heap {
             attempts: 0,
             queue_marked: 0,
             gray: Vec::new(),
-            large: Seldom::default(),
-            cursor: 0,
-            rescan: Seldom::default(),
-            weak: Seldom::default(),
+            rest: Seldom::default(),
             modules: Modules::new(),
             lazy: std::ptr::null_mut(),
             capture_epoch: 0,
             captured_writes: 0,
-            captured: Seldom::default(),
         }
     }
     /// Bytes of all objects.
@@ -290,7 +297,7 @@ impl Heap {
             self.threshold = self.threshold.min(self.limit);
         } else if let Some(limit) = self.usual_limit.take() {
             self.limit = limit.get();
-            self.grace = 0;
+            self.end_grace();
             self.set_threshold();
         }
     }
@@ -324,7 +331,15 @@ impl Heap {
         self.objects.bytes >= self.bound()
     }
     fn bound(&self) -> usize {
-        self.limit.saturating_add(self.grace)
+        self.limit.saturating_add(self.grace())
+    }
+    fn grace(&self) -> usize {
+        self.rest.if_made().map_or(0, |r| r.grace)
+    }
+    fn end_grace(&mut self) {
+        if let Some(rest) = self.rest.made() {
+            rest.grace = 0;
+        }
     }
     /// Bytes up to the limit.
     pub(crate) fn room(&self) -> usize {
@@ -372,7 +387,7 @@ impl Heap {
     }
     /// A random word, for a hash key.
     pub(crate) fn random_word(&mut self) -> u64 {
-        match &mut *self.seed {
+        match self.rest.made().and_then(|r| r.seed.as_mut()) {
             None => RandomState::new().hash_one(0),
             // SplitMix64.
             Some(state) => {
@@ -396,7 +411,7 @@ impl Heap {
     }
     /// Makes all random words from now on follow from a seed.
     pub fn set_seed(&mut self, seed: u64) {
-        *self.seed = Some(seed);
+        self.rest.seed = Some(seed);
     }
     /// The serial number that was given last.
     pub fn serial_counter(&self) -> u32 {
@@ -550,7 +565,7 @@ impl Heap {
         let mark = unsafe { &(*object).mark };
         if mark.get() & FINALIZER == 0 {
             mark.set(mark.get() | FINALIZER);
-            self.finalizable.push(object);
+            self.rest.finalizable.push(object);
         }
     }
     /// Fills the list of objects with finalizers, latest marked first, and the queue; false if an object comes twice.
@@ -565,17 +580,16 @@ impl Heap {
             mark.set(mark.get() | FINALIZER);
         }
         if !finalizable.is_empty() {
-            self.finalizable.extend(finalizable.iter().rev().map(|v| v.bits as *mut Header));
+            self.rest.finalizable.extend(finalizable.iter().rev().map(|v| v.bits as *mut Header));
         }
         if !queue.is_empty() {
-            self.to_finalize.extend(queue.iter().map(|v| v.bits as *mut Header));
+            self.rest.to_finalize.extend(queue.iter().map(|v| v.bits as *mut Header));
         }
         true
     }
     /// Takes the next object whose finalizer is to run; it becomes an ordinary one.
     pub(crate) fn take_finalizable(&mut self) -> Option<Value> {
-        self.to_finalize.if_made()?;
-        let object = self.to_finalize.pop_front()?;
+        let object = self.rest.made()?.to_finalize.pop_front()?;
         // SAFETY: objects of the queue are live.
         unsafe {
             (*object).mark.set((*object).mark.get() & !FINALIZER);
@@ -585,16 +599,16 @@ impl Heap {
     /// Whether finalizers wait.
     #[inline]
     pub(crate) fn has_finalizers_waiting(&self) -> bool {
-        self.to_finalize.if_made().is_some_and(|queue| !queue.is_empty())
+        self.rest.if_made().is_some_and(|r| !r.to_finalize.is_empty())
     }
     /// Whether there are objects with finalizers.
     pub(crate) fn has_finalizers(&self) -> bool {
-        self.has_finalizers_waiting() || self.finalizable.if_made().is_some_and(|list| !list.is_empty())
+        self.has_finalizers_waiting() || self.rest.if_made().is_some_and(|r| !r.finalizable.is_empty())
     }
     /// Queues every object with a finalizer, at the end of a process (manual 2.5.3: in reverse order of marking).
     pub(crate) fn finalize_all(&mut self) {
-        if self.finalizable.if_made().is_some() {
-            self.to_finalize.extend(self.finalizable.drain(..).rev());
+        if let Some(rest) = self.rest.made() {
+            rest.to_finalize.extend(rest.finalizable.drain(..).rev());
         }
         // None of them is marked yet, if a collection goes on.
         self.queue_marked = 0;

@@ -6,6 +6,7 @@
 
 use super::seldom::Seldom;
 use crate::vm::load::Module;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ const FEW: usize = 8;
 
 /// See the module's header.
 pub(super) struct Modules {
-    list: Vec<Arc<Module>>,
+    /// Most heaps keep one.
+    list: SmallVec<[Arc<Module>; 1]>,
     /// Places by address, once there are more than a few.
     places: Seldom<HashMap<*const Module, u32>>,
     /// While a collection goes on.
@@ -31,7 +33,7 @@ struct Marking {
 
 impl Modules {
     pub fn new() -> Modules {
-        Modules { list: Vec::new(), places: Seldom::default(), marking: None }
+        Modules { list: SmallVec::new(), places: Seldom::default(), marking: None }
     }
     pub fn list(&self) -> &[Arc<Module>] {
         &self.list
@@ -53,10 +55,6 @@ impl Modules {
                 marking.seen[i] = true;
             }
             return;
-        }
-        if self.list.is_empty() {
-            // Most heaps keep no other.
-            self.list.reserve_exact(1);
         }
         self.list.push(module.clone());
         if let Some(marking) = &mut self.marking {

@@ -168,17 +168,11 @@ impl Objects {
     }
     /// A closed upvalue.
     pub fn upvalue(&mut self, v: Value) -> Ref<Upvalue> {
-        // SAFETY: written in full; `location` points at the object's own cell.
+        // SAFETY: written in full, where it stays.
         unsafe {
             let u = self.allocate::<Upvalue>(Layout::new::<Upvalue>());
-            u.write(Upvalue {
-                header: Header::new(ObjectKind::Upvalue),
-                location: Cell::new(std::ptr::null_mut()),
-                closed: Cell::new(v),
-                owner: Cell::new(std::ptr::null_mut()),
-                next_open: Cell::new(std::ptr::null_mut()),
-            });
-            (*u).location.set((*u).closed.as_ptr());
+            u.write(Upvalue::new(Header::new(ObjectKind::Upvalue)));
+            (*u).close(v);
             self.link(u.cast(), size_of::<Upvalue>());
             Ref::new(u)
         }

@@ -72,10 +72,10 @@ impl Heap {
     /// may change meanwhile: it will be traced at the end.
     pub(super) unsafe fn look_into_weak_tables(&mut self, budget: usize) -> bool {
         unsafe {
-            while let Some(&t) = self.weak.found.get(self.weak.looked.0) {
+            while let Some(&t) = self.rest.weak.found.get(self.rest.weak.looked.0) {
                 let mode = self.mode_of(t);
                 let (asize, count) = ((*t).asize.get() as usize, (*t).node_count());
-                let mut i = self.weak.looked.1;
+                let mut i = self.rest.weak.looked.1;
                 while i < asize + count && self.work < budget {
                     // The array part has values alone.
                     if i < asize {
@@ -97,10 +97,10 @@ impl Heap {
                     self.work += i.is_multiple_of(SLOTS_A_UNIT) as usize;
                 }
                 if i < asize + count {
-                    self.weak.looked.1 = i;
+                    self.rest.weak.looked.1 = i;
                     return false;
                 }
-                self.weak.looked = (self.weak.looked.0 + 1, 0);
+                self.rest.weak.looked = (self.rest.weak.looked.0 + 1, 0);
                 self.work += 1;
             }
         }
@@ -108,7 +108,7 @@ impl Heap {
     }
     /// Traces the weak tables that were found, as what they are now.
     pub(super) unsafe fn decide_weak_tables(&mut self) {
-        for t in std::mem::take(&mut self.weak.found) {
+        for t in std::mem::take(&mut self.rest.weak.found) {
             unsafe {
                 let meta = (*t).metatable.get();
                 if !meta.is_null() {
@@ -132,13 +132,13 @@ impl Heap {
                             self.mark((*n).key());
                         }
                     }
-                    self.weak.values.push(t);
+                    self.rest.weak.values.push(t);
                 }
                 Mode::Keys => {
                     for i in 0..(*t).asize.get() as usize {
                         self.mark(*(*t).array.get().add(i));
                     }
-                    self.weak.ephemerons.push(t);
+                    self.rest.weak.ephemerons.push(t);
                 }
                 Mode::Both => {
                     for i in 0..(*t).node_count() {
@@ -147,7 +147,7 @@ impl Heap {
                             bury(n);
                         }
                     }
-                    self.weak.both.push(t);
+                    self.rest.weak.both.push(t);
                 }
             }
         }
@@ -162,7 +162,7 @@ impl Heap {
                 } else if !self.is_dead_weak((*n).key()) {
                     self.mark((*n).value());
                 } else if (*n).value().tag & tag::KEEPS_BITS != 0 {
-                    let weak = &mut *self.weak;
+                    let weak = &mut *self.rest.weak;
                     let last = weak.pending.insert((*n).key_bits as *mut Header, weak.chained.len());
                     weak.chained.push(((*n).value(), last.unwrap_or(usize::MAX)));
                 }
@@ -174,11 +174,11 @@ impl Heap {
         unsafe {
             loop {
                 while let Some(o) = self.gray.pop() {
-                    if !self.weak.pending.is_empty()
-                        && let Some(mut i) = self.weak.pending.remove(&o)
+                    if !self.rest.weak.pending.is_empty()
+                        && let Some(mut i) = self.rest.weak.pending.remove(&o)
                     {
                         while i != usize::MAX {
-                            let (v, next) = self.weak.chained[i];
+                            let (v, next) = self.rest.weak.chained[i];
                             self.mark(v);
                             i = next;
                         }
@@ -188,8 +188,8 @@ impl Heap {
                 if self.trace_large_part() || self.trace_records() {
                     continue;
                 }
-                let Some(&t) = self.weak.ephemerons.get(self.weak.traced) else { return };
-                self.weak.traced += 1;
+                let Some(&t) = self.rest.weak.ephemerons.get(self.rest.weak.traced) else { return };
+                self.rest.weak.traced += 1;
                 self.trace_ephemerons(t);
             }
         }
@@ -204,10 +204,10 @@ impl Heap {
     }
     /// Takes dead values out of the tables past so many of each list; how many there are.
     pub(super) unsafe fn clear_values(&mut self, (first_values, first_both): (usize, usize)) -> (usize, usize) {
-        let seen = (self.weak.values.len(), self.weak.both.len());
+        let seen = (self.rest.weak.values.len(), self.rest.weak.both.len());
         let values = (first_values..seen.0).map(|i| (false, i));
         for (is_both, i) in values.chain((first_both..seen.1).map(|i| (true, i))) {
-            let t = if is_both { self.weak.both[i] } else { self.weak.values[i] };
+            let t = if is_both { self.rest.weak.both[i] } else { self.rest.weak.values[i] };
             unsafe {
                 for i in 0..(*t).asize.get() as usize {
                     let slot = (*t).array.get().add(i);
@@ -230,9 +230,9 @@ impl Heap {
     }
     /// Takes entries with dead keys out of all tables with weak keys.
     pub(super) unsafe fn clear_keys(&mut self) {
-        let ephemerons = (0..self.weak.ephemerons.len()).map(|i| (false, i));
-        for (is_both, i) in ephemerons.chain((0..self.weak.both.len()).map(|i| (true, i))) {
-            let t = if is_both { self.weak.both[i] } else { self.weak.ephemerons[i] };
+        let ephemerons = (0..self.rest.weak.ephemerons.len()).map(|i| (false, i));
+        for (is_both, i) in ephemerons.chain((0..self.rest.weak.both.len()).map(|i| (true, i))) {
+            let t = if is_both { self.rest.weak.both[i] } else { self.rest.weak.ephemerons[i] };
             unsafe {
                 for i in 0..(*t).node_count() {
                     let n = (*t).nodes.get().add(i);
@@ -247,6 +247,6 @@ impl Heap {
         }
     }
     pub(super) fn forget_weak_tables(&mut self) {
-        self.weak.clear();
+        self.rest.weak.clear();
     }
 }

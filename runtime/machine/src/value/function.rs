@@ -17,18 +17,45 @@ pub struct Upvalue {
     pub(crate) header: Header,
     /// Where the value is: a stack slot of `owner`, or `closed`.
     pub location: Cell<*mut Value>,
-    /// The value, when closed.
-    pub closed: Cell<Value>,
-    /// The coroutine whose stack holds the variable; null when closed.
-    pub owner: Cell<*mut Thread>,
-    /// The next open upvalue of that coroutine, further down its stack.
-    pub next_open: Cell<*mut Upvalue>,
+    /// The value, when closed. When open, words in its place: the coroutine whose stack holds the variable, and that
+    /// coroutine's next open upvalue, further down its stack.
+    closed: Cell<Value>,
 }
 
 impl Upvalue {
     /// Whether the variable still lives in a stack.
+    #[inline]
     pub fn is_open(&self) -> bool {
-        !self.owner.get().is_null()
+        !std::ptr::eq(self.location.get(), self.closed.as_ptr())
+    }
+    /// One that is closed. Before it is used [`Upvalue::close`] gives it its value, where it is to stay.
+    pub(crate) fn new(header: Header) -> Upvalue {
+        Upvalue { header, location: Cell::new(std::ptr::null_mut()), closed: Cell::new(Value::NIL) }
+    }
+    /// The variable lives in a coroutine's stack, whose next open upvalue is another one or null.
+    pub fn open(&self, location: *mut Value, owner: *mut Thread, next: *mut Upvalue) {
+        self.location.set(location);
+        self.closed.set(Value { tag: owner as u64, bits: next as u64 });
+    }
+    /// It has its value itself from now on.
+    #[inline]
+    pub fn close(&self, v: Value) {
+        self.closed.set(v);
+        self.location.set(self.closed.as_ptr());
+    }
+    /// The coroutine whose stack holds the variable; null when closed.
+    pub fn owner(&self) -> *mut Thread {
+        if self.is_open() { self.closed.get().tag as *mut Thread } else { std::ptr::null_mut() }
+    }
+    /// Of an open one, the next open one of its coroutine, or null.
+    pub(crate) fn next_open(&self) -> *mut Upvalue {
+        debug_assert!(self.is_open());
+        self.closed.get().bits as *mut Upvalue
+    }
+    /// Of an open one, sets what [`Upvalue::next_open`] says.
+    pub fn set_next_open(&self, next: *mut Upvalue) {
+        debug_assert!(self.is_open());
+        self.closed.set(Value { bits: next as u64, ..self.closed.get() });
     }
     /// Its value.
     pub fn get(&self) -> Value {

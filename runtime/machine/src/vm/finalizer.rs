@@ -90,7 +90,7 @@ impl Vm {
                 }
                 self.frame = self.frame.wrapping_sub(1);
             }
-            (*self.thread).to_close.retain(|&i| i < index);
+            (*self.thread).to_close.retain(|i| i < index);
             (*self.thread).close_upvalues(&mut self.heap, function);
             self.finalizer_done(function)
         }

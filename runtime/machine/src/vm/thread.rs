@@ -160,6 +160,42 @@ pub(crate) const MAX_FRAMES: usize = 400_000;
 /// Slots always free above any frame's registers: room for metamethod calls.
 pub(crate) const SLACK: usize = 8;
 
+/// Stack indices; one word where there are none, as in most coroutines.
+#[derive(Default)]
+#[allow(clippy::box_collection, reason = "one word")]
+pub struct ToClose(Option<Box<Vec<u32>>>);
+
+impl ToClose {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|list| list.is_empty())
+    }
+    pub(crate) fn push(&mut self, index: u32) {
+        self.0.get_or_insert_default().push(index);
+    }
+    pub(crate) fn pop(&mut self) -> Option<u32> {
+        self.0.as_mut()?.pop()
+    }
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        if let Some(list) = &mut self.0 {
+            list.retain(|&i| keep(i));
+        }
+    }
+    pub(crate) fn clear(&mut self) {
+        self.0 = None;
+    }
+}
+impl From<Vec<u32>> for ToClose {
+    fn from(list: Vec<u32>) -> ToClose {
+        ToClose((!list.is_empty()).then(|| Box::new(list)))
+    }
+}
+impl std::ops::Deref for ToClose {
+    type Target = [u32];
+    fn deref(&self) -> &[u32] {
+        self.0.as_deref().map_or(&[], |list| list)
+    }
+}
+
 /// A coroutine.
 #[repr(C)]
 pub struct Thread {
@@ -177,7 +213,7 @@ pub struct Thread {
     /// The open upvalues, highest slot first.
     pub open: *mut Upvalue,
     /// Stack indices of pending to-be-closed variables, ascending.
-    pub to_close: Vec<u32>,
+    pub to_close: ToClose,
     /// Who resumed it, while it is running or normal.
     pub resumer: *mut Thread,
     /// What it is doing.
@@ -196,6 +232,8 @@ pub struct Thread {
     pub hook: Option<Box<super::hook::Hook>>,
 }
 
+const _: () = assert!(size_of::<Thread>() <= 112, "an idle process is small");
+
 impl Thread {
     pub(crate) fn new(header: Header) -> Thread {
         // SAFETY: fresh arrays of the sizes noted; all slots are nil.
@@ -210,7 +248,7 @@ impl Thread {
                 frame: frames.wrapping_sub(1),
                 top: stack,
                 open: std::ptr::null_mut(),
-                to_close: Vec::new(),
+                to_close: ToClose::default(),
                 resumer: std::ptr::null_mut(),
                 status: Status::Suspended,
                 no_yield: 0,
@@ -286,7 +324,7 @@ impl Thread {
             let mut u = self.open;
             while !u.is_null() {
                 (*u).location.set(moved((*u).location.get()));
-                u = (*u).next_open.get();
+                u = (*u).next_open();
             }
         }
     }
@@ -404,7 +442,7 @@ impl Thread {
             let mut u = self.open;
             while !u.is_null() {
                 heap.mark_object(u.cast());
-                u = (*u).next_open.get();
+                u = (*u).next_open();
             }
             self.stack_len()
         }
@@ -414,18 +452,19 @@ impl Thread {
         // SAFETY: the coroutine is live, `slot` is one of its slots, and the list links live upvalues. The new one is
         // linked before anything can collect.
         unsafe {
-            let mut link: *mut *mut Upvalue = &mut (*this).open;
-            while !(*link).is_null() && (**link).location.get() >= slot {
-                if (**link).location.get() == slot {
-                    return *link;
+            let (mut above, mut next) = (std::ptr::null_mut::<Upvalue>(), (*this).open);
+            while !next.is_null() && (*next).location.get() >= slot {
+                if (*next).location.get() == slot {
+                    return next;
                 }
-                link = (**link).next_open.as_ptr();
+                (above, next) = (next, (*next).next_open());
             }
             let u = heap.upvalue(Value::NIL).as_ptr();
-            (*u).location.set(slot);
-            (*u).owner.set(this);
-            (*u).next_open.set(*link);
-            *link = u;
+            (*u).open(slot, this, next);
+            match above.as_ref() {
+                None => (*this).open = u,
+                Some(above) => above.set_next_open(u),
+            }
             u
         }
     }
@@ -435,13 +474,10 @@ impl Thread {
         unsafe {
             while !self.open.is_null() && (*self.open).location.get() >= level {
                 let u = &*self.open;
-                self.open = u.next_open.get();
-                let v = *u.location.get();
-                u.closed.set(v);
+                self.open = u.next_open();
+                let v = u.get();
+                u.close(v);
                 heap.write_barrier(&u.header, v);
-                u.location.set(u.closed.as_ptr());
-                u.owner.set(std::ptr::null_mut());
-                u.next_open.set(std::ptr::null_mut());
             }
         }
     }
