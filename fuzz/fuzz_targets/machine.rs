@@ -32,9 +32,13 @@ const BASE: &[&str] = &[
     "xpcall",
 ];
 
+/// Bytes of a heap. A large one is collected again and again below, which takes many seconds with all that a fuzzer counts.
+const MOST: usize = 64 << 20;
+
 /// A machine without io, os and package, and without `string.rep`, which makes much of little.
 pub fn machine() -> Vm {
     let mut vm = Vm::new(host::new(), find_native);
+    vm.heap.set_limit(MOST);
     let g = vm.globals();
     for name in BASE {
         let native = stdlib::find_native(&format!("base.{name}")).or_else(|| stdlib::find_native(name));
