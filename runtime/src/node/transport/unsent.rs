@@ -164,10 +164,11 @@ impl Online {
             }
             unsent.holds.retain(|(to, id)| moves.routes.is_held(*to, *id));
             unsent.doubts.retain(|(to, number)| moves.handover.is_in_doubt(*to, *number));
-            if unsent.nodes.is_empty() && unsent.holds.is_empty() && unsent.doubts.is_empty() {
-                self.is_ready(moves, names, (target, number, pid), &mut after);
-            } else {
-                still.push((target, number, pid, unsent));
+            let waits = !(unsent.nodes.is_empty() && unsent.holds.is_empty() && unsent.doubts.is_empty());
+            // What a hold has let go may wait for a connection now.
+            match if waits { Some(unsent) } else { self.unsent(moves, pid) } {
+                Some(unsent) => still.push((target, number, pid, unsent)),
+                None => self.is_ready(moves, names, (target, number, pid), &mut after),
             }
         }
         moves.ready = still;

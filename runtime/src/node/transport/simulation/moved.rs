@@ -46,6 +46,18 @@ impl World {
             None
         });
     }
+    /// A host has lost its connections with another.
+    fn breaks(&mut self, host: usize, peer: usize) {
+        self.has_lost(host, peer);
+        let (online, name) = (self.online(host).expect("it is a node"), self.hosts[peer].name.clone());
+        let links: Vec<_> = online.table().links.values().cloned().collect();
+        for link in links.iter().filter(|l| l.peer_name().as_ref() == Some(&name)) {
+            link.closed("it is cut");
+            online.drain(link);
+        }
+        self.follow_up();
+        self.look_soon(host);
+    }
     /// All that holds when all is quiet.
     fn ends_well(mut self) {
         self.calm = false;
@@ -97,6 +109,37 @@ fn a_process_leaves_when_all_that_it_has_sent_has_left() {
     w.wait(10 * SECOND);
     assert!(!w.program(2).processes()[&there].core.links().contains(&pid), "the second is handled after the first");
     assert!(has_left, "the first was there before it had moved");
+    w.ends_well();
+}
+#[test]
+fn a_process_leaves_when_what_was_held_back_has_left() {
+    let mut w = world(1, 4, false, 20 * MILLISECOND);
+    w.plan.faults = 1;
+    for (a, b) in [(0, 1), (1, 2), (0, 3), (2, 3)] {
+        w.connect(a, b);
+    }
+    let (pid, receiver) = (w.born(0), w.born(1));
+    // The mark comes out where nobody can say so to who has asked.
+    w.part(0, 2, 3600 * SECOND);
+    w.moved(receiver, 1, 2);
+    w.lets(pid, 0, |p, program| {
+        program.core(p, |core, effects| core.link(receiver, effects));
+        None
+    });
+    w.moves(pid, 0, 3);
+    w.wait(5 * SECOND);
+    assert!(w.program(0).processes().contains_key(&pid), "it waits for what is held back");
+    w.heal();
+    w.breaks(0, 1);
+    while !w.program(3).processes().contains_key(&pid) {
+        w.step();
+    }
+    w.lets(pid, 3, |p, program| {
+        program.core(p, |core, effects| core.unlink(receiver, effects));
+        None
+    });
+    w.wait(10 * SECOND);
+    assert!(!w.program(2).processes()[&receiver].core.links().contains(&pid), "the second is handled after the first");
     w.ends_well();
 }
 #[test]
