@@ -329,6 +329,11 @@ impl Connections {
     pub fn next_timeout(&self) -> Option<Time> {
         self.peers.values().filter_map(|p| p.attempt.as_ref()?.next).chain(self.list_at).min()
     }
+    /// Whether nobody is dialled, now or later.
+    #[cfg(test)]
+    pub fn is_still(&self) -> bool {
+        self.peers.values().all(|p| p.attempt.is_none())
+    }
     /// Time has passed. `random` decides who is told of the others.
     pub fn timeout(&mut self, now: Time, random: u64, actions: &mut Vec<Action>) {
         self.list(now, random, actions);

@@ -64,7 +64,7 @@ impl World {
     }
     fn is_quiet(&self) -> bool {
         let idle = |program: &Arc<Program>| program.processes().values().all(|p| p.wants.is_none());
-        let still = |i: usize| self.online(i).is_none_or(|o| o.waiting_for().is_empty() && o.next_timeout().is_none());
+        let still = |i: usize| self.online(i).is_none_or(|o| o.waiting_for().is_empty() && o.is_still());
         self.programs().iter().all(idle) && (0..self.hosts.len()).all(still) && self.nobody_dials()
     }
     /// Everybody looks whether everybody else is there, one after the other: then all are connected.
@@ -306,6 +306,12 @@ impl Online {
         all.extend(self.global.lock().unwrap_or_else(|e| e.into_inner()).iter().flat_map(|g| g.waiting_for()));
         all.sort();
         all
+    }
+    /// Whether it will do nothing by itself, but for telling others now and then which nodes it knows.
+    fn is_still(&self) -> bool {
+        let nobody_is_dialled = self.control.lock().unwrap_or_else(|e| e.into_inner()).is_still();
+        let timeouts = [self.next_timeout_of_names(), self.next_timeout_of_moves()];
+        nobody_is_dialled && timeouts.iter().all(Option::is_none)
     }
     /// What is left when it is no node any more.
     fn leftovers(&self) -> Vec<String> {
