@@ -12,7 +12,7 @@ use rlua_runtime::node::hello::{Hello, Opening, Reply, VERSIONS};
 use rlua_runtime::node::mapper::{Access, Action, Client, Mapper, Request};
 use rlua_runtime::node::name::NodeName;
 use rlua_runtime::node::session::Session;
-use rlua_runtime::node::signal::{Bytes, Contents, Signal, Target, WirePid};
+use rlua_runtime::node::signal::{Bytes, Carried, Contents, MoveSignal, Signal, Target, WirePid};
 use std::sync::OnceLock;
 
 fn name(text: &str) -> NodeName {
@@ -130,6 +130,12 @@ fn all_seeds() -> Vec<Vec<u8>> {
         Item::Signal(Signal::Send { from: pid, to: Target::Pid(pid), contents: contents() }),
         Item::Signal(Signal::Monitor { from: pid, to: Target::Name("x".into()), id: 3 }),
         Item::Signal(Signal::Nodes { names: vec![name("a@h")], last: true }),
+        Item::Signal(Signal::Move(MoveSignal::ForwardBy {
+            to: pid,
+            by: vec![([7; 16], 0), ([8; 16], 3)],
+            carried: Carried::Message(contents()),
+        })),
+        Item::Signal(Signal::Move(MoveSignal::Paths { number: 1, pid, heard: vec![([7; 16], 2)] })),
         Item::Ping,
         Item::Close("why".into()),
     ];

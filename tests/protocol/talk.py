@@ -712,6 +712,43 @@ def a_process_moves():
     other.leave()
 
 
+def paths_are_numbered():
+    """To those who know of it. What comes by an earlier path than what has come does not come any more."""
+    talk = Talk(features=CONNECT_ALL | PATHS)
+    child = talk.ask("migrate")[0]
+    talk.move("refused", id=talk.next("move")["move"]["id"], why=b"no room")
+    check(talk.received(), table(b"moved", None, b"no room"))
+    offer = talk.next("move")["move"]
+    other = Talk(features=CONNECT_ALL | PATHS)
+    talk.move("ready", id=offer["id"], pid=child)
+    check(talk.next("move")["move"], {"kind": "paths", "id": offer["id"], "pid": child, "heard": []})
+    check(talk.next("move")["move"]["kind"], "commit")
+    talk.move("running", id=offer["id"])
+    check(other.next("move")["move"]["kind"], "moved")
+    other.send("message", from_=other.me, to=by_pid(child), contents=contents(b"straight"))
+    forward = talk.next("move")["move"]
+    check((forward["kind"], forward["to"], forward["by"][0]), ("forward by", child, {"id": other.node.id, "path": 0}))
+    check([hop["id"] for hop in forward["by"]], [other.node.id, talk.lua])
+    assert forward["by"][1]["path"] > 0, forward
+    check(other.next("move")["move"]["kind"], "found")
+    later, _ = moved_again(offer["contents"])
+    talk.move("offer", id=1, pid=child, epoch=2, contents=later)
+    check(talk.next("move")["move"]["kind"], "ready")
+    talk.move("paths", id=1, pid=child, heard=[{"id": other.node.id, "path": 5}])
+    talk.move("commit", id=1, pid=child, names=[], told=[], watched=[])
+    talk.move(**talk.next("move")["move"])
+    check(talk.next("move")["move"], {"kind": "running", "id": 1})
+    check(talk.received(), table(b"moved", True))
+    for path, value in ((4, b"late"), (5, b"in order"), (6, b"later")):
+        signal = {"kind": "message", "contents": contents(value)}
+        other.move("forward by", to=child, by=[{"id": other.node.id, "path": path}], signal=signal)
+    check(talk.received().items[1], b"in order")
+    check(talk.received().items[1], b"later")
+    talk.send("kill", from_=talk.me, to=by_pid(child), contents=contents(b"killed"))
+    talk.leave()
+    other.leave()
+
+
 def calls_are_answered():
     talk = Talk()
     me, p = talk.me, talk.pid
@@ -899,7 +936,7 @@ def the_node_leaves():
 
 # What no node sends today, and what a test with one node does not bring about.
 NEVER = {"reached", "tied", "question: has it come", "question: will it move", "question: could it move", "answer: done", "answer: lost"}
-NEVER |= {f"move: {kind}" for kind in ("refused", "abort", "settled", "mark is out", "committed?", "runs?")}
+NEVER |= {f"move: {kind}" for kind in ("refused", "abort", "settled", "mark is out", "committed?", "runs?", "goes on")}
 
 
 def all_has_been_seen():
@@ -933,6 +970,7 @@ def main(cookie_file, mapper_port, capture=None):
     names_are_those_of_all()
     silent = Talk()
     a_process_moves()
+    paths_are_numbered()
     calls_are_answered()
     visitors_are_no_nodes()
     what_breaks_the_protocol_ends_the_session()

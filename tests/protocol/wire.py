@@ -208,7 +208,7 @@ REPLY_OF_MAPPER = variant({
 # "Handshake"
 
 VISITOR = b"rlua-visitor 1"
-CONNECT_ALL, IS_VISITOR = 1, 2
+CONNECT_ALL, IS_VISITOR, PATHS = 1, 2, 4
 LIMITS = fields(signal=U64, all=U64, signals=U32, runtimes=U32)
 HELLO = fields(oldest=U16, newest=U16, features=U64, name=NODE_NAME, id=ID, since=U64, limits=LIMITS)
 OPENING = fields(hello=HELLO, dialled=NODE_NAME)
@@ -306,6 +306,7 @@ FORWARDED = variant({
     13: ("tied", fields(from_=PID, bond=BOND)),
     14: ("response", fields(from_=PID, id=U64, over=BOOL, refused=BOOL, contents=CONTENTS)),
 })
+HOPS = list_of(fields(id=ID, path=U64))
 MOVE = variant({
     0: ("offer", fields(id=U64, pid=PID, epoch=U64, contents=CONTENTS)),
     1: ("ready", fields(id=U64, pid=PID)),
@@ -324,6 +325,9 @@ MOVE = variant({
     12: ("committed?", fields(id=U64, pid=PID)),
     13: ("runs?", fields(id=U64, pid=PID, epoch=U64)),
     14: ("found", fields(pid=PID, epoch=U64, id=ID, node=NODE_NAME)),
+    15: ("paths", fields(id=U64, pid=PID, heard=HOPS)),
+    16: ("forward by", fields(to=PID, by=HOPS, signal=FORWARDED)),
+    17: ("goes on", fields(pid=PID, epoch=U64)),
 })
 
 SIGNAL = variant({
@@ -385,7 +389,7 @@ ITEM = variant({
 def contents_of(signal):
     """What of a signal may be long: where it is, and its field's name."""
     inner = signal.get("answer") or signal.get("move") or signal
-    if inner["kind"] == "forward":
+    if inner["kind"] in ("forward", "forward by"):
         inner = inner["signal"].get("answer", inner["signal"])
     return inner, "contents" if "contents" in inner else None
 

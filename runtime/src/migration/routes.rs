@@ -36,6 +36,8 @@ struct Hold<T> {
 }
 struct Route<T> {
     place: Place,
+    /// Number of the path by which something goes there: greater than that of any path before.
+    path: u64,
     hold: Option<Hold<T>>,
     /// Where it went from here, if it was here.
     onward: Option<Runtime>,
@@ -99,17 +101,26 @@ impl<T> Routes<T> {
     pub fn places(&self) -> impl Iterator<Item = (Pid, Place)> {
         self.routes.iter().map(|(pid, r)| (*pid, r.place))
     }
-    /// The number of the last mark.
+    /// The number of the last mark, or path.
     pub fn last(&self) -> u64 {
         self.last_id
     }
-    /// Marks are numbered from there on.
+    /// Marks and paths are numbered from there on.
     pub fn go_on_from(&mut self, last: u64) {
         self.last_id = last;
     }
     /// The process was somewhere when this runtime was a node before: nothing is under way to it.
     pub fn recall(&mut self, pid: Pid, place: Place) {
-        self.routes.insert(pid, Route { place, hold: None, onward: None });
+        let path = self.next_number();
+        self.routes.insert(pid, Route { place, path, hold: None, onward: None });
+    }
+    fn next_number(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+    /// The number of the path by which something goes to a process; 0: it is not known to have moved.
+    pub fn path(&self, pid: Pid) -> u64 {
+        self.routes.get(&pid).map_or(0, |r| r.path)
     }
     /// All processes that have moved to a place, in order, and how often they had moved then.
     pub fn all_at(&self, runtime: Runtime) -> Vec<(Pid, u64)> {
@@ -139,7 +150,8 @@ impl<T> Routes<T> {
     /// still held back since it came.
     pub fn left(&mut self, pid: Pid, place: Place) {
         let hold = self.routes.remove(&pid).and_then(|r| r.hold);
-        self.routes.insert(pid, Route { place, hold, onward: Some(place.runtime) });
+        let path = self.next_number();
+        self.routes.insert(pid, Route { place, path, hold, onward: Some(place.runtime) });
     }
     /// The process is somewhere: `up` says whether a connection stands. A mark is to be sent if there was another path that
     /// may still carry something.
@@ -156,19 +168,20 @@ impl<T> Routes<T> {
         }
         let via = before.as_ref().map_or(pid.runtime(), |r| r.place.runtime);
         let onward = before.as_ref().and_then(|r| r.onward);
+        let path = self.next_number();
         if let Some(Route { hold: Some(hold), .. }) = before {
             // The mark that is under way comes out behind the process, wherever it is.
-            self.routes.insert(pid, Route { place, hold: Some(hold), onward });
+            self.routes.insert(pid, Route { place, path, hold: Some(hold), onward });
             return None;
         }
         let marks = via != place.runtime && up(via);
         let hold = marks.then(|| {
-            self.last_id += 1;
-            Hold { id: self.last_id, via, until: now + HOLD_TIME, held: Vec::new() }
+            let id = self.next_number();
+            Hold { id, via, until: now + HOLD_TIME, held: Vec::new() }
         });
         let mark = hold.as_ref().map(|h| Mark { via, pid, id: h.id });
         self.holding.extend(hold.as_ref().map(|_| pid));
-        self.routes.insert(pid, Route { place, hold, onward });
+        self.routes.insert(pid, Route { place, path, hold, onward });
         mark
     }
     /// A mark of this node has come back to it, though the process is not here: where it goes on, behind the process. What is
@@ -219,9 +232,13 @@ impl<T> Routes<T> {
             oldest.and_then(|pid| self.ended.remove(&pid));
         }
     }
+    /// How often a process had moved when it ended, if it is known that it has.
+    pub fn end_of(&self, pid: Pid) -> Option<u64> {
+        self.ended.get(&pid).copied()
+    }
     /// Whether a process is known to have ended, having moved so often or more often.
     pub fn has_ended(&self, pid: Pid, epoch: u64) -> bool {
-        self.ended.get(&pid).is_some_and(|at| *at >= epoch)
+        self.end_of(pid).is_some_and(|at| at >= epoch)
     }
     /// A connection is lost: no mark comes over it any more. What was held back for which process, and where it goes.
     pub fn lost(&mut self, runtime: Runtime) -> Vec<(Pid, Runtime, Vec<T>)> {

@@ -20,8 +20,10 @@ pub mod features {
     /// A visitor (`attach`, `ps`): no node, has no name that others may dial and enters no table for longer than its
     /// session.
     pub const VISITOR: u64 = 2;
+    /// Numbers its paths to processes that have moved.
+    pub const PATHS: u64 = 4;
     /// All that this program has besides those that are a choice.
-    pub const ALL: u64 = 0;
+    pub const ALL: u64 = PATHS;
 }
 
 /// The first 14 bytes of the identity of a visitor's runtime. A number of 16 bits follows, so that no number of visits

@@ -516,6 +516,32 @@ pub enum MoveSignal<P> {
         /// The node of that.
         node: NodeName,
     },
+    /// 15: before [`MoveSignal::Commit`], to who numbers paths: which were the last by which something has come to the process.
+    Paths {
+        /// The offer's.
+        number: u64,
+        /// The process.
+        pid: P,
+        /// Identities of the runtimes that have sent by them, and the number of each.
+        heard: Vec<([u8; 16], u64)>,
+    },
+    /// 16: as [`MoveSignal::Forward`], to who numbers paths.
+    ForwardBy {
+        /// The process.
+        to: P,
+        /// Identities of the runtimes that have sent it on, the sender's last, and the number of the path of each.
+        by: Vec<([u8; 16], u64)>,
+        /// The signal.
+        carried: Carried<P>,
+    },
+    /// 17: as [`MoveSignal::Found`], of a process at the sender that goes on though the receiver has not answered
+    /// [`MoveSignal::Moved`], to who numbers paths: what it has sent before, and has not come yet, is to be lost.
+    GoesOn {
+        /// Which.
+        pid: P,
+        /// How often it has moved.
+        epoch: u64,
+    },
 }
 
 /// A signal on its way to a process that has moved.
@@ -635,6 +661,9 @@ impl<P> MoveSignal<P> {
             Marked { pid, id, epoch } => Marked { pid: f(pid)?, id, epoch },
             Ended { pid, epoch, lost } => Ended { pid: f(pid)?, epoch, lost },
             Forward { to, carried } => Forward { to: f(to)?, carried: carried.map(f)? },
+            ForwardBy { to, by, carried } => ForwardBy { to: f(to)?, by, carried: carried.map(f)? },
+            GoesOn { pid, epoch } => GoesOn { pid: f(pid)?, epoch },
+            Paths { number, pid, heard } => Paths { number, pid: f(pid)?, heard },
             WasCommitted { number, pid } => WasCommitted { number, pid: f(pid)? },
             DoesRun { number, pid, epoch } => DoesRun { number, pid: f(pid)?, epoch },
             Found { pid, epoch, runtime, node } => Found { pid: f(pid)?, epoch, runtime, node },
@@ -720,6 +749,16 @@ impl<P> Signal<P> {
             }
         })
     }
+    /// The same for a peer that does not number paths.
+    pub fn without_paths(self) -> Option<Signal<P>> {
+        match self {
+            Signal::Move(MoveSignal::ForwardBy { to, carried, .. }) => {
+                Some(Signal::Move(MoveSignal::Forward { to, carried }))
+            }
+            Signal::Move(MoveSignal::Paths { .. } | MoveSignal::GoesOn { .. }) => None,
+            other => Some(other),
+        }
+    }
     /// Whether it is a mark, which leaves behind all that was sent before.
     pub fn is_mark(&self) -> bool {
         matches!(self, Signal::Move(MoveSignal::Mark { .. }))
@@ -748,7 +787,9 @@ impl<P> Signal<P> {
             | Signal::Response { contents, .. }
             | Signal::Move(MoveSignal::Offer { contents, .. })
             | Signal::Answer { answer: Answer::Info(contents), .. } => Some(&mut contents.bytes.0),
-            Signal::Move(MoveSignal::Forward { carried, .. }) => carried.contents_mut(),
+            Signal::Move(MoveSignal::Forward { carried, .. } | MoveSignal::ForwardBy { carried, .. }) => {
+                carried.contents_mut()
+            }
             _ => None,
         }
     }
@@ -815,7 +856,10 @@ pub fn sender(signal: &Signal<Pid>) -> Option<Pid> {
             | MoveSignal::Moved { pid, .. }
             | MoveSignal::Found { pid, .. }
             | MoveSignal::Mark { pid, .. }
-            | MoveSignal::Forward { to: pid, .. },
+            | MoveSignal::Paths { pid, .. }
+            | MoveSignal::GoesOn { pid, .. }
+            | MoveSignal::Forward { to: pid, .. }
+            | MoveSignal::ForwardBy { to: pid, .. },
         ) => Some(*pid),
         _ => None,
     }

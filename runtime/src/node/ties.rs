@@ -92,6 +92,13 @@ impl Ties {
             Signal::Spawn { parent, id, link, monitor, .. } => {
                 self.spawns.insert((*parent, *id), (*link, *monitor));
             }
+            // It asks whether the other end is there, since its own is.
+            Signal::Tied { from, to, bond } => match bond {
+                Bond::Link => _ = self.links.insert((*from, *to)),
+                Bond::Watches(id) => _ = self.watching.insert((*from, *id), *to),
+                Bond::WatchedUnder(id) => _ = self.watched.insert((*to, *id), *from),
+                Bond::Torn => {}
+            },
             Signal::Spawned { to, id, result } => {
                 let Some((link, monitor)) = self.requested.remove(&(*to, *id)) else { return };
                 let Ok(child) = result else { return };

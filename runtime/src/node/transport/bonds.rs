@@ -12,7 +12,7 @@
 //! has left is told by that where it is.
 
 use super::super::connections::Connection;
-use super::super::signal::MoveSignal;
+use super::super::signal::{MoveSignal, Signal as Wire};
 use super::super::ties::Ties;
 use super::super::translate;
 use super::Online;
@@ -44,7 +44,7 @@ impl Online {
     pub(super) fn compare_torn(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
         self.compare(moves, &|_, there| there == pid, true, after);
     }
-    fn ask_end(&self, moves: &mut Moves, to: Pid, signal: Signal, after: &mut After) {
+    pub(super) fn ask_end(&self, moves: &mut Moves, to: Pid, signal: Signal, after: &mut After) {
         match moves.routes.send(to, Held::Compared(signal)) {
             Sent::Held => {}
             Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
@@ -55,7 +55,7 @@ impl Online {
                     link.send(out, None, self);
                 }
             }
-            Sent::Home(held) => self.pass_here(moves, to, held, after),
+            Sent::Home(held) => _ = self.pass_here(moves, to, held, after),
         }
     }
     /// A process runs where it has come: when all that has followed it is there, it asks the other ends of its ties.
@@ -100,24 +100,38 @@ impl Online {
     }
     /// Where a process is that goes on though these nodes have not said that all that it has sent before has come.
     pub(super) fn tell_unsettled(&self, pid: Pid, place: Place, nodes: &BTreeSet<NodeName>) {
+        #[cfg(test)]
+        self.program.goes_on_without(pid, nodes);
         for node in nodes {
-            let link = self.table().by_name.get(node).cloned();
-            link.inspect(|link| self.send_found(link, pid, place, self.name.clone()));
+            let Some(link) = self.table().by_name.get(node).cloned() else { continue };
+            self.send_found(&link, pid, place, self.name.clone());
+            self.send_move(&link, MoveSignal::GoesOn { pid, epoch: place.epoch });
         }
     }
-    fn send_found(&self, link: &Arc<Link>, pid: Pid, Place { epoch, runtime }: Place, node: NodeName) {
+    pub(super) fn send_found(&self, link: &Arc<Link>, pid: Pid, Place { epoch, runtime }: Place, node: NodeName) {
         let runtime = runtime.id().to_be_bytes();
         self.send_move(link, MoveSignal::Found { pid, epoch, runtime, node });
     }
-    /// A process is known to be somewhere.
-    pub(super) fn found(&self, moves: &mut Moves, pid: Pid, place: Place, node: NodeName, after: &mut After) {
+    /// A process is known to be somewhere, from who is at the other end of a connection.
+    pub(super) fn found(
+        &self,
+        moves: &mut Moves,
+        link: &Link,
+        (pid, place): (Pid, Place),
+        node: NodeName,
+        after: &mut After,
+    ) {
         let Place { epoch, runtime } = place;
         self.program.met(runtime, &node);
         self.table().homes.insert(runtime, node);
         let here = runtime == self.program.runtime();
         let known = moves.handover.is_known(pid, epoch, !here);
         self.decided(moves, known, after);
-        if here || moves.routes.place(pid).is_some_and(|p| p.epoch > epoch) || moves.routes.has_ended(pid, epoch) {
+        if moves.routes.has_ended(pid, epoch) {
+            // What was sent to it since may have gone to where it is not any more.
+            return after.told.extend(self.take_there(moves, pid).lost());
+        }
+        if here || moves.routes.place(pid).is_some_and(|p| p.epoch > epoch) {
             return;
         }
         let ties = self.take_there(moves, pid);
@@ -127,6 +141,9 @@ impl Online {
         }
         // If it cannot be seen that all has come that was sent by the way before.
         let before = moves.whereabouts(pid);
+        if before != runtime {
+            self.may_follow(moves, link, pid, before);
+        }
         let torn = before != runtime && before != self.program.runtime() && self.link_to(before).is_none();
         self.learn(moves, pid, place, after);
         self.compare(moves, &|_, there| there == pid, torn, after);
@@ -134,6 +151,7 @@ impl Online {
     /// A connection is over: who has sent by it is told anew by another.
     pub(super) fn forget_told(&self, moves: &mut Moves, c: Connection) {
         moves.told.retain(|(_, over), _| *over != c);
+        moves.behind.retain(|(over, _), _| *over != c);
     }
     /// A signal has made a tie that hangs on another connection than that over which it has come.
     pub(super) fn has_come_round(
@@ -148,6 +166,66 @@ impl Online {
         if Some(moves.whereabouts(*from)) != over {
             self.compare(moves, &|here, there| (here, there) == (to, *from), false, after);
         }
+    }
+
+    // What hangs where.
+
+    /// Takes what hangs between processes here and one elsewhere, wherever that was believed to be.
+    pub(super) fn take_there(&self, moves: &mut Moves, pid: Pid) -> Ties {
+        let mut ties = Ties::default();
+        self.sessions().iter().filter_map(|l| l.with_ties(|t| t.take_there(pid))).for_each(|t| ties.add(t));
+        moves.adrift.values_mut().for_each(|t| ties.add(t.take_there(pid)));
+        moves.adrift.retain(|_, t| !t.is_empty());
+        ties
+    }
+    /// Ties with processes at a node that is not connected: it is to be.
+    pub(super) fn drift(&self, moves: &mut Moves, runtime: Runtime, ties: Ties, after: &mut After) {
+        if ties.is_empty() {
+            return;
+        }
+        let Some(node) = self.way_home(&self.table(), runtime) else { return after.told.extend(ties.lost()) };
+        moves.adrift.entry((node.clone(), runtime)).or_default().add(ties);
+        self.want_connection(node);
+    }
+    /// A node is connected: what hangs between processes here and there; between which, and what is lost because the node is
+    /// another program's now.
+    pub(super) fn moor(
+        &self,
+        moves: &mut Moves,
+        (node, runtime): (&NodeName, Runtime),
+        link: &Link,
+    ) -> (BTreeSet<(Pid, Pid)>, Ties) {
+        let (mut pairs, mut lost) = (BTreeSet::new(), Ties::default());
+        for ((_, at), ties) in moves.adrift.extract_if(.., |(n, _), _| n == node) {
+            if at == runtime {
+                pairs.extend(ties.pairs());
+                link.with_ties(|t| t.add(ties));
+            } else {
+                lost.add(ties);
+            }
+        }
+        (pairs, lost)
+    }
+    /// A node cannot be connected.
+    pub(super) fn set_adrift_for_good(&self, node: &NodeName) {
+        let Some(mut moves) = self.moves_if_any() else { return };
+        let ties: Vec<Ties> = moves.adrift.extract_if(.., |(n, _), _| n == node).map(|(_, ties)| ties).collect();
+        drop(moves);
+        self.tell(ties.into_iter().flat_map(Ties::lost).collect());
+    }
+    /// A signal leaves or comes, and what it undoes may hang on any connection.
+    pub(super) fn passes(&self, wire: &Wire<Pid>) {
+        let is_end = matches!(wire, Wire::Exit { .. } | Wire::Down { .. } | Wire::Response { over: true, .. });
+        if !is_end && !matches!(wire, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
+            return;
+        }
+        if let Some(mut moves) = self.moves_if_any() {
+            self.undoes(&mut moves, wire);
+        }
+    }
+    pub(super) fn undoes(&self, moves: &mut Moves, wire: &Wire<Pid>) {
+        self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
+        moves.adrift.values_mut().for_each(|t| t.passes(wire));
     }
 }
 fn is_noconnection(reason: &Message) -> bool {

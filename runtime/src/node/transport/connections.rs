@@ -16,7 +16,8 @@ use super::super::signal::Signal as Wire;
 use super::super::ties::Ties;
 use super::super::{SECOND, Time};
 use super::link::{self, Happened, Link, Stage};
-use super::{Online, Waiting, lost, moves};
+use super::unsent::{Waiting, lost};
+use super::{Online, moves};
 use crate::process::signal::{Answer, Signal};
 use rlua_machine::value::Pid;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -204,6 +205,7 @@ impl Online {
         table.by_runtime.insert(runtime, link.clone());
         let waiting = table.waiting.remove(&node).unwrap_or_default();
         let (mut answers, mut moored, mut lost_ties) = (Vec::new(), BTreeSet::new(), Ties::default());
+        let mut marks = Vec::new();
         // Whoever is to answer one of them has to know where it is.
         if let Some(moves) = &mut moves {
             self.tell_of_guests(moves, &link, runtime);
@@ -216,7 +218,8 @@ impl Online {
             let sent = match signal {
                 None => Ok(Sent::Queued),
                 // Its program has ended, and another has taken the name.
-                Some((_, local)) if at.is_some_and(|at| at != runtime) => {
+                Some(((out, _), local)) if at.is_some_and(|at| at != runtime) => {
+                    marks.extend(out.is_mark().then_some(out));
                     Err(("the process's program has ended".to_string(), local))
                 }
                 Some((out, local)) => {
@@ -257,6 +260,7 @@ impl Online {
             self.compare(&mut self.moves(), &|here, there| moored.contains(&(here, there)), true, &mut after);
             self.see_to(after);
         }
+        marks.iter().for_each(|mark| self.mark_is_out(mark));
         answers.extend(lost_ties.lost());
         self.tell(answers);
         self.leave_at_last();
@@ -275,6 +279,9 @@ impl Online {
         let waiting = self.table().waiting.remove(&node).unwrap_or_default();
         let answer = || Answer::Done(Err(format!("no connection to {node}: {why}")));
         for Waiting { to, signal, asker, .. } in waiting {
+            if let Some(((mark @ Wire::Move(_), _), None)) = &signal {
+                self.mark_is_out(mark);
+            }
             let local = signal.and_then(|(_, local)| local);
             let told = match (asker, to.zip(local)) {
                 (Some((pid, id)), _) | (None, Some((pid, Signal::Reply { id, .. }))) => {

@@ -67,11 +67,13 @@ impl Online {
                 Decision::Discard(Ready { pid, epoch, process, kept, .. }) => {
                     drop(process);
                     moves.early.remove(&(pid, epoch));
+                    moves.brought.remove(&pid);
                     self.undelivered(moves, pid, kept, after, |signal| Some((pid, signal)));
                 }
                 Decision::DiscardInDoubt(Ready { pid, epoch, process, kept, .. }) => {
                     drop(process);
                     moves.early.remove(&(pid, epoch));
+                    moves.brought.remove(&pid);
                     self.lose(moves, pid, epoch, kept, after);
                 }
                 Decision::AskOrigin(pid, number, runtime) => {
@@ -112,6 +114,7 @@ impl Online {
         let ties = std::mem::take(&mut left.ties);
         link.with_ties(|t| t.add(ties));
         debug_assert!(matches!(&left.commit, MoveSignal::Commit { number: n, .. } if *n == number));
+        self.send_move(&link, MoveSignal::Paths { number, pid, heard: left.heard.clone() });
         self.send_move(&link, left.commit.clone());
         for held in kept {
             self.pass_there(moves, runtime, pid, held, after);
@@ -265,6 +268,8 @@ impl Online {
         let decided = moves.handover.timeout(now);
         self.decided(moves, decided, after);
         for (pid, to, held) in moves.routes.timeout(now) {
+            #[cfg(test)]
+            self.program.is_held_no_longer(pid);
             self.let_go(moves, pid, to, held, after);
             self.compare_torn(moves, pid, after);
         }

@@ -13,7 +13,7 @@ use super::super::connections::Connection;
 use super::super::eager::{Eager, LOOK};
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
-use super::super::hello::{Hello, Refusal};
+use super::super::hello::{Hello, Refusal, features};
 use super::super::name::NodeName;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
@@ -35,7 +35,7 @@ use std::future::{Future, poll_fn};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
@@ -67,6 +67,8 @@ pub struct Link {
     /// Held by who hands on what the session says.
     pub delivery: Mutex<()>,
     inner: Mutex<Inner>,
+    /// Something may come of processes that have gone on from there without it (paths.rs).
+    pub(super) brings_late: AtomicBool,
     /// Bytes that the socket has taken, and given.
     sent: AtomicU64,
     received: AtomicU64,
@@ -296,7 +298,8 @@ impl Link {
         };
         let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
         let (delivery, inner, stream) = (Mutex::new(()), Mutex::new(inner), OnceLock::new());
-        Arc::new(Link { number, address, delivery, inner, sent, received, stream })
+        let brings_late = AtomicBool::new(false);
+        Arc::new(Link { number, address, delivery, inner, brings_late, sent, received, stream })
     }
     /// Locks it.
     pub fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -333,6 +336,9 @@ impl Link {
         if peer.session().has_ended() {
             return None;
         }
+        let numbers_paths = peer.session().peer().features & features::PATHS != 0;
+        let signal = if numbers_paths { Some(signal) } else { signal.without_paths() };
+        let Some(signal) = signal else { return Some(Ok(Sent::Queued)) };
         for module in &modules {
             // What waits already is not to become much more by what nobody has asked for.
             if peer.session().waiting() < SENT_ALONG && inner.held.passes(module.hash()) {

@@ -21,6 +21,7 @@ pub mod mapper;
 mod moves;
 mod names;
 mod past;
+mod paths;
 #[cfg(test)]
 mod simulation;
 mod standalone;
@@ -51,6 +52,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::task::Waker;
+use unsent::Waiting;
 
 /// Modules that came from others and are kept.
 const CODE_MAX: usize = 4096;
@@ -155,16 +157,6 @@ struct Table {
     listed: Vec<NodeName>,
     /// Nobody waits any more.
     closed: bool,
-}
-
-/// What waits for a connection.
-struct Waiting {
-    to: Option<Pid>,
-    /// The runtime where that is: another that has taken the node's name is not it.
-    at: Option<Runtime>,
-    signal: Option<(Outgoing, Option<Signal>)>,
-    /// Who waits, and the number of its question.
-    asker: Option<(Pid, u64)>,
 }
 
 impl Node {
@@ -446,6 +438,7 @@ impl Online {
             self.passes(&signal);
         }
         self.note_sender(&signal);
+        let from = super::signal::sender(&signal);
         if signal.has_message()
             && let Some(contents) = signal.contents_mut()
         {
@@ -453,6 +446,7 @@ impl Online {
         }
         match translate::incoming(signal, &**self) {
             Ok(Incoming::For(to, local)) => {
+                let Some(local) = self.unless_late_from(link, from, to, local) else { return false };
                 let child = match &local {
                     Signal::Reply { answer: Answer::Spawned(child), .. } => Some(*child),
                     _ => None,
@@ -462,8 +456,10 @@ impl Online {
                 }
             }
             Ok(Incoming::ForName(name, m)) => {
-                if let Some(pid) = self.program.find(&name) {
-                    self.program.route(pid, Signal::Message(m));
+                if let Some(pid) = self.program.find(&name)
+                    && let Some(m) = self.unless_late_from(link, from, pid, Signal::Message(m))
+                {
+                    self.program.route(pid, m);
                 }
             }
             Ok(Incoming::Where { from, id, name }) => {
@@ -621,22 +617,6 @@ impl Online {
         let watched = self.watchers().nodes();
         watched.iter().for_each(|node| self.node_is_down(node, "shutdown"));
         self.wake();
-    }
-}
-
-impl Table {
-    fn want(&mut self, node: NodeName, waiting: Waiting) {
-        self.wanted.push(node.clone());
-        self.waiting.entry(node).or_default().push(waiting);
-    }
-}
-
-/// What the sender of a signal is told whose receiver cannot be reached.
-fn lost(to: Pid, signal: Signal) -> Option<(Pid, Signal)> {
-    match signal {
-        // Already an answer, for who has asked.
-        Signal::Reply { .. } => Some((to, signal)),
-        other => other.unreachable(to),
     }
 }
 

@@ -17,9 +17,11 @@ use super::super::ties::Ties;
 use super::super::watchers::CARRIED_MAX;
 use super::super::{Time, translate};
 use super::link::Link;
+use super::paths::{Heard, Hop, Way};
 use super::surroundings::Guest;
 use super::unsent::Unsent;
-use super::{Online, Waiting, names};
+use super::unsent::Waiting;
+use super::{Online, names};
 use crate::migration::frozen::Fault;
 use crate::migration::handover::{Decision, Following, Handover, Phase, Ready};
 use crate::migration::routes::{Mark, Place, Routes, Sent};
@@ -50,7 +52,7 @@ pub struct Moves {
     /// Moves of which this node has heard before it was connected with their targets, and until when those wait for it.
     unsaid: VecDeque<(Runtime, Pid, u64, Time)>,
     /// What hangs between processes here and such as have moved to nodes that are not connected yet: by node, and its program.
-    adrift: BTreeMap<(NodeName, Runtime), Ties>,
+    pub(super) adrift: BTreeMap<(NodeName, Runtime), Ties>,
     /// Who was told where a process is, since it has sent something to it by here: as of which move.
     pub(super) told: BTreeMap<(Pid, Connection), u64>,
     /// Marks that have come out, and whose askers are not connected yet.
@@ -59,6 +61,12 @@ pub struct Moves {
     pub(super) ready: Vec<(Runtime, u64, Pid, Unsent)>,
     /// Those that have left and may not run yet.
     pub(super) leaving: HashMap<Pid, Left>,
+    /// By which paths something has come to processes that are here.
+    pub(super) heard: HashMap<Pid, Heard>,
+    /// Processes of which something may still come by a connection with where they were, and whether it comes too late.
+    pub(super) behind: BTreeMap<(Connection, Pid), bool>,
+    /// The same of those that will be, by their last places.
+    pub(super) brought: HashMap<Pid, Heard>,
     /// The session with a runtime: what is over with another is over already.
     pub(super) sessions: HashMap<Runtime, Connection>,
 }
@@ -69,6 +77,8 @@ pub(super) struct Left {
     pub names: Vec<Name>,
     /// The commit, which may have to be sent again.
     pub commit: MoveSignal<Pid>,
+    /// By which paths something had come to it: goes before the commit.
+    pub heard: Vec<Hop>,
     /// What hung between it and processes here when the session was lost.
     pub ties: Ties,
 }
@@ -95,7 +105,7 @@ pub enum Held {
     /// A signal of a process here.
     Own(Signal),
     /// One that came from elsewhere.
-    Passing(Signal),
+    Passing(Signal, Way),
     /// One of this node: whether a tie has two ends (bonds.rs).
     Compared(Signal),
     /// A mark.
@@ -256,12 +266,16 @@ impl Online {
         // Of what happens to those nodes from now on it is told there.
         let watched = self.watchers().take_of(pid);
         let commit = MoveSignal::Commit { number, pid, names, nodes, watched };
-        moves.leaving.insert(pid, Left { names: had, commit: commit.clone(), ties: Ties::default() });
+        let heard = moves.heard.remove(&pid).map_or(Vec::new(), Heard::into_hops);
+        let left = Left { names: had, commit: commit.clone(), heard: heard.clone(), ties: Ties::default() };
+        moves.leaving.insert(pid, left);
+        self.send_move(&link, MoveSignal::Paths { number, pid, heard });
         // If it cannot be sent the session is over, and what follows is kept when that is known here.
         self.send_move(&link, commit);
         for signal in signals {
             self.leaves_here(moves, &link, pid, &signal);
-            self.pass(moves, target, pid, Held::Passing(signal), after);
+            // It was here, and in its order.
+            self.pass(moves, target, pid, Held::Passing(signal, Way::default()), after);
         }
         let runtime = target.id().to_be_bytes();
         for other in others {
@@ -288,6 +302,10 @@ impl Online {
     /// The same of a signal of which it is known that a process here has sent it.
     pub(super) fn leaves_by(&self, link: &Link, to: Pid, signal: &Signal) {
         let Some((wire, _)) = translate::outgoing(to, signal) else { return };
+        // What was held back may ask for an end that is not there any more.
+        if signal.asks_end() {
+            return;
+        }
         // It may have ended while that was held back.
         let is_here = sender(&wire).is_none_or(|from| self.program.is_here(from));
         link.with_ties(|t| if is_here { t.leaves(&wire) } else { t.passes(&wire) });
@@ -296,10 +314,9 @@ impl Online {
         moves.whereabouts(pid) == self.program.runtime()
     }
     /// Sends on what is for a process elsewhere.
-    pub(super) fn forward(&self, link: &Arc<Link>, to: Pid, signal: Signal, after: &mut After) {
+    fn forward(&self, moves: &Moves, link: &Arc<Link>, to: Pid, signal: Signal, way: Way, after: &mut After) {
         let sent = translate::carry(&signal).is_some_and(|(carried, modules)| {
-            let forward = Wire::Move(MoveSignal::Forward { to, carried });
-            link.send_along((forward, modules), to, self)
+            link.send_along((self.forward_by(moves, to, carried, way), modules), to, self)
         });
         if !sent {
             after.told.extend(signal.unreachable(to));
@@ -343,18 +360,16 @@ impl Online {
             // It has come all the way: what is held back is what was sent here.
             Some(place) if place.runtime == self.program.runtime() => {
                 // What has come here before, and has followed it, may still be on its way back.
-                let held = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal));
-                if let Err(Held::Passing(signal)) = held
-                    && let Err(signal) = self.program.deliver_here(to, signal)
-                {
-                    reached = false;
-                    after.told.extend(signal.bounce(to));
+                let passing = Held::Passing(signal, self.way_from(link));
+                if let Err(held) = moves.routes.hold_back(to, link.peer_runtime(), passing) {
+                    reached = self.pass_here(&mut moves, to, held, &mut after);
                 }
             }
             Some(_) => {
                 link.with_ties(|t| t.forget_here(to));
                 self.tell_of_place(&mut moves, link, to);
-                if let Sent::To(runtime, held) = moves.routes.send(to, Held::Passing(signal)) {
+                let passing = Held::Passing(signal, self.way_from(link));
+                if let Sent::To(runtime, held) = moves.routes.send(to, passing) {
                     self.pass(&mut moves, runtime, to, held, &mut after);
                 }
             }
@@ -366,21 +381,39 @@ impl Online {
     /// Gives what is for a process to the runtime where it is, or keeps it if that is not known for sure.
     pub(super) fn pass(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
         if runtime == self.program.runtime() {
-            return self.pass_here(moves, to, held, after);
+            self.pass_here(moves, to, held, after);
+            return;
         }
         if let Following::Send(held) = moves.handover.follows(to, held) {
             self.pass_there(moves, runtime, to, held, after);
         }
     }
-    pub(super) fn pass_here(&self, moves: &mut Moves, to: Pid, held: Held, after: &mut After) {
-        match held {
-            Held::Own(signal) | Held::Passing(signal) | Held::Compared(signal) => {
-                if let Err(signal) = self.program.deliver_here(to, signal) {
-                    after.told.extend(signal.bounce(to));
-                }
+    /// Gives what is for a process to it: it is here. False: it has ended, or that comes too late.
+    pub(super) fn pass_here(&self, moves: &mut Moves, to: Pid, held: Held, after: &mut After) -> bool {
+        let signal = match held {
+            Held::Mark { asker, id } => {
+                self.answer_mark(moves, to, asker, id, after);
+                return true;
             }
-            Held::Mark { asker, id } => self.answer_mark(moves, to, asker, id, after),
+            Held::Passing(signal, way) => match self.unless_late(moves, to, (signal, way), after) {
+                Some(signal) => signal,
+                None => return false,
+            },
+            Held::Own(signal) => {
+                self.is_of_here(moves, to);
+                signal
+            }
+            Held::Compared(signal) => signal,
+        };
+        let delivered = self.program.deliver_here(to, signal);
+        let reached = delivered.is_ok();
+        if let Err(signal) = delivered {
+            if let Signal::Reply { answer: Answer::Spawned(child), .. } = &signal {
+                after.told.extend(self.orphaned(to, *child));
+            }
+            after.told.extend(signal.bounce(to));
         }
+        reached
     }
     pub(super) fn pass_there(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
         match (self.link_to(runtime), held) {
@@ -390,29 +423,18 @@ impl Online {
                     self.undoes(moves, &wire);
                 }
                 self.leaves_by(&link, to, &signal);
-                self.forward(&link, to, signal, after);
+                self.forward(moves, &link, to, signal, Way::default(), after);
             }
-            (Some(link), Held::Passing(signal) | Held::Compared(signal)) => self.forward(&link, to, signal, after),
+            (Some(link), Held::Passing(signal, way)) => self.forward(moves, &link, to, signal, way, after),
+            (Some(link), Held::Compared(signal)) => self.forward(moves, &link, to, signal, Way::default(), after),
             (Some(link), Held::Mark { asker, id }) => {
                 self.send_move(&link, MoveSignal::Mark { pid: to, asker: asker.id().to_be_bytes(), id });
             }
             (None, Held::Own(signal) | Held::Compared(signal)) if signal.asks_end() => {}
-            (None, Held::Own(signal)) => {
-                // It waits for a connection, if the node can be found.
-                let home = self.way_home(&self.table(), runtime);
-                match (home, translate::carry(&signal)) {
-                    (Some(home), Some((carried, modules))) => {
-                        let out = (Wire::Move(MoveSignal::Forward { to, carried }), modules);
-                        let (to, at, signal) = (Some(to), Some(runtime), Some((out, Some(signal))));
-                        let waiting = Waiting { to, at, signal, asker: None };
-                        self.table().want(home, waiting);
-                        self.wake();
-                    }
-                    _ => after.told.extend(signal.unreachable(to)),
-                }
-            }
-            (None, Held::Passing(signal) | Held::Compared(signal)) => after.told.extend(signal.unreachable(to)),
-            (None, Held::Mark { asker, id }) => self.answer_mark(moves, to, asker, id, after),
+            (None, Held::Compared(signal)) => after.told.extend(signal.unreachable(to)),
+            (None, Held::Own(signal)) => self.waits_there(moves, runtime, to, (signal, Way::default()), after),
+            (None, Held::Passing(signal, way)) => self.waits_there(moves, runtime, to, (signal, way), after),
+            (None, Held::Mark { asker, id }) => self.mark_waits_there(moves, runtime, to, (asker, id), after),
         }
     }
     /// A mark has come out, where the process is or where it can go no further.
@@ -434,7 +456,7 @@ impl Online {
         let mark = moves.routes.learn(pid, place, self.now(), up);
         self.any_moved.store(true, Ordering::Release);
         self.mark(mark, place);
-        self.go_after(pid, place.runtime, after);
+        self.go_after(moves, pid, place.runtime, after);
     }
     /// A mark goes by a path.
     fn mark(&self, mark: Option<Mark>, place: Place) {
@@ -476,7 +498,7 @@ impl Online {
     ) {
         for h in held {
             match h {
-                Held::Own(s) | Held::Passing(s) | Held::Compared(s) => after.told.extend(answer(s)),
+                Held::Own(s) | Held::Passing(s, _) | Held::Compared(s) => after.told.extend(answer(s)),
                 Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
             }
         }
@@ -506,7 +528,9 @@ impl Online {
             MoveSignal::Offer { contents, .. } => Some(self.program.unpack(&mut contents.bytes.0, &**self)),
             _ => None,
         };
-        if let MoveSignal::Moved { pid, runtime, .. } = &signal {
+        if let MoveSignal::Moved { pid, epoch, runtime, .. } = &signal
+            && !self.is_known(*pid, *epoch)
+        {
             self.names_move(link, *pid, *runtime);
         }
         let global = matches!(signal, MoveSignal::Ready { .. }).then(|| self.global());
@@ -592,7 +616,9 @@ impl Online {
             }
             MoveSignal::Moved { pid, epoch, runtime, node } => {
                 let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
-                self.found(moves, pid, Place { epoch, runtime }, node, &mut after);
+                self.found(moves, link, (pid, Place { epoch, runtime }), node, &mut after);
+                // All that it has sent by this connection has come.
+                moves.behind.remove(&(link.number, pid));
                 let until = self.now() + SETTLE_TIME;
                 while moves.unsaid.front().is_some_and(|u| u.3 <= self.now()) || moves.unsaid.len() >= UNSAID_MAX {
                     moves.unsaid.pop_front();
@@ -605,8 +631,16 @@ impl Online {
             }
             MoveSignal::Found { pid, epoch, runtime, node } => {
                 let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
-                self.found(moves, pid, Place { epoch, runtime }, node, &mut after);
+                if let Some(epoch) = moves.routes.end_of(pid).filter(|end| *end >= epoch) {
+                    // That was said of its end to this node alone, perhaps.
+                    self.send_move(link, MoveSignal::Ended { pid, epoch, lost: false });
+                }
+                self.found(moves, link, (pid, Place { epoch, runtime }), node, &mut after);
+                if runtime == from {
+                    moves.behind.remove(&(link.number, pid));
+                }
             }
+            MoveSignal::GoesOn { pid, epoch } => self.goes_on_from(moves, pid, Place { epoch, runtime: from }),
             MoveSignal::Settled { pid, epoch } => {
                 if let Some(node) = link.peer_name() {
                     match moves.settling.get_mut(&pid) {
@@ -677,7 +711,17 @@ impl Online {
                     after.told.extend(self.take_there(moves, pid).lost());
                 }
             }
-            MoveSignal::Forward { to, carried } => self.forwarded(moves, link, to, carried, &mut after),
+            MoveSignal::Forward { to, carried } => {
+                self.forwarded(moves, link, to, (carried, Way::default()), &mut after)
+            }
+            MoveSignal::ForwardBy { to, by, carried } => {
+                self.forwarded(moves, link, to, (carried, Way::of(by)), &mut after)
+            }
+            MoveSignal::Paths { number, pid, heard } => {
+                if moves.handover.is_waiting(from, number) {
+                    moves.brought.insert(pid, Heard::of(heard));
+                }
+            }
         }
         self.let_go_marked(moves, &mut after);
         let waits = !moves.ready.is_empty();
@@ -701,6 +745,11 @@ impl Online {
         if waits {
             self.leave_at_last();
         }
+    }
+    /// Whether it is known that a process has moved so often, or more often: its names are said by where it is.
+    fn is_known(&self, pid: Pid, epoch: u64) -> bool {
+        let moves = self.moves_if_any();
+        moves.is_some_and(|m| m.routes.place(pid).is_some_and(|p| p.epoch >= epoch) || m.routes.has_ended(pid, epoch))
     }
     /// A process that has come monitors a node: it is told if there is no connection, or when that ends.
     fn watch_on(&self, node: NodeName) {
@@ -739,43 +788,55 @@ impl Online {
             }
         }
     }
-    fn forwarded(&self, moves: &mut Moves, link: &Arc<Link>, to: Pid, carried: Carried<Pid>, after: &mut After) {
+    fn forwarded(
+        &self,
+        moves: &mut Moves,
+        link: &Arc<Link>,
+        to: Pid,
+        (carried, way): (Carried<Pid>, Way),
+        after: &mut After,
+    ) {
         let signal = match translate::carried(carried.clone(), self) {
             Ok(signal) => signal,
             Err(crate::codec::DecodeError::UnknownModule(hash)) => {
-                if link.lock().held.hold(Wire::Move(MoveSignal::Forward { to, carried }), hash) {
+                if link.lock().held.hold(Wire::Move(MoveSignal::ForwardBy { to, by: way.into(), carried }), hash) {
                     link.send((Wire::CodeWanted(hash), Vec::new()), None, self);
                 }
                 return;
             }
             Err(e) => return self.fault(link, &format!("a signal that cannot be read: {e}")),
         };
+        let wire = translate::outgoing(to, &signal);
+        let from = wire.and_then(|(wire, _)| sender(&wire));
+        let Some(signal) = self.unless_behind(moves, link, from, to, (signal, after)) else { return };
         if self.is_here(moves, to) {
             let expected = match translate::outgoing(to, &signal) {
                 Some((wire, _)) => self.comes(moves, &wire, after),
                 None => true,
             };
+            // Who sends on the answer to a spawn has seen that it is waited for.
+            let is_spawned = matches!(signal, Signal::Reply { answer: Answer::Spawned(_), .. });
+            let expected = expected || is_spawned;
             if !expected {
                 return;
             }
             self.breaks(moves, to, &signal, after);
             let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
-            if let Err(Held::Passing(signal)) = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal))
-                && let Err(signal) = self.program.deliver_here(to, signal)
-            {
-                if let Signal::Reply { answer: Answer::Spawned(child), .. } = &signal {
-                    after.told.extend(self.orphaned(to, *child));
-                }
-                after.told.extend(signal.bounce(to));
+            if let Err(held) = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal, way)) {
+                self.pass_here(moves, to, held, after);
+            }
+            if is_spawned {
+                // What hangs on that is known to the process alone.
+                self.ask_end(moves, to, Signal::Arrived { torn: false }, after);
             }
             return made.into_iter().for_each(|made| self.has_come_round(moves, to, &made, link.peer_runtime(), after));
         }
         self.tell_of_place(moves, link, to);
-        match moves.routes.send(to, Held::Passing(signal)) {
+        match moves.routes.send(to, Held::Passing(signal, way)) {
             Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
             Sent::Held => {}
             Sent::Home(held) => {
-                if let Err(Held::Passing(signal)) = moves.handover.awaits(to, held) {
+                if let Err(Held::Passing(signal, _)) = moves.handover.awaits(to, held) {
                     after.told.extend(signal.bounce(to));
                 }
             }
@@ -832,9 +893,11 @@ impl Online {
         if let Some(last) = link.peer_name() {
             self.program.moved(pid, None, &last, true);
         }
+        moves.heard.insert(pid, moves.brought.remove(&pid).unwrap_or_default());
         for held in kept {
             self.pass_here(moves, pid, held, after);
         }
+        let was_here = pid.runtime() == own || moves.routes.place(pid).is_some();
         // Those here were tied over the connection with its last place.
         let links = self.sessions();
         let believed = self.take_there(moves, pid);
@@ -851,75 +914,23 @@ impl Online {
                 None => self.drift(moves, at, ties, after),
             }
         }
-        // Those that are not connected with its last place hear of it from here.
+        // Those that are not connected with its last place hear of it from here. So do all if it was here before: what it sends
+        // now is told from what it has sent then.
         let known: HashSet<&NodeName> = nodes.iter().collect();
-        for l in links.iter().filter(|l| l.number != link.number && l.peer_name().is_some_and(|n| !known.contains(&n)))
-        {
-            let runtime = own.id().to_be_bytes();
-            self.send_move(l, MoveSignal::Moved { pid, epoch, runtime, node: self.name.clone() });
+        for l in links.iter().filter(|l| l.number != link.number) {
+            let Some(name) = l.peer_name() else { continue };
+            if !known.contains(&name) {
+                let runtime = own.id().to_be_bytes();
+                self.send_move(l, MoveSignal::Moved { pid, epoch, runtime, node: self.name.clone() });
+            } else if was_here {
+                self.send_found(l, pid, Place { epoch, runtime: own }, self.name.clone());
+            }
         }
         let connected: HashSet<NodeName> = links.iter().filter_map(|l| l.peer_name()).collect();
         let early = moves.early.remove(&(pid, epoch)).unwrap_or_default();
         let waited_for = nodes.into_iter().filter(|n| connected.contains(n) && !early.contains(n)).collect();
         moves.settling.insert(pid, (waited_for, self.now() + SETTLE_TIME));
         self.start_settled(moves, after);
-    }
-    /// Takes what hangs between processes here and one elsewhere, wherever that was believed to be.
-    pub(super) fn take_there(&self, moves: &mut Moves, pid: Pid) -> Ties {
-        let mut ties = Ties::default();
-        self.sessions().iter().filter_map(|l| l.with_ties(|t| t.take_there(pid))).for_each(|t| ties.add(t));
-        moves.adrift.values_mut().for_each(|t| ties.add(t.take_there(pid)));
-        moves.adrift.retain(|_, t| !t.is_empty());
-        ties
-    }
-    /// Ties with processes at a node that is not connected: it is to be.
-    pub(super) fn drift(&self, moves: &mut Moves, runtime: Runtime, ties: Ties, after: &mut After) {
-        if ties.is_empty() {
-            return;
-        }
-        let Some(node) = self.way_home(&self.table(), runtime) else { return after.told.extend(ties.lost()) };
-        moves.adrift.entry((node.clone(), runtime)).or_default().add(ties);
-        self.want_connection(node);
-    }
-    /// A node is connected: what hangs between processes here and there; between which, and what is lost because the node is
-    /// another program's now.
-    pub(super) fn moor(
-        &self,
-        moves: &mut Moves,
-        (node, runtime): (&NodeName, Runtime),
-        link: &Link,
-    ) -> (BTreeSet<(Pid, Pid)>, Ties) {
-        let (mut pairs, mut lost) = (BTreeSet::new(), Ties::default());
-        for ((_, at), ties) in moves.adrift.extract_if(.., |(n, _), _| n == node) {
-            if at == runtime {
-                pairs.extend(ties.pairs());
-                link.with_ties(|t| t.add(ties));
-            } else {
-                lost.add(ties);
-            }
-        }
-        (pairs, lost)
-    }
-    /// A node cannot be connected.
-    pub(super) fn set_adrift_for_good(&self, node: &NodeName) {
-        let Some(mut moves) = self.moves_if_any() else { return };
-        let ties: Vec<Ties> = moves.adrift.extract_if(.., |(n, _), _| n == node).map(|(_, ties)| ties).collect();
-        drop(moves);
-        self.tell(ties.into_iter().flat_map(Ties::lost).collect());
-    }
-    /// A signal leaves or comes, and what it undoes may hang on any connection.
-    pub(super) fn passes(&self, wire: &Wire<Pid>) {
-        let is_end = matches!(wire, Wire::Exit { .. } | Wire::Down { .. } | Wire::Response { over: true, .. });
-        if !is_end && !matches!(wire, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
-            return;
-        }
-        if let Some(mut moves) = self.moves_if_any() {
-            self.undoes(&mut moves, wire);
-        }
-    }
-    fn undoes(&self, moves: &mut Moves, wire: &Wire<Pid>) {
-        self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
-        moves.adrift.values_mut().for_each(|t| t.passes(wire));
     }
     /// Processes for which nothing is waited for any more run.
     pub(super) fn start_settled(&self, moves: &mut Moves, after: &mut After) {
@@ -938,6 +949,7 @@ impl Online {
     pub(crate) fn process_ended(&self, pid: Pid) {
         let mut after = After::default();
         let mut moves = self.moves();
+        moves.heard.remove(&pid);
         let Some(place) = moves.routes.place(pid) else { return };
         moves.routes.remember_end(pid, place.epoch);
         // What it has asked is answered to its birthplace, if at all.

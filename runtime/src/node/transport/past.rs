@@ -3,10 +3,11 @@
 //! Journey: none. A node that leaves (`shutdown`) may be one again (`init`). Processes of others that live in its program are still
 //! there, and its own may be elsewhere; numbers that were used in questions to others must not be used again.
 
+use super::paths::Heard;
 use super::{Node, Online};
 use crate::migration::routes::Place;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,6 +18,8 @@ pub struct Past {
     leaving: Option<Arc<Online>>,
     /// Where processes are that have moved.
     places: BTreeMap<Pid, Place>,
+    /// By which paths something has come to those that are here.
+    heard: HashMap<Pid, Heard>,
     last_move: u64,
     last_mark: u64,
 }
@@ -43,9 +46,10 @@ impl Online {
     }
     /// What is to be remembered of it: it has closed.
     pub(super) fn past(&self) -> Past {
-        let moves = self.moves();
+        let mut moves = self.moves();
+        let heard = std::mem::take(&mut moves.heard);
         let places = moves.routes.places().collect();
-        Past { leaving: None, places, last_move: moves.handover.last(), last_mark: moves.routes.last() }
+        Past { leaving: None, places, heard, last_move: moves.handover.last(), last_mark: moves.routes.last() }
     }
     /// What its program remembers of the node that it was before.
     pub(super) fn recall(&self, past: Past) {
@@ -53,6 +57,7 @@ impl Online {
         let mut moves = self.moves();
         moves.handover.go_on_from(past.last_move);
         moves.routes.go_on_from(past.last_mark);
+        moves.heard = past.heard;
         for (pid, place) in past.places {
             if place.runtime != own || self.program.is_here(pid) {
                 moves.routes.recall(pid, place);

@@ -95,6 +95,12 @@ pub trait Surroundings: Send + Sync {
     fn is_traced(&self) -> bool {
         false
     }
+    /// A process has come here, and goes on though these nodes have not said that what it has sent before has come.
+    #[cfg(test)]
+    fn goes_on_without(&self, _: Pid, _: &std::collections::BTreeSet<NodeName>) {}
+    /// What is sent to a process is held back no longer, though it is not known that what was sent before has come.
+    #[cfg(test)]
+    fn is_held_no_longer(&self, _: Pid) {}
     /// Begins to connect: [`Online::connected`] or [`Online::attempt_failed`] follows.
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName);
 }

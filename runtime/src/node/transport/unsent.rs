@@ -10,9 +10,10 @@
 
 use super::super::session::Sent;
 use super::super::signal::{Carried, MoveSignal, Signal as Wire, sender};
-use super::super::translate;
+use super::super::translate::{self, Outgoing};
 use super::moves::{After, Held, Moves};
-use super::{Online, Waiting};
+use super::paths::Way;
+use super::{Online, Table};
 use crate::codec::{Message, ModuleSource};
 use crate::migration::handover::Decision;
 use crate::node::name::NodeName;
@@ -21,6 +22,32 @@ use crate::process::signal::{Answer, Signal};
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::load::Module;
 use std::sync::Arc;
+
+/// What waits for a connection.
+pub(super) struct Waiting {
+    pub to: Option<Pid>,
+    /// The runtime where that is: another that has taken the node's name is not it.
+    pub at: Option<Runtime>,
+    pub signal: Option<(Outgoing, Option<Signal>)>,
+    /// Who waits, and the number of its question.
+    pub asker: Option<(Pid, u64)>,
+}
+
+impl Table {
+    pub(super) fn want(&mut self, node: NodeName, waiting: Waiting) {
+        self.wanted.push(node.clone());
+        self.waiting.entry(node).or_default().push(waiting);
+    }
+}
+
+/// What the sender of a signal is told whose receiver cannot be reached.
+pub(super) fn lost(to: Pid, signal: Signal) -> Option<(Pid, Signal)> {
+    match signal {
+        // Already an answer, for who has asked.
+        Signal::Reply { .. } => Some((to, signal)),
+        other => other.unreachable(to),
+    }
+}
 
 /// What a process waits for that is to leave.
 #[derive(Debug)]
@@ -51,6 +78,7 @@ fn may_be_of(pid: Pid, held: &Held) -> bool {
 }
 fn waits_for(pid: Pid, waiting: &Waiting) -> bool {
     match &waiting.signal {
+        Some(((Wire::Move(MoveSignal::Mark { .. }), _), _)) => false,
         Some(((Wire::Move(_), _), Some(signal))) => may_be_of(pid, &Held::Own(signal.clone())),
         // A message that has waited for another connection before.
         Some(((Wire::Move(_), _), None)) => true,
@@ -62,7 +90,7 @@ fn waits_for(pid: Pid, waiting: &Waiting) -> bool {
 /// The message that was to be sent.
 fn message_of(wire: &Wire<Pid>, modules: &[Arc<Module>]) -> Option<Signal> {
     let contents = match wire {
-        Wire::Send { contents, .. } | Wire::Move(MoveSignal::Forward { carried: Carried::Message(contents), .. }) => {
+        Wire::Send { contents, .. } | Wire::Move(MoveSignal::ForwardBy { carried: Carried::Message(contents), .. }) => {
             contents
         }
         _ => return None,
@@ -97,7 +125,7 @@ impl Online {
     }
     /// A process is known to be elsewhere: what waits for a connection with where it was before follows it, before all that
     /// is sent to it from now on.
-    pub(super) fn go_after(&self, pid: Pid, runtime: Runtime, after: &mut After) {
+    pub(super) fn go_after(&self, moves: &mut Moves, pid: Pid, runtime: Runtime, after: &mut After) {
         let is_for_it = |w: &mut Waiting| w.to == Some(pid) && w.at.is_some_and(|at| at != runtime);
         let found: Vec<Waiting> = {
             let mut table = self.table();
@@ -105,6 +133,11 @@ impl Online {
         };
         for Waiting { signal, asker, .. } in found {
             let Some(((wire, modules), signal)) = signal else { continue };
+            if let Wire::Move(MoveSignal::Mark { asker, id, .. }) = wire {
+                let asker = Runtime::find(u128::from_be_bytes(asker)).expect("it is a mark of this node's table");
+                self.pass(moves, runtime, pid, Held::Mark { asker, id }, after);
+                continue;
+            }
             let done = asker.map(|(who, id)| (who, Signal::Reply { id, answer: Answer::Done(Ok(())) }));
             if runtime == self.program.runtime() {
                 let signal = signal.or_else(|| message_of(&wire, &modules));
@@ -114,14 +147,14 @@ impl Online {
                 after.told.extend(done);
                 continue;
             }
-            let carried = match (wire, &signal) {
-                (Wire::Send { contents, .. }, _) => Some((Carried::Message(contents), modules)),
-                (Wire::Move(MoveSignal::Forward { carried, .. }), _) => Some((carried, modules)),
-                (_, Some(signal)) => translate::carry(signal),
-                _ => None,
+            let (carried, way) = match (wire, &signal) {
+                (Wire::Send { contents, .. }, _) => (Some((Carried::Message(contents), modules)), Way::default()),
+                (Wire::Move(MoveSignal::ForwardBy { carried, by, .. }), _) => (Some((carried, modules)), Way::of(by)),
+                (_, Some(signal)) => (translate::carry(signal), Way::default()),
+                _ => (None, Way::default()),
             };
             let Some((carried, modules)) = carried else { continue };
-            let out = (Wire::Move(MoveSignal::Forward { to: pid, carried }), modules);
+            let out = (self.forward_by(moves, pid, carried, way), modules);
             if let Some(link) = self.link_to(runtime) {
                 signal.iter().for_each(|signal| self.leaves_by(&link, pid, signal));
                 match (link.send(out, asker, self), signal) {
@@ -143,6 +176,57 @@ impl Online {
                 None => after.told.extend(signal.map_or_else(|| not_sent(asker), |s| s.unreachable(pid))),
             }
         }
+    }
+    /// A signal for a process waits for a connection with where that is, if the node can be found.
+    pub(super) fn waits_there(
+        &self,
+        moves: &Moves,
+        runtime: Runtime,
+        to: Pid,
+        (signal, way): (Signal, Way),
+        after: &mut After,
+    ) {
+        let home = self.way_home(&self.table(), runtime);
+        match (home, translate::carry(&signal)) {
+            (Some(home), Some((carried, modules))) => {
+                let out = (self.forward_by(moves, to, carried, way), modules);
+                let (to, at, signal) = (Some(to), Some(runtime), Some((out, Some(signal))));
+                self.table().want(home, Waiting { to, at, signal, asker: None });
+                self.wake();
+            }
+            _ => after.told.extend(signal.unreachable(to)),
+        }
+    }
+    /// A mark waits behind what waits so; if nothing does, it has come out.
+    pub(super) fn mark_waits_there(
+        &self,
+        moves: &mut Moves,
+        runtime: Runtime,
+        to: Pid,
+        (asker, id): (Runtime, u64),
+        after: &mut After,
+    ) {
+        let mut table = self.table();
+        let home = self.way_home(&table, runtime);
+        let waiting = home.and_then(|home| table.waiting.get_mut(&home));
+        if let Some(waiting) = waiting.filter(|all| all.iter().any(|w| w.to == Some(to))) {
+            let mark = Wire::Move(MoveSignal::Mark { pid: to, asker: asker.id().to_be_bytes(), id });
+            let signal = Some(((mark, Vec::new()), None));
+            return waiting.push(Waiting { to: Some(to), at: Some(runtime), signal, asker: None });
+        }
+        drop(table);
+        self.answer_mark(moves, to, asker, id, after);
+    }
+    /// A mark that has waited for a connection comes no further.
+    pub(super) fn mark_is_out(&self, mark: &Wire<Pid>) {
+        let Wire::Move(MoveSignal::Mark { pid, asker, id }) = mark else { return };
+        let Some(asker) = Runtime::find(u128::from_be_bytes(*asker)) else { return };
+        let mut after = After::default();
+        let mut moves = self.moves();
+        self.answer_mark(&mut moves, *pid, asker, *id, &mut after);
+        self.let_go_marked(&mut moves, &mut after);
+        drop(moves);
+        self.see_to(after);
     }
     /// Something was waited for that has left, or has come to nothing: those go whose last it was.
     pub(super) fn leave_at_last(&self) {

@@ -3,6 +3,7 @@
 //! Journey: none. All hosts are up, all reach each other, nothing new happens: then everybody has got the answers it waits
 //! for, both ends of a link know of it, nothing is kept that nobody needs.
 
+use super::super::super::name::NodeName;
 use super::super::{Link, Online};
 use super::program::Program;
 use super::{Event, SECOND, World};
@@ -260,6 +261,8 @@ impl World {
         let missing = common.ledger.missing(self.plan.faults > 0);
         let ended: BTreeSet<Pid> = common.ledger.ended.clone();
         let visited = common.ledger.visited.clone();
+        let unsettled = common.ledger.unsettled.clone();
+        let overtaken = common.ledger.overtaken.clone();
         drop(common);
         let places = self.places();
         let lost = self.network.lost_sessions;
@@ -272,8 +275,14 @@ impl World {
                 visited.get(&pid).cloned().unwrap_or_else(|| places.get(&pid).copied().into_iter().collect())
             };
             let (a, b) = (hosts(from), hosts(to));
-            let lost = a.iter().any(|a| b.iter().any(|b| a != b && self.network.lost_since(at, *a, *b)));
-            if !gone && !lost {
+            // Also what is sent on from one place of the receiver's to another.
+            let ways = a.iter().chain(&b).flat_map(|a| b.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b);
+            let lost = ways.into_iter().any(|(a, b)| self.network.lost_since(at, a, b));
+            // Or its sender went on though it had not come, or others were let go that were held back until it had.
+            let is_there = |node: &NodeName| b.iter().any(|b| self.hosts[*b].name == *node);
+            let left = unsettled.iter().any(|(t, pid, node)| *t >= at && *pid == from && is_there(node))
+                || overtaken.iter().any(|(t, pid)| *t >= at && *pid == to);
+            if !gone && !lost && !left {
                 self.violation(format!("{what} of {from} for {to}, sent at {at}, has not come"));
             }
         }

@@ -4,6 +4,7 @@
 //! it: later than all that this sender's signals before it were, once, or never, and then there must be an excuse.
 
 use super::super::super::Time;
+use super::super::super::name::NodeName;
 use crate::codec::Message;
 use crate::process::signal::{Answer, Question, Signal};
 use rlua_machine::value::Pid;
@@ -102,6 +103,10 @@ pub struct Ledger {
     pub ended: BTreeSet<Pid>,
     /// How often each process had moved when it last did something, and on which host that was.
     places: BTreeMap<Pid, (u64, usize)>,
+    /// When a process has gone on without which nodes having what it had sent before.
+    pub unsettled: Vec<(Time, Pid, NodeName)>,
+    /// When something was sent to a process though it was not known that what was sent before had come.
+    pub overtaken: Vec<(Time, Pid)>,
     /// Hosts on which those have been that have moved.
     pub visited: BTreeMap<Pid, BTreeSet<usize>>,
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 impl World {
     /// A new process on a host.
-    fn born(&mut self, host: usize) -> Pid {
+    pub(super) fn born(&mut self, host: usize) -> Pid {
         let before: Vec<Pid> = self.program(host).processes().keys().copied().collect();
         self.does(host, |p, program| program.spawn(p, false, false));
         self.wait(SECOND);
@@ -21,12 +21,17 @@ impl World {
         born.expect("it was born")
     }
     /// A process does something where it is; how it ends, if it does.
-    fn lets(&mut self, pid: Pid, host: usize, f: impl FnOnce(&mut Process, &Arc<Program>) -> Option<(Message, bool)>) {
+    pub(super) fn lets(
+        &mut self,
+        pid: Pid,
+        host: usize,
+        f: impl FnOnce(&mut Process, &Arc<Program>) -> Option<(Message, bool)>,
+    ) {
         self.program(host).act(pid, f);
         self.follow_up();
         self.look_soon(host);
     }
-    fn moves(&mut self, pid: Pid, from: usize, to: usize) {
+    pub(super) fn moves(&mut self, pid: Pid, from: usize, to: usize) {
         let node = self.hosts[to].name.clone();
         self.lets(pid, from, |p, program| {
             p.migrate(&program.online().expect("it is a node"), node);
@@ -34,12 +39,12 @@ impl World {
         });
     }
     /// It moves, and is there.
-    fn moved(&mut self, pid: Pid, from: usize, to: usize) {
+    pub(super) fn moved(&mut self, pid: Pid, from: usize, to: usize) {
         self.moves(pid, from, to);
         self.wait(2 * SECOND);
         assert!(self.program(to).processes().contains_key(&pid), "it has come");
     }
-    fn asks_for_child(&mut self, parent: Pid, host: usize, at: usize) {
+    pub(super) fn asks_for_child(&mut self, parent: Pid, host: usize, at: usize) {
         let node = self.hosts[at].name.clone();
         self.lets(parent, host, |p, program| {
             p.spawn_at(&program.online().expect("it is a node"), node, true, true);
@@ -47,7 +52,7 @@ impl World {
         });
     }
     /// A host has lost its connections with another.
-    fn breaks(&mut self, host: usize, peer: usize) {
+    pub(super) fn breaks(&mut self, host: usize, peer: usize) {
         self.has_lost(host, peer);
         let (online, name) = (self.online(host).expect("it is a node"), self.hosts[peer].name.clone());
         let links: Vec<_> = online.table().links.values().cloned().collect();
@@ -59,7 +64,7 @@ impl World {
         self.look_soon(host);
     }
     /// All that holds when all is quiet.
-    fn ends_well(mut self) {
+    pub(super) fn ends_well(mut self) {
         self.calm = false;
         self.finish();
         let violations = std::mem::take(&mut self.common().ledger.violations);

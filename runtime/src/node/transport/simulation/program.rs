@@ -579,6 +579,18 @@ impl Surroundings for Arc<Program> {
     fn is_traced(&self) -> bool {
         self.common().traced
     }
+    fn goes_on_without(&self, pid: Pid, nodes: &std::collections::BTreeSet<NodeName>) {
+        let mut common = self.common();
+        let now = common.now;
+        common.trace(|| format!("{pid} goes on without {nodes:?}"));
+        common.ledger.unsettled.extend(nodes.iter().map(|node| (now, pid, node.clone())));
+    }
+    fn is_held_no_longer(&self, pid: Pid) {
+        let mut common = self.common();
+        let now = common.now;
+        common.trace(|| format!("host {} holds nothing back for {pid} any more", self.host));
+        common.ledger.overtaken.push((now, pid));
+    }
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName) {
         self.common().dials.push((self.host, online, c, node));
     }

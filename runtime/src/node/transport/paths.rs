@@ -1,0 +1,230 @@
+//! By which paths signals come to a process that has moved, so that none overtakes another where a mark cannot see to it.
+//!
+//! Journey: remote signal: route -> session -> **order of paths** -> inbox. As long as nothing is lost marks keep the order
+//! (migration/routes.rs). But a connection on the way of a mark may be lost, or a mark may take too long; what went before it
+//! may still be on its way by others then. So each node numbers its paths to a process, whenever it sends by another, and what
+//! it sends or sends on bears the number. Where the process is, the greatest of each node is kept, and goes along when it moves;
+//! what bears a smaller one is late, and does not reach it any more. The reader might expect numbers of signals, by sender;
+//! there are many more senders than nodes, and who has sent a message is not known on all of its way.
+//!
+//! Always: a node's later path to a process has a greater number. What a node was sent straight, by who knows the process only
+//! from its birthplace, has number 0.
+
+use super::super::hello::features;
+use super::super::signal::{Carried, MoveSignal, Signal as Wire};
+use super::Online;
+use super::link::Link;
+use super::moves::{After, Moves};
+use crate::codec::Message;
+use crate::migration::routes::Place;
+use crate::process::signal::{Bond, Question, Signal};
+use rlua_machine::value::{Pid, Runtime};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// A node that has sent something on, by the identity of its runtime, and the number of its path.
+pub type Hop = ([u8; 16], u64);
+
+/// Nodes at most whose paths to a process are remembered.
+pub const HEARD_MAX: usize = 4096;
+
+/// Which way something has come.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Way(Vec<Hop>);
+
+impl Way {
+    /// As it was said.
+    pub fn of(hops: Vec<Hop>) -> Way {
+        Way(hops)
+    }
+    /// By a path of a node as well, which comes last.
+    fn by(mut self, runtime: Runtime, path: u64) -> Way {
+        let id = runtime.id().to_be_bytes();
+        self.0.retain(|(r, _)| *r != id);
+        self.0.push((id, path));
+        self
+    }
+}
+
+impl From<Way> for Vec<Hop> {
+    fn from(way: Way) -> Vec<Hop> {
+        way.0
+    }
+}
+
+/// The latest paths by which something has come to a process.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Heard(BTreeMap<[u8; 16], u64>);
+
+impl Heard {
+    /// As it was said by where the process was before.
+    pub fn of(hops: Vec<Hop>) -> Heard {
+        Heard(hops.into_iter().take(HEARD_MAX).collect())
+    }
+    /// To be said to where it goes.
+    pub fn into_hops(self) -> Vec<Hop> {
+        self.0.into_iter().collect()
+    }
+    /// Something has come. False: after something that was sent later, by a later path.
+    pub fn takes(&mut self, way: &Way) -> bool {
+        let is_late = |(id, path): &Hop| self.0.get(id).is_some_and(|last| last > path);
+        if way.0.iter().any(is_late) {
+            return false;
+        }
+        for (id, path) in way.0.iter().filter(|(_, path)| *path > 0) {
+            if self.0.len() < HEARD_MAX || self.0.contains_key(id) {
+                self.0.insert(*id, *path);
+            }
+        }
+        true
+    }
+}
+
+impl Online {
+    /// The way of what has come straight from a node.
+    pub(super) fn way_from(&self, link: &Link) -> Way {
+        // One that does not number its paths is not measured by them.
+        let peer = link.peer().filter(|p| p.features & features::PATHS != 0);
+        peer.and_then(|p| p.runtime()).map_or(Way::default(), |runtime| Way::default().by(runtime, 0))
+    }
+    /// What is sent on to a process that has moved.
+    pub(super) fn forward_by(&self, moves: &Moves, to: Pid, carried: Carried<Pid>, way: Way) -> Wire<Pid> {
+        let Way(by) = way.by(self.program.runtime(), moves.routes.path(to));
+        Wire::Move(MoveSignal::ForwardBy { to, by, carried })
+    }
+    /// Whether something that is to be given to a process here comes in the order in which it was sent.
+    fn is_in_order(&self, moves: &mut Moves, to: Pid, way: &Way) -> bool {
+        match moves.heard.get_mut(&to) {
+            Some(heard) => heard.takes(way),
+            None if moves.routes.place(to).is_none() => true,
+            None => moves.heard.entry(to).or_default().takes(way),
+        }
+    }
+    /// A process of this node sends to one that is here: that is the last path.
+    pub(super) fn is_of_here(&self, moves: &mut Moves, to: Pid) {
+        let way = Way::default().by(self.program.runtime(), moves.routes.path(to));
+        self.is_in_order(moves, to, &way);
+    }
+    /// What becomes of something that was sent on to a process, which is here: itself, or if it is late what is given to the
+    /// process instead, as if the connection with its sender had been lost before.
+    pub(super) fn unless_late(
+        &self,
+        moves: &mut Moves,
+        to: Pid,
+        (signal, way): (Signal, Way),
+        after: &mut After,
+    ) -> Option<Signal> {
+        if self.is_in_order(moves, to, &way) { Some(signal) } else { self.instead(to, signal, after) }
+    }
+    /// What a process is given instead of a signal that comes too late.
+    fn instead(&self, to: Pid, signal: Signal, after: &mut After) -> Option<Signal> {
+        let noconnection = || Message::string(b"noconnection");
+        match signal {
+            // Nothing of its sender is to follow, or what follows does not hang on it.
+            Signal::Exit { .. }
+            | Signal::Down { .. }
+            | Signal::Demonitor { .. }
+            | Signal::UnlinkAck { .. }
+            | Signal::Reply { .. }
+            | Signal::Tied { .. }
+            | Signal::Ask { question: Question::Again, .. } => Some(signal),
+            // Its sender believes to be tied, unless it has taken that back since or made it anew.
+            Signal::Link { from } => Some(Signal::Tied { from, bond: Bond::Link }),
+            Signal::Monitor { from, id } => Some(Signal::Tied { from, bond: Bond::Watches(id) }),
+            Signal::Response { from, id, .. } => Some(Signal::Down { from, id, reason: noconnection() }),
+            // The sender may have made the link anew.
+            Signal::Unlink { from, .. } => {
+                let lost = |from| Signal::Exit { from, reason: noconnection(), normal: false };
+                after.told.extend(signal.unreachable(to));
+                after.told.push((from, lost(to)));
+                Some(lost(from))
+            }
+            other => {
+                after.told.extend(other.unreachable(to));
+                None
+            }
+        }
+    }
+
+    // Those that move and send.
+
+    /// A process is elsewhere: what it has sent from where it was believed to be may come until that says so itself.
+    pub(super) fn may_follow(&self, moves: &mut Moves, link: &Link, pid: Pid, before: Runtime) {
+        if let Some(there) = self.link_to(before).filter(|there| there.number != link.number) {
+            moves.behind.entry((there.number, pid)).or_insert(false);
+        }
+    }
+    /// A process goes on where it is, and has waited long enough for what it has sent from its last place.
+    pub(super) fn goes_on_from(&self, moves: &mut Moves, pid: Pid, place: Place) {
+        if moves.routes.place(pid) != Some(place) {
+            return;
+        }
+        for ((c, _), is_late) in moves.behind.iter_mut().filter(|((_, who), _)| *who == pid) {
+            *is_late = true;
+            let link = self.table().links.get(c).cloned();
+            link.inspect(|link| link.brings_late.store(true, Ordering::Release));
+        }
+    }
+    /// Whether what a process has sent by a connection comes too late: nothing of it hangs there.
+    fn comes_late(&self, moves: &Moves, link: &Link, from: Pid) -> bool {
+        let is_late = moves.behind.get(&(link.number, from)) == Some(&true);
+        if is_late {
+            link.with_ties(|t| _ = t.take_there(from));
+        }
+        is_late
+    }
+    /// A signal has come from a process over a connection: itself, or what is given instead if it is late.
+    pub(super) fn unless_behind(
+        &self,
+        moves: &Moves,
+        link: &Link,
+        from: Option<Pid>,
+        to: Pid,
+        (signal, after): (Signal, &mut After),
+    ) -> Option<Signal> {
+        let from = from.filter(|_| link.brings_late.load(Ordering::Acquire));
+        if from.is_some_and(|from| self.comes_late(moves, link, from)) {
+            return self.instead(to, signal, after);
+        }
+        Some(signal)
+    }
+    /// The same of one that has come straight.
+    pub(super) fn unless_late_from(&self, link: &Link, from: Option<Pid>, to: Pid, signal: Signal) -> Option<Signal> {
+        if !link.brings_late.load(Ordering::Acquire) {
+            return Some(signal);
+        }
+        let mut after = After::default();
+        let signal = self.unless_behind(&self.moves(), link, from, to, (signal, &mut after));
+        self.see_to(after);
+        signal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_by_an_earlier_path_comes_too_late() {
+        let (a, b) = (Runtime::find(0x7101).expect("there is room"), Runtime::find(0x7102).expect("there is room"));
+        let way = |hops: &[(Runtime, u64)]| hops.iter().fold(Way::default(), |way, (r, path)| way.by(*r, *path));
+        let mut heard = Heard::default();
+        assert!(heard.takes(&way(&[(a, 0), (b, 3)])) && heard.takes(&way(&[(a, 0), (b, 3)])));
+        assert!(heard.takes(&way(&[(a, 2)])));
+        assert!(!heard.takes(&way(&[(a, 0), (b, 3)])), "it was sent before the second");
+        assert!(heard.takes(&way(&[(b, 3)])) && heard.takes(&way(&[(b, 4)])) && !heard.takes(&way(&[(b, 3)])));
+        // Where it goes that is known, too.
+        let mut there = Heard::of(heard.into_hops());
+        assert!(!there.takes(&way(&[(a, 1)])) && there.takes(&way(&[(a, 2)])));
+        // One who has sent it on twice has sent it last.
+        assert_eq!(way(&[(a, 1), (b, 2), (a, 5)]), way(&[(b, 2), (a, 5)]));
+    }
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut heard = Heard::default();
+        for n in 0..2 * HEARD_MAX as u128 {
+            assert!(heard.takes(&Way::of(vec![(n.to_be_bytes(), 1)])));
+        }
+        assert_eq!(heard.into_hops().len(), HEARD_MAX);
+    }
+}

@@ -1,0 +1,194 @@
+//! What the simulated network has found once of signals that come later than others that were sent after them, each as a case
+//! of its own.
+//!
+//! Journey: remote signal. No chance but in delays.
+
+use super::program::Program;
+use super::scenarios::world;
+use super::{MILLISECOND, SECOND, World};
+use crate::codec::Message;
+use crate::process::signal::Question;
+use rlua_machine::value::Pid;
+use std::sync::Arc;
+
+/// Three hosts, of which each is connected with each.
+fn triangle() -> World {
+    let mut w = world(1, 3, false, MILLISECOND);
+    w.plan.faults = 1;
+    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    w
+}
+fn messages(program: &Arc<Program>, pid: Pid) -> usize {
+    program.processes()[&pid].mailbox.all().count()
+}
+
+#[test]
+fn what_was_sent_by_an_earlier_path_and_comes_late_is_left_out() {
+    let mut w = triangle();
+    let pid = w.born(1);
+    // It waits on its way; so does the news that its receiver has left, and then the mark.
+    w.part(0, 1, 30 * SECOND);
+    w.does(0, |p, program| p.send(program, pid, 10));
+    w.does(0, |p, program| program.core(p, |core, effects| core.link(pid, effects)));
+    w.moved(pid, 1, 2);
+    w.wait(SECOND);
+    w.does(0, |p, program| p.send(program, pid, 10));
+    w.wait(15 * SECOND);
+    assert_eq!(messages(&w.program(2), pid), 1, "the second has come");
+    w.wait(15 * SECOND);
+    assert_eq!(messages(&w.program(2), pid), 1, "the first does not come after it");
+    let (here, there) = (w.root(0), w.program(2));
+    let linked = w.program(0).processes()[&here].core.links().contains(&pid);
+    assert_eq!(there.processes()[&pid].core.links().contains(&here), linked, "both ends agree");
+    // What comes from there now is in order.
+    w.does(0, |p, program| p.send(program, pid, 10));
+    w.wait(SECOND);
+    assert_eq!(messages(&w.program(2), pid), 2);
+    w.ends_well();
+}
+#[test]
+fn which_paths_have_been_heard_of_goes_along() {
+    let mut w = triangle();
+    let pid = w.born(1);
+    w.part(0, 1, 30 * SECOND);
+    w.does(0, |p, program| p.send(program, pid, 10));
+    w.moved(pid, 1, 2);
+    w.wait(12 * SECOND);
+    w.does(0, |p, program| p.send(program, pid, 10));
+    w.wait(SECOND);
+    assert_eq!(messages(&w.program(2), pid), 1, "the second has come");
+    // To where the first comes.
+    w.moved(pid, 2, 1);
+    w.wait(30 * SECOND);
+    assert_eq!(messages(&w.program(1), pid), 1, "the first does not come after it");
+    w.ends_well();
+}
+#[test]
+fn what_a_process_has_sent_from_where_it_was_and_comes_late_is_left_out() {
+    let mut w = triangle();
+    let (pid, root) = (w.born(1), w.root(0));
+    let before = messages(&w.program(0), root);
+    w.part(0, 1, 30 * SECOND);
+    w.lets(pid, 1, |p, program| {
+        p.core.trapexit = true;
+        p.send(program, root, 10);
+        program.core(p, |core, effects| core.link(root, effects));
+        None
+    });
+    w.moved(pid, 1, 2);
+    w.wait(2 * SECOND);
+    w.lets(pid, 2, |p, program| {
+        p.send(program, root, 10);
+        None
+    });
+    w.wait(SECOND);
+    assert_eq!(messages(&w.program(0), root), before + 1, "the second has come");
+    w.wait(30 * SECOND);
+    assert_eq!(messages(&w.program(0), root), before + 1, "the first does not come after it");
+    // Back where it was it is heard again.
+    w.moved(pid, 2, 1);
+    w.lets(pid, 1, |p, program| {
+        p.send(program, root, 10);
+        None
+    });
+    w.wait(SECOND);
+    assert_eq!(messages(&w.program(0), root), before + 2);
+    w.ends_well();
+}
+#[test]
+fn what_is_to_be_sent_on_waits_for_a_connection() {
+    let mut w = triangle();
+    let pid = w.born(1);
+    w.part(0, 1, 10 * SECOND);
+    w.moved(pid, 1, 2);
+    w.breaks(1, 2);
+    w.breaks(2, 1);
+    w.does(0, |p, program| p.send(program, pid, 10));
+    w.wait(30 * SECOND);
+    assert_eq!(messages(&w.program(2), pid), 1, "it has come");
+    w.ends_well();
+}
+#[test]
+fn who_asks_by_a_node_that_does_not_know_of_an_end_is_told() {
+    let mut w = triangle();
+    let pid = w.born(0);
+    w.moved(pid, 0, 2);
+    w.part(0, 2, 10 * SECOND);
+    w.lets(pid, 2, |_, _| Some((Message::string(b"bad"), true)));
+    w.wait(SECOND);
+    // By where it was born, which is not told of the end any more.
+    w.does(1, |p, program| p.ask(program, pid, Question::Alive));
+    w.does(1, |p, program| program.core(p, |core, effects| core.monitor(pid, effects)));
+    w.breaks(0, 2);
+    w.wait(20 * SECOND);
+    assert!(!w.waits(1), "it has its answer");
+    assert!(w.program(1).processes()[&w.root(1)].core.all_watched().is_empty(), "and knows of the end");
+    w.ends_well();
+}
+#[test]
+fn late_news_of_a_move_bring_back_no_name() {
+    let mut w = world(1, 3, true, MILLISECOND);
+    w.plan.faults = 1;
+    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let pid = w.born(1);
+    w.lets(pid, 1, |p, program| {
+        p.register(program, program.online().as_ref(), b"name", pid);
+        None
+    });
+    w.wait(SECOND);
+    assert_eq!(w.program(0).find_name(b"name"), Some(pid));
+    w.part(0, 1, 30 * SECOND);
+    w.moved(pid, 1, 2);
+    w.wait(2 * SECOND);
+    w.lets(pid, 2, |p, program| {
+        p.unregister(program, program.online().as_ref(), b"name");
+        None
+    });
+    w.wait(30 * SECOND);
+    assert_eq!(w.program(0).find_name(b"name"), None);
+    w.ends_well();
+}
+#[test]
+fn who_asks_by_a_third_node_is_told_that_its_host_was_started_again() {
+    for (silent, connected) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut w = world(1, 3, false, MILLISECOND);
+        w.plan.faults = 1;
+        w.connect(0, 1);
+        w.connect(0, 2);
+        if connected {
+            w.connect(1, 2);
+        }
+        let pid = w.born(0);
+        w.moved(pid, 0, 2);
+        w.crash(2, silent);
+        w.does(1, |p, program| p.ask(program, pid, Question::Alive));
+        w.does(1, |p, program| program.core(p, |core, effects| core.link(pid, effects)));
+        w.start(2);
+        w.wait(150 * SECOND);
+        assert!(!w.waits(1), "it has its answer");
+        assert!(w.program(1).processes()[&w.root(1)].core.links().is_empty(), "and knows of the end");
+        w.ends_well();
+    }
+}
+#[test]
+fn a_parent_that_gives_up_two_spawns_and_moves_has_children_that_know_it() {
+    for seed in 0..20 {
+        let mut w = world(seed, 3, true, 100 * MILLISECOND);
+        (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+        let parent = w.born(0);
+        for _ in 0..2 {
+            w.asks_for_child(parent, 0, 2);
+            w.lets(parent, 0, |p, _| {
+                p.wants = None;
+                None
+            });
+            let pause = w.below(200 * MILLISECOND);
+            w.wait(pause);
+        }
+        w.moved(parent, 0, 1);
+        w.wait(SECOND);
+        let children = w.program(2).processes().len() - 1;
+        assert_eq!((children, w.program(1).processes()[&parent].core.links().len()), (2, 2), "seed {seed}");
+        w.ends_well();
+    }
+}
