@@ -165,10 +165,11 @@ impl Online {
             link.inspect(|link| link.brings_late.store(true, Ordering::Release));
         }
     }
-    /// Whether what a process has sent by a connection comes too late: nothing of it hangs there.
+    /// Whether what a process has sent by a connection comes too late. Nothing of it hangs there, but for what has been sent to
+    /// one that has ended.
     fn comes_late(&self, moves: &Moves, link: &Link, from: Pid) -> bool {
         let is_late = moves.behind.get(&(link.number, from)) == Some(&true);
-        if is_late {
+        if is_late && moves.routes.place(from).is_some_and(|p| Some(p.runtime) != link.peer_runtime()) {
             link.with_ties(|t| _ = t.take_there(from));
         }
         is_late

@@ -392,10 +392,11 @@ mod tests {
     /// another's, a spawn that was given up for the next, one end of a tie that is told of a lost connection, late news of one that
     /// has ended, a target that never asked what had become of a move. A signal for where no connection is at that moment, one
     /// that waits for a connection when its sender leaves, questions and monitors of one whose end is not known all the way, signals
-    /// that come later than what was sent after them: by an earlier path to their receiver, from an earlier place of their sender.
+    /// that come later than what was sent after them: by an earlier path to their receiver, from an earlier place of their sender;
+    /// late news of a move, which bring a name back.
     #[test]
     fn seeds_that_have_failed_hold() {
-        let late = [788, 2965, 1455, 2667, 3449, 3952, 2481, 8277, 1766];
+        let late = [788, 2965, 1455, 2667, 3449, 3952, 2481, 8277, 1766, 2223, 5419, 8323, 12120];
         for seed in [816, 925, 970, 85, 1240, 1522, 2182].into_iter().chain(late) {
             let (violations, _) = run_plan(seed, plan(seed, true), false);
             assert!(violations.is_empty(), "seed {seed}:\n{}", violations.join("\n"));
