@@ -72,8 +72,8 @@ struct Peer {
     attempt: Option<Attempt>,
     /// A connection of the peer's that was told to wait, and its runtime.
     waiting: Option<(Connection, [u8; 16])>,
-    /// It is dialled when the session has ended, for it does not ask again. Another runtime of this name was refused, since the
-    /// session had not ended: most likely the node has started again, and its end was not noticed yet.
+    /// It is dialled when the session has ended, for it does not ask again: another runtime of this name was refused, most likely
+    /// the node that has started again before its end was noticed; or the session never stood.
     has_heir: bool,
 }
 impl Peer {
