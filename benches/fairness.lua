@@ -1,6 +1,7 @@
 -- Who starves whom: library functions and operators over 10 MB or a million elements, one at a time in a loop, beside a
 -- process that wants to run every millisecond. Prints the worst that this one was late by, and how long the loop lived
--- after its kill. Give it one worker, and no other load:
+-- after its kill. What takes too long is tried up to twice more, and is over its time if it always does: others on the machine only
+-- add to it. Give it one worker, and no other load:
 --   rlua-actor run --workers 1 benches/fairness.lua [milliseconds of each] [megabytes] [pattern of names]
 -- With 0 milliseconds it prints what one turn of each is charged instead, in reductions, and fails if that is too little.
 --
@@ -215,9 +216,10 @@ local function run(case, parent, each, million)
 end
 
 local time, sleep, receive = concurrent.time, concurrent.sleep, concurrent.receive
-local late = 0
+local late, tries = 0, 0
 for _, case in ipairs(cases) do
   if case[1]:find(wanted) then
+    ::again::
     concurrent.setoption('trapexit', true)
     local p = concurrent.spawnmonitor(run, case, concurrent.self(), each, million)
     local said = receive(each == 0 and 1000 or nil)
@@ -257,8 +259,10 @@ for _, case in ipairs(cases) do
     local killed = time() - before
     local over = worst >= 10 + (case.copies or 0) * million / 1e6 or killed >= 20
     print(('%-26s late %8.2f ms  killed in %8.2f ms  %6d turns %s%s'):format(case[1], worst, killed, turns,
-      over and ' OVER' or '', fault == '' and '' or ' ' .. fault))
-    late = late + (over and 1 or 0)
+      over and (tries < 2 and ' again' or ' OVER') or '', fault == '' and '' or ' ' .. fault))
+    tries = over and tries + 1 or 0
+    if tries == 1 or tries == 2 then goto again end
+    late, tries = late + (over and 1 or 0), 0
     ::continue::
   end
 end

@@ -174,26 +174,12 @@ pub unsafe fn grow_zeroed(p: *mut u8, layout: Layout, size: usize) -> *mut u8 {
     }
 }
 
-/// Keeps a reserve, from which small blocks come when the system refuses them; says that large blocks can grow by zeros; and
-/// that the first memory is to have small pages.
+/// Keeps a reserve, from which small blocks come when the system refuses them; and says that large blocks can grow by zeros.
 #[cfg(target_os = "linux")]
 pub fn begin() {
-    small_pages_first();
     large::keep_reserve();
     // SAFETY: it does what is asked for, and this is the global allocator.
     unsafe { rlua_runtime::set_zeroed_growth(grow_zeroed) }
-}
-/// mimalloc asks for huge pages. The first three of them would be made zeros for a program that needs a quarter of one: half
-/// of the time that an empty one takes.
-#[cfg(target_os = "linux")]
-fn small_pages_first() {
-    use rustix::mm::{Advice, madvise};
-    const HUGE: usize = 2 << 20;
-    const FIRST: usize = 4 * HUGE;
-    let block = Box::new(0u64);
-    let here = (&raw const *block).map_addr(|a| a & !(HUGE - 1));
-    // SAFETY: advice about the size of pages changes nothing that can be seen, whatever lies there, so an error is none.
-    let _ = unsafe { madvise(here.cast_mut().cast(), FIRST, Advice::LinuxNoHugepage) };
 }
 /// Tries once more with the reserve, if there was no memory.
 #[cfg(target_os = "linux")]
