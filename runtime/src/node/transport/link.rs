@@ -371,12 +371,12 @@ impl Link {
         Some(sent)
     }
     /// Bytes have come.
-    pub fn receive(&self, bytes: &[u8], now: Time) {
+    pub fn receive(&self, bytes: &[u8], now: Time, online: &Online) {
         self.received.fetch_add(bytes.len() as u64, Relaxed);
         let mut inner = self.lock();
         match &mut inner.stage {
             Stage::Handshake(h) => h.receive(bytes, now),
-            Stage::Session(p) => p.receive(bytes, now),
+            Stage::Session(p) => p.receive(bytes, now, online),
             Stage::Over => {}
         }
         inner.with_handshake(|_| ());
@@ -576,7 +576,7 @@ async fn read(online: Arc<Online>, link: Arc<Link>, stream: Arc<Async<TcpStream>
                 if let Some(since) = since.take() {
                     eager.came(now.saturating_sub(since), looked);
                 }
-                link.receive(&buffer[..*n], now);
+                link.receive(&buffer[..*n], now, &online);
             }
         }
         if !matches!(&read, Err(e) if e.kind() == ErrorKind::WouldBlock) {
@@ -604,11 +604,20 @@ async fn read(online: Arc<Online>, link: Arc<Link>, stream: Arc<Async<TcpStream>
             looking = None;
             eager.failed();
         }
-        if poll_fn(|cx| stream.poll_readable(cx)).await.is_err() {
+        if readable(&stream).await.is_err() {
             link.closed("the system does not watch it any more");
         }
     }
     link.lock().wake();
+}
+
+/// Waits until the reactor says that there is something to read. Whoever is woken looks: the reactor counts an event as old that
+/// its own thread reads while it waits already, and a worker that comes to its tasks late would be told of nothing else, again and
+/// again.
+async fn readable(stream: &Async<TcpStream>) -> std::io::Result<()> {
+    let mut has_waited = false;
+    poll_fn(|cx| if std::mem::replace(&mut has_waited, true) { Poll::Ready(Ok(())) } else { stream.poll_readable(cx) })
+        .await
 }
 
 async fn write(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, stream: Arc<Async<TcpStream>>) {
@@ -620,7 +629,8 @@ async fn write(scheduler: Arc<Scheduler>, online: Arc<Online>, link: Arc<Link>, 
         online.drain(&link);
         if link.is_full() {
             // Who does not read is noticed all the same.
-            let room = poll_fn(|cx| match stream.poll_writable(cx) {
+            let mut writable = stream.writable();
+            let room = poll_fn(|cx| match Pin::new(&mut writable).poll(cx) {
                 Poll::Ready(room) => Poll::Ready(room.is_ok()),
                 Poll::Pending => watch(&scheduler, &link, &mut timer, false, cx).map(|_| false),
             })
@@ -699,4 +709,40 @@ pub fn refused(link: &Link, why: &Refusal) -> String {
 }
 fn told(link: &Link, why: &str) -> String {
     format!("refused a connection from {}: {why}", link.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::pin::pin;
+    use std::sync::mpsc;
+
+    /// Tells of each wake.
+    struct Tells(mpsc::SyncSender<()>);
+    impl std::task::Wake for Tells {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.try_send(());
+        }
+    }
+
+    /// A worker with much to do polls long after the wake.
+    #[test]
+    fn who_is_woken_reads() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut writer = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let reader = Async::new(listener.accept().expect("it has come").0).expect("a socket");
+        let (tells, told) = mpsc::sync_channel(1);
+        let waker = Waker::from(Arc::new(Tells(tells)));
+        let mut cx = Context::from_waker(&waker);
+        for _ in 0..20 {
+            let mut waits = pin!(readable(&reader));
+            if waits.as_mut().poll(&mut cx).is_pending() {
+                writer.write_all(b"x").expect("it is open");
+                told.recv().expect("its sender is kept");
+                assert!(waits.as_mut().poll(&mut cx).is_ready());
+            }
+            while reader.get_ref().read(&mut [0; 8]).is_ok_and(|n| n > 0) {}
+        }
+    }
 }
