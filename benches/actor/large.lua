@@ -1,4 +1,5 @@
--- How long a ping takes beside messages of 100 MB between the same two nodes: large.lua NODE [BYTES [MESSAGES]].
+-- How long a ping takes beside messages of 100 MB between the same two nodes: large.lua NODE [BYTES [MESSAGES [tables]]]. They are
+-- one string each, or else a list of small tables.
 -- NODE is a node without a program (`rlua-actor node NODE`).
 local c = require 'concurrent'
 local node, size, messages = arg[1], tonumber(arg[2] or 100000000), tonumber(arg[3] or 3)
@@ -7,7 +8,7 @@ local function serve()
   local c = require 'concurrent'
   while true do
     local m = c.receive()
-    c.send(m.from, type(m.value) == 'string' and #m.value or m.value)
+    c.send(m.from, type(m.value) == 'number' and m.value or #m.value)
   end
 end
 local me = c.self()
@@ -34,6 +35,11 @@ end
 ping('nothing beside it', 2000)
 c.spawn(function()
   local body = string.rep('0123456789abcdef', size // 16)
+  if arg[4] == 'tables' then
+    body = {}
+    -- About 20 bytes each.
+    for i = 1, size // 20 do body[i] = { i, tostring(i) } end
+  end
   for _ = 1, messages do
     c.send(large, { from = c.self(), value = body })
     assert(c.receive() == #body)

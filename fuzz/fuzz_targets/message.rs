@@ -11,7 +11,7 @@ use rlua_machine::stdlib;
 use rlua_machine::value::{Runtime, Value};
 use rlua_machine::vm::load::{Literals, Module};
 use rlua_machine::vm::{Exit, LoadMode, Vm};
-use rlua_runtime::codec::{Decoding, Matching, Message, Pattern, decode_message, encode_message};
+use rlua_runtime::codec::{Arriving, DecodeError, Decoding, Matching, Message, Pattern, decode_message, encode_message};
 use std::sync::{Arc, OnceLock};
 
 /// What messages are made of; `m` is one.
@@ -74,13 +74,31 @@ fn modules() -> &'static Vec<Arc<Module>> {
     })
 }
 
+/// What comes in parts, whose length is in the bytes.
+fn in_parts(bytes: &[u8]) -> Result<Message, DecodeError> {
+    let size = 1 + bytes.last().map_or(0, |b| usize::from(b % 16));
+    let (mut arriving, mut came) = (Arriving::default(), Vec::new());
+    for part in bytes.chunks(size) {
+        came.extend_from_slice(part);
+        arriving.look(&came, bytes.len(), modules(), &Runtime::find);
+    }
+    arriving.finish(came, modules(), &Runtime::find).map_err(|(e, _)| e)
+}
+
 fuzz_target!(
     init: seeds::write(seeds),
     |bytes: &[u8]| {
         if machine::reaches_out(bytes) {
             return;
         }
-        let Ok(message) = Message::from_portable(bytes, modules(), &Runtime::find) else { return };
+        let whole = Message::from_portable(bytes, modules(), &Runtime::find);
+        let parts = in_parts(bytes);
+        match (&whole, &parts) {
+            (Ok(whole), Ok(parts)) => assert_eq!(whole.to_portable().bytes, parts.to_portable().bytes),
+            (Err(whole), Err(parts)) => assert_eq!(whole.to_string(), parts.to_string()),
+            _ => panic!("in parts it is another message"),
+        }
+        let Ok(message) = whole else { return };
         let again = Message::from_portable(&message.to_portable().bytes, modules(), &Runtime::find);
         let again = again.expect("what was let in can leave");
         let mut vm = ran(PATTERN);

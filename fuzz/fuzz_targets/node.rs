@@ -6,6 +6,7 @@ mod seeds;
 
 use libfuzzer_sys::fuzz_target;
 use rlua_runtime::node::cookie::{Key, generate, key};
+use rlua_runtime::codec::NoModules;
 use rlua_runtime::node::frame::{Item, Limits, Reassembler, next_item, write_item};
 use rlua_runtime::node::handshake::{Event, Handshake, Verdict};
 use rlua_runtime::node::hello::{Hello, Opening, Reply, VERSIONS};
@@ -51,11 +52,11 @@ fuzz_target!(init: seeds::write(all_seeds), |bytes: &[u8]| {
             for part in bytes.chunks(200) {
                 a.seal_raw(part, &mut frames);
             }
-            b.receive(&frames, 1);
+            b.receive(&frames, 1, &NoModules);
             while b.poll().is_some() {}
             let mut out = Vec::new();
             b.transmit(&mut out, 1 << 20);
-            a.receive(&out, 2);
+            a.receive(&out, 2, &NoModules);
         }
         _ => {
             let _ = NodeName::parse_bytes(bytes);
@@ -63,7 +64,7 @@ fuzz_target!(init: seeds::write(all_seeds), |bytes: &[u8]| {
                 let _ = hello(2, "b@h").accept(&opening);
             }
             let [_, mut b] = sessions();
-            b.receive(bytes, 1);
+            b.receive(bytes, 1, &NoModules);
         }
     }
 });
@@ -94,7 +95,7 @@ fn plain_text(bytes: &[u8]) {
         let mut slice = &again[..];
         let result = match next_item(&mut slice) {
             Ok(Some(Item::Begin { slot, total, head })) => reassembler.begin(slot, total, head).map(|_| None),
-            Ok(Some(Item::Part { slot, bytes })) => reassembler.part(slot, bytes.0),
+            Ok(Some(Item::Part { slot, bytes })) => reassembler.part(slot, bytes.0, &NoModules),
             _ => Ok(None),
         };
         if result.is_err() {
@@ -124,7 +125,7 @@ fn mapper(bytes: &[u8]) {
 /// An item of each kind that is not trivial, and a request.
 fn all_seeds() -> Vec<Vec<u8>> {
     let pid = WirePid { runtime: 0, serial: 5 };
-    let contents = || Contents { pids: vec![pid], bytes: Bytes(b"text".to_vec()) };
+    let contents = || Contents { pids: vec![pid], ..Contents::new(b"text".to_vec()) };
     let items = [
         Item::Runtime { id: [7; 16], node: Some(name("a@h")) },
         Item::Signal(Signal::Send { from: pid, to: Target::Pid(pid), contents: contents() }),

@@ -34,9 +34,9 @@ pub(crate) use numbers::{ManyNumbers, Numbers};
 pub use freeze::{FreezeError, freeze, freeze_without_code};
 pub use globals::Naming;
 pub use message::{
-    Conversion, Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern, PortableMessage,
-    brief_value, decode_message, decode_reason, encode_message, encode_message_within, is_shown, register_metatable,
-    take_message, take_whole,
+    Arriving, Conversion, Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern,
+    PortableMessage, brief_value, decode_message, decode_reason, encode_message, encode_message_within, is_shown,
+    register_metatable, take_message, take_whole,
 };
 pub use outside::held_outside;
 pub use snapshot::{Arguments, Capture, PLACEHOLDER_USED, Snapshot, Thawing, placeholder_metatable, snapshot_bytes};

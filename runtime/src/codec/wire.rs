@@ -39,27 +39,47 @@ impl Write for Vec<u8> {
     }
 }
 
-/// Reads from a slice.
+/// Reads from a slice, which may be the beginning of what is to come.
 pub(crate) struct Reader<'b> {
     bytes: &'b [u8],
     at: usize,
+    /// Bytes that are still to come.
+    missing: usize,
+    /// What was to be read is among them.
+    is_early: bool,
 }
 
 impl<'b> Reader<'b> {
     pub fn new(bytes: &'b [u8]) -> Reader<'b> {
-        Reader { bytes, at: 0 }
+        Reader::of_beginning(bytes, bytes.len())
+    }
+    /// Reads what has come of so many bytes.
+    pub fn of_beginning(bytes: &'b [u8], total: usize) -> Reader<'b> {
+        Reader { bytes, at: 0, missing: total - bytes.len(), is_early: false }
+    }
+    /// The same at another place.
+    pub fn at(&self, position: usize) -> Reader<'b> {
+        Reader { at: position, is_early: false, ..*self }
     }
     /// Passes over bytes that were read before.
     pub fn skip(&mut self, n: usize) {
         self.at = (self.at + n).min(self.bytes.len());
     }
-    /// How many bytes are left.
-    pub fn left(&self) -> usize {
-        self.bytes.len() - self.at
+    /// How many bytes there are, with those still to come.
+    pub fn total(&self) -> usize {
+        self.bytes.len() + self.missing
     }
-    /// All that is left, without taking it.
-    pub fn rest(&self) -> &'b [u8] {
-        &self.bytes[self.at..]
+    /// How many bytes are left, with those still to come.
+    pub fn left(&self) -> usize {
+        self.total() - self.at
+    }
+    /// Whether more is still to come.
+    pub fn is_of_beginning(&self) -> bool {
+        self.missing > 0
+    }
+    /// Whether what has failed was to be read too early: what is missing may make it good.
+    pub fn is_early(&self) -> bool {
+        self.is_early
     }
     /// How many bytes were read.
     pub fn position(&self) -> usize {
@@ -71,9 +91,14 @@ impl<'b> Reader<'b> {
     }
     #[inline]
     pub fn byte(&mut self) -> Result<u8, Fault> {
-        let b = *self.bytes.get(self.at).ok_or("the bytes end too early")?;
+        let Some(&b) = self.bytes.get(self.at) else { return Err(self.end()) };
         self.at += 1;
         Ok(b)
+    }
+    #[cold]
+    fn end(&mut self) -> Fault {
+        self.is_early = self.missing > 0;
+        "the bytes end too early"
     }
     #[inline]
     pub fn number(&mut self) -> Result<u64, Fault> {
@@ -122,8 +147,8 @@ impl<'b> Reader<'b> {
     }
     #[inline]
     pub fn run(&mut self, n: usize) -> Result<&'b [u8], Fault> {
-        if n > self.left() {
-            return Err("a length passes the end of the bytes");
+        if n > self.bytes.len() - self.at {
+            return Err(if n > self.left() { "a length passes the end of the bytes" } else { self.end() });
         }
         let run = &self.bytes[self.at..self.at + n];
         self.at += n;

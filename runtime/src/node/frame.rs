@@ -10,7 +10,9 @@
 //! has arrived, not with what was promised.
 
 use super::name::NodeName;
-use super::signal::{Bytes, Signal, WirePid};
+use super::signal::{Bytes, Seen, Signal, WirePid};
+use crate::codec::ModuleSource;
+use rlua_machine::value::Runtime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use snow::StatelessTransportState;
 use std::collections::HashMap;
@@ -271,6 +273,8 @@ struct Partial {
     head: Signal<WirePid>,
     total: u64,
     bytes: Vec<u8>,
+    /// What is known of them, if they are a message.
+    seen: Seen,
 }
 
 /// Puts long signals together.
@@ -291,7 +295,7 @@ impl Reassembler {
         if slot >= self.limits.slots || self.partial.contains_key(&slot) {
             return Err(Fault::Slot(slot));
         }
-        if total == 0 || head.contents_mut().is_none_or(|c| !c.is_empty()) {
+        if total == 0 || head.contents_mut().is_none_or(|c| !c.bytes.0.is_empty()) {
             return Err(Fault::Head);
         }
         if total > self.limits.signal {
@@ -304,11 +308,18 @@ impl Reassembler {
             return Err(Fault::Partial(promised));
         }
         self.promised = promised;
-        self.partial.insert(slot, Partial { head, total, bytes: Vec::new() });
+        let seen = Seen(head.message_mut().map(|_| Box::default()));
+        self.partial.insert(slot, Partial { head, total, bytes: Vec::new(), seen });
         Ok(())
     }
-    /// A part of one arrives. The signal, if it is whole now.
-    pub fn part(&mut self, slot: u32, part: &[u8]) -> Result<Option<Signal<WirePid>>, Fault> {
+    /// A part of one arrives. The signal, if it is whole now. Messages are looked through, as far as their code is among
+    /// `modules`.
+    pub fn part(
+        &mut self,
+        slot: u32,
+        part: &[u8],
+        modules: &dyn ModuleSource,
+    ) -> Result<Option<Signal<WirePid>>, Fault> {
         let p = self.partial.get_mut(&slot).ok_or(Fault::Slot(slot))?;
         let left = p.total - p.bytes.len() as u64;
         if part.is_empty() || part.len() as u64 > left {
@@ -321,13 +332,17 @@ impl Reassembler {
             p.bytes.try_reserve_exact(more as usize).map_err(|_| Fault::Partial(p.total))?;
         }
         p.bytes.extend_from_slice(part);
+        if let (Some(arriving), Ok(total)) = (&mut p.seen.0, usize::try_from(p.total)) {
+            arriving.look(&p.bytes, total, modules, &Runtime::find);
+        }
         if (p.bytes.len() as u64) < p.total {
             return Ok(None);
         }
-        let Some(Partial { mut head, total, bytes }) = self.partial.remove(&slot) else { return Ok(None) };
+        let Some(Partial { mut head, total, bytes, seen }) = self.partial.remove(&slot) else { return Ok(None) };
         self.promised -= total;
         if let Some(contents) = head.contents_mut() {
-            *contents = bytes;
+            contents.bytes.0 = bytes;
+            contents.seen = seen;
         }
         Ok(Some(head))
     }
@@ -337,6 +352,7 @@ impl Reassembler {
 mod tests {
     use super::super::signal::{Contents, Target};
     use super::*;
+    use crate::codec::{Message, NoModules};
 
     fn head(bytes: &[u8]) -> Signal<WirePid> {
         let pid = WirePid { runtime: 0, serial: 1 };
@@ -374,11 +390,31 @@ mod tests {
         let mut r = Reassembler::new(Limits::default());
         r.begin(0, 5, head(b"")).expect("slot 0 is free");
         r.begin(7, 3, head(b"")).expect("slot 7 is free");
-        assert_eq!(r.part(0, b"he"), Ok(None));
-        assert_eq!(r.part(7, b"abc"), Ok(Some(head(b"abc"))));
-        assert_eq!(r.part(0, b"llo"), Ok(Some(head(b"hello"))));
-        assert_eq!(r.part(0, b"x"), Err(Fault::Slot(0)));
+        assert_eq!(r.part(0, b"he", &NoModules), Ok(None));
+        assert_eq!(r.part(7, b"abc", &NoModules), Ok(Some(head(b"abc"))));
+        assert_eq!(r.part(0, b"llo", &NoModules), Ok(Some(head(b"hello"))));
+        assert_eq!(r.part(0, b"x", &NoModules), Err(Fault::Slot(0)));
         assert_eq!(r.promised, 0);
+    }
+    #[test]
+    fn a_message_is_looked_through_as_it_comes() {
+        for text in [&[b'x'; 90_000][..], b"short"] {
+            let bytes = Message::record(&[(b"text", text), (b"more", b"yes")]).to_portable().bytes;
+            let mut r = Reassembler::new(Limits::default());
+            r.begin(0, bytes.len() as u64, head(b"")).expect("slot 0 is free");
+            let parts = bytes.chunks(bytes.len() / 3 + 1);
+            let mut came = parts.filter_map(|part| r.part(0, part, &NoModules).expect("it is one of it"));
+            let mut signal = came.next().expect("it is whole");
+            let contents = signal.message_mut().expect("it is a message");
+            let arriving = contents.seen.0.take().expect("it came in parts");
+            assert_eq!(
+                format!("{arriving:?}"),
+                format!("Arriving({} bytes)", bytes.len()),
+                "nothing is left to look at"
+            );
+            let m = arriving.finish(contents.bytes.0.clone(), &NoModules, &Runtime::find);
+            assert_eq!(m.expect("it is whole").to_portable().bytes, bytes);
+        }
     }
     #[test]
     fn limits_come_before_memory() {
@@ -394,8 +430,8 @@ mod tests {
         assert_eq!(r.begin(0, 1, head(b"")), Err(Fault::Slot(0)));
         assert_eq!(r.begin(1, 501, head(b"")), Err(Fault::Partial(1501)));
         r.begin(1, 500, head(b"")).expect("together they are at the limit");
-        assert_eq!(r.part(1, &[0; 501]), Err(Fault::Slot(1)));
-        assert_eq!(r.part(1, b""), Err(Fault::Slot(1)));
+        assert_eq!(r.part(1, &[0; 501], &NoModules), Err(Fault::Slot(1)));
+        assert_eq!(r.part(1, b"", &NoModules), Err(Fault::Slot(1)));
         assert_eq!(r.partial[&0].bytes.capacity(), 0, "promises take no memory");
     }
     #[test]

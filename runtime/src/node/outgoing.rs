@@ -170,9 +170,9 @@ impl Outgoing {
     ) -> Result<bool, Refused> {
         let mut body = Vec::new();
         if let Some(contents) = signal.contents_mut()
-            && contents.len() > SHORT_MAX
+            && contents.bytes.0.len() > SHORT_MAX
         {
-            body = std::mem::take(contents);
+            body = std::mem::take(&mut contents.bytes.0);
             if body.len() as u64 > self.limits.signal {
                 return Err(Refused::TooLong);
             }
@@ -422,6 +422,7 @@ mod tests {
     use super::super::frame::next_item;
     use super::super::signal::{Contents, Target};
     use super::*;
+    use crate::codec::NoModules;
 
     fn pid(serial: u64) -> Pid {
         Pid::new(Runtime::find(1 << 90).expect("there is room"), serial)
@@ -525,7 +526,7 @@ mod tests {
                 match item {
                     Item::Begin { slot, total, head } => r.begin(slot, total, head).expect("limits are kept"),
                     Item::Part { slot, bytes } => {
-                        whole += r.part(slot, bytes.0).expect("parts follow their head").is_some() as u32;
+                        whole += r.part(slot, bytes.0, &NoModules).expect("parts follow their head").is_some() as u32;
                     }
                     _ => {}
                 }

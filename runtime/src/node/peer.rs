@@ -12,6 +12,7 @@ use super::outgoing::{Payer, Refused};
 use super::session::{self, End, Sent, Session};
 use super::signal::{Signal, sender};
 use super::ties::Ties;
+use crate::codec::ModuleSource;
 use rlua_machine::value::{Pid, Runtime};
 
 /// The peer of a session.
@@ -60,9 +61,9 @@ impl Peer {
         }
         self.session.send(sender(&signal), payer, signal, node_of)
     }
-    /// Bytes have come.
-    pub fn receive(&mut self, bytes: &[u8], now: Time) {
-        self.session.receive(bytes, now);
+    /// As [`Session::receive`].
+    pub fn receive(&mut self, bytes: &[u8], now: Time, modules: &dyn ModuleSource) {
+        self.session.receive(bytes, now, modules);
     }
     /// The connection is lost.
     pub fn lost(&mut self, why: &str) {

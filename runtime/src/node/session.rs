@@ -16,6 +16,7 @@ use super::hello::Hello;
 use super::name::NodeName;
 use super::outgoing::{Outgoing, Payer, Refused};
 use super::signal::{Bytes, SERIAL_BITS, Signal, WirePid};
+use crate::codec::{ModuleSource, NoModules};
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::VecDeque;
 use std::fmt;
@@ -128,7 +129,7 @@ impl Session {
             farewell: None,
         };
         // What has arrived with the last bytes of the handshake.
-        session.receive(&[], now);
+        session.receive(&[], now, &NoModules);
         session
     }
     /// Who the peer is.
@@ -239,8 +240,9 @@ impl Session {
 
     // From the peer.
 
-    /// Bytes from the peer.
-    pub fn receive(&mut self, bytes: &[u8], now: Time) {
+    /// Bytes from the peer. Messages that come in parts are looked through meanwhile, as far as their code is among
+    /// `modules`.
+    pub fn receive(&mut self, bytes: &[u8], now: Time, modules: &dyn ModuleSource) {
         if self.ended {
             return;
         }
@@ -257,7 +259,7 @@ impl Session {
                 self.pinged = false;
                 while let Some(item) = next_item(&mut plain)? {
                     let incoming = (&mut self.incoming.reassembler, &mut self.incoming.table, self.incoming.limits);
-                    match handle(item, incoming, &mut self.events)? {
+                    match handle(item, incoming, &mut self.events, modules)? {
                         Told::Nothing => {}
                         Told::Ping => self.pong_due = true,
                         Told::Close(why) => return Ok(Some(End::ByPeer(why))),
@@ -331,12 +333,13 @@ fn handle(
     item: Item,
     (reassembler, table, limits): (&mut Reassembler, &mut Vec<Runtime>, Limits),
     events: &mut VecDeque<Event>,
+    modules: &dyn ModuleSource,
 ) -> Result<Told, Fault> {
     match item {
         Item::Signal(signal) => events.push_back(Event::Signal(known(signal, table)?)),
         Item::Begin { slot, total, head } => reassembler.begin(slot, total, head)?,
         Item::Part { slot, bytes } => {
-            if let Some(signal) = reassembler.part(slot, bytes.0)? {
+            if let Some(signal) = reassembler.part(slot, bytes.0, modules)? {
                 events.push_back(Event::Signal(known(signal, table)?));
             }
         }

@@ -12,6 +12,7 @@
 //! one here.
 
 use super::name::NodeName;
+use crate::codec::Arriving;
 use crate::process::signal::Bond;
 use rlua_machine::value::Pid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -42,7 +43,26 @@ pub struct Contents<P> {
     pub pids: Vec<P>,
     /// For whom the signal is for.
     pub bytes: Bytes,
+    /// What is known of them, if they are a message that came in parts.
+    #[serde(skip)]
+    pub seen: Seen,
 }
+
+/// A message that was looked through as it came. Only where it has come: a copy knows nothing.
+#[derive(Default, Debug)]
+pub struct Seen(pub Option<Box<Arriving>>);
+
+impl Clone for Seen {
+    fn clone(&self) -> Seen {
+        Seen::default()
+    }
+}
+impl PartialEq for Seen {
+    fn eq(&self, _: &Seen) -> bool {
+        true
+    }
+}
+impl Eq for Seen {}
 
 /// To whom.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -607,10 +627,11 @@ pub enum Carried<P> {
 impl<P> Contents<P> {
     /// Of bytes that speak of no process.
     pub fn new(bytes: Vec<u8>) -> Contents<P> {
-        Contents { pids: Vec::new(), bytes: Bytes(bytes) }
+        Contents { pids: Vec::new(), bytes: Bytes(bytes), seen: Seen::default() }
     }
     fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Contents<Q>, E> {
-        Ok(Contents { pids: self.pids.into_iter().map(f).collect::<Result<_, E>>()?, bytes: self.bytes })
+        let Contents { pids, bytes, seen } = self;
+        Ok(Contents { pids: pids.into_iter().map(f).collect::<Result<_, E>>()?, bytes, seen })
     }
 }
 impl<P> Target<P> {
@@ -694,13 +715,20 @@ impl<P> Carried<P> {
             }
         })
     }
-    fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
+    fn contents_mut(&mut self) -> Option<&mut Contents<P>> {
+        match self {
+            Carried::Answer(_, self::Answer::Info(c)) => Some(c),
+            other => other.message_mut(),
+        }
+    }
+    /// The message that is carried, or what a signal that is carried tells.
+    pub fn message_mut(&mut self) -> Option<&mut Contents<P>> {
         match self {
             Carried::Message(c)
+            | Carried::Kill(c)
             | Carried::Exit { contents: c, .. }
             | Carried::Down { contents: c, .. }
-            | Carried::Response { contents: c, .. } => Some(&mut c.bytes.0),
-            Carried::Kill(c) | Carried::Answer(_, self::Answer::Info(c)) => Some(&mut c.bytes.0),
+            | Carried::Response { contents: c, .. } => Some(c),
             _ => None,
         }
     }
@@ -763,34 +791,31 @@ impl<P> Signal<P> {
     pub fn is_mark(&self) -> bool {
         matches!(self, Signal::Move(MoveSignal::Mark { .. }))
     }
-    /// Whether its contents are a message.
-    pub fn has_message(&self) -> bool {
-        matches!(
-            self,
-            Signal::Send { .. }
-                | Signal::Exit { .. }
-                | Signal::Down { .. }
-                | Signal::Kill { .. }
-                | Signal::Spawn { .. }
-                | Signal::Response { .. }
-        )
-    }
-    /// What of it may be long.
-    pub fn contents_mut(&mut self) -> Option<&mut Vec<u8>> {
+    /// Its message, or what it tells.
+    pub fn message_mut(&mut self) -> Option<&mut Contents<P>> {
         match self {
             Signal::Send { contents, .. }
             | Signal::Exit { contents, .. }
             | Signal::Down { contents, .. }
             | Signal::Kill { contents, .. }
             | Signal::Spawn { contents, .. }
-            | Signal::Code { contents, .. }
-            | Signal::Response { contents, .. }
+            | Signal::Response { contents, .. } => Some(contents),
+            Signal::Move(MoveSignal::Forward { carried, .. } | MoveSignal::ForwardBy { carried, .. }) => {
+                carried.message_mut()
+            }
+            _ => None,
+        }
+    }
+    /// What of it may be long.
+    pub fn contents_mut(&mut self) -> Option<&mut Contents<P>> {
+        match self {
+            Signal::Code { contents, .. }
             | Signal::Move(MoveSignal::Offer { contents, .. })
-            | Signal::Answer { answer: Answer::Info(contents), .. } => Some(&mut contents.bytes.0),
+            | Signal::Answer { answer: Answer::Info(contents), .. } => Some(contents),
             Signal::Move(MoveSignal::Forward { carried, .. } | MoveSignal::ForwardBy { carried, .. }) => {
                 carried.contents_mut()
             }
-            _ => None,
+            other => other.message_mut(),
         }
     }
 }
@@ -812,7 +837,7 @@ impl Signal<Pid> {
     pub fn describe(&self) -> String {
         let mut brief = self.clone();
         if let Some(contents) = brief.contents_mut() {
-            contents.truncate(40);
+            contents.bytes.0.truncate(40);
         }
         let text = format!("{brief:?}");
         // As pids are written elsewhere.

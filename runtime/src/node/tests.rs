@@ -12,6 +12,7 @@ use super::outgoing::Payer;
 use super::session::{End, Event, Sent, Session};
 use super::signal::{Contents, Signal, Target};
 use super::{MILLISECOND, SECOND, Time};
+use crate::codec::NoModules;
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::VecDeque;
 
@@ -106,7 +107,7 @@ fn signals_arrive_once_and_in_the_order_of_their_sender() {
             }
             let n = (random.below(150_000) as usize).min(pipes[who].len());
             let bytes: Vec<u8> = pipes[who].drain(..n).collect();
-            sessions[who].receive(&bytes, step);
+            sessions[who].receive(&bytes, step, &NoModules);
             for event in events(&mut sessions[who]) {
                 match event {
                     Event::Signal(Signal::Send { from, contents, .. }) => {
@@ -148,18 +149,18 @@ fn an_altered_repeated_or_missing_frame_ends_the_session() {
             1 => frames.insert(which + 1, frames[which].clone()),
             _ => drop(frames.remove(which)),
         }
-        b.receive(&frames.concat(), 1);
+        b.receive(&frames.concat(), 1, &NoModules);
         let seen = events(&mut b);
         let signals = seen.iter().filter(|e| matches!(e, Event::Signal(_))).count();
         assert_eq!(signals, which + (seed % 3 == 1) as usize, "all before it, none after");
         assert_eq!(seen.last(), Some(&Event::Ended(End::Fault(Fault::Sealed))));
-        b.receive(&frames.concat(), 2);
+        b.receive(&frames.concat(), 2, &NoModules);
         assert!(events(&mut b).is_empty());
         // The peer is told why.
         let mut out = Vec::new();
         b.transmit(&mut out, 1000);
         assert!(!b.wants_to_write());
-        a.receive(&out, 3);
+        a.receive(&out, 3, &NoModules);
         assert!(matches!(&events(&mut a)[..], [Event::Ended(End::ByPeer(why))] if why.contains("altered")));
     }
 }
@@ -269,7 +270,7 @@ fn a_signal_that_says_it_has_four_gigabytes_ends_the_session() {
     a.send(None, Payer::Node, message(pid(101, 1), to, vec![0; 100]), &|_| None).expect("it is short enough");
     let mut out = Vec::new();
     a.transmit(&mut out, 1000);
-    b.receive(&out, 1);
+    b.receive(&out, 1, &NoModules);
     events(&mut b);
     // Item 1: slot 0, 2^32 bytes; then the head of a message.
     let wire = super::signal::WirePid { runtime: 0, serial: 1 };
@@ -278,7 +279,7 @@ fn a_signal_that_says_it_has_four_gigabytes_ends_the_session() {
     super::frame::write_item(&super::frame::Item::Begin { slot: 0, total: 1 << 32, head }, &mut plain);
     out.clear();
     a.seal_raw(&plain, &mut out);
-    b.receive(&out, 2);
+    b.receive(&out, 2, &NoModules);
     assert_eq!(events(&mut b), [Event::Ended(End::Fault(Fault::Long(1 << 32)))]);
 }
 #[test]
@@ -318,11 +319,11 @@ fn silence_is_noticed_and_a_ping_ends_it() {
     a.timeout(15 * SECOND);
     let mut out = Vec::new();
     a.transmit(&mut out, 1000);
-    b.receive(&out, 16 * SECOND);
+    b.receive(&out, 16 * SECOND, &NoModules);
     let mut back = Vec::new();
     b.transmit(&mut back, 1000);
     assert!(!back.is_empty());
-    a.receive(&back, 17 * SECOND);
+    a.receive(&back, 17 * SECOND, &NoModules);
     assert_eq!(a.next_timeout(), Some(32 * SECOND));
     a.timeout(32 * SECOND);
     assert_eq!(a.next_timeout(), Some(77 * SECOND));
@@ -343,13 +344,13 @@ fn an_end_wakes_who_was_suspended() {
     assert_eq!(a.send(Some(from), Payer::Process(from), big, &|_| Some(name("a@h"))), Ok(Sent::Suspend));
     let mut out = Vec::new();
     a.transmit(&mut out, 200_000);
-    b.receive(&out, 0);
+    b.receive(&out, 0, &NoModules);
     assert!(events(&mut b).iter().all(|e| matches!(e, Event::Met(_, n) if *n == name("a@h"))));
     a.close("shutdown");
     assert_eq!(events(&mut a), [Event::Resume(from), Event::Ended(End::Closed("shutdown".into()))]);
     out.clear();
     a.transmit(&mut out, 1000);
-    b.receive(&out, 0);
+    b.receive(&out, 0, &NoModules);
     assert_eq!(events(&mut b), [Event::Ended(End::ByPeer("closed: shutdown".into()))]);
 }
 #[test]

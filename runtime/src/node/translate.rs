@@ -142,28 +142,46 @@ pub fn carry(signal: &Local) -> Option<(Carried<Pid>, Vec<Arc<Module>>)> {
         | Local::Trace { .. } => None,
     }
 }
-/// The signal that was carried.
-pub fn carried(signal: Carried<Pid>, modules: &dyn ModuleSource) -> Result<Local, DecodeError> {
-    let message = |c: &Contents<Pid>| Message::from_portable(&c.bytes.0, modules, &Runtime::find);
+/// The signal that was carried. One that cannot be read comes back.
+pub fn carried(
+    mut signal: Carried<Pid>,
+    modules: &dyn ModuleSource,
+) -> Result<Local, (DecodeError, Box<Carried<Pid>>)> {
+    let message = match signal.message_mut().map(|c| message_of(c, modules)).transpose() {
+        Ok(message) => message,
+        Err(e) => return Err((e, Box::new(signal))),
+    };
+    if let Some(message) = message {
+        return Ok(match signal {
+            Carried::Exit { from, normal, .. } => Local::Exit { from, reason: message, normal },
+            Carried::Down { from, id, .. } => Local::Down { from, id, reason: message },
+            Carried::Response { from, id, over, refused, .. } => {
+                Local::Response { from, id, over, refused, value: message }
+            }
+            Carried::Kill(_) => Local::Kill { reason: message, limit: false },
+            _ => Local::Message(message),
+        });
+    }
     Ok(match signal {
-        Carried::Message(c) => Local::Message(message(&c)?),
-        Carried::Exit { from, normal, contents } => Local::Exit { from, reason: message(&contents)?, normal },
         Carried::Link(from) => Local::Link { from },
         Carried::Unlink(from, id) => Local::Unlink { from, id },
         Carried::UnlinkAck(from, id) => Local::UnlinkAck { from, id },
         Carried::Monitor(from, id) => Local::Monitor { from, id },
         Carried::Demonitor(from, id) => Local::Demonitor { from, id },
-        Carried::Down { from, id, contents } => Local::Down { from, id, reason: message(&contents)? },
         Carried::Interrupt => Local::Interrupt,
         Carried::Tied(from, bond) => Local::Tied { from, bond },
-        Carried::Response { from, id, over, refused, contents } => {
-            Local::Response { from, id, over, refused, value: message(&contents)? }
-        }
-        Carried::Kill(c) => Local::Kill { reason: message(&c)?, limit: false },
         Carried::Ask(from, id, question) => Local::Ask { from, id, question: asked(question) },
-        Carried::Answer(id, answer) => Local::Reply { id, answer: answered(answer).map_err(|(e, _)| e)? },
+        Carried::Answer(id, answer) => match answered(answer) {
+            Ok(answer) => Local::Reply { id, answer },
+            Err((e, answer)) => return Err((e, Box::new(Carried::Answer(id, answer)))),
+        },
         Carried::Spawned(id, Ok(child)) => Local::Reply { id, answer: Answer::Spawned(child) },
         Carried::Spawned(id, Err(why)) => Local::Reply { id, answer: Answer::NotSpawned(why.0.into()) },
+        Carried::Message(_)
+        | Carried::Exit { .. }
+        | Carried::Down { .. }
+        | Carried::Response { .. }
+        | Carried::Kill(_) => unreachable!("it has a message"),
     })
 }
 fn question_of(question: &Question) -> wire::Question {
@@ -222,6 +240,19 @@ fn answered(answer: wire::Answer<Pid>) -> Result<Answer, (DecodeError, wire::Ans
     })
 }
 
+/// The message that these are. They stay as they are if it cannot be read.
+fn message_of(contents: &mut Contents<Pid>, modules: &dyn ModuleSource) -> Result<Message, DecodeError> {
+    let bytes = std::mem::take(&mut contents.bytes.0);
+    let read = match contents.seen.0.take() {
+        Some(arriving) => arriving.finish(bytes, modules, &Runtime::find),
+        None => Message::from_portable_bytes(bytes, modules, &Runtime::find),
+    };
+    read.map_err(|(e, bytes)| {
+        contents.bytes.0 = bytes;
+        e
+    })
+}
+
 /// What a signal that has come is for.
 pub enum Incoming {
     /// A signal for a process.
@@ -267,19 +298,14 @@ pub fn incoming(
     mut signal: Signal<Pid>,
     modules: &dyn ModuleSource,
 ) -> Result<Incoming, (DecodeError, Box<Signal<Pid>>)> {
-    let mut message = None;
-    if signal.has_message()
-        && let Some(contents) = signal.contents_mut()
-    {
-        match Message::from_portable_bytes(std::mem::take(contents), modules, &Runtime::find) {
-            Ok(m) => message = Some(m),
-            Err((e, bytes)) => {
-                *contents = bytes;
-                return Err((e, Box::new(signal)));
-            }
-        }
+    if let Signal::Move(_) = signal {
+        return Ok(Incoming::Node(signal));
     }
-    let Some(message) = message else { return without_message(signal) };
+    let message = match signal.message_mut().map(|c| message_of(c, modules)).transpose() {
+        Ok(Some(message)) => message,
+        Ok(None) => return without_message(signal),
+        Err(e) => return Err((e, Box::new(signal))),
+    };
     Ok(match signal {
         Signal::Send { to: Target::Pid(to), .. } => Incoming::For(to, Local::Message(message)),
         Signal::Send { to: Target::Name(name), .. } => Incoming::ForName(name.0, message),

@@ -12,11 +12,12 @@
 //! decoding takes no address and believes no size.
 //!
 //! Here: the form that a message has on its way, and the classes; encode.rs and decode.rs make and read it, portable.rs
-//! is the way out and in, brief.rs shows the beginning to people, pattern.rs compares bytes with what is waited for.
+//! is the way out and arriving.rs the way in, brief.rs shows the beginning to people, pattern.rs compares bytes with what is waited for.
 //!
 //! Always: bounded by worklists, not by the Rust stack; what is large is done in steps; the first eight objects are found by
 //! looking, more by hashing.
 
+mod arriving;
 mod brief;
 mod decode;
 mod encode;
@@ -24,6 +25,7 @@ mod pattern;
 mod portable;
 mod run;
 
+pub use arriving::Arriving;
 pub use brief::{brief_value, is_shown};
 pub use decode::{Decoding, decode_message, decode_reason, take_message, take_whole};
 pub(in crate::codec) use encode::write_key;

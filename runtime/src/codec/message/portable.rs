@@ -2,19 +2,17 @@
 //!
 //! Journey: mailbox -> **bytes for outside** -> mailbox. One walk over a message's bytes copies what is the same everywhere
 //! and puts names for addresses; the same walk, which then writes nothing, is what bytes from outside have to pass before
-//! they are a message. Decoding believes them no more than before; but a message that is in a mailbox is known to be
+//! they are a message (arriving.rs). Decoding believes them no more than before; but a message that is in a mailbox is known to be
 //! whole, so that it is refused where it came from and not where it is received.
 //!
 //! Always: a fault in what was made here is a bug; in what comes from outside it is an error.
 
 use super::super::wire::{Fault, Reader, Write};
-use super::super::{ModuleSource, NoModules, code};
-use super::encode::bits_of;
+use super::super::{NoModules, code};
 use super::run::Run;
-use super::{DecodeError, Form, Message, SHORT, Source, TEXT, TEXT_OF_UNIT, VALUE, Whole, more};
+use super::{Form, Message, SHORT, Source, TEXT, TEXT_OF_UNIT, VALUE, more};
 use rlua_machine::stdlib::NativeState;
-use rlua_machine::value::string::find_atom;
-use rlua_machine::value::table::{Loose, Node};
+use rlua_machine::value::table::Node;
 use rlua_machine::value::{Kind, Pid, Runtime, Value, tag};
 use rlua_machine::vm::load::Module;
 use rlua_machine::vm::native::Native;
@@ -24,19 +22,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Version of the portable form; its first byte.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 /// The head of a message without modules and pids.
 const HEAD: [u8; 3] = [VERSION, 0, 0];
-/// Bytes of a text that is not copied once more, when it has come.
-const LARGE: usize = 4096;
 /// Runtimes of a message whose nodes are told along with it. To reach the processes of more, one has to hear of them otherwise.
 const RUNTIMES: usize = 16;
 /// Pids that are found by looking; more are by hashing.
 const FEW_PIDS: usize = 8;
-/// Fields of a table that is made as it comes, at most.
-const FLAT: usize = 16;
 /// What the system tells, by its code.
-const SYSTEM_NAMES: [&[u8]; 2] = [b"EXIT", b"DOWN"];
+pub(super) const SYSTEM_NAMES: [&[u8]; 2] = [b"EXIT", b"DOWN"];
 
 /// A message for another runtime.
 #[derive(Clone)]
@@ -112,32 +106,6 @@ impl Message {
         bytes.run(&[code::PID, 0]);
         Message::from_portable(&bytes, &NoModules, &Runtime::find).expect("it is well formed")
     }
-    /// The message that came as bytes, of which nothing is believed. Modules are found among `modules`, and `runtime` says
-    /// what the runtime of an identity is here ([`Runtime::find`], or what a node thinks of runtimes that it does not know).
-    pub fn from_portable(
-        bytes: &[u8],
-        modules: &dyn ModuleSource,
-        runtime: &dyn Fn(u128) -> Option<Runtime>,
-    ) -> Result<Message, DecodeError> {
-        Message::from_portable_renamed(bytes, modules, runtime, None)
-    }
-    /// The same, with the second process named where the bytes name the first.
-    pub fn from_portable_renamed(
-        bytes: &[u8],
-        modules: &dyn ModuleSource,
-        runtime: &dyn Fn(u128) -> Option<Runtime>,
-        renamed: Option<(Pid, Pid)>,
-    ) -> Result<Message, DecodeError> {
-        read(bytes.to_vec(), modules, runtime, renamed).map_err(|(e, _)| e)
-    }
-    /// As [`Message::from_portable`]; the bytes become part of the message, or come back.
-    pub fn from_portable_bytes(
-        bytes: Vec<u8>,
-        modules: &dyn ModuleSource,
-        runtime: &dyn Fn(u128) -> Option<Runtime>,
-    ) -> Result<Message, (DecodeError, Vec<u8>)> {
-        read(bytes, modules, runtime, None)
-    }
 }
 
 /// A portable form that is made in steps.
@@ -204,150 +172,8 @@ fn write_head(out: &mut Vec<u8>, modules: &[Arc<Module>], pids: &[Pid]) {
     }
 }
 
-/// The message that the bytes are.
-fn read(
-    bytes: Vec<u8>,
-    modules: &dyn ModuleSource,
-    runtime: &dyn Fn(u128) -> Option<Runtime>,
-    renamed: Option<(Pid, Pid)>,
-) -> Result<Message, (DecodeError, Vec<u8>)> {
-    let mut reader = Reader::new(&bytes);
-    let mut head = Head { modules: Vec::new(), pids: Vec::new(), renamed, error: None };
-    let read = head.read(&mut reader, modules, runtime).and_then(|()| head.message(&mut reader));
-    match read {
-        Ok((system, Some(m))) => Ok(system.around(m)),
-        Ok((system, None)) => {
-            let Head { modules, pids, .. } = head;
-            let start = reader.position();
-            let whole = Whole { bytes, start, modules, pids };
-            Ok(system.around(Message(Form::Foreign(Arc::new(whole)))))
-        }
-        Err(what) => Err((head.error.take().unwrap_or(DecodeError::Damaged(what)), bytes)),
-    }
-}
-
-/// What the system tells with a value, if it does.
-struct System(Option<(&'static [u8], Pid)>);
-
-impl System {
-    fn around(self, m: Message) -> Message {
-        match self.0 {
-            Some((name, from)) => Message::system(name, from, m),
-            None => m,
-        }
-    }
-}
-
-/// What comes before the value.
-struct Head {
-    modules: Vec<Arc<Module>>,
-    pids: Vec<Pid>,
-    renamed: Option<(Pid, Pid)>,
-    error: Option<DecodeError>,
-}
-
-impl Head {
-    fn read(
-        &mut self,
-        reader: &mut Reader,
-        modules: &dyn ModuleSource,
-        runtime: &dyn Fn(u128) -> Option<Runtime>,
-    ) -> Result<(), Fault> {
-        if reader.byte()? != VERSION {
-            return Err("the version of the form is unknown");
-        }
-        for _ in 0..reader.count()? {
-            let hash: &[u8; 32] = reader.run(32)?.try_into().expect("32 bytes");
-            let Some(module) = modules.find(hash) else {
-                self.error = Some(DecodeError::UnknownModule(*hash));
-                return Err("module");
-            };
-            self.modules.push(module);
-        }
-        for _ in 0..reader.count()? {
-            let id = u128::from_le_bytes(reader.run(16)?.try_into().expect("16 bytes"));
-            let runtime = runtime(id).ok_or("a process is of a runtime that cannot be known here")?;
-            let serial = reader.number()?;
-            let pid = Pid::new(runtime, serial);
-            if pid.serial() != serial {
-                return Err("a process has no such number");
-            }
-            self.pids.push(self.renamed.filter(|(old, _)| *old == pid).map_or(pid, |(_, new)| new));
-        }
-        Ok(())
-    }
-    /// What the system tells with the value; and the value, if it is small. The reader is at the value's beginning then.
-    fn message(&mut self, reader: &mut Reader) -> Result<(System, Option<Message>), Fault> {
-        let mut system = System(None);
-        if reader.peek() == Some(more::SYSTEM) {
-            reader.byte()?;
-            let name = SYSTEM_NAMES[reader.count_below(SYSTEM_NAMES.len())?];
-            system.0 = Some((name, self.pids[reader.count_below(self.pids.len())?]));
-        }
-        Ok((system, self.value(reader)?))
-    }
-    fn value(&mut self, reader: &Reader) -> Result<Option<Message>, Fault> {
-        let bytes = reader.rest();
-        if let Some(m) = self.flat(bytes) {
-            return Ok(Some(m));
-        }
-        let source = Source { bytes, modules: &self.modules, pids: &self.pids, local: false };
-        let mut no_end = usize::MAX;
-        Walk::new(Nowhere).go_on(source, &mut no_end)?;
-        let mut r = Reader::new(bytes);
-        let v = match r.byte()? {
-            code::NIL => Value::NIL,
-            code::FALSE => Value::FALSE,
-            code::TRUE => Value::TRUE,
-            code::INTEGER => Value::integer(r.signed()?),
-            code::FLOAT => Value::float(f64::from_bits(r.word()?)),
-            code::PID => Value::pid(self.pids[r.count_below(self.pids.len())?]),
-            more::STRING | more::LONG_STRING if bytes.len() < LARGE => return Ok(Some(Message::string(r.text()?))),
-            _ => return Ok(None),
-        };
-        Ok(Some(Message(Form::Small(v))))
-    }
-}
-
-impl Head {
-    /// The message of a small table of fields in which nothing is to be an object of a heap, as it would have been made
-    /// here. None: it is something else, or there is a fault in it.
-    fn flat(&self, bytes: &[u8]) -> Option<Message> {
-        let mut r = Reader::new(bytes);
-        if r.byte().ok()? != more::TABLE || r.number().ok()? != 0 {
-            return None;
-        }
-        let mut fields = [(Value::NIL, Value::NIL); FLAT];
-        let fields = fields.get_mut(..usize::try_from(r.number().ok()?).ok()?)?;
-        for (k, v) in &mut *fields {
-            *k = self.plain(&mut r)?;
-            *v = self.plain(&mut r)?;
-        }
-        if r.left() != 0 {
-            return None;
-        }
-        let head = |nodes, last_free| [more::LAYOUT, 0, bits_of(nodes), last_free as u8];
-        // SAFETY: all of them are plain values.
-        let t = unsafe { Loose::of_fields(fields, head) }?;
-        Some(Message(Form::Table(t)))
-    }
-    /// The next value, if it is none that is to be made in a heap.
-    #[inline]
-    fn plain(&self, r: &mut Reader) -> Option<Value> {
-        Some(match r.byte().ok()? {
-            code::FALSE => Value::FALSE,
-            code::TRUE => Value::TRUE,
-            code::INTEGER => Value::integer(r.signed().ok()?),
-            code::FLOAT => Value::float(f64::from_bits(r.word().ok()?)),
-            code::PID => Value::pid(*self.pids.get(usize::try_from(r.number().ok()?).ok()?)?),
-            more::STRING => Value::object(tag::ATOM, find_atom(r.text().ok()?)?),
-            _ => return None,
-        })
-    }
-}
-
 /// Takes what is written, and forgets it.
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Write for Nowhere {
     fn byte(&mut self, _: u8) {}
@@ -363,6 +189,7 @@ enum Numbered {
 }
 
 /// What is being read.
+#[derive(Clone)]
 enum Open {
     Items {
         left: usize,
@@ -407,6 +234,16 @@ pub(super) struct Walk<W> {
     /// Bytes that are read.
     at: usize,
     has_begun: bool,
+}
+
+/// Where a walk was.
+struct Mark {
+    position: usize,
+    has_begun: bool,
+    depth: usize,
+    top: Option<Open>,
+    numbered: usize,
+    announced: usize,
 }
 
 /// A step of a walk.
@@ -456,6 +293,10 @@ impl<W: Write> Walk<W> {
             has_begun: false,
         }
     }
+    /// How many bytes of the value are read.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
     /// A step through a message that was made here; whether it was the last.
     pub(super) fn go_on_with(&mut self, message: &Message, source: Source<'_>, units: &mut usize) -> bool {
         let system = if let Form::System(m) = &message.0 { Some(m) } else { None };
@@ -469,13 +310,21 @@ impl<W: Write> Walk<W> {
         match system.map_or(&message.0, |m| &m.2.0) {
             Form::Small(v) => self.plain(*v),
             Form::Short { len, bytes } => self.string(&bytes[..*len as usize]),
-            _ => return self.go_on(source, units).expect("what is in a mailbox is whole"),
+            _ => {
+                let reader = Reader::new(source.bytes);
+                return self.go_on(reader, source, units).expect("what is in a mailbox is whole");
+            }
         }
         true
     }
-    /// Copies of the value what so many units of work allow; whether that was all, and nothing follows it.
-    fn go_on(&mut self, source: Source<'_>, units: &mut usize) -> Result<bool, Fault> {
-        let mut reader = Reader::new(source.bytes);
+    /// Copies of the value, of which the source has what has come, what so many units of work allow; whether that was all,
+    /// and nothing follows it.
+    pub(super) fn go_on<'m>(
+        &mut self,
+        mut reader: Reader<'m>,
+        source: Source<'m>,
+        units: &mut usize,
+    ) -> Result<bool, Fault> {
         reader.skip(self.at);
         let mut walking = Walking { walk: self, reader, source };
         let is_whole = walking.go_on(units)?;
@@ -548,16 +397,59 @@ impl<W: Write> Walk<W> {
 }
 
 impl<W: Write> Walking<'_, '_, W> {
-    /// Copies of the value what so many units of work allow; whether that was all, and nothing follows it.
+    /// Copies of the value what so many units of work allow, and what has come of it; whether that was all, and nothing
+    /// follows it.
     fn go_on(&mut self, units: &mut usize) -> Result<bool, Fault> {
-        if !std::mem::replace(&mut self.walk.has_begun, true) {
-            self.value()?;
-        }
-        while let Some(top) = self.walk.stack.last_mut() {
+        while !self.walk.has_begun || !self.walk.stack.is_empty() {
             if *units == 0 {
                 return Ok(false);
             }
             *units = units.saturating_sub(VALUE);
+            if !self.reader.is_of_beginning() {
+                self.step(units)?;
+                continue;
+            }
+            let before = self.mark();
+            if let Err(fault) = self.step(units) {
+                if !self.reader.is_early() {
+                    return Err(fault);
+                }
+                self.go_back(before);
+                return Ok(false);
+            }
+        }
+        if self.reader.left() != 0 {
+            return Err("there are bytes after the end");
+        }
+        Ok(true)
+    }
+    /// Where it is, if nothing is written: a step changes nothing else before it has read all that it reads.
+    fn mark(&self) -> Mark {
+        Mark {
+            position: self.reader.position(),
+            has_begun: self.walk.has_begun,
+            depth: self.walk.stack.len(),
+            top: self.walk.stack.last().cloned(),
+            numbered: self.walk.numbered.len(),
+            announced: self.walk.announced,
+        }
+    }
+    fn go_back(&mut self, to: Mark) {
+        self.reader = self.reader.at(to.position);
+        self.walk.has_begun = to.has_begun;
+        self.walk.stack.truncate(to.depth);
+        if let (Some(top), Some(was)) = (self.walk.stack.last_mut(), to.top) {
+            *top = was;
+        }
+        self.walk.numbered.truncate(to.numbered);
+        self.walk.announced = to.announced;
+    }
+    #[inline(always)]
+    fn step(&mut self, units: &mut usize) -> Result<(), Fault> {
+        if !std::mem::replace(&mut self.walk.has_begun, true) {
+            return self.value();
+        }
+        if let Some(top) = self.walk.stack.last_mut() {
             match top {
                 Open::Items { left: 0, then } => {
                     *top = match then.clone() {
@@ -570,7 +462,7 @@ impl<W: Write> Walking<'_, '_, W> {
                         *left -= run.len();
                         *units = units.saturating_sub(run.len() / 4);
                         self.run(&run);
-                        continue;
+                        return Ok(());
                     }
                     *left -= 1;
                     self.value()?;
@@ -585,14 +477,14 @@ impl<W: Write> Walking<'_, '_, W> {
                 Open::Nodes { nodes, key_written } => {
                     let Some(node) = self.source.bytes[nodes.clone()].first_chunk::<{ size_of::<Node>() }>() else {
                         self.walk.stack.pop();
-                        continue;
+                        return Ok(());
                     };
                     // SAFETY: nodes lie in bytes that were made here alone, and all bytes of one were written.
                     let n = unsafe { node.as_ptr().cast::<Node>().read_unaligned() };
                     let v = if *key_written { n.value() } else { n.key() };
                     if n.value_tag as u64 == tag::NIL {
                         nodes.start += size_of::<Node>();
-                        continue;
+                        return Ok(());
                     }
                     if *key_written {
                         nodes.start += size_of::<Node>();
@@ -602,12 +494,12 @@ impl<W: Write> Walking<'_, '_, W> {
                 }
                 Open::Text { left } => {
                     let n = TEXT.min(*left);
+                    let piece = self.reader.run(n)?;
                     *left -= n;
                     if *left == 0 {
                         self.walk.stack.pop();
                     }
                     *units = units.saturating_sub(n / TEXT_OF_UNIT);
-                    let piece = self.reader.run(n)?;
                     self.walk.out.run(piece);
                 }
                 Open::Native { left } => {
@@ -645,10 +537,7 @@ impl<W: Write> Walking<'_, '_, W> {
                 }
             }
         }
-        if self.reader.left() != 0 {
-            return Err("there are bytes after the end");
-        }
-        Ok(true)
+        Ok(())
     }
     fn run(&mut self, run: &Run) {
         if run.is_plain() {
@@ -686,7 +575,7 @@ impl<W: Write> Walking<'_, '_, W> {
     }
     fn pay(&mut self) -> Result<usize, Fault> {
         match usize::try_from(self.reader.number()?) {
-            Ok(n) if n <= self.source.bytes.len() - self.walk.announced => {
+            Ok(n) if n <= self.reader.total() - self.walk.announced => {
                 self.walk.announced += n;
                 Ok(n)
             }

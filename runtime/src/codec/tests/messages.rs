@@ -3,9 +3,24 @@
 use super::*;
 use rlua_machine::heap::Stress;
 
-/// A portable message as it comes in.
+/// A portable message as it comes in: whole, or in parts.
 pub(super) fn received(m: &PortableMessage) -> std::result::Result<Message, message::DecodeError> {
-    Message::from_portable(&m.bytes, &m.modules, &Runtime::find)
+    let whole = Message::from_portable(&m.bytes, &m.modules, &Runtime::find);
+    assert_eq!(shown(in_parts(m, m.bytes.len() / 4 + 1)), shown(whole.clone()));
+    whole
+}
+/// What comes in parts of so many bytes.
+fn in_parts(m: &PortableMessage, size: usize) -> std::result::Result<Message, message::DecodeError> {
+    let mut arriving = message::Arriving::default();
+    let mut came = Vec::new();
+    for part in m.bytes.chunks(size) {
+        came.extend_from_slice(part);
+        arriving.look(&came, m.bytes.len(), &m.modules, &Runtime::find);
+    }
+    arriving.finish(came, &m.modules, &Runtime::find).map_err(|(e, _)| e)
+}
+fn shown(came: std::result::Result<Message, message::DecodeError>) -> std::result::Result<Vec<u8>, String> {
+    came.map(|m| m.to_portable().bytes).map_err(|e| e.to_string())
 }
 
 /// Encodes the global `m` of a program's machine and decodes it in another one as its global `m`, there runs the
@@ -479,6 +494,19 @@ fn damaged_messages_are_refused() {
     vm.run(10_000);
     let v = vm.globals().get_field(&mut vm.heap, b"m");
     let PortableMessage { bytes, modules, .. } = encode_message(&vm, v).expect("it can be sent").to_portable();
+    let good = PortableMessage { bytes: bytes.clone(), modules: modules.clone(), runtimes: Vec::new() };
+    for size in 1..bytes.len() {
+        assert!(in_parts(&good, size).is_ok_and(|m| m.to_portable().bytes == bytes), "in parts of {size} bytes");
+    }
+    // Code that is known only when the last part has come.
+    let mut arriving = message::Arriving::default();
+    arriving.look(&bytes[..bytes.len() / 2], bytes.len(), &NoModules, &Runtime::find);
+    let Err((e, bytes)) = arriving.finish(bytes, &NoModules, &Runtime::find) else { panic!("its code is not known") };
+    assert!(matches!(e, message::DecodeError::UnknownModule(hash) if hash == *modules[0].hash()));
+    let mut arriving = message::Arriving::default();
+    arriving.look(&bytes[..bytes.len() / 2], bytes.len(), &NoModules, &Runtime::find);
+    let m = arriving.finish(bytes.clone(), &modules, &Runtime::find).map_err(|(e, _)| e).expect("it is known now");
+    assert_eq!(m.to_portable().bytes, bytes);
     let mut random = Random(3);
     let mut to = machine();
     let (mut good, rounds) = (0, 30_000);

@@ -439,10 +439,10 @@ impl Online {
         }
         self.note_sender(&signal);
         let from = super::signal::sender(&signal);
-        if signal.has_message()
-            && let Some(contents) = signal.contents_mut()
+        if let Some(contents) = signal.message_mut()
+            && contents.seen.0.is_none()
         {
-            self.program.takes_long(contents.len());
+            self.program.takes_long(contents.bytes.0.len());
         }
         match translate::incoming(signal, &**self) {
             Ok(Incoming::For(to, local)) => {

@@ -796,15 +796,16 @@ impl Online {
         (carried, way): (Carried<Pid>, Way),
         after: &mut After,
     ) {
-        let signal = match translate::carried(carried.clone(), self) {
+        let signal = match translate::carried(carried, self) {
             Ok(signal) => signal,
-            Err(crate::codec::DecodeError::UnknownModule(hash)) => {
-                if link.lock().held.hold(Wire::Move(MoveSignal::ForwardBy { to, by: way.into(), carried }), hash) {
+            Err((crate::codec::DecodeError::UnknownModule(hash), carried)) => {
+                let signal = MoveSignal::ForwardBy { to, by: way.into(), carried: *carried };
+                if link.lock().held.hold(Wire::Move(signal), hash) {
                     link.send((Wire::CodeWanted(hash), Vec::new()), None, self);
                 }
                 return;
             }
-            Err(e) => return self.fault(link, &format!("a signal that cannot be read: {e}")),
+            Err((e, _)) => return self.fault(link, &format!("a signal that cannot be read: {e}")),
         };
         let wire = translate::outgoing(to, &signal);
         let from = wire.and_then(|(wire, _)| sender(&wire));

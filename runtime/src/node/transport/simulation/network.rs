@@ -219,7 +219,7 @@ impl World {
                 socket.held -= bytes.len();
                 let other = socket.other;
                 let writer = self.network.sockets[other].host;
-                link.receive(&bytes, online.now());
+                link.receive(&bytes, online.now(), &online);
                 // There is room again.
                 self.look_soon(writer);
             }
