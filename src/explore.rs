@@ -11,7 +11,7 @@ mod shrink;
 
 use crate::output;
 use clap::Args;
-use rlua_runtime::{Config, Decision, Exploration, History, Program};
+use rlua_runtime::{Cluster, Config, Decision, Exploration, History, Program};
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,8 @@ pub struct Arguments {
     /// With --seed: show what happened as a diagram, too
     #[arg(long, requires = "seed")]
     diagram: bool,
+    #[command(flatten)]
+    cluster: Nodes,
     /// Seconds after which a run counts as failed
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
@@ -54,6 +56,25 @@ pub struct Arguments {
     /// The program, then its arguments
     #[arg(trailing_var_arg = true, required = true, value_name = "FILE [ARGUMENTS]")]
     file: Vec<OsString>,
+}
+
+/// Of which nodes a program is run.
+#[derive(Args, Clone, Copy)]
+struct Nodes {
+    /// Run the program at each node of a simulated cluster, n1@sim, n2@sim and so on, until that of the first ends
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=32))]
+    nodes: Option<u64>,
+    /// With --nodes: connections are lost, nodes do not reach each other for a time, and all but the first are ended and begin again
+    #[arg(long, requires = "nodes")]
+    faults: bool,
+}
+impl Nodes {
+    /// As they were given.
+    fn options(self) -> Vec<String> {
+        let Some(n) = self.nodes else { return Vec::new() };
+        let faults = self.faults.then(|| "--faults".to_string());
+        ["--nodes".to_string(), n.to_string()].into_iter().chain(faults).collect()
+    }
 }
 
 /// What is decided otherwise than of oneself.
@@ -83,7 +104,8 @@ fn parse_range(text: &str) -> Result<Range<u64>, String> {
 /// Runs the program; the exit status: 1 if it fails under a seed.
 pub fn run(arguments: Arguments) -> u8 {
     if let (Some(seeds), Some(report)) = (&arguments.batch, &arguments.report) {
-        return batch::run(seeds.clone(), report, Duration::from_secs(arguments.limit), &arguments.file);
+        let limit = Duration::from_secs(arguments.limit);
+        return batch::run(seeds.clone(), report, limit, arguments.cluster, &arguments.file);
     }
     if let Some(seed) = arguments.seed {
         return alone(&arguments, seed);
@@ -101,7 +123,7 @@ fn alone(arguments: &Arguments, seed: u64) -> u8 {
     let history = Arc::new(Mutex::new(History::default()));
     let given = arguments.schedule.clone().map(|d| d.0);
     let kept = (arguments.diagram || arguments.report.is_some()).then(|| history.clone());
-    let status = match program(&arguments.file, seed, Exploration { given, history: kept }) {
+    let status = match program(&arguments.file, arguments.cluster, seed, Exploration { given, history: kept }) {
         Ok(status) => status,
         Err(message) => {
             output::complain(message);
@@ -124,9 +146,14 @@ fn drawn(history: &History) -> String {
     diagram::draw(&history.events, &history.processes, history.forgotten)
 }
 /// Runs the program under a seed; its exit status, or why it cannot begin.
-fn program(file: &[OsString], seed: u64, exploration: Exploration) -> Result<u8, Vec<u8>> {
-    let start = crate::run::start_of(file)?;
+fn program(file: &[OsString], cluster: Nodes, seed: u64, exploration: Exploration) -> Result<u8, Vec<u8>> {
     let max_memory = crate::memory::default_limit();
+    if let Some(nodes) = cluster.nodes {
+        let nodes = nodes as usize;
+        let cluster = Cluster { seed, nodes, faults: cluster.faults, exploration, max_memory: max_memory / nodes };
+        return Ok((cluster.run(&mut || crate::run::start_of(file))? & 0xff) as u8);
+    }
+    let start = crate::run::start_of(file)?;
     let config = Config { seed: Some(seed), exploration: Some(exploration), max_memory, ..Config::default() };
     Ok((Program::new(config).run(start) & 0xff) as u8)
 }
@@ -201,7 +228,9 @@ fn search(arguments: &Arguments) -> std::io::Result<u8> {
     if let Some(e) = broken {
         return Err(e);
     }
-    let file = arguments.file.iter().map(|f| f.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    let options = arguments.cluster.options().into_iter();
+    let file = options.chain(arguments.file.iter().map(|f| f.to_string_lossy().into_owned()));
+    let file = file.collect::<Vec<_>>().join(" ");
     let head = format!("seed {seed} fails: {how}\n");
     let mut tail = String::new();
     if !failure.diagram.is_empty() {
@@ -254,6 +283,7 @@ fn first_failing(arguments: &Arguments, scratch: &Scratch) -> std::io::Result<Op
 fn command(arguments: &Arguments, report: &Path) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("explore").arg("--report").arg(report).arg("--limit").arg(arguments.limit.to_string());
+    command.args(arguments.cluster.options());
     command.stdin(Stdio::null());
     Ok(command)
 }

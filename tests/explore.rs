@@ -70,6 +70,72 @@ fn a_race_is_found_and_shown_again() {
     assert_eq!((text(&mended.stdout).as_str(), mended.status.code()), ("no failure under 200 seeds\n", Some(0)));
 }
 
+/// A script at three nodes: what goes wrong only when a connection is lost or a node begins again.
+#[test]
+fn what_breaks_in_a_cluster_shows_what_does_not_stand_it() {
+    let user = User::new("cluster");
+    let script = path("examples/explore/retry.lua");
+    let run =
+        |options: &[&str], last: &[&str]| user.run(&[&["explore", "--nodes", "3"], options, &[&script], last].concat());
+    let found = run(&["--faults", "--seeds", "0..200"], &[]);
+    let said = text(&found.stdout);
+    assert_eq!((text(&found.stderr), found.status.code()), (String::new(), Some(1)), "{said}");
+    assert!(said.contains("retry.lua:24: the balance is "), "{said}");
+    // Of what broke, what matters is left; a message is seen leaving and arriving.
+    assert!(said.contains("n1@sim") && said.contains(" leaves for bank") && said.contains(" arrives"), "{said}");
+    assert!(
+        ["is lost", "is ended", "do not reach each other", "with its machine"].iter().any(|s| said.contains(s)),
+        "{said}"
+    );
+    let alone = said.lines().find_map(|l| l.strip_prefix("with these alone: rlua-actor ")).expect(&said);
+    let again = user.run(&alone.split(' ').collect::<Vec<_>>());
+    assert!(alone.contains('@') && text(&again.stderr).contains("the balance is "), "{alone}: {}", text(&again.stderr));
+    let again = said.lines().find_map(|l| l.strip_prefix("again: rlua-actor ")).expect(&said);
+    let again = user.run(&again.split(' ').collect::<Vec<_>>());
+    assert!(text(&again.stderr).contains("the balance is "), "{}", text(&again.stderr));
+    // Where nothing breaks nothing is wrong, and what is mended stands all of it.
+    for (options, last) in [(&["--seeds", "0..100"][..], &[][..]), (&["--faults", "--seeds", "0..100"], &["mended"])] {
+        let run = run(options, last);
+        assert_eq!(text(&run.stdout), "no failure under 100 seeds\n", "{}", text(&run.stderr));
+    }
+}
+
+#[test]
+fn a_seed_of_a_cluster_is_the_same_to_the_last_message() {
+    let user = User::new("same");
+    let script = path("tests/explore/nodes.lua");
+    for options in [&["--nodes", "3"][..], &["--nodes", "4", "--faults"]] {
+        for seed in 0..10 {
+            let run = || {
+                let run =
+                    user.run(&[&["explore", "--diagram", "--seed", &seed.to_string()], options, &[&script]].concat());
+                assert_eq!(run.status.code(), Some(0), "seed {seed} {options:?}: {}", text(&run.stderr));
+                (text(&run.stdout), text(&run.stderr))
+            };
+            assert_eq!(run(), run(), "seed {seed} {options:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cluster_in_which_nothing_can_happen_is_a_deadlock() {
+    let user = User::new("stuck");
+    let script = user.home.join("stuck.lua");
+    let text_of =
+        "local c = require 'concurrent' if c.node() == 'n1@sim' then assert(c.isnodealive 'n2@sim') end c.receive()";
+    std::fs::write(&script, text_of).expect("it can be written");
+    let script = script.display().to_string();
+    for options in [&["--nodes", "2"][..], &["--nodes", "2", "--faults"]] {
+        let run = user.run(&[&["explore", "--seed", "1"], options, &[&script]].concat());
+        assert!(text(&run.stderr).contains("deadlock: 1 process waits"), "{}", text(&run.stderr));
+        assert_eq!(run.status.code(), Some(1));
+    }
+    for (options, says) in [(&["--faults"][..], "--nodes <N>"), (&["--nodes", "1"], "1 is not in 2..=32")] {
+        let run = user.run(&[&["explore"], options, &[&script]].concat());
+        assert!(text(&run.stderr).contains(says), "{}", text(&run.stderr));
+    }
+}
+
 #[test]
 fn an_endless_loop_is_a_failure() {
     let user = User::new("endless");

@@ -29,6 +29,7 @@ macro_rules! report {
 }
 
 // For the fuzz targets, which drive machines themselves.
+mod cluster;
 #[doc(hidden)]
 pub mod codec;
 mod concurrent;
@@ -54,6 +55,7 @@ pub fn check_node_name(text: &str) -> Result<String, String> {
     node::name::NodeName::parse(text).map(|n| n.as_str().to_string()).map_err(|e| e.to_string())
 }
 
+pub use cluster::Cluster;
 /// Whether a character can be shown at a terminal: it neither moves the cursor nor changes the order of others.
 pub use codec::is_shown;
 #[doc(hidden)]

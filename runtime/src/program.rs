@@ -163,7 +163,7 @@ impl Program {
 }
 
 /// Makes the root process and enters it.
-fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
+pub(crate) fn enter_root(scheduler: &Arc<Scheduler>, start: Start, files: Files) {
     let mut host = scheduler.surroundings_with(files);
     host.terminal = start.terminal;
     let (slot, context) = scheduler.new_process(None);

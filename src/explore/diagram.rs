@@ -41,12 +41,16 @@ pub fn draw(events: &[Event], processes: &[String], forgotten: usize) -> String 
     let head: String = names.iter().map(|n| format!("{n:^width$}")).collect();
     let _ = writeln!(text, "{:>12} {}", "", head.trim_end());
     // Who is there before the first row: those that do not begin in one.
-    let begins = |p: usize| events.iter().position(|e| e.to == Some(p) && e.text == "spawns");
+    let begins = |p: usize| events.iter().position(|e| e.to == Some(p) && is_beginning(e));
     let mut is_there: Vec<bool> = by_count.iter().map(|p| begins(*p).is_none()).collect();
     for event in events {
         row(&mut text, event, &place, &mut is_there, width);
     }
     text
+}
+/// Of a process, or of the main script of a node.
+fn is_beginning(event: &Event) -> bool {
+    matches!(event.text.as_str(), "spawns" | "begins")
 }
 fn row(text: &mut String, event: &Event, place: &impl Fn(usize) -> Option<usize>, is_there: &mut [bool], width: usize) {
     let (from, to) = (event.from.map(place), event.to.map(place));
@@ -74,7 +78,7 @@ fn row(text: &mut String, event: &Event, place: &impl Fn(usize) -> Option<usize>
     }
     let line: String = line.into_iter().collect();
     let _ = writeln!(text, "{:>9.3} ms {line} {}", event.at as f64 / 1e6, event.text);
-    if let (Some(b), "spawns") = (to, event.text.as_str()) {
+    if let (Some(b), true) = (to, is_beginning(event)) {
         is_there[b] = true;
     }
     if let (Some(a), None, true) = (from, to, event.text.starts_with("ends")) {

@@ -254,6 +254,14 @@ pub(super) fn post_elsewhere(vm: &mut Vm, to: Process, message: Leaving, post: P
         };
     }
     let Some(online) = online else { return Posted::Failed(super::node::NO_NODE.to_string()) };
+    if let Leaving::Whole(m) = &message {
+        let scheduler = &context(vm).scheduler;
+        scheduler.tell_history(|h, at| match (&target, pid) {
+            (_, Some(to)) => h.leaves(at, to, m, scheduler.natives),
+            (Target::Name(name), _) => h.leaves(at, String::from_utf8_lossy(&name.0), m, scheduler.natives),
+            (Target::Pid(to), None) => h.leaves(at, to, m, scheduler.natives),
+        });
+    }
     let converted = match convert(vm, message) {
         Ok(converted) => converted,
         Err(conversion) => {

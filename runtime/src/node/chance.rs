@@ -1,4 +1,4 @@
-//! Chance under a seed, for tests.
+//! Chance under a seed, for simulated networks and tests.
 //!
 //! Journey: none.
 

@@ -8,8 +8,7 @@
 //! Always: bytes from outside lead to a value or an error, never to a panic; nothing is allocated by a length before
 //! that was compared with a limit; what a peer can make a node keep is bounded.
 
-#[cfg(test)]
-mod chance;
+pub(crate) mod chance;
 pub mod complaints;
 pub mod connections;
 pub mod cookie;

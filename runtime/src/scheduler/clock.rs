@@ -6,6 +6,7 @@
 use super::queue::next_random;
 use crate::process::core::Time;
 use crate::sync::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,8 +26,8 @@ pub enum Clock {
     },
     /// One that runs the same each time.
     Virtual {
-        /// Nanoseconds since the runtime began.
-        now: AtomicU64,
+        /// Nanoseconds since the runtime began; all programs of a cluster have one.
+        now: Arc<AtomicU64>,
         /// State of the random numbers.
         random: Mutex<u64>,
     },
@@ -37,8 +38,12 @@ impl Clock {
     pub fn new(seed: Option<u64>) -> Clock {
         match seed {
             None => Clock::Real { start: Instant::now() },
-            Some(seed) => Clock::Virtual { now: AtomicU64::new(0), random: Mutex::new(!seed) },
+            Some(seed) => Clock::Virtual { now: Arc::default(), random: Mutex::new(!seed) },
         }
+    }
+    /// A virtual clock that goes with this time, with random numbers of its own.
+    pub fn with_time(now: Arc<AtomicU64>, seed: u64) -> Clock {
+        Clock::Virtual { now, random: Mutex::new(!seed) }
     }
     /// Nanoseconds since the runtime began.
     pub fn now(&self) -> Time {

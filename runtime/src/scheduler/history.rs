@@ -11,6 +11,7 @@ use rlua_machine::value::{Kind, Pid, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::Natives;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 /// Events that are kept, the latest.
@@ -40,6 +41,10 @@ pub struct History {
     pub forgotten: usize,
     numbers: HashMap<Pid, usize>,
     current: Option<usize>,
+    /// What is noted comes from another node.
+    arrives: bool,
+    /// Nothing is noted.
+    silent: bool,
 }
 
 /// Something that has happened.
@@ -65,21 +70,59 @@ impl History {
         })
     }
     fn note(&mut self, at: Time, from: Option<usize>, to: Option<usize>, text: String) {
+        if self.silent {
+            return;
+        }
         if self.events.len() >= 2 * MOST {
             self.events.drain(..MOST);
             self.forgotten += MOST;
         }
         self.events.push(Event { at, from, to, text });
     }
+    /// Something happens that no process does.
+    pub(crate) fn happens(&mut self, at: Time, text: String) {
+        self.note(at, None, None, text);
+    }
+    /// From now on nothing is noted, or all again.
+    pub(crate) fn set_silent(&mut self, silent: bool) {
+        self.silent = silent;
+    }
+    /// What is noted from now on comes from another node, or does so no more.
+    pub(crate) fn set_arriving(&mut self, arrives: bool) {
+        self.arrives = arrives;
+        self.current = None;
+    }
+    /// The one who has sent what comes.
+    pub(crate) fn comes_from(&mut self, pid: Option<Pid>) {
+        if self.arrives {
+            self.current = pid.map(|pid| self.number(pid));
+        }
+    }
+    /// A message leaves for another node.
+    pub(crate) fn leaves(&mut self, at: Time, to: impl fmt::Display, m: &Message, natives: Natives) {
+        let text = format!("{} leaves for {to}", shown(m, natives));
+        self.note(at, self.current, None, text);
+    }
+    /// The main script of a node begins.
+    pub(crate) fn begins_node(&mut self, at: Time, pid: Pid, node: &str) {
+        let number = self.number(pid);
+        self.processes[number] = node.to_string();
+        self.note(at, None, Some(number), "begins".to_string());
+    }
+    /// It is ended, with its node.
+    pub(crate) fn ends_node(&mut self, at: Time, pid: Pid) {
+        let number = self.number(pid);
+        self.note(at, Some(number), None, "ends with its node".to_string());
+    }
     /// A process runs from now on.
     pub(super) fn runs(&mut self, pid: Pid) {
         self.current = Some(self.number(pid));
     }
     /// A process was made.
-    pub(super) fn begins(&mut self, at: Time, pid: Pid) {
+    pub(super) fn begins(&mut self, at: Time, pid: Pid, is_root: bool) {
         let from = self.current;
         let to = self.number(pid);
-        if to > 0 {
+        if !is_root {
             self.note(at, from, Some(to), "spawns".to_string());
         }
     }
@@ -127,6 +170,8 @@ impl History {
             _ => return,
         };
         let to = self.number(to);
+        let text =
+            if self.arrives && !matches!(signal, Signal::Timeout { .. }) { format!("{text} arrives") } else { text };
         self.note(at, from, Some(to), text);
     }
 }

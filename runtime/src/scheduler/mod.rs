@@ -5,7 +5,8 @@
 //! The parts: config (how it is to behave), queue (run queues), gate (whether others than the root run), worker (threads,
 //! their sleep, calls of the system), readiness (who waits for a socket), sleep (who is to be woken), slice (one slice of a
 //! process), end (the node's part of an end), schedule and history (orders to be explored, what happens in them), timer, clock (time and chance), table (slots by pid), memory (who takes how
-//! much), survey (figures of all processes), lately (moves, and who floods whom), stress (test modes).
+//! much), survey (figures of all processes), lately (moves, and who floods whom), stress (test modes), turns (a program of a
+//! simulated cluster).
 //!
 //! The reader might expect each process to be an `async` task. Its slot has the states of one anyway (inbox.rs), decided
 //! under the same lock as the queue of signals; a task around it would keep them a second time. ARCHITECTURE.md has
@@ -34,6 +35,7 @@ pub(crate) mod survey;
 mod table;
 pub(crate) mod tasks;
 pub(crate) mod timer;
+mod turns;
 mod worker;
 
 pub use config::{Config, FreezeBudget, SLICE, Stress};
@@ -41,13 +43,15 @@ pub(crate) use end::Telling;
 pub use history::{Event, Exploration, History};
 pub use moving::{Departed, Parcel};
 pub(crate) use readiness::Waits;
+pub(crate) use schedule::Schedule;
 pub use schedule::{Decision, Kind as DecisionKind};
 pub(crate) use tasks::idle;
+pub(crate) use turns::Shared;
 pub(crate) use worker::{Handle, is_worker};
 
 use crate::codec::Message;
 use crate::node::hello::{VISITOR_SERIAL_BITS, visitor_id};
-use crate::node::transport::Node;
+use crate::node::transport::{Node, Seat};
 use crate::process::account::Grown;
 use crate::process::core::Time;
 use crate::process::inbox::{Delivered, RunState};
@@ -108,6 +112,8 @@ pub struct Scheduler {
     readiness: readiness::Readiness,
     /// What it is among others.
     pub(crate) node: Node,
+    /// Its place in a simulated network, if it is in one.
+    pub(crate) seat: Option<Seat>,
     timers: Mutex<Timers>,
     /// No later than when the timers are to be looked at; `Time::MAX`: there are none.
     next_look: AtomicU64,
@@ -134,13 +140,29 @@ pub struct Scheduler {
 impl Scheduler {
     /// A scheduler without processes.
     pub fn new(config: Config, natives: Natives) -> Arc<Scheduler> {
+        let queues = match (&config.exploration, config.seed) {
+            (Some(e), Some(seed)) => {
+                let schedule = schedule::Schedule::new(seed, config.slice, e.given.as_deref());
+                queue::Queues::explored(Arc::new(Mutex::new(schedule)), |slot: &Arc<Slot>| slot.pid.serial())
+            }
+            _ => queue::Queues::new(config.places(), config.seed),
+        };
         let clock = Clock::new(config.seed);
+        Scheduler::with(config, natives, clock, queues, None)
+    }
+    /// One with these queues, by this clock; perhaps with a place in a simulated network.
+    fn with(
+        config: Config,
+        natives: Natives,
+        clock: Clock,
+        queues: queue::Queues,
+        seat: Option<Seat>,
+    ) -> Arc<Scheduler> {
         // A visitor's identity is one of few, and told from those before it by serial numbers.
         let (id, serial) = match config.visitor {
             true => (visitor_id(clock.random() as u16), clock.random() >> (64 - VISITOR_SERIAL_BITS)),
             false => ((clock.random() as u128) << 64 | clock.random() as u128, 1),
         };
-        let places = config.places();
         Arc::new(Scheduler {
             runtime: Runtime::find(id).expect("an OS process starts fewer than a million programs"),
             clock,
@@ -148,19 +170,14 @@ impl Scheduler {
             names: Registry::default(),
             table: table::Table::default(),
             gate: gate::Gate::default(),
-            queues: match (&config.exploration, config.seed) {
-                (Some(e), Some(seed)) => {
-                    let schedule = schedule::Schedule::new(seed, config.slice, e.given.as_deref());
-                    queue::Queues::explored(schedule, |slot| slot.pid.serial())
-                }
-                _ => queue::Queues::new(places, config.seed),
-            },
+            queues,
             history: config.exploration.as_ref().and_then(|e| e.history.clone()),
             sleepers: sleep::Sleepers::default(),
             threads: worker::Threads::new(),
             tasks: tasks::Tasks::default(),
             readiness: readiness::Readiness::default(),
             node: Node::default(),
+            seat,
             timers: Mutex::new(Timers::default()),
             next_look: AtomicU64::new(Time::MAX),
             memory: memory::Memory::default(),
@@ -197,7 +214,7 @@ impl Scheduler {
     }
     /// A process can be found from now on, and does not run before [`Scheduler::begin`].
     fn insert(&self, slot: &Arc<Slot>, process: Box<Process>) {
-        self.tell_history(|h, at| h.begins(at, slot.pid));
+        self.tell_history(|h, at| h.begins(at, slot.pid, slot.is_root));
         if slot.is_root {
             self.root.set(slot.pid).expect("there is one root process");
         } else {
@@ -468,8 +485,11 @@ impl Scheduler {
     }
     /// Frees all processes that are left, at the end of the program.
     pub(crate) fn close(&self) {
-        let decisions = self.queues.decide(schedule::Schedule::take_decisions);
-        self.tell_history(|h, _| h.decisions = decisions.unwrap_or_default());
+        // Those of a cluster are decisions of all its programs.
+        if self.seat.is_none() {
+            let decisions = self.queues.decide(schedule::Schedule::take_decisions);
+            self.tell_history(|h, _| h.decisions = decisions.unwrap_or_default());
+        }
         self.node.close();
         self.tasks.finish(GOODBYE);
         self.close_gate();

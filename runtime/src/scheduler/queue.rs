@@ -42,7 +42,7 @@ enum Seeded {
     /// A generator, of which each is as likely as the others.
     Evenly(u64),
     /// Decisions that can be explored.
-    Explored(Box<Schedule>),
+    Explored(Arc<Mutex<Schedule>>),
 }
 
 struct Local<T> {
@@ -127,15 +127,15 @@ impl<T> Queues<T> {
             key: |_| 0,
         }
     }
-    /// One list, from which a schedule draws; `key` tells apart what is queued.
-    pub fn explored(schedule: Schedule, key: fn(&T) -> u64) -> Queues<T> {
-        Queues { seeded: Some(Mutex::new(Seeded::Explored(Box::new(schedule)))), key, ..Queues::new(1, None) }
+    /// One list, from which a schedule draws, which may be that of several; `key` tells apart what is queued.
+    pub fn explored(schedule: Arc<Mutex<Schedule>>, key: fn(&T) -> u64) -> Queues<T> {
+        Queues { seeded: Some(Mutex::new(Seeded::Explored(schedule))), key, ..Queues::new(1, None) }
     }
     /// Asks the schedule, if there is one.
     pub fn decide<R>(&self, f: impl FnOnce(&mut Schedule) -> R) -> Option<R> {
         match &mut *self.seeded.as_ref()?.lock().unwrap_or_else(|e| e.into_inner()) {
             Seeded::Evenly(_) => None,
-            Seeded::Explored(schedule) => Some(f(schedule)),
+            Seeded::Explored(schedule) => Some(f(&mut schedule.lock().unwrap_or_else(|e| e.into_inner()))),
         }
     }
     /// Queues a process that a worker's process has woken, to run next there, unless another one is to; true if there is
@@ -244,10 +244,23 @@ impl<T> Queues<T> {
                 q.swap_remove_front(i)
             }
             Seeded::Explored(schedule) => {
+                let mut schedule = schedule.lock().unwrap_or_else(|e| e.into_inner());
                 let i = schedule.pick(q.len(), |i| (self.key)(&q[i]));
                 q.remove(i)
             }
         };
+        self.injector.len.store(q.len(), Ordering::SeqCst);
+        item
+    }
+    /// What tells those apart that are in the list from which a schedule draws: the longest there first.
+    pub fn keys(&self) -> Vec<u64> {
+        let q = self.injector.queue.lock().unwrap_or_else(|e| e.into_inner());
+        q.iter().map(self.key).collect()
+    }
+    /// Takes one of them.
+    pub fn take(&self, i: usize) -> Option<T> {
+        let mut q = self.injector.queue.lock().unwrap_or_else(|e| e.into_inner());
+        let item = q.remove(i);
         self.injector.len.store(q.len(), Ordering::SeqCst);
         item
     }

@@ -27,12 +27,14 @@ pub enum Kind {
     Slice,
     /// How late a timer is, in nanoseconds.
     Timer,
+    /// What breaks in a simulated cluster: a number that says what and when.
+    Fault,
 }
 
-/// A decision that differs from what is done of oneself. As text: `12:3`, `12/40`, `5+1000`.
+/// A decision that differs from what is done of oneself. As text: `12:3`, `12/40`, `5+1000`, `1@77`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Decision {
-    /// The slice, or the timer, counted from 1.
+    /// The slice, the timer, or the fault, counted from 1.
     pub at: u64,
     /// What it is about.
     pub kind: Kind,
@@ -46,6 +48,7 @@ impl fmt::Display for Decision {
             Kind::Process => ':',
             Kind::Slice => '/',
             Kind::Timer => '+',
+            Kind::Fault => '@',
         };
         write!(f, "{}{mark}{}", self.at, self.value)
     }
@@ -53,11 +56,11 @@ impl fmt::Display for Decision {
 impl FromStr for Decision {
     type Err = String;
     fn from_str(text: &str) -> Result<Decision, String> {
-        let kinds = [(':', Kind::Process), ('/', Kind::Slice), ('+', Kind::Timer)];
+        let kinds = [(':', Kind::Process), ('/', Kind::Slice), ('+', Kind::Timer), ('@', Kind::Fault)];
         let found = kinds.into_iter().find_map(|(mark, kind)| Some((kind, text.split_once(mark)?)));
         let decision =
             found.and_then(|(kind, (at, v))| Some(Decision { at: at.parse().ok()?, kind, value: v.parse().ok()? }));
-        decision.ok_or_else(|| format!("no decision: '{text}' (as 12:3, 12/40 or 5+1000)"))
+        decision.ok_or_else(|| format!("no decision: '{text}' (as 12:3, 12/40, 5+1000 or 1@77)"))
     }
 }
 
@@ -234,6 +237,25 @@ impl Schedule {
             self.note(Kind::Slice, self.slices, length as u64);
         }
         length
+    }
+    /// What breaks, once and before anything else is decided: at most so many faults, each as a number.
+    pub fn faults(&mut self, most: u64) -> Vec<u64> {
+        let n = match &self.given {
+            Some(_) => most,
+            None => 1 + self.draw(most),
+        };
+        let mut faults = Vec::new();
+        for at in 1..=n {
+            let value = match &self.given {
+                Some(given) => given.get(&(Kind::Fault, at)).copied().unwrap_or(0),
+                None => 1 + self.draw(u64::from(u32::MAX)),
+            };
+            if value > 0 {
+                self.note(Kind::Fault, at, value);
+                faults.push(value);
+            }
+        }
+        faults
     }
     fn late_drawn(&mut self, span: Time) -> Time {
         let is_late = self.late_one_in > 0 && self.one_in(self.late_one_in);

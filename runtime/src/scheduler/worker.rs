@@ -263,6 +263,14 @@ impl Scheduler {
         self.threads.spare.notify_all();
         self.threads.over.notify_all();
     }
+    /// Does something as the only worker, on this thread, which runs other programs, too: in turns.
+    pub(super) fn as_worker<T>(&self, f: impl FnOnce() -> T) -> T {
+        let local = Local { runtime: self.runtime, place: Some(0), turns: Turns::default(), blocked: None, kept: None };
+        LOCAL.set(Some(ManuallyDrop::new(local)));
+        let result = f();
+        drop(LOCAL.take().map(ManuallyDrop::into_inner));
+        result
+    }
     /// Runs processes until the program ends; the status it ends with. The first worker begins by calling `first`: what
     /// a process is made of is best allocated by a thread that runs it. A thread that is in a call of the system at the
     /// end is not waited for; it never runs its process again.

@@ -130,7 +130,6 @@ enum Writing {
 }
 
 /// What a connection wants of its socket.
-#[cfg(test)]
 pub struct Turn {
     /// To be written.
     pub bytes: Vec<u8>,
@@ -231,7 +230,6 @@ impl Inner {
     }
     /// Sees to its times, and takes what is to be written next, if that is wanted: for whoever has no socket that can be
     /// full.
-    #[cfg(test)]
     pub fn turn(&mut self, now: Time, writes: bool) -> Turn {
         let next = self.time(now);
         let over = self.is_over();

@@ -35,8 +35,13 @@ pub fn random() -> Result<[u8; 32], String> {
 impl Node {
     /// Becomes a node of this name; the asker is answered when it is one, or why not.
     pub fn init(&self, scheduler: &Arc<Scheduler>, name: NodeName, (asker, id): (Pid, u64)) -> Result<(), String> {
+        if let Some(seat) = &scheduler.seat {
+            let answer = Answer::Done(seat.become_node(scheduler, name));
+            scheduler.route(asker, Signal::Reply { id, answer });
+            return Ok(());
+        }
         if scheduler.config.seed.is_some() {
-            return Err("a program under --seed is no node: what comes from outside cannot be repeated".into());
+            return Err("a program under --seed is no node: what comes from outside cannot be repeated (explore --nodes simulates a cluster)".into());
         }
         if let Some(online) = self.online() {
             return Err(format!("this runtime is the node {} already", online.name));
@@ -55,6 +60,11 @@ impl Node {
     }
     /// Makes the key of another cookie, and takes it; the asker is answered then, or why not.
     pub fn change_key(&self, scheduler: &Arc<Scheduler>, online: Arc<Online>, (asker, id): (Pid, u64)) {
+        if scheduler.seat.is_some() {
+            // All of a simulated cluster have one.
+            scheduler.route(asker, Signal::Reply { id, answer: Answer::Done(Ok(())) });
+            return;
+        }
         let (scheduler, settings) = (scheduler.clone(), self.settings().clone());
         scheduler.clone().start_task(async move {
             let answer = Answer::Done(settings.key().map(|key| online.set_key(key)));

@@ -5,7 +5,8 @@
 //! decided in connections.rs, handshake.rs and session.rs.
 //!
 //! The parts: connections (which there are), link (one of them), dial (from a name to a connection), listen (becoming a node), mapper (the port
-//! mapper's sockets), cookie (the cookie's file), surroundings (what it takes of its program).
+//! mapper's sockets), cookie (the cookie's file), surroundings (what it takes of its program), network (a simulated one in place of
+//! sockets, for a cluster that is explored).
 //!
 //! Always: one order of locks: control, delivery of one connection, names, moves, then either its inner lock, or the node's table
 //! and then an inner lock; that of monitors of nodes is last, and slots come after the delivery lock and that of names. A connection that is down holds up nobody who does not use it.
@@ -20,6 +21,7 @@ mod listen;
 pub mod mapper;
 mod moves;
 mod names;
+pub(crate) mod network;
 mod past;
 mod paths;
 #[cfg(test)]
@@ -28,6 +30,7 @@ mod standalone;
 mod surroundings;
 mod unsent;
 
+pub(crate) use network::Seat;
 pub use standalone::{list_port_mapper, run_port_mapper};
 pub use surroundings::Surroundings;
 
@@ -439,6 +442,7 @@ impl Online {
         }
         self.note_sender(&signal);
         let from = super::signal::sender(&signal);
+        self.program.comes_from(from);
         if let Some(contents) = signal.message_mut()
             && contents.seen.0.is_none()
         {

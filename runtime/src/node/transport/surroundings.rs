@@ -72,6 +72,8 @@ pub trait Surroundings: Send + Sync {
     fn moved(&self, _pid: Pid, _name: Option<&[u8]>, _node: &NodeName, _arrived: bool) {}
     /// A process elsewhere has sent one here a message: for who looks, if that one does not keep up.
     fn crowds(&self, _from: Pid, _to: Pid) {}
+    /// Who has sent what comes now: for who looks.
+    fn comes_from(&self, _from: Option<Pid>) {}
     /// What follows on this thread works on so many bytes in one go: others are not to wait for it.
     fn takes_long(&self, _bytes: usize) {}
     /// What is called at each phase of a move, if a test wants it.
@@ -197,6 +199,9 @@ impl Surroundings for Arc<Scheduler> {
     fn crowds(&self, from: Pid, to: Pid) {
         Scheduler::crowds(self, from, to);
     }
+    fn comes_from(&self, from: Option<Pid>) {
+        self.tell_history(|h, _| h.comes_from(from));
+    }
     fn takes_long(&self, bytes: usize) {
         Scheduler::takes_long(self, bytes);
     }
@@ -225,6 +230,9 @@ impl Surroundings for Arc<Scheduler> {
         report!("rlua-actor: {line}");
     }
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName) {
-        self.start_task(dial::dial(self.clone(), online, c, node));
+        match &self.seat {
+            Some(seat) => seat.dial(online, c, node),
+            None => self.start_task(dial::dial(self.clone(), online, c, node)),
+        }
     }
 }
