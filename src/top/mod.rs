@@ -42,7 +42,7 @@ pub struct Arguments {
     once: bool,
     /// By what the processes are sorted
     #[arg(long, value_name = "COLUMN", default_value = "reductions",
-        value_parser = ["reductions", "memory", "mailbox", "age"])]
+        value_parser = ["reductions", "memory", "mailbox", "messages", "age"])]
     sort: String,
     /// Only processes whose pid, name or place contains this
     #[arg(long, value_name = "TEXT", default_value = "")]

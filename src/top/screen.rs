@@ -72,6 +72,7 @@ pub enum Order {
     Reductions,
     Memory,
     Mailbox,
+    Messages,
     Age,
 }
 
@@ -82,12 +83,14 @@ impl Order {
             Order::Reductions => "reductions",
             Order::Memory => "memory",
             Order::Mailbox => "mailbox",
+            Order::Messages => "messages",
             Order::Age => "age",
         }
     }
     /// The order of a word.
     pub fn of(word: &str) -> Option<Order> {
-        [Order::Reductions, Order::Memory, Order::Mailbox, Order::Age].into_iter().find(|o| o.word() == word)
+        let all = [Order::Reductions, Order::Memory, Order::Mailbox, Order::Messages, Order::Age];
+        all.into_iter().find(|o| o.word() == word)
     }
 }
 
@@ -133,6 +136,8 @@ struct Row {
     rate: Option<f64>,
     /// Messages by which its mailbox has grown in a second.
     growth: Option<f64>,
+    /// Messages that have come in a second, if two looks have seen it.
+    arrivals: Option<f64>,
 }
 
 impl Screen {
@@ -210,7 +215,8 @@ impl Screen {
                 let then = self.mailboxes.get(&p.pid.0);
                 let growth = seconds.zip(then).map(|(s, then)| (p.mailbox - then) / s);
                 mailboxes.insert(p.pid.0.clone(), p.mailbox);
-                self.rows.push(Row { process: p.clone(), rate: seconds.map(|s| p.recent / s), growth });
+                let (rate, arrivals) = (seconds.map(|s| p.recent / s), seconds.map(|s| p.came / s));
+                self.rows.push(Row { process: p.clone(), rate, growth, arrivals });
             }
             for t in &node.nodes {
                 let key = (node.name.0.clone(), t.name.0.clone());
@@ -236,6 +242,7 @@ impl Screen {
             Order::Reductions => r.process.recent,
             Order::Memory => r.process.memory,
             Order::Mailbox => r.process.mailbox,
+            Order::Messages => r.process.came,
             Order::Age => 0.0,
         };
         self.rows.sort_by(|a, b| key(b).total_cmp(&key(a)));
@@ -313,6 +320,7 @@ impl Screen {
             'r' => Order::Reductions,
             'm' => Order::Memory,
             'b' => Order::Mailbox,
+            's' => Order::Messages,
             'a' => Order::Age,
             _ => return false,
         };
@@ -463,6 +471,7 @@ impl Screen {
             head(Order::Reductions, format!(" {:>8} {:>8}", "REDS/S", "REDS")),
             head(Order::Memory, format!(" {:>8}", "MEMORY")),
             head(Order::Mailbox, format!(" {:>8} {:>8}", "MAILBOX", "GROWS/S")),
+            head(Order::Messages, format!(" {:>8}", "MSGS/S")),
             (Look::Head, " CURRENT".to_string()),
         ]);
         for (i, r) in rows.iter().enumerate() {
@@ -473,7 +482,7 @@ impl Screen {
                 _ => "-".to_string(),
             };
             let text = format!(
-                "{:<pid$} {:<name$} {:<7} {:>8} {:>8} {:>8} {:>8} {:>8} {}",
+                "{:<pid$} {:<name$} {:<7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {}",
                 cut(&p.pid.0, pid),
                 cut(if p.name.0.is_empty() { "-" } else { &p.name.0 }, name),
                 cut(&p.status.0, 7),
@@ -482,6 +491,7 @@ impl Screen {
                 bytes(p.memory),
                 short(p.mailbox),
                 growth,
+                r.arrivals.map_or("-".to_string(), short),
                 p.place()
             );
             let is_selected = self.selection() == Some(i);
@@ -516,7 +526,9 @@ impl Screen {
         put("status", if place.is_empty() { p.status.0.clone() } else { format!("{} at {place}", p.status.0) });
         put("reductions", format!("{}{rate}", p.reductions));
         put("memory", format!("{}B", bytes(p.memory)));
-        put("mailbox", format!("{}{growth}", p.mailbox));
+        let arrivals = row.and_then(|r| r.arrivals);
+        let arrivals = arrivals.map_or(String::new(), |a| format!(", {} come in a second", short(a)));
+        put("mailbox", format!("{}{growth}{arrivals}", p.mailbox));
         if !p.senders.is_empty() {
             let of = |s: &super::snapshot::Sender| format!("{} ({} %)", s.pid.0, s.share);
             put("filled by", p.senders.iter().map(of).collect::<Vec<_>>().join(", "));
@@ -587,9 +599,10 @@ impl Screen {
     }
 }
 
-const FOOT: &str = "r m b a sort  / filter  n node  Enter process  w waits  t traffic  Space pause  ? help  q quit";
+const FOOT: &str = "r m b s a sort  / filter  n node  Enter process  w waits  t traffic  Space pause  ? help  q quit";
 const HELP: &str = "\
-r  by reductions per second     m  by memory     b  by waiting messages     a  by age
+r  by reductions per second     m  by memory     a  by age
+b  by waiting messages          s  by messages that come in a second
 /  only those whose pid, name or place contains a text; Escape: all again
 n  the processes of the next node, or of all
 up, down, j, k, page up, page down   select a process;   Enter  shows it;   Escape  goes back
@@ -600,6 +613,7 @@ REDS/S   reductions in a second: calls and jumps backwards, which is how time is
 READY    processes that wait for a worker; many of them say that the node has more to do than it can
 BLOCKED  processes in a call of the system: a file, a pipe, a terminal
 MAILBOX  messages that wait; GROWS/S: by how many more in a second. One that grows is flooded
+MSGS/S   messages that come in a second
 SENT/S, RECV/S  bytes to and from other nodes, encrypted";
 
 /// A text as a literal of Lua.
@@ -643,7 +657,8 @@ mod tests {
         {"name":"a@localhost","processes":3,"workers":2,"running":1,"recent":2000000,"elapsed":1000,"memory":20480,"mailbox":1500,
          "rows":[{"pid":"<a.1>","status":"running","reductions":5000000,"recent":2000000,"memory":2048},
                  {"pid":"<a.2>","name":"sink","status":"ready","mailbox":1500,"memory":20000,"current":"flood.lua","line":7,
-                  "func":"in function <flood.lua:5>","recent":10}],
+                  "func":"in function <flood.lua:5>","recent":10,"came":700},
+                 {"pid":"<a.3>","status":"waiting","recent":5,"came":9000}],
          "nodes":[{"name":"b@localhost","sent":1000,"received":50}]},
         {"name":"b@localhost","processes":2,"workers":2,"recent":1,"elapsed":1000,
          "rows":[{"pid":"<b.1>","status":"waiting"}]},
@@ -682,7 +697,17 @@ mod tests {
         ));
         let text = s.text(200, 24);
         let line = text.lines().nth(7).expect("a line");
-        assert!(line.starts_with("<a.2>") && line.contains("21.5k") && line.contains("+20.0k"), "{text}");
+        assert!(
+            line.starts_with("<a.2>") && line.contains("21.5k") && line.contains("+20.0k") && line.contains(" 700 "),
+            "{text}"
+        );
+        // The most messages a second.
+        assert_eq!(press(&mut s, "s"), Then::Ask);
+        assert!(s.question().starts_with("{ by = 'messages'"), "{}", s.question());
+        s.take(Snapshot::read(ANSWER.as_bytes()));
+        let text = s.text(200, 24);
+        let line = text.lines().nth(7).expect("a line");
+        assert!(line.starts_with("<a.3>") && line.ends_with(" 9000"), "{text}");
     }
     #[test]
     fn keys_select_filter_and_show() {
