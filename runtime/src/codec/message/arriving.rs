@@ -67,7 +67,7 @@ pub struct Arriving {
     renamed: Option<(Pid, Pid)>,
     /// What the system tells with the value, if it does.
     system: Option<(&'static [u8], Pid)>,
-    walk: Option<Walk<Nowhere>>,
+    walk: Option<Box<Walk<Nowhere>>>,
     /// What is wrong with it.
     fault: Option<Fault>,
 }
@@ -109,10 +109,10 @@ impl Arriving {
         {
             self.fault = Some(fault);
         }
-        if let Stage::Value = self.stage
-            && let Err(fault) = self.walk(bytes, total)
-        {
-            self.fault = Some(fault);
+        if let Stage::Value = self.stage {
+            let mut walk = self.walk.take().unwrap_or_else(|| Box::new(Walk::new(Nowhere)));
+            self.fault = self.walk(&mut walk, bytes, total).err();
+            self.walk = Some(walk);
         }
     }
     /// The message that the bytes are, of which some may have been looked through. Or the bytes come back.
@@ -140,6 +140,7 @@ impl Arriving {
         }
     }
     /// Reads what comes before the value, or as much of it as has come.
+    #[inline]
     fn head(&mut self, reader: &mut Reader, modules: &dyn ModuleSource, runtime: FindRuntime) -> Result<(), Stop> {
         loop {
             self.stage = match self.stage {
@@ -173,6 +174,7 @@ impl Arriving {
             self.at = reader.position();
         }
     }
+    #[inline]
     fn pid(&self, reader: &mut Reader, runtime: FindRuntime) -> Result<Pid, Fault> {
         let id = u128::from_le_bytes(reader.run(16)?.try_into().expect("16 bytes"));
         let runtime = runtime(id).ok_or("a process is of a runtime that cannot be known here")?;
@@ -184,11 +186,10 @@ impl Arriving {
         Ok(self.renamed.filter(|(old, _)| *old == pid).map_or(pid, |(_, new)| new))
     }
     /// Looks through what has come of the value.
-    fn walk(&mut self, bytes: &[u8], total: usize) -> Result<(), Fault> {
+    fn walk(&self, walk: &mut Walk<Nowhere>, bytes: &[u8], total: usize) -> Result<(), Fault> {
         let value = &bytes[self.at..];
         let source = Source { bytes: value, modules: &self.modules, pids: &self.pids, local: false };
         let reader = Reader::of_beginning(value, total - self.at);
-        let walk = self.walk.get_or_insert_with(|| Walk::new(Nowhere));
         walk.go_on(reader, source, &mut { usize::MAX }).map(|_| ())
     }
     /// The value, if it is small, of a message that has come whole.
@@ -197,7 +198,10 @@ impl Arriving {
         if let Some(m) = self.flat(value) {
             return Ok(Some(m));
         }
-        self.walk(bytes, bytes.len())?;
+        match self.walk.take() {
+            Some(mut walk) => self.walk(&mut walk, bytes, bytes.len())?,
+            None => self.walk(&mut Walk::new(Nowhere), bytes, bytes.len())?,
+        }
         let mut r = Reader::new(value);
         let v = match r.byte()? {
             code::NIL => Value::NIL,
@@ -249,7 +253,7 @@ impl Arriving {
 
 impl fmt::Debug for Arriving {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "Arriving({} bytes)", self.at + self.walk.as_ref().map_or(0, Walk::position))
+        write!(f, "Arriving({} bytes)", self.at + self.walk.as_ref().map_or(0, |w| w.position()))
     }
 }
 
