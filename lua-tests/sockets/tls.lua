@@ -175,6 +175,59 @@ do -- What speaks no TLS, and what ends in the middle.
   assert(all == nil and why == 'unexpected eof while reading' and part == '', why)
   s:close()
 end
+do -- What a peer has shown; and whom to believe by a folder, in which there are other files, too.
+  local text = assert(io.open(file 'server.pem')):read 'a'
+  accept(SERVER, function(s)
+    assert(s:getpeercertificate() == nil and #s:getpeerchain() == 0)
+    echo(s)
+  end)
+  local s = assert(connect({ mode = 'client', capath = 'sockets/certificates' }, 'localhost'))
+  local shown = s:getpeercertificate()
+  assert(shown:pem() == text and #s:getpeerchain() == 1 and s:getpeerchain()[1]:pem() == text)
+  assert(shown:digest() == '1e69844dda1ab894c5c45cc9fe9d0436686d8fd4' and shown:digest 'sha1' == shown:digest())
+  assert(shown:digest 'sha256' == '5948930372bd7fe11c708f5208fd4f2c7196317a47a1cd8cd5d58c1d3b5ff6db' and #shown:digest 'sha384' == 96 and #shown:digest 'sha512' == 128)
+  local none, why = shown:digest 'md5'
+  assert(none == nil)
+  contains(why, 'digest algorithm not supported (md5)')
+  assert(s:getpeercertificate(2) == nil and not pcall(s.getpeercertificate, s, 0) and not pcall(shown.pem, {}))
+  s:send 'end\n'
+  s:close()
+  assert(shown:pem() == text)
+  outcome()
+end
+do -- A server with several certificates, by whom clients mean.
+  local other = assert(ssl.newcontext { mode = 'server', certificate = file 'other.pem', key = file 'other.key' })
+  local function serve(strict)
+    c.spawn(function(at)
+      local connection = assert(ssl.wrap(assert(at:accept()), SERVER))
+      connection:settimeout(20)
+      assert(connection:sni({ ['Other.test'] = other }, strict))
+      local ok, why = connection:dohandshake()
+      connection:close()
+      c.send(me, { handshake = ok, why = why })
+    end, listener)
+  end
+  for name, sha256 in pairs { ['other.test'] = '9812993226977e468af00e821062c1129cca186c51e50417ff169a864bbd2df3', localhost = '5948930372bd7fe11c708f5208fd4f2c7196317a47a1cd8cd5d58c1d3b5ff6db' } do
+    serve(false)
+    local s = assert(connect(CLIENT, name))
+    assert(s:getpeercertificate():digest 'sha256' == sha256, name)
+    s:close()
+    assert(outcome().handshake)
+  end
+  serve(true)
+  local s, why = connect(CLIENT, 'localhost')
+  assert(s == nil and outcome().handshake == false)
+  -- Not of clients, nor with what is no context.
+  local plain = assert(socket.connect(host, port))
+  local client = assert(ssl.wrap(plain, CLIENT))
+  local ok, why = client:sni { ['other.test'] = other }
+  assert(ok == nil)
+  contains(why, 'are for servers')
+  assert(not pcall(client.sni, client, { other }) and not pcall(client.sni, client, { a = 5 }))
+  contains(select(2, pcall(client.sni, client, { a = assert(ssl.newcontext(CLIENT)) })), "the context of 'a' is none of a server")
+  client:close()
+  listener:accept():close()
+end
 do -- A process that waits in a handshake disturbs nobody, and has a limit of time.
   local s = assert(socket.connect(host, port))
   local other = assert(listener:accept())
@@ -219,7 +272,9 @@ end
 bad({}, "'client' or 'server' expected")
 bad({ mode = 'client', protocol = 'sslv3' }, 'invalid protocol (sslv3)')
 bad({ mode = 'client', verify = 'maybe' }, 'invalid verify option (maybe)')
-bad({ mode = 'client', capath = '/etc' }, "'capath' is not done by this program")
+bad({ mode = 'client', capath = 'sockets/absent' }, "error loading CA locations ('sockets/absent'): No such file or directory")
+bad({ mode = 'client', capath = 'modules' }, "error loading CA locations ('modules'): no certificate in it can be used")
+bad({ mode = 'client', depth = 3 }, "'depth' is not done by this program")
 bad({ mode = 'client', colour = 1 }, "no parameter 'colour'")
 bad({ mode = 'server' }, "needs 'certificate' and 'key'")
 bad({ mode = 'server', certificate = file 'server.pem' }, "there is no key for certificate 'sockets/certificates/server.pem'")

@@ -89,6 +89,8 @@ natives! {
     "socket.udp6" => |vm, _| udp::create(vm, Some(open::Family::V6));
     "ssl:dohandshake" => ssl::dohandshake;
     "ssl:getalpn" => |vm, _| ssl::getalpn(vm);
+    "ssl:getpeercertificate" => |vm, _| ssl::certificate::getpeercertificate(vm);
+    "ssl:getpeerchain" => |vm, _| ssl::certificate::getpeerchain(vm);
     "ssl:getpeerverification" => |vm, _| ssl::getpeerverification(vm);
     "ssl:getsniname" => |vm, _| ssl::getsniname(vm);
     "ssl:info" => |vm, _| ssl::info(vm);

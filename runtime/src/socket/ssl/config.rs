@@ -12,7 +12,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme, SupportedProtocolVersion,
@@ -47,6 +48,7 @@ struct Parameters<'a> {
     versions: &'static [&'static SupportedProtocolVersion],
     verify: Verify,
     cafile: Option<&'a str>,
+    capath: Option<&'a str>,
     certificate: Option<&'a str>,
     key: Option<&'a str>,
     alpn: Vec<Vec<u8>>,
@@ -57,6 +59,8 @@ static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 const BETWEEN: char = '\0';
 /// Bytes of the longest file that is read: a system's certificates are some 200 KB.
 const MOST_BYTES: u64 = 16 << 20;
+/// Files of a folder of certificates that are read.
+const MOST_FILES: usize = 10_000;
 /// Configurations that are kept.
 const MOST_KEPT: usize = 64;
 
@@ -83,9 +87,9 @@ impl<'a> Parameters<'a> {
             _ => return None,
         };
         let mut path = || part().map(|p| (!p.is_empty()).then_some(p));
-        let (cafile, certificate, key) = (path()?, path()?, path()?);
+        let (cafile, capath, certificate, key) = (path()?, path()?, path()?, path()?);
         let alpn = parts.map(|p| p.as_bytes().to_vec()).collect();
-        Some(Parameters { is_server, versions, verify, cafile, certificate, key, alpn })
+        Some(Parameters { is_server, versions, verify, cafile, capath, certificate, key, alpn })
     }
 }
 
@@ -143,7 +147,7 @@ fn make(p: &Parameters<'_>) -> Result<Config, String> {
         let begun = match p.verify {
             Verify::No => begun.with_no_client_auth(),
             verify => {
-                let checks = WebPkiClientVerifier::builder_with_provider(roots(p.cafile)?, provider());
+                let checks = WebPkiClientVerifier::builder_with_provider(roots(p)?, provider());
                 let checks = if verify == Verify::IfAny { checks.allow_unauthenticated() } else { checks };
                 begun.with_client_cert_verifier(checks.build().map_err(|e| e.to_string())?)
             }
@@ -158,7 +162,7 @@ fn make(p: &Parameters<'_>) -> Result<Config, String> {
     let begun = match p.verify {
         Verify::No => begun.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked)),
         _ => {
-            let checks = WebPkiServerVerifier::builder_with_provider(roots(p.cafile)?, provider());
+            let checks = WebPkiServerVerifier::builder_with_provider(roots(p)?, provider());
             begun.with_webpki_verifier(checks.build().map_err(|e| e.to_string())?)
         }
     };
@@ -170,30 +174,81 @@ fn make(p: &Parameters<'_>) -> Result<Config, String> {
     Ok(Config::Client(Arc::new(config)))
 }
 
-/// Whom is believed: the certificates of a file, or the system's.
-fn roots(cafile: Option<&str>) -> Result<Arc<RootCertStore>, String> {
+/// The certificates of several configurations, by names of hosts.
+#[derive(Debug)]
+struct ByName {
+    all: HashMap<String, Arc<dyn ResolvesServerCert>>,
+    /// Of who means none of these, if there is one.
+    other: Option<Arc<dyn ResolvesServerCert>>,
+}
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let named = hello.server_name().and_then(|name| self.all.get(&name.to_ascii_lowercase()));
+        named.or(self.other.as_ref())?.resolve(hello)
+    }
+}
+/// A server's configuration with the certificates of others for who means these names.
+pub fn by_name(own: &ServerConfig, names: Vec<(String, Config)>, is_strict: bool) -> ServerConfig {
+    let resolver = |config| match config {
+        Config::Server(config) => Some(config.cert_resolver.clone()),
+        Config::Client(_) => None,
+    };
+    let all = names.into_iter().filter_map(|(name, config)| Some((name, resolver(config)?))).collect();
+    let other = (!is_strict).then(|| own.cert_resolver.clone());
+    let mut config = own.clone();
+    config.cert_resolver = Arc::new(ByName { all, other });
+    config
+}
+
+/// Whom is believed: the certificates of a file and of a folder's files, or the system's.
+fn roots(p: &Parameters<'_>) -> Result<Arc<RootCertStore>, String> {
     static SYSTEM: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    if cafile.is_none()
-        && let Some(found) = SYSTEM.get()
-    {
+    let is_system = p.cafile.is_none() && p.capath.is_none();
+    if is_system && let Some(found) = SYSTEM.get() {
         return Ok(found.clone());
     }
-    let found = match cafile {
-        Some(path) => certificates(path)?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
+    let mut found = Vec::new();
+    if let Some(path) = p.cafile {
+        found.extend(certificates(path)?);
+    }
+    if let Some(path) = p.capath {
+        found.extend(certificates_in(path)?);
+    }
+    if is_system {
+        found = rustls_native_certs::load_native_certs().certs;
+    }
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(found);
-    match cafile {
+    match p.cafile.or(p.capath) {
         _ if !store.is_empty() => {
             let store = Arc::new(store);
-            Ok(if cafile.is_none() { SYSTEM.get_or_init(|| store).clone() } else { store })
+            Ok(if is_system { SYSTEM.get_or_init(|| store).clone() } else { store })
         }
         Some(path) => Err(format!("error loading CA locations ('{path}'): no certificate in it can be used")),
         None => Err("this system has no certificates of authorities (on Debian they are the package \
                      'ca-certificates'); install them, or name a file of them as 'cafile'"
             .to_string()),
     }
+}
+/// The certificates of all files of a folder; other files may be there, too.
+fn certificates_in(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let failed =
+        |e: std::io::Error| format!("error loading CA locations ('{path}'): {}", rlua_machine::stdlib::io::reason(&e));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)?.take(MOST_FILES) {
+        files.push(entry.map_err(failed)?.path());
+    }
+    files.sort();
+    let (mut all, mut bytes) = (Vec::new(), 0);
+    for file in files.iter().filter(|f| f.is_file()) {
+        let Ok(content) = content("certificate", &file.to_string_lossy()) else { continue };
+        bytes += content.len() as u64;
+        if bytes > MOST_BYTES {
+            return Err(format!("error loading CA locations ('{path}'): its files have more than {MOST_BYTES} bytes"));
+        }
+        all.extend(CertificateDer::pem_slice_iter(&content).flatten());
+    }
+    Ok(all)
 }
 fn content(what: &str, path: &str) -> Result<Vec<u8>, String> {
     let failed = |e: std::io::Error| format!("error loading {what} '{path}': {}", rlua_machine::stdlib::io::reason(&e));
@@ -268,12 +323,12 @@ mod tests {
 
     #[test]
     fn an_id_is_its_parts() {
-        let p = Parameters::of("client\0any\0peer\0\0\0\0h2\0http/1.1").expect("it is one");
+        let p = Parameters::of("client\0any\0peer\0\0\0\0\0h2\0http/1.1").expect("it is one");
         assert_eq!((p.is_server, p.verify, p.cafile, p.alpn.len()), (false, Verify::Always, None, 2));
-        let p = Parameters::of("server\0tlsv1_3\0none\0\0c.pem\0k.pem").expect("it is one");
+        let p = Parameters::of("server\0tlsv1_3\0none\0\0\0c.pem\0k.pem").expect("it is one");
         assert_eq!((p.is_server, p.certificate, p.key, p.versions.len()), (true, Some("c.pem"), Some("k.pem"), 1));
         for damaged in
-            ["", "client", "client\0any", "client\0any\0maybe\0\0\0", "server\0any\0peer\0", "x\0any\0peer\0\0\0"]
+            ["", "client", "client\0any", "client\0any\0maybe\0\0\0\0", "server\0any\0peer\0\0", "x\0any\0peer\0\0\0\0"]
         {
             assert_eq!(Parameters::of(damaged), None, "{damaged:?}");
         }
@@ -281,12 +336,12 @@ mod tests {
     #[test]
     fn what_is_wrong_names_the_file() {
         let why = |id: &str| configure(id).err().expect(id);
-        assert!(why("server\0any\0none\0\0\0").contains("needs 'certificate' and 'key'"));
+        assert!(why("server\0any\0none\0\0\0\0").contains("needs 'certificate' and 'key'"));
         assert!(
-            why("server\0any\0none\0\0none.pem\0none.pem")
+            why("server\0any\0none\0\0\0none.pem\0none.pem")
                 .contains("error loading certificate 'none.pem': No such file")
         );
-        assert!(why("client\0any\0peer\0Cargo.toml\0\0").contains("'Cargo.toml': there is none in it"));
-        assert!(why("client\0any\0peer\0\0c.pem\0").contains("no key for certificate 'c.pem'"));
+        assert!(why("client\0any\0peer\0Cargo.toml\0\0\0").contains("'Cargo.toml': there is none in it"));
+        assert!(why("client\0any\0peer\0\0\0c.pem\0").contains("no key for certificate 'c.pem'"));
     }
 }

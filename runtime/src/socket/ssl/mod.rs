@@ -4,12 +4,14 @@
 //! others: it receives, sends, waits, is handed over and refuses to move as they do (receive.rs, send.rs, handover.rs). What is
 //! encrypted is `rustls`'s to decide (secured.rs), what with is config.rs's, and ssl.lua checks parameters.
 
+pub(super) mod certificate;
 mod config;
 mod secured;
 mod words;
 
 pub use secured::Secured;
 
+use self::config::Config;
 use super::class::{self, Class, socket_of};
 use super::failure::CLOSED as CLOSED_TEXT;
 use super::open::{CLOSED, address};
@@ -19,17 +21,20 @@ use crate::concurrent::{Chunk, open_chunk};
 use crate::process::context::context;
 use rlua_machine::stdlib::host::blocking;
 use rlua_machine::stdlib::library;
-use rlua_machine::value::{Ref, Userdata, Value};
+use rlua_machine::value::{Ref, Table, Userdata, Value};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::{Native, Result, Step};
 use rustls::pki_types::ServerName;
 
+const BEGUN: &str = "the handshake has begun: sni comes before dohandshake";
 /// Reductions of a step of a handshake: some hundred microseconds of arithmetic.
 const HANDSHAKE: usize = 2000;
 
 natives! {
     "ssl.configure" => |vm, _| configure(vm);
     "ssl.wrap" => |vm, _| wrap(vm);
+    "x509:digest" => |vm, _| certificate::digest(vm);
+    "x509:pem" => |vm, _| certificate::pem(vm);
 }
 static OPEN_CORE: Native = Native::leaf("package.open ssl.core", |vm| Ok(Value::table(library(vm, NATIVES, "ssl."))));
 static SSL: Chunk = Chunk::new("ssl", include_str!("ssl.lua"));
@@ -60,12 +65,9 @@ fn wrap(vm: &mut Vm) -> Result<Step> {
     if socket_of(vm, &u).is_none() {
         return refuse(vm, CLOSED_TEXT);
     }
-    let config = match config::known(&id) {
-        Some(config) => config,
-        None => match blocking(vm, |_| config::configure(&id)) {
-            Ok(config) => config,
-            Err(why) => return refuse(vm, &why),
-        },
+    let config = match configuration(vm, &id) {
+        Ok(config) => config,
+        Err(why) => return refuse(vm, &why),
     };
     let taken = context(vm).sockets().take(u.resource.replace(CLOSED));
     let Some(mut socket) = taken else { return refuse(vm, CLOSED_TEXT) };
@@ -124,9 +126,52 @@ pub(super) fn dohandshake(vm: &mut Vm, state: u32) -> Result<Step> {
     vm.push_all([Value::FALSE, why]);
     Ok(Step::Return(2))
 }
-/// `connection:sni(name)`: whom a client means; before the handshake.
+/// The configuration of a context's id.
+fn configuration(vm: &mut Vm, id: &str) -> std::result::Result<Config, String> {
+    match config::known(id) {
+        Some(config) => Ok(config),
+        None => blocking(vm, |_| config::configure(id)),
+    }
+}
+/// Whom clients may mean, and the contexts whose certificates they are shown then: those of an argument.
+fn names_argument(vm: &mut Vm, i: usize, t: Ref<Table>) -> Result<std::result::Result<Vec<(String, Config)>, String>> {
+    let (mut all, mut key) = (Vec::new(), Value::NIL);
+    while let Ok(Some((k, v))) = t.next(key) {
+        key = k;
+        let id = v.as_table().map(|context| context.get_field(&mut vm.heap, b"id")).and_then(|v| v.as_string());
+        let (Some(name), Some(id)) = (k.as_string(), id) else {
+            return Err(vm.arg_error(i, "contexts by the names of hosts expected"));
+        };
+        let [name, id] = [name, id].map(|s| String::from_utf8_lossy(s.bytes()).into_owned());
+        match configuration(vm, &id) {
+            Ok(config @ Config::Server(_)) => all.push((name.to_ascii_lowercase(), config)),
+            Ok(Config::Client(_)) => {
+                return Err(vm.arg_error(i, format!("the context of '{name}' is none of a server")));
+            }
+            Err(why) => return Ok(Err(why)),
+        }
+    }
+    Ok(Ok(all))
+}
+/// `connection:sni(name)`: whom a client means; `connection:sni(contexts[, strict])`: a server's certificates, by whom clients mean.
+/// Before the handshake.
 pub(super) fn sni(vm: &mut Vm) -> Result<Step> {
     let u = check(vm)?;
+    if let Some(t) = vm.arg(1).as_table() {
+        let is_strict = !vm.arg(2).is_false();
+        let names = match names_argument(vm, 1, t)? {
+            Ok(names) => names,
+            Err(why) => return refuse(vm, &why),
+        };
+        return match secured(vm, &u) {
+            None => refuse(vm, CLOSED_TEXT),
+            Some(s) if s.has_begun() => refuse(vm, BEGUN),
+            Some(s) => match s.choose(names, is_strict) {
+                true => vm.return_one(Value::TRUE),
+                false => refuse(vm, "contexts by names are for servers; a client says one name"),
+            },
+        };
+    }
     let name = vm.check_string(1)?;
     let name = String::from_utf8_lossy(name.bytes()).to_string();
     if ServerName::try_from(name.as_str()).is_err() {
@@ -134,7 +179,7 @@ pub(super) fn sni(vm: &mut Vm) -> Result<Step> {
     }
     match secured(vm, &u) {
         None => refuse(vm, CLOSED_TEXT),
-        Some(s) if s.has_begun() => refuse(vm, "the handshake has begun: sni comes before dohandshake"),
+        Some(s) if s.has_begun() => refuse(vm, BEGUN),
         Some(s) => {
             s.name = Some(name);
             vm.return_one(Value::TRUE)

@@ -6,13 +6,14 @@
 //! Always: what the program has sent is encrypted at once, and written before more is taken. A connection whose end the peer has not
 //! announced has not ended but was cut, which is an error of its own: a part could be taken for all.
 
-use super::config::Config;
+use super::config::{self, Config};
 use super::words::words;
 use crate::socket::failure::CLOSED;
 use crate::socket::wait::Direction;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConnection, Connection, ProtocolVersion, ServerConnection};
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 
 /// What a program is told of a connection that was cut.
 const CUT: &str = "unexpected eof while reading";
@@ -39,6 +40,13 @@ impl Secured {
     /// One that is to be established; `name` is whom a client means, if that is known already.
     pub fn new(config: Config, name: Option<String>) -> Secured {
         Secured { config, name, connection: None, is_established: false }
+    }
+    /// A server shows clients the certificate of one of these configurations, by whom they mean; who means none of them is shown its own, or
+    /// (`is_strict`) refused. False: it is no server's.
+    pub fn choose(&mut self, names: Vec<(String, Config)>, is_strict: bool) -> bool {
+        let Config::Server(own) = &self.config else { return false };
+        self.config = Config::Server(Arc::new(config::by_name(own, names, is_strict)));
+        true
     }
     fn begin(&mut self, address: &str) -> io::Result<&mut Connection> {
         let made = match &self.config {
@@ -173,6 +181,10 @@ impl Secured {
         };
         let suite = format!("{:?}", connection.negotiated_cipher_suite()?.suite());
         Some((version, suite.replacen("TLS13_", "TLS_", 1)))
+    }
+    /// The certificates that the peer has shown, its own first.
+    pub fn peers_certificates(&self) -> &[CertificateDer<'static>] {
+        self.connection.as_ref().and_then(|c| c.peer_certificates()).unwrap_or_default()
     }
     /// The protocol that was agreed on for what is inside.
     pub fn alpn(&self) -> Option<&[u8]> {

@@ -6,11 +6,11 @@ local type, error, setmetatable, getmetatable, tostring, pairs, ipairs = type, e
 local format, find, concat = string.format, string.find, table.concat
 
 local Context = { __name = 'SSL:Context' }
-local FIELDS = { mode = true, protocol = true, verify = true, cafile = true, certificate = true, key = true, alpn = true, options = true }
+local FIELDS = { mode = true, protocol = true, verify = true, cafile = true, capath = true, certificate = true, key = true, alpn = true, options = true }
 -- What LuaSec has besides, and why it is not there.
 local ABSENT = {
-  capath = "name a file of certificates as 'cafile'", password = 'keys are without one', ciphers = 'all that there are are safe',
-  ciphersuites = 'all that there are are safe', certificates = 'one certificate for a context', depth = 'chains may have any length that is sound',
+  password = 'keys are without one', ciphers = 'all that there are are safe',
+  ciphersuites = 'all that there are are safe', certificates = 'one certificate for a context; sni takes several contexts', depth = 'chains may have any length that is sound',
   dhparam = 'there is none in what is spoken here', curve = 'curves are agreed on', curves_list = 'curves are agreed on',
   verifyext = 'all is checked or nothing', dane = 'it is not done',
 }
@@ -67,10 +67,11 @@ local function id_of(params)
     checks = verify.fail_if_no_peer_cert and 'peer' or 'any'
   end
   local cafile, why_cafile = path(params, 'cafile')
+  local capath, why_capath = path(params, 'capath')
   local certificate, why_certificate = path(params, 'certificate')
   local key, why_key = path(params, 'key')
-  if not (cafile and certificate and key) then return wrong(why_cafile or why_certificate or why_key) end
-  local parts = { mode, protocol, checks, cafile, certificate, key }
+  if not (cafile and capath and certificate and key) then return wrong(why_cafile or why_capath or why_certificate or why_key) end
+  local parts = { mode, protocol, checks, cafile, capath, certificate, key }
   local alpn = params.alpn
   if type(alpn) == 'string' then alpn = { alpn } end
   if alpn ~= nil and type(alpn) ~= 'table' then return wrong "parameter 'alpn': a protocol or an array of them expected" end
