@@ -4,27 +4,20 @@
 //! Journey: remote signal. No chance but in delays.
 
 use super::program::Program;
-use super::scenarios::world;
-use super::{MILLISECOND, SECOND, World};
+use super::scenarios::{triangle, world};
+use super::{MILLISECOND, SECOND};
 use crate::codec::Message;
 use crate::process::signal::Question;
 use rlua_machine::value::Pid;
 use std::sync::Arc;
 
-/// Three hosts, of which each is connected with each.
-fn triangle() -> World {
-    let mut w = world(1, 3, false, MILLISECOND);
-    w.plan.faults = 1;
-    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
-    w
-}
 fn messages(program: &Arc<Program>, pid: Pid) -> usize {
     program.processes()[&pid].mailbox.all().count()
 }
 
 #[test]
 fn what_was_sent_by_an_earlier_path_and_comes_late_is_left_out() {
-    let mut w = triangle();
+    let mut w = triangle(1, false, MILLISECOND).losing();
     let pid = w.born(1);
     // It waits on its way; so does the news that its receiver has left, and then the mark.
     w.part(0, 1, 30 * SECOND);
@@ -48,7 +41,7 @@ fn what_was_sent_by_an_earlier_path_and_comes_late_is_left_out() {
 }
 #[test]
 fn which_paths_have_been_heard_of_goes_along() {
-    let mut w = triangle();
+    let mut w = triangle(1, false, MILLISECOND).losing();
     let pid = w.born(1);
     w.part(0, 1, 30 * SECOND);
     w.does(0, |p, program| p.send(program, pid, 10));
@@ -65,7 +58,7 @@ fn which_paths_have_been_heard_of_goes_along() {
 }
 #[test]
 fn what_a_process_has_sent_from_where_it_was_and_comes_late_is_left_out() {
-    let mut w = triangle();
+    let mut w = triangle(1, false, MILLISECOND).losing();
     let (pid, root) = (w.born(1), w.root(0));
     let before = messages(&w.program(0), root);
     w.part(0, 1, 30 * SECOND);
@@ -97,7 +90,7 @@ fn what_a_process_has_sent_from_where_it_was_and_comes_late_is_left_out() {
 }
 #[test]
 fn what_is_to_be_sent_on_waits_for_a_connection() {
-    let mut w = triangle();
+    let mut w = triangle(1, false, MILLISECOND).losing();
     let pid = w.born(1);
     w.part(0, 1, 10 * SECOND);
     w.moved(pid, 1, 2);
@@ -110,7 +103,7 @@ fn what_is_to_be_sent_on_waits_for_a_connection() {
 }
 #[test]
 fn who_asks_by_a_node_that_does_not_know_of_an_end_is_told() {
-    let mut w = triangle();
+    let mut w = triangle(1, false, MILLISECOND).losing();
     let pid = w.born(0);
     w.moved(pid, 0, 2);
     w.part(0, 2, 10 * SECOND);
@@ -127,9 +120,7 @@ fn who_asks_by_a_node_that_does_not_know_of_an_end_is_told() {
 }
 #[test]
 fn late_news_of_a_move_bring_back_no_name() {
-    let mut w = world(1, 3, true, MILLISECOND);
-    w.plan.faults = 1;
-    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let mut w = triangle(1, true, MILLISECOND).losing();
     let pid = w.born(1);
     w.lets(pid, 1, |p, program| {
         p.register(program, program.online().as_ref(), b"name", pid);
@@ -151,8 +142,7 @@ fn late_news_of_a_move_bring_back_no_name() {
 #[test]
 fn who_asks_by_a_third_node_is_told_that_its_host_was_started_again() {
     for (silent, connected) in [(false, false), (false, true), (true, false), (true, true)] {
-        let mut w = world(1, 3, false, MILLISECOND);
-        w.plan.faults = 1;
+        let mut w = world(1, 3, false, MILLISECOND).losing();
         w.connect(0, 1);
         w.connect(0, 2);
         if connected {
@@ -173,8 +163,7 @@ fn who_asks_by_a_third_node_is_told_that_its_host_was_started_again() {
 #[test]
 fn a_parent_that_gives_up_two_spawns_and_moves_has_children_that_know_it() {
     for seed in 0..20 {
-        let mut w = world(seed, 3, true, 100 * MILLISECOND);
-        (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+        let mut w = triangle(seed, true, 100 * MILLISECOND);
         let parent = w.born(0);
         for _ in 0..2 {
             w.asks_for_child(parent, 0, 2);

@@ -4,7 +4,7 @@
 
 use super::super::Surroundings;
 use super::program::{Process, Program};
-use super::scenarios::world;
+use super::scenarios::{triangle, world};
 use super::{MILLISECOND, SECOND, World};
 use crate::codec::Message;
 use crate::process::signal::Signal;
@@ -118,8 +118,7 @@ fn a_process_leaves_when_all_that_it_has_sent_has_left() {
 }
 #[test]
 fn a_process_leaves_when_what_was_held_back_has_left() {
-    let mut w = world(1, 4, false, 20 * MILLISECOND);
-    w.plan.faults = 1;
+    let mut w = world(1, 4, false, 20 * MILLISECOND).losing();
     for (a, b) in [(0, 1), (1, 2), (0, 3), (2, 3)] {
         w.connect(a, b);
     }
@@ -149,8 +148,7 @@ fn a_process_leaves_when_what_was_held_back_has_left() {
 }
 #[test]
 fn a_child_is_told_that_its_parent_was_killed_where_it_has_moved() {
-    let mut w = world(1, 3, true, MILLISECOND);
-    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let mut w = triangle(1, true, MILLISECOND);
     let parent = w.born(2);
     w.moved(parent, 2, 1);
     w.asks_for_child(parent, 1, 0);
@@ -195,8 +193,7 @@ fn what_has_ended_meanwhile_waits_for_no_answer() {
 }
 #[test]
 fn monitors_of_nodes_go_along() {
-    let mut w = world(1, 3, false, MILLISECOND);
-    w.plan.faults = 1;
+    let mut w = world(1, 3, false, MILLISECOND).losing();
     (0..2).for_each(|i| w.connect(i, 2));
     w.connect(0, 1);
     let pid = w.born(0);
@@ -237,8 +234,7 @@ fn what_hangs_between_a_process_here_and_one_that_has_come_back_hangs_there() {
 }
 #[test]
 fn a_node_that_leaves_and_is_one_again_knows_its_guests() {
-    let mut w = world(1, 2, true, MILLISECOND);
-    w.plan.faults = 1;
+    let mut w = world(1, 2, true, MILLISECOND).losing();
     w.connect(0, 1);
     let (guest, own) = (w.born(0), w.born(1));
     w.moved(guest, 0, 1);
@@ -283,8 +279,7 @@ fn a_mark_for_a_process_that_has_ended_comes_out_once() {
 }
 #[test]
 fn a_process_that_has_come_home_is_told_that_its_node_leaves() {
-    let mut w = world(1, 2, true, MILLISECOND);
-    w.plan.faults = 1;
+    let mut w = world(1, 2, true, MILLISECOND).losing();
     w.connect(0, 1);
     let (pid, there) = (w.born(0), w.root(1));
     w.moved(pid, 0, 1);
@@ -318,8 +313,7 @@ fn what_waits_for_a_node_that_its_receiver_has_left_follows_it() {
 }
 #[test]
 fn who_asks_a_process_that_is_on_from_where_it_is_asked_for_is_told_that_it_cannot_be_reached() {
-    let mut w = world(1, 3, false, MILLISECOND);
-    w.plan.faults = 1;
+    let mut w = world(1, 3, false, MILLISECOND).losing();
     w.connect(1, 2);
     let pid = w.born(1);
     w.moved(pid, 1, 2);
@@ -333,9 +327,7 @@ fn who_asks_a_process_that_is_on_from_where_it_is_asked_for_is_told_that_it_cann
 }
 #[test]
 fn what_was_lost_on_the_way_leaves_no_tie_with_one_end() {
-    let mut w = world(1, 3, false, MILLISECOND);
-    w.plan.faults = 1;
-    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let mut w = triangle(1, false, MILLISECOND).losing();
     let (pid, here) = (w.born(1), w.root(0));
     // What it sends before it leaves does not come, and nobody says that it has left.
     w.part(0, 1, 30 * SECOND);
@@ -360,8 +352,7 @@ fn what_was_lost_on_the_way_leaves_no_tie_with_one_end() {
 }
 #[test]
 fn who_has_seen_the_end_of_a_guest_before_it_left_the_network_says_so_to_its_own() {
-    let mut w = world(1, 2, true, MILLISECOND);
-    w.plan.faults = 1;
+    let mut w = world(1, 2, true, MILLISECOND).losing();
     w.connect(0, 1);
     let (pid, there) = (w.born(0), w.root(0));
     w.moved(pid, 0, 1);

@@ -18,7 +18,18 @@ pub(super) fn world(seed: u64, hosts: usize, connects_all: bool, delay: Time) ->
     (0..hosts).for_each(|i| world.start(i));
     world
 }
+/// Three hosts, of which each is connected with each.
+pub(super) fn triangle(seed: u64, connects_all: bool, delay: Time) -> World {
+    let mut world = world(seed, 3, connects_all, delay);
+    (0..3).for_each(|i| world.connect(i, (i + 1) % 3));
+    world
+}
 impl World {
+    /// Something breaks in it: what is sent may be lost.
+    pub(super) fn losing(mut self) -> World {
+        self.plan.faults = 1;
+        self
+    }
     pub(super) fn wait(&mut self, time: Time) {
         self.run_until(self.now() + time);
     }
@@ -69,8 +80,7 @@ fn what_a_parted_network_held_up_comes_as_soon_as_it_is_whole() {
 }
 #[test]
 fn a_process_that_has_moved_has_its_names_where_it_is() {
-    let mut w = world(1, 3, true, MILLISECOND);
-    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let mut w = triangle(1, true, MILLISECOND);
     w.does(0, |p, program| program.spawn(p, false, false));
     w.wait(SECOND);
     let (home, there, node) = (w.program(0), w.program(1), w.hosts[1].name.clone());
@@ -124,8 +134,7 @@ fn an_answer_of_its_last_node_does_not_follow_a_process_for_ever() {
 }
 #[test]
 fn a_process_that_comes_to_a_node_that_leaves_runs() {
-    let mut w = world(1, 3, true, 100 * MILLISECOND);
-    (0..3).for_each(|i| w.connect(i, (i + 1) % 3));
+    let mut w = triangle(1, true, 100 * MILLISECOND);
     w.does(0, |p, program| program.spawn(p, false, false));
     w.wait(SECOND);
     let (home, there, node) = (w.program(0), w.program(1), w.hosts[1].name.clone());
