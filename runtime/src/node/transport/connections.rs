@@ -230,7 +230,7 @@ impl Online {
                             gone.extend(super::super::signal::sender(wire).filter(|from| !self.program.is_here(*from)))
                         }
                     }
-                    match link.send(out, asker, self) {
+                    match link.as_known_there(out).and_then(|out| link.send(out, asker, self)) {
                         Some(Ok(sent)) => Ok(sent),
                         Some(Err(why)) => Err((why.to_string(), local)),
                         None => Err(("the connection is lost".to_string(), local)),

@@ -13,7 +13,7 @@ use super::super::connections::Connection;
 use super::super::eager::{Eager, LOOK};
 use super::super::handshake::{Failure, Handshake};
 use super::super::held::Held;
-use super::super::hello::{Hello, Refusal, features};
+use super::super::hello::{Hello, Refusal};
 use super::super::name::NodeName;
 use super::super::outgoing::{Payer, Refused};
 use super::super::peer::Peer;
@@ -334,9 +334,6 @@ impl Link {
         if peer.session().has_ended() {
             return None;
         }
-        let numbers_paths = peer.session().peer().features & features::PATHS != 0;
-        let signal = if numbers_paths { Some(signal) } else { signal.without_paths() };
-        let Some(signal) = signal else { return Some(Ok(Sent::Queued)) };
         for module in &modules {
             // What waits already is not to become much more by what nobody has asked for.
             if peer.session().waiting() < SENT_ALONG && inner.held.passes(module.hash()) {

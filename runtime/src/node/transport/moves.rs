@@ -198,7 +198,8 @@ impl Online {
         self.table().by_runtime.get(&runtime).cloned()
     }
     pub(super) fn send_move(&self, link: &Arc<Link>, signal: MoveSignal<Pid>) -> bool {
-        matches!(link.send((Wire::Move(signal), Vec::new()), None, self), Some(Ok(_)))
+        let out = link.as_known_there((Wire::Move(signal), Vec::new()));
+        out.is_none_or(|out| matches!(link.send(out, None, self), Some(Ok(_))))
     }
 
     // At the origin.
@@ -315,10 +316,10 @@ impl Online {
     }
     /// Sends on what is for a process elsewhere.
     fn forward(&self, moves: &Moves, link: &Arc<Link>, to: Pid, signal: Signal, way: Way, after: &mut After) {
-        let sent = translate::carry(&signal).is_some_and(|(carried, modules)| {
-            link.send_along((self.forward_by(moves, to, carried, way), modules), to, self)
-        });
-        if !sent {
+        let carried = translate::carry(&signal);
+        let out = carried.map(|(carried, modules)| (self.forward_by(moves, to, carried, way), modules));
+        let out = out.and_then(|out| link.as_known_there(out));
+        if !out.is_some_and(|out| link.send_along(out, to, self)) {
             after.told.extend(signal.unreachable(to));
         }
     }

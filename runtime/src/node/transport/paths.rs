@@ -12,6 +12,7 @@
 
 use super::super::hello::features;
 use super::super::signal::{Carried, MoveSignal, Signal as Wire};
+use super::super::translate::Outgoing;
 use super::Online;
 use super::link::Link;
 use super::moves::{After, Moves};
@@ -77,6 +78,15 @@ impl Heard {
             }
         }
         true
+    }
+}
+
+impl Link {
+    /// What is said of moves as its peer knows it: one that numbers no paths is told nothing of them. None: it says nothing then.
+    pub(super) fn as_known_there(&self, (wire, modules): Outgoing) -> Option<Outgoing> {
+        let numbers_paths = self.peer().is_none_or(|p| p.features & features::PATHS != 0);
+        let wire = if numbers_paths { Some(wire) } else { wire.without_paths() };
+        wire.map(|wire| (wire, modules))
     }
 }
 

@@ -157,7 +157,7 @@ impl Online {
             let out = (self.forward_by(moves, pid, carried, way), modules);
             if let Some(link) = self.link_to(runtime) {
                 signal.iter().for_each(|signal| self.leaves_by(&link, pid, signal));
-                match (link.send(out, asker, self), signal) {
+                match (link.as_known_there(out).and_then(|out| link.send(out, asker, self)), signal) {
                     (Some(Ok(Sent::Queued)), _) => after.told.extend(done),
                     (Some(Ok(Sent::Suspend)), _) => {}
                     (_, Some(signal)) => after.told.extend(signal.unreachable(pid)),
