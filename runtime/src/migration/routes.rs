@@ -236,6 +236,10 @@ impl<T> Routes<T> {
     pub fn end_of(&self, pid: Pid) -> Option<u64> {
         self.ended.get(&pid).copied()
     }
+    /// How often a process has moved, or had when it ended, as far as is known.
+    pub fn last_move_of(&self, pid: Pid) -> Option<u64> {
+        self.place(pid).map(|p| p.epoch).or_else(|| self.end_of(pid))
+    }
     /// Whether a process is known to have ended, having moved so often or more often.
     pub fn has_ended(&self, pid: Pid, epoch: u64) -> bool {
         self.end_of(pid).is_some_and(|at| at >= epoch)

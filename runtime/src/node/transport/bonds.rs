@@ -141,8 +141,9 @@ impl Online {
         }
         // If it cannot be seen that all has come that was sent by the way before.
         let before = moves.whereabouts(pid);
-        if before != runtime {
-            self.may_follow(moves, link, pid, before);
+        if let Some(there) = self.link_to(before).filter(|there| before != runtime && there.number != link.number) {
+            let epoch = moves.routes.place(pid).map_or(0, |p| p.epoch);
+            self.may_follow(moves, &there, pid, epoch);
         }
         let torn = before != runtime && before != self.program.runtime() && self.link_to(before).is_none();
         self.learn(moves, pid, place, after);

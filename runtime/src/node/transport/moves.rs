@@ -17,7 +17,7 @@ use super::super::ties::Ties;
 use super::super::watchers::CARRIED_MAX;
 use super::super::{Time, translate};
 use super::link::Link;
-use super::paths::{Heard, Hop, Way};
+use super::paths::{Behind, Heard, Hop, Way};
 use super::surroundings::Guest;
 use super::unsent::Unsent;
 use super::unsent::Waiting;
@@ -63,8 +63,10 @@ pub struct Moves {
     pub(super) leaving: HashMap<Pid, Left>,
     /// By which paths something has come to processes that are here.
     pub(super) heard: HashMap<Pid, Heard>,
-    /// Processes of which something may still come by a connection with where they were, and whether it comes too late.
-    pub(super) behind: BTreeMap<(Connection, Pid), bool>,
+    /// Processes of which something may still come by a connection with where they were.
+    pub(super) behind: BTreeMap<(Connection, Pid), Behind>,
+    /// Processes that have gone on though this node had not got all that they had sent before: as of which move.
+    pub(super) ahead: BTreeMap<Pid, u64>,
     /// The same of those that will be, by their last places.
     pub(super) brought: HashMap<Pid, Heard>,
     /// The session with a runtime: what is over with another is over already.
@@ -618,8 +620,7 @@ impl Online {
             MoveSignal::Moved { pid, epoch, runtime, node } => {
                 let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
                 self.found(moves, link, (pid, Place { epoch, runtime }), node, &mut after);
-                // All that it has sent by this connection has come.
-                moves.behind.remove(&(link.number, pid));
+                self.has_followed(moves, link, pid, Place { epoch, runtime });
                 let until = self.now() + SETTLE_TIME;
                 while moves.unsaid.front().is_some_and(|u| u.3 <= self.now()) || moves.unsaid.len() >= UNSAID_MAX {
                     moves.unsaid.pop_front();
@@ -638,10 +639,10 @@ impl Online {
                 }
                 self.found(moves, link, (pid, Place { epoch, runtime }), node, &mut after);
                 if runtime == from {
-                    moves.behind.remove(&(link.number, pid));
+                    self.has_followed(moves, link, pid, Place { epoch, runtime });
                 }
             }
-            MoveSignal::GoesOn { pid, epoch } => self.goes_on_from(moves, pid, Place { epoch, runtime: from }),
+            MoveSignal::GoesOn { pid, epoch } => self.goes_on_from(moves, pid, epoch),
             MoveSignal::Settled { pid, epoch } => {
                 if let Some(node) = link.peer_name() {
                     match moves.settling.get_mut(&pid) {

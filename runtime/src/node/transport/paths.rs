@@ -29,6 +29,17 @@ pub type Hop = ([u8; 16], u64);
 /// Nodes at most whose paths to a process are remembered.
 pub const HEARD_MAX: usize = 4096;
 
+/// Processes at most of which it is remembered that they have gone on without this node.
+const AHEAD_MAX: usize = 4096;
+
+/// A place of a process from which something of it may still come.
+pub struct Behind {
+    /// How often it had moved when it came there.
+    epoch: u64,
+    /// It has gone on without that.
+    is_late: bool,
+}
+
 /// Which way something has come.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Way(Vec<Hop>);
@@ -158,19 +169,37 @@ impl Online {
 
     // Those that move and send.
 
-    /// A process is elsewhere: what it has sent from where it was believed to be may come until that says so itself.
-    pub(super) fn may_follow(&self, moves: &mut Moves, link: &Link, pid: Pid, before: Runtime) {
-        if let Some(there) = self.link_to(before).filter(|there| there.number != link.number) {
-            moves.behind.entry((there.number, pid)).or_insert(false);
+    /// A process was somewhere, as is heard from there or was believed: what it has sent from there may come until that says that it
+    /// has left.
+    pub(super) fn may_follow(&self, moves: &mut Moves, there: &Link, pid: Pid, epoch: u64) {
+        let is_late = moves.ahead.get(&pid).is_some_and(|ahead| *ahead > epoch);
+        moves.behind.insert((there.number, pid), Behind { epoch, is_late });
+        if is_late {
+            there.brings_late.store(true, Ordering::Release);
         }
     }
-    /// A process goes on where it is, and has waited long enough for what it has sent from its last place.
-    pub(super) fn goes_on_from(&self, moves: &mut Moves, pid: Pid, place: Place) {
-        if moves.routes.place(pid) != Some(place) {
+    /// All that a process has sent by a connection before it left from there, or came there last, has come.
+    pub(super) fn has_followed(&self, moves: &mut Moves, link: &Link, pid: Pid, place: Place) {
+        let last = moves.routes.last_move_of(pid);
+        if Some(place.runtime) == link.peer_runtime() && last.is_some_and(|last| last > place.epoch) {
+            // It was there once more, and is known to have gone on.
+            self.may_follow(moves, link, pid, place.epoch);
+        } else {
+            moves.behind.remove(&(link.number, pid));
+        }
+    }
+    /// A process has gone on as of a move, and had waited long enough for what it had sent from its places before.
+    pub(super) fn goes_on_from(&self, moves: &mut Moves, pid: Pid, epoch: u64) {
+        if moves.routes.last_move_of(pid).is_none_or(|last| last < epoch) {
             return;
         }
-        for ((c, _), is_late) in moves.behind.iter_mut().filter(|((_, who), _)| *who == pid) {
-            *is_late = true;
+        if moves.ahead.len() >= AHEAD_MAX && !moves.ahead.contains_key(&pid) {
+            moves.ahead.pop_first();
+        }
+        let ahead = moves.ahead.entry(pid).or_default();
+        *ahead = epoch.max(*ahead);
+        for ((c, _), behind) in moves.behind.iter_mut().filter(|((_, who), b)| *who == pid && b.epoch < epoch) {
+            behind.is_late = true;
             let link = self.table().links.get(c).cloned();
             link.inspect(|link| link.brings_late.store(true, Ordering::Release));
         }
@@ -178,7 +207,7 @@ impl Online {
     /// Whether what a process has sent by a connection comes too late. Nothing of it hangs there, but for what has been sent to
     /// one that has ended.
     fn comes_late(&self, moves: &Moves, link: &Link, from: Pid) -> bool {
-        let is_late = moves.behind.get(&(link.number, from)) == Some(&true);
+        let is_late = moves.behind.get(&(link.number, from)).is_some_and(|b| b.is_late);
         if is_late && moves.routes.place(from).is_some_and(|p| Some(p.runtime) != link.peer_runtime()) {
             link.with_ties(|t| _ = t.take_there(from));
         }

@@ -5,7 +5,7 @@
 
 use super::program::Program;
 use super::scenarios::{triangle, world};
-use super::{MILLISECOND, SECOND};
+use super::{MILLISECOND, SECOND, World};
 use crate::codec::Message;
 use crate::process::signal::Question;
 use rlua_machine::value::Pid;
@@ -86,6 +86,33 @@ fn what_a_process_has_sent_from_where_it_was_and_comes_late_is_left_out() {
     });
     w.wait(SECOND);
     assert_eq!(messages(&w.program(0), root), before + 2);
+    w.ends_well();
+}
+#[test]
+fn what_a_process_has_sent_when_it_was_there_again_comes_late_too() {
+    let mut w = triangle(1, false, MILLISECOND).losing();
+    let (pid, root) = (w.born(1), w.root(0));
+    let before = messages(&w.program(0), root);
+    let says = |w: &mut World, host| {
+        w.lets(pid, host, |p, program| {
+            p.send(program, root, 10);
+            None
+        });
+        w.wait(SECOND);
+    };
+    w.part(0, 1, 30 * SECOND);
+    w.moved(pid, 1, 2);
+    w.wait(SECOND);
+    w.moved(pid, 2, 1);
+    w.wait(SECOND);
+    says(&mut w, 1);
+    w.moved(pid, 1, 2);
+    w.wait(SECOND);
+    says(&mut w, 2);
+    assert_eq!(messages(&w.program(0), root), before + 1, "the second has come");
+    // The news that it has left comes before the first does: it has left twice.
+    w.wait(30 * SECOND);
+    assert_eq!(messages(&w.program(0), root), before + 1, "the first does not come after it");
     w.ends_well();
 }
 #[test]
