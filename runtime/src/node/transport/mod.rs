@@ -440,7 +440,6 @@ impl Online {
         if matches!(signal, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
             self.passes(&signal);
         }
-        self.note_sender(&signal);
         let from = super::signal::sender(&signal);
         self.program.comes_from(from);
         if let Some(contents) = signal.message_mut()
@@ -450,6 +449,9 @@ impl Online {
         }
         match translate::incoming(signal, &**self) {
             Ok(Incoming::For(to, local)) => {
+                if let (Some(from), Signal::Message(_)) = (from, &local) {
+                    self.program.crowds(from, to);
+                }
                 let Some(local) = self.unless_late_from(link, from, to, local) else { return false };
                 let child = match &local {
                     Signal::Reply { answer: Answer::Spawned(child), .. } => Some(*child),
@@ -460,9 +462,11 @@ impl Online {
                 }
             }
             Ok(Incoming::ForName(name, m)) => {
-                if let Some(pid) = self.program.find(&name)
-                    && let Some(m) = self.unless_late_from(link, from, pid, Signal::Message(m))
-                {
+                let Some(pid) = self.program.find(&name) else { return false };
+                if let Some(from) = from {
+                    self.program.crowds(from, pid);
+                }
+                if let Some(m) = self.unless_late_from(link, from, pid, Signal::Message(m)) {
                     self.program.route(pid, m);
                 }
             }

@@ -7,7 +7,6 @@
 use super::super::Time;
 use super::super::connections::Connection;
 use super::super::name::NodeName;
-use super::super::signal::{Signal as Wire, Target};
 use super::super::ties::Tie;
 use super::names::time_of;
 use super::{Online, dial};
@@ -105,20 +104,6 @@ pub trait Surroundings: Send + Sync {
     fn is_held_no_longer(&self, _: Pid) {}
     /// Begins to connect: [`Online::connected`] or [`Online::attempt_failed`] follows.
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName);
-}
-
-impl Online {
-    /// A signal has come: if it is a message for one that does not keep up, its sender is noted.
-    pub(super) fn note_sender(&self, signal: &Wire<Pid>) {
-        let Wire::Send { from, to, .. } = signal else { return };
-        let to = match to {
-            Target::Pid(to) => Some(*to),
-            Target::Name(name) => self.program.find(&name.0),
-        };
-        if let Some(to) = to {
-            self.program.crowds(*from, to);
-        }
-    }
 }
 
 impl Surroundings for Arc<Scheduler> {
