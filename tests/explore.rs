@@ -130,6 +130,12 @@ fn a_cluster_in_which_nothing_can_happen_is_a_deadlock() {
         assert!(text(&run.stderr).contains("deadlock: 1 process waits"), "{}", text(&run.stderr));
         assert_eq!(run.status.code(), Some(1));
     }
+    // A node whose script fails is named.
+    std::fs::write(&script, "local c = require 'concurrent' if c.node() == 'n2@sim' then os.exit(5) end c.receive()")
+        .expect("it can be written");
+    let run = user.run(&["explore", "--nodes", "2", "--seed", "1", &script]);
+    assert_eq!(text(&run.stderr), "rlua-actor: the script of n2@sim has failed (exit status 5)\n");
+    assert_eq!(run.status.code(), Some(5));
     for (options, says) in [(&["--faults"][..], "--nodes <N>"), (&["--nodes", "1"], "1 is not in 2..=32")] {
         let run = user.run(&[&["explore"], options, &[&script]].concat());
         assert!(text(&run.stderr).contains(says), "{}", text(&run.stderr));

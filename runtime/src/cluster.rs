@@ -259,6 +259,9 @@ impl Run<'_> {
         let ended: Vec<(usize, i32)> = self.programs().filter_map(|(i, p)| Some((i, p.status()?))).collect();
         for (i, status) in ended {
             if i == 0 || status != 0 {
+                if i > 0 {
+                    report!("rlua-actor: the script of {} has failed (exit status {status})", name(i));
+                }
                 return Some(status);
             }
             if let Some(program) = self.hosts[i].program.take() {
