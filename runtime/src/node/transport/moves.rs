@@ -259,7 +259,9 @@ impl Online {
         moves.routes.left(pid, Place { epoch, runtime: target });
         let links = self.sessions();
         self.forget_ties(moves, pid);
-        for (other, tie) in ties.into_iter().filter(|(other, _)| self.is_here(moves, *other)) {
+        // What was to be said of the end of one that has ended here has been said.
+        let hangs_here = |moves: &Moves, other| self.is_here(moves, other) && self.program.is_here(other);
+        for (other, tie) in ties.into_iter().filter(|(other, _)| hangs_here(moves, *other)) {
             link.with_ties(|t| t.add(Ties::of_departed(pid, other, tie)));
         }
         let others: Vec<&Arc<Link>> = links.iter().filter(|l| l.number != link.number).collect();
@@ -501,7 +503,14 @@ impl Online {
     ) {
         for h in held {
             match h {
-                Held::Own(s) | Held::Passing(s, _) | Held::Compared(s) => after.told.extend(answer(s)),
+                Held::Own(s) => {
+                    // Its sender has done with what it undoes, though it comes nowhere.
+                    if let Some((wire, _)) = translate::outgoing(pid, &s) {
+                        self.undoes(moves, &wire);
+                    }
+                    after.told.extend(answer(s));
+                }
+                Held::Passing(s, _) | Held::Compared(s) => after.told.extend(answer(s)),
                 Held::Mark { asker, id } => self.answer_mark(moves, pid, asker, id, after),
             }
         }
@@ -771,6 +780,9 @@ impl Online {
                     && let Some((wire, _)) = translate::outgoing(*to, signal)
                 {
                     self.is_waited_for(&mut moves, &wire);
+                    if matches!(signal, Signal::Demonitor { .. }) {
+                        self.undoes(&mut moves, &wire);
+                    }
                 }
             }
         }
