@@ -86,6 +86,9 @@ pub struct Ledger {
     pairs: BTreeMap<(Pid, Pid), Vec<Sent>>,
     /// Number of the last signal from one to the other that was handled.
     last: BTreeMap<(Pid, Pid), u64>,
+    /// The same of messages for a name. Others are not in order with them where the receiver has moved: they may be on their way to
+    /// where it was.
+    last_named: BTreeMap<(Pid, Pid), u64>,
     /// Who has sent a message that was for a name.
     named: BTreeMap<u64, Pid>,
     /// To whom each numbered message was sent.
@@ -97,6 +100,8 @@ pub struct Ledger {
     pub violations: Vec<String>,
     /// Signals that were handled.
     pub handled: u64,
+    /// A connection was lost: nodes take monitors back themselves, as their processes would.
+    pub has_losses: bool,
     /// NODEDOWN by watcher and node.
     pub node_downs: BTreeMap<(Pid, String), u32>,
     /// Processes that have ended.
@@ -209,7 +214,10 @@ impl Ledger {
             Some(sent) => {
                 sent.arrived = true;
                 let number = sent.number;
-                self.last.insert((from, to), number);
+                // This may be the node's, and its sender's still on its way.
+                if !(self.has_losses && matches!(sign, Sign::Demonitor(_))) {
+                    self.last.insert((from, to), number);
+                }
             }
             // A node takes monitors back whose session is lost.
             None if matches!(sign, Sign::Demonitor(_)) => {}
@@ -248,7 +256,9 @@ impl Ledger {
             (None, Some(from)) => *from,
             (None, None) => return self.violation(format!("message {number} was never sent")),
         };
-        let last = self.last.insert((from, to), number).unwrap_or(0);
+        let is_apart = self.named.contains_key(&number) && self.visited.contains_key(&to);
+        let last = if is_apart { &mut self.last_named } else { &mut self.last };
+        let last = last.insert((from, to), number).unwrap_or(0);
         if last >= number {
             self.violation(format!("{to} handles message {number} of {from} twice, or out of order: after {last}"));
         }

@@ -132,6 +132,7 @@ impl World {
     }
     pub(super) fn has_lost(&mut self, a: usize, b: usize) {
         let now = self.now();
+        self.common().ledger.has_losses = true;
         self.network.lost.push((now, a, b));
     }
 
