@@ -114,7 +114,8 @@ impl<T> Routes<T> {
         let path = self.next_number();
         self.routes.insert(pid, Route { place, path, hold: None, onward: None });
     }
-    fn next_number(&mut self) -> u64 {
+    /// A number that no mark and no path has had.
+    pub fn next_number(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }

@@ -177,10 +177,12 @@ impl Outgoing {
                 return Err(Refused::TooLong);
             }
         }
-        let is_last = signal.is_mark();
+        let is_last = signal.leaves_last();
         let signal = signal.map(&mut |p| self.wire(p, node_of))?;
         let of_node = payer == Payer::Node;
-        let is_short = body.is_empty() && !is_last && (self.streams.is_empty() || !self.streams.contains_key(&stream));
+        // Short signals alone leave in their order.
+        let is_behind = |stream| is_last || self.streams.contains_key(stream);
+        let is_short = body.is_empty() && (self.streams.is_empty() || !is_behind(&stream));
         if is_short {
             self.push_short(&Item::Signal(signal), of_node)?;
         } else {

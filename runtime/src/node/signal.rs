@@ -787,7 +787,14 @@ impl<P> Signal<P> {
             other => Some(other),
         }
     }
-    /// Whether it is a mark, which leaves behind all that was sent before.
+    /// Whether it says that all that was sent before it, by whatever process, has been sent: it leaves behind that.
+    pub fn leaves_last(&self) -> bool {
+        let is_last = |s: &MoveSignal<P>| {
+            matches!(s, MoveSignal::Mark { .. } | MoveSignal::Moved { .. } | MoveSignal::Commit { .. })
+        };
+        matches!(self, Signal::Move(signal) if is_last(signal))
+    }
+    /// Whether it is a mark.
     pub fn is_mark(&self) -> bool {
         matches!(self, Signal::Move(MoveSignal::Mark { .. }))
     }

@@ -153,6 +153,7 @@ impl Online {
     pub(super) fn forget_told(&self, moves: &mut Moves, c: Connection) {
         moves.told.retain(|(_, over), _| *over != c);
         moves.behind.retain(|(over, _), _| *over != c);
+        moves.settling_others.forget_connection(c);
     }
     /// A signal has made a tie that hangs on another connection than that over which it has come.
     pub(super) fn has_come_round(

@@ -225,6 +225,7 @@ impl Online {
     fn session_over(&self, moves: &mut Moves, runtime: Runtime, name: Option<&NodeName>, after: &mut After) {
         let decided = moves.handover.lost(runtime, self.now());
         self.decided(moves, decided, after);
+        moves.settling_others.loses_marks();
         for (pid, to, held) in moves.routes.lost(runtime) {
             self.let_go(moves, pid, to, held, after);
             self.compare_torn(moves, pid, after);

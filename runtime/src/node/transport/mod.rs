@@ -24,6 +24,7 @@ mod names;
 pub(crate) mod network;
 mod past;
 mod paths;
+mod settling;
 #[cfg(test)]
 mod simulation;
 mod standalone;

@@ -18,6 +18,7 @@ use super::super::watchers::CARRIED_MAX;
 use super::super::{Time, translate};
 use super::link::Link;
 use super::paths::{Behind, Heard, Hop, Way};
+use super::settling::{SETTLE_TIME, Settling};
 use super::surroundings::Guest;
 use super::unsent::Unsent;
 use super::unsent::Waiting;
@@ -29,16 +30,12 @@ use crate::process::signal::{Answer, Name, Signal};
 use crate::scheduler::{Departed, Parcel};
 use crate::sync::MutexGuard;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// How long a process that has come waits for the nodes that it may have sent to.
-const SETTLE_TIME: Time = 2_000_000_000;
 /// Marks at most that wait for the connection with their asker.
 const MARKED_MAX: usize = 4096;
-/// Moves at most whose targets are told later that this node has heard of them.
-const UNSAID_MAX: usize = 4096;
 
 /// What is known of processes that move or have moved.
 #[derive(Default)]
@@ -49,8 +46,8 @@ pub struct Moves {
     pub(super) settling: BTreeMap<Pid, (BTreeSet<NodeName>, Time)>,
     /// Nodes that have settled before the commit has come, by process and epoch.
     pub(super) early: HashMap<(Pid, u64), HashSet<NodeName>>,
-    /// Moves of which this node has heard before it was connected with their targets, and until when those wait for it.
-    unsaid: VecDeque<(Runtime, Pid, u64, Time)>,
+    /// Moves between others, and what is to be where it was to before this node says that it has settled.
+    pub(super) settling_others: Settling,
     /// What hangs between processes here and such as have moved to nodes that are not connected yet: by node, and its program.
     pub(super) adrift: BTreeMap<(NodeName, Runtime), Ties>,
     /// Who was told where a process is, since it has sent something to it by here: as of which move.
@@ -155,11 +152,7 @@ impl Online {
             let moved = MoveSignal::Moved { pid, epoch, runtime, node };
             link.send_along((Wire::Move(moved), Vec::new()), pid, self);
         }
-        let (said, unsaid) = std::mem::take(&mut moves.unsaid).into_iter().partition(|u| u.0 == peer);
-        moves.unsaid = unsaid;
-        for (_, pid, epoch, _) in Vec::from(said) {
-            self.send_move(link, MoveSignal::Settled { pid, epoch });
-        }
+        self.say_settled_to(moves, link, peer);
         for (_, pid, id, epoch) in moves.marked.extract_if(.., |m| m.0 == peer) {
             self.send_move(link, MoveSignal::Marked { pid, id, epoch });
         }
@@ -366,13 +359,15 @@ impl Online {
             Some(place) if place.runtime == self.program.runtime() => {
                 // What has come here before, and has followed it, may still be on its way back.
                 let passing = Held::Passing(signal, self.way_from(link));
-                if let Err(held) = moves.routes.hold_back(to, link.peer_runtime(), passing) {
-                    reached = self.pass_here(&mut moves, to, held, &mut after);
+                match moves.routes.hold_back(to, link.peer_runtime(), passing) {
+                    Ok(()) => self.has_passed(&mut moves, link, to),
+                    Err(held) => reached = self.pass_here(&mut moves, to, held, &mut after),
                 }
             }
             Some(_) => {
                 link.with_ties(|t| t.forget_here(to));
                 self.tell_of_place(&mut moves, link, to);
+                self.has_passed(&mut moves, link, to);
                 let passing = Held::Passing(signal, self.way_from(link));
                 if let Sent::To(runtime, held) = moves.routes.send(to, passing) {
                     self.pass(&mut moves, runtime, to, held, &mut after);
@@ -490,6 +485,7 @@ impl Online {
         let held = moves.routes.ended(pid);
         let told = moves.told.range((pid, 0)..=(pid, Connection::MAX)).map(|(key, _)| *key).collect::<Vec<_>>();
         told.iter().for_each(|key| _ = moves.told.remove(key));
+        moves.settling_others.forget(pid);
         self.undelivered(moves, pid, held, after, |s| s.bounce(pid));
     }
     /// What was held back for a process does not get there: signals are answered so, marks come out.
@@ -630,14 +626,9 @@ impl Online {
                 let Some(runtime) = Runtime::find(u128::from_be_bytes(runtime)) else { return };
                 self.found(moves, link, (pid, Place { epoch, runtime }), node, &mut after);
                 self.has_followed(moves, link, pid, Place { epoch, runtime });
-                let until = self.now() + SETTLE_TIME;
-                while moves.unsaid.front().is_some_and(|u| u.3 <= self.now()) || moves.unsaid.len() >= UNSAID_MAX {
-                    moves.unsaid.pop_front();
-                }
-                match self.link_to(runtime) {
-                    Some(target) => _ = self.send_move(&target, MoveSignal::Settled { pid, epoch }),
-                    // The target may believe itself connected before this node does.
-                    None => moves.unsaid.push_back((runtime, pid, epoch, until)),
+                // Of what it has sent before its new place knows nothing.
+                if runtime != from {
+                    self.settles(moves, link, (pid, Place { epoch, runtime }), &mut after);
                 }
             }
             MoveSignal::Found { pid, epoch, runtime, node } => {
@@ -692,6 +683,7 @@ impl Online {
                 }
             }
             MoveSignal::Marked { pid, id, epoch } => {
+                self.has_come_out(moves, id);
                 // It has gone on from where the mark came out: what was sent before goes with it, and so does the next mark.
                 let stands = self.link_to(from).is_some();
                 let at = epoch.filter(|_| stands).map(|epoch| Place { epoch, runtime: from });
@@ -797,6 +789,7 @@ impl Online {
     /// Marks of this node that have come out.
     pub(super) fn let_go_marked(&self, moves: &mut Moves, after: &mut After) {
         while let Some((pid, id)) = after.marks.pop() {
+            self.has_come_out(moves, id);
             if let Some((runtime, held)) = moves.routes.marked(pid, id) {
                 self.let_go(moves, pid, runtime, held, after);
             }
@@ -837,8 +830,9 @@ impl Online {
             }
             self.breaks(moves, to, &signal, after);
             let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
-            if let Err(held) = moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal, way)) {
-                self.pass_here(moves, to, held, after);
+            match moves.routes.hold_back(to, link.peer_runtime(), Held::Passing(signal, way)) {
+                Ok(()) => self.has_passed(moves, link, to),
+                Err(held) => _ = self.pass_here(moves, to, held, after),
             }
             if is_spawned {
                 // What hangs on that is known to the process alone.
@@ -847,11 +841,13 @@ impl Online {
             return made.into_iter().for_each(|made| self.has_come_round(moves, to, &made, link.peer_runtime(), after));
         }
         self.tell_of_place(moves, link, to);
+        self.has_passed(moves, link, to);
         match moves.routes.send(to, Held::Passing(signal, way)) {
             Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
             Sent::Held => {}
             Sent::Home(held) => {
                 if let Err(Held::Passing(signal, _)) = moves.handover.awaits(to, held) {
+                    moves.settling_others.forget(to);
                     after.told.extend(signal.bounce(to));
                 }
             }

@@ -116,6 +116,52 @@ fn what_a_process_has_sent_when_it_was_there_again_comes_late_too() {
     w.ends_well();
 }
 #[test]
+fn a_process_runs_when_what_it_has_sent_before_was_sent_on_as_well() {
+    let mut w = world(1, 4, false, MILLISECOND);
+    for (a, b) in [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)] {
+        w.connect(a, b);
+    }
+    let (pid, receiver) = (w.born(0), w.born(1));
+    w.moved(receiver, 1, 2);
+    // Where it is sent on it takes some time.
+    w.part(1, 2, SECOND);
+    w.lets(pid, 0, |p, program| {
+        p.send(program, receiver, 10);
+        None
+    });
+    w.moves(pid, 0, 3);
+    w.runs(pid, 3);
+    w.lets(pid, 3, |p, program| {
+        p.send(program, receiver, 10);
+        None
+    });
+    w.wait(5 * SECOND);
+    assert_eq!(messages(&w.program(2), receiver), 2, "both have come");
+    w.ends_well();
+}
+#[test]
+fn what_is_long_and_was_sent_on_is_not_overtaken_by_the_news_that_its_sender_has_left() {
+    for seed in 0..20 {
+        let mut w = triangle(seed, false, 100 * MILLISECOND);
+        let (pid, receiver) = (w.born(0), w.born(1));
+        w.moved(receiver, 1, 2);
+        w.lets(pid, 0, |p, program| {
+            p.send(program, receiver, 600_000);
+            None
+        });
+        let target = if seed % 2 == 0 { 1 } else { 2 };
+        w.moves(pid, 0, target);
+        w.runs(pid, target);
+        w.lets(pid, target, |p, program| {
+            p.send(program, receiver, 10);
+            None
+        });
+        w.wait(5 * SECOND);
+        assert_eq!(messages(&w.program(2), receiver), 2, "both have come");
+        w.ends_well();
+    }
+}
+#[test]
 fn what_is_to_be_sent_on_waits_for_a_connection() {
     let mut w = triangle(1, false, MILLISECOND).losing();
     let pid = w.born(1);

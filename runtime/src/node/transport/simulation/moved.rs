@@ -7,6 +7,7 @@ use super::program::{Process, Program};
 use super::scenarios::{triangle, world};
 use super::{MILLISECOND, SECOND, World};
 use crate::codec::Message;
+use crate::process::inbox::RunState;
 use crate::process::signal::Signal;
 use rlua_machine::value::Pid;
 use std::sync::Arc;
@@ -43,6 +44,13 @@ impl World {
         self.moves(pid, from, to);
         self.wait(2 * SECOND);
         assert!(self.program(to).processes().contains_key(&pid), "it has come");
+    }
+    /// Until it runs there.
+    pub(super) fn runs(&mut self, pid: Pid, host: usize) {
+        let program = self.program(host);
+        while program.inner().inbox(pid).is_none_or(|inbox| inbox.state() == RunState::Moving) {
+            self.step();
+        }
     }
     pub(super) fn asks_for_child(&mut self, parent: Pid, host: usize, at: usize) {
         let node = self.hosts[at].name.clone();
