@@ -238,7 +238,7 @@ impl Online {
     /// has its name now, or this is no node any more.
     fn way_home(&self, table: &Table, runtime: Runtime) -> Option<NodeName> {
         let home = table.homes.get(&runtime).cloned().or_else(|| self.program.node_of(runtime));
-        home.filter(|home| !table.closed && !table.by_name.contains_key(home))
+        home.filter(|home| !table.closed && *home != self.name && !table.by_name.contains_key(home))
     }
     /// Nodes with which it is connected, sorted.
     pub fn nodes(&self) -> Vec<NodeName> {
