@@ -9,13 +9,15 @@
 use super::super::Time;
 use super::super::connections::Connection;
 use super::super::name::NodeName;
-use super::super::signal::MoveSignal;
+use super::super::signal::{MoveSignal, sender};
 use super::super::ties::Ties;
+use super::super::translate;
 use super::Online;
 use super::link::Link;
 use super::moves::{After, Held, Moves};
 use super::surroundings::Guest;
 use crate::migration::handover::{Decision, Phase, Ready};
+use crate::process::signal::Signal;
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -68,7 +70,7 @@ impl Online {
                     drop(process);
                     moves.early.remove(&(pid, epoch));
                     moves.brought.remove(&pid);
-                    self.undelivered(moves, pid, kept, after, |signal| Some((pid, signal)));
+                    self.undelivered(moves, pid, kept, after, |signal| self.sent_home(pid, signal));
                 }
                 Decision::DiscardInDoubt(Ready { pid, epoch, process, kept, .. }) => {
                     drop(process);
@@ -92,6 +94,17 @@ impl Online {
                 }
             }
         }
+    }
+    /// What was kept for a process that has not come goes to where it was born. Nothing hangs here because of that: it is not of this
+    /// node. What is to be said here instead.
+    fn sent_home(&self, pid: Pid, signal: Signal) -> Option<(Pid, Signal)> {
+        let Some((link, out)) = self.link_to(pid.runtime()).zip(translate::outgoing(pid, &signal)) else {
+            return Some((pid, signal));
+        };
+        let from = sender(&out.0).filter(|from| !self.program.is_here(*from));
+        let sent = matches!(link.send(out, None, self), Some(Ok(_)));
+        from.into_iter().for_each(|from| _ = link.with_ties(|t| t.forget_here(from)));
+        if sent { None } else { signal.unreachable(pid) }
     }
     /// The connection with a runtime, though it may be known for no other purpose yet.
     fn session_with(&self, moves: &Moves, runtime: Runtime) -> Option<Arc<Link>> {
