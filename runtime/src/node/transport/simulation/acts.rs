@@ -138,8 +138,8 @@ impl Process {
         let from = self.core.pid();
         let (number, m) = {
             let mut common = program.common();
-            let now = common.now;
-            common.ledger.message(from, Some(to), size, now)
+            let from_here = (common.now, program.host);
+            common.ledger.message(from, Some(to), size, from_here)
         };
         if to.runtime() == program.runtime {
             if !program.route(to, Signal::Message(m)) {
@@ -169,8 +169,8 @@ impl Process {
         let from = self.core.pid();
         let (number, m) = {
             let mut common = program.common();
-            let now = common.now;
-            common.ledger.message(from, None, size, now)
+            let from_here = (common.now, program.host);
+            common.ledger.message(from, None, size, from_here)
         };
         self.send_elsewhere(program, online, Some(node), None, Target::Name(Bytes(name.to_vec())), &m, number);
     }
@@ -214,8 +214,8 @@ impl Process {
         let value = Message::string(b"answer");
         let signal = Signal::Response { from, id, over, refused: false, value: value.clone() };
         let mut common = program.common();
-        let now = common.now;
-        common.ledger.sent(to, &signal, now);
+        let from_here = (common.now, program.host);
+        common.ledger.sent(to, &signal, from_here);
         drop(common);
         match program.online().filter(|online| to.runtime() != program.runtime && !online.has_moved(to)) {
             Some(online) => {

@@ -5,6 +5,7 @@
 
 use super::super::super::name::NodeName;
 use super::super::{Link, Online};
+use super::ledger::Missing;
 use super::program::Program;
 use super::{Event, SECOND, World};
 use crate::process::signal::Name;
@@ -269,21 +270,23 @@ impl World {
         if self.plan.faults == 0 && lost > 0 {
             self.violation(format!("nothing was broken, and {lost} sessions were lost"));
         }
-        for (from, to, at, what) in missing {
-            let gone = ended.contains(&to) || !places.contains_key(&to) || !places.contains_key(&from);
-            let hosts = |pid: Pid| {
-                visited.get(&pid).cloned().unwrap_or_else(|| places.get(&pid).copied().into_iter().collect())
-            };
-            let (a, b) = (hosts(from), hosts(to));
-            // Also what is sent on from one place of the receiver's to another.
-            let ways = a.iter().chain(&b).flat_map(|a| b.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b);
-            let lost = ways.into_iter().any(|(a, b)| self.network.lost_since(at, a, b));
-            // Or its sender went on though it had not come, or others were let go that were held back until it had.
-            let is_there = |node: &NodeName| b.iter().any(|b| self.hosts[*b].name == *node);
+        if self.plan.faults == 0 && !(unsettled.is_empty() && overtaken.is_empty()) {
+            self.violation(format!("nothing was broken, and somebody waited in vain: {unsettled:?} {overtaken:?}"));
+        }
+        for Missing { from, to, since: (at, host), what } in missing {
+            if ended.contains(&to) || !places.contains_key(&to) {
+                continue;
+            }
+            // It goes from where its sender was then to places of its receiver, and is sent on from one of those to another.
+            let there = visited.get(&to).cloned().unwrap_or_else(|| BTreeSet::from([places[&to]]));
+            let mut ways = there.iter().chain([&host]).flat_map(|a| there.iter().map(move |b| (*a, *b)));
+            let lost = ways.any(|(a, b)| a != b && self.network.lost_since(at, a, b));
+            // Or its sender went on though it had not come there, or others were let go that were held back on its way until it had.
+            let is_there = |node: &NodeName| there.iter().any(|b| self.hosts[*b].name == *node);
             let left = unsettled.iter().any(|(t, pid, node)| *t >= at && *pid == from && is_there(node))
-                || overtaken.iter().any(|(t, pid)| *t >= at && *pid == to);
-            if !gone && !lost && !left {
-                self.violation(format!("{what} of {from} for {to}, sent at {at}, has not come"));
+                || overtaken.iter().any(|(t, pid, h)| *t >= at && *pid == to && (*h == host || there.contains(h)));
+            if !lost && !left {
+                self.violation(format!("{what} of {from} for {to}, sent at {at} from host {host}, has not come"));
             }
         }
     }

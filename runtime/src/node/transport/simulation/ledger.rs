@@ -71,12 +71,27 @@ pub fn contains(bytes: &[u8], text: &[u8]) -> bool {
 struct Sent {
     number: u64,
     sign: Sign,
-    at: Time,
+    at: Since,
     arrived: bool,
     /// The sender was told that it is not sent.
     failed: bool,
     /// The sender was told that the connection, or the way of a question, is lost.
     may_be_lost: bool,
+}
+
+/// When something was sent, and from which host.
+pub type Since = (Time, usize);
+
+/// Something that has not arrived.
+pub struct Missing {
+    /// Who has sent it.
+    pub from: Pid,
+    /// To whom.
+    pub to: Pid,
+    /// When and where.
+    pub since: Since,
+    /// What it is.
+    pub what: String,
 }
 
 /// The book of all that goes from process to process.
@@ -110,8 +125,8 @@ pub struct Ledger {
     places: BTreeMap<Pid, (u64, usize)>,
     /// When a process has gone on without which nodes having what it had sent before.
     pub unsettled: Vec<(Time, Pid, NodeName)>,
-    /// When something was sent to a process though it was not known that what was sent before had come.
-    pub overtaken: Vec<(Time, Pid)>,
+    /// When something was sent to a process though it was not known that what was sent before had come, and from which host.
+    pub overtaken: Vec<(Time, Pid, usize)>,
     /// Hosts on which those have been that have moved.
     pub visited: BTreeMap<Pid, BTreeSet<usize>>,
 }
@@ -136,20 +151,20 @@ impl Ledger {
             }
         }
     }
-    fn record(&mut self, from: Pid, to: Pid, sign: Sign, at: Time) -> u64 {
+    fn record(&mut self, from: Pid, to: Pid, sign: Sign, at: Since) -> u64 {
         self.next += 1;
         let sent = Sent { number: self.next, sign, at, arrived: false, failed: false, may_be_lost: false };
         self.pairs.entry((from, to)).or_default().push(sent);
         self.next
     }
     /// A process sends a signal.
-    pub fn sent(&mut self, to: Pid, signal: &Signal, at: Time) {
+    pub fn sent(&mut self, to: Pid, signal: &Signal, at: Since) {
         if let Some((sign, from)) = Sign::of(signal) {
             self.record(from, to, sign, at);
         }
     }
     /// A process sends a message, to a process or (none) to a name; the message, with its number in it.
-    pub fn message(&mut self, from: Pid, to: Option<Pid>, bytes: usize, at: Time) -> (u64, Message) {
+    pub fn message(&mut self, from: Pid, to: Option<Pid>, bytes: usize, at: Since) -> (u64, Message) {
         let number = match to {
             Some(to) => {
                 let number = self.record(from, to, Sign::Message, at);
@@ -271,8 +286,8 @@ impl Ledger {
             }
         }
     }
-    /// All that was sent and has not arrived: from, to, when, what; but for what the sender was told may be lost, if that can be.
-    pub fn missing(&self, has_faults: bool) -> Vec<(Pid, Pid, Time, String)> {
+    /// All that was sent and has not arrived, but for what the sender was told may be lost, if that can be.
+    pub fn missing(&self, has_faults: bool) -> Vec<Missing> {
         let mut all = Vec::new();
         for ((from, to), sent) in &self.pairs {
             // One link looks like the next: with one that may be lost, another that has come may have been taken for it.
@@ -283,7 +298,8 @@ impl Ledger {
                 sign => sign.has_to_arrive(),
             };
             for s in sent.iter().filter(has_to_arrive).filter(|s| !s.arrived && !s.failed) {
-                all.push((*from, *to, s.at, format!("{:?} number {}", s.sign, s.number)));
+                let what = format!("{:?} number {}", s.sign, s.number);
+                all.push(Missing { from: *from, to: *to, since: s.at, what });
             }
         }
         all

@@ -10,8 +10,7 @@
 //! costs).
 //!
 //! `RLUA_SIM_SEEDS=10000` runs so many seeds, from `RLUA_SIM_FIRST` on; `RLUA_SIM_TRACE=7` runs seed 7 alone and prints
-//! what happens. In half of the seeds processes move; those have faults as well if `RLUA_SIM_FAULTS` is set. `RLUA_SIM_MOVES` leaves
-//! the others out.
+//! what happens. In half of the seeds processes move; `RLUA_SIM_MOVES` leaves the others out.
 
 mod acts;
 mod checks;
@@ -295,8 +294,8 @@ impl World {
     }
 }
 
-/// The plan of a seed; with or without faults where processes move.
-fn plan(seed: u64, faults_in_moves: bool) -> Plan {
+/// The plan of a seed.
+fn plan(seed: u64) -> Plan {
     let mut random = Random(!seed);
     let mut plan = Plan {
         moves: false,
@@ -308,14 +307,11 @@ fn plan(seed: u64, faults_in_moves: bool) -> Plan {
         delay: [MILLISECOND, 20 * MILLISECOND, 300 * MILLISECOND][random.below(3) as usize],
     };
     plan.moves = random.one_in(2);
-    if plan.moves && !faults_in_moves {
-        plan.faults = 0;
-    }
     plan
 }
 /// Runs a seed; what must not be, and a number that all events lead to.
 fn run(seed: u64, traced: bool) -> (Vec<String>, u64) {
-    run_plan(seed, plan(seed, std::env::var_os("RLUA_SIM_FAULTS").is_some()), traced)
+    run_plan(seed, plan(seed), traced)
 }
 fn run_plan(seed: u64, plan: Plan, traced: bool) -> (Vec<String>, u64) {
     let mut world = World::new(seed, plan);
@@ -367,7 +363,7 @@ mod tests {
                     while let seed = next.fetch_add(1, Ordering::Relaxed)
                         && seed < seeds.end
                     {
-                        if moving && !plan(seed, true).moves {
+                        if moving && !plan(seed).moves {
                             continue;
                         }
                         let why = match std::panic::catch_unwind(|| run(seed, false)) {
@@ -401,7 +397,7 @@ mod tests {
             25899, 29608, 32714, 42724, 36459,
         ];
         for seed in [816, 925, 970, 85, 1240, 1522, 2182].into_iter().chain(late) {
-            let (violations, _) = run_plan(seed, plan(seed, true), false);
+            let (violations, _) = run_plan(seed, plan(seed), false);
             assert!(violations.is_empty(), "seed {seed}:\n{}", violations.join("\n"));
         }
     }

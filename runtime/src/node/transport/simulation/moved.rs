@@ -222,7 +222,7 @@ fn monitors_of_nodes_go_along() {
 }
 #[test]
 fn what_hangs_between_a_process_here_and_one_that_has_come_back_hangs_there() {
-    let mut w = world(1, 3, false, MILLISECOND);
+    let mut w = world(1, 3, false, MILLISECOND).losing();
     w.connect(0, 1);
     w.connect(1, 2);
     let (here, pid) = (w.root(0), w.born(1));

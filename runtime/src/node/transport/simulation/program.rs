@@ -278,8 +278,8 @@ impl Program {
             match effect {
                 Effect::Route(to, signal) => {
                     let mut common = self.common();
-                    let now = common.now;
-                    common.ledger.sent(to, &signal, now);
+                    let from_here = (common.now, self.host);
+                    common.ledger.sent(to, &signal, from_here);
                     drop(common);
                     self.route(to, signal);
                 }
@@ -371,8 +371,8 @@ impl Program {
         }
         while let Some((to, signal)) = farewell.next_signal(pid, reason, abnormal) {
             let mut common = self.common();
-            let now = common.now;
-            common.ledger.sent(to, &signal, now);
+            let from_here = (common.now, self.host);
+            common.ledger.sent(to, &signal, from_here);
             drop(common);
             self.route(to, signal);
         }
@@ -432,8 +432,8 @@ impl Process {
         self.wants = Some((id, Want::Answer(Some(whom))));
         let signal = Signal::Ask { from, id, question };
         let mut common = program.common();
-        let now = common.now;
-        common.ledger.sent(whom, &signal, now);
+        let from_here = (common.now, program.host);
+        common.ledger.sent(whom, &signal, from_here);
         drop(common);
         program.route(whom, signal);
     }
@@ -589,7 +589,7 @@ impl Surroundings for Arc<Program> {
         let mut common = self.common();
         let now = common.now;
         common.trace(|| format!("host {} holds nothing back for {pid} any more", self.host));
-        common.ledger.overtaken.push((now, pid));
+        common.ledger.overtaken.push((now, pid, self.host));
     }
     fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName) {
         self.common().dials.push((self.host, online, c, node));
