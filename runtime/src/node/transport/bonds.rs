@@ -215,18 +215,23 @@ impl Online {
         drop(moves);
         self.tell(ties.into_iter().flat_map(Ties::lost).collect());
     }
-    /// A signal leaves or comes, and what it undoes may hang on any connection.
-    pub(super) fn passes(&self, wire: &Wire<Pid>) {
+    /// A signal leaves or has come, and what it undoes may hang on any connection; but over which it has come, where what came after it
+    /// has been seen as well.
+    pub(super) fn passes(&self, wire: &Wire<Pid>, over: Option<&Link>) {
         let is_end = matches!(wire, Wire::Exit { .. } | Wire::Down { .. } | Wire::Response { over: true, .. });
         if !is_end && !matches!(wire, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
             return;
         }
         if let Some(mut moves) = self.moves_if_any() {
-            self.undoes(&mut moves, wire);
+            self.undoes_but(&mut moves, wire, over);
         }
     }
     pub(super) fn undoes(&self, moves: &mut Moves, wire: &Wire<Pid>) {
-        self.sessions().iter().for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
+        self.undoes_but(moves, wire, None);
+    }
+    fn undoes_but(&self, moves: &mut Moves, wire: &Wire<Pid>, over: Option<&Link>) {
+        let others = self.sessions().into_iter().filter(|l| over.is_none_or(|over| over.number != l.number));
+        others.for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
         moves.adrift.values_mut().for_each(|t| t.passes(wire));
     }
 }

@@ -257,7 +257,7 @@ impl Online {
             false => signal,
         };
         let Some(out) = translate::outgoing(to, &signal) else { return Err(signal) };
-        self.passes(&out.0);
+        self.passes(&out.0, None);
         let link = {
             let mut table = self.table();
             match table.by_runtime.get(&to.runtime()) {
@@ -281,7 +281,7 @@ impl Online {
     /// Sends for a process, which may have to wait for room, or for a connection: then the answer to its question says
     /// what has come of it.
     pub fn send(&self, node: Option<NodeName>, to: Option<Pid>, out: Outgoing, asker: (Pid, u64)) -> Sending {
-        self.passes(&out.0);
+        self.passes(&out.0, None);
         let link = {
             let mut table = self.table();
             let link = match (&node, to) {
@@ -439,7 +439,7 @@ impl Online {
         self.trace(link, "gets", &signal);
         // What answers something has found it.
         if matches!(signal, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
-            self.passes(&signal);
+            self.passes(&signal, Some(link));
         }
         let from = super::signal::sender(&signal);
         self.program.comes_from(from);

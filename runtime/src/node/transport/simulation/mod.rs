@@ -394,7 +394,7 @@ mod tests {
     fn seeds_that_have_failed_hold() {
         let late = [
             788, 2965, 1455, 2667, 3449, 3952, 2481, 8277, 1766, 2223, 5419, 8323, 12120, 13978, 28481, 30183, 36233,
-            25899, 29608, 32714, 42724, 36459,
+            25899, 29608, 32714, 42724, 36459, 322849,
         ];
         for seed in [816, 925, 970, 85, 1240, 1522, 2182].into_iter().chain(late) {
             let (violations, _) = run_plan(seed, plan(seed), false);
