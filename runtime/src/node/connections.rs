@@ -48,6 +48,8 @@ pub enum Action {
     Up(Connection, NodeName),
     /// A session with a visitor stands: its processes are reached there, and nobody else hears of it.
     Visit(Connection),
+    /// Find out soon whether the peer of a session is still there ([`super::session::Session::probe`]).
+    Probe(Connection),
     /// Tell a peer with whom this node is connected.
     List(Connection),
     /// What waits for the node fails.
@@ -159,10 +161,14 @@ impl Connections {
         let outrun = || (!visits && self.is_outrun(c, name)).then_some(Refusal::Connected);
         if let Some(why) = self.refusal(name, runtime, visits).or_else(outrun) {
             let joins = self.own.connects_all() && opening.hello.connects_all();
-            if let Some(peer) = self.peers.get_mut(name).filter(|_| why == Refusal::NameTaken && joins) {
-                peer.has_heir = true;
+            let is_taken = why == Refusal::NameTaken;
+            actions.push(Action::Answer(c, Verdict::Refuse(why)));
+            if let Some(peer) = self.peers.get_mut(name).filter(|_| is_taken) {
+                peer.has_heir |= joins;
+                // A machine that has failed ends no connection.
+                actions.extend(peer.session.map(|(session, _)| Action::Probe(session)));
             }
-            return actions.push(Action::Answer(c, Verdict::Refuse(why)));
+            return;
         }
         if visits {
             self.visits.insert(c, *runtime);
@@ -471,7 +477,7 @@ mod tests {
         let c = b.number();
         after(|x| b.asked(c, &opening("a@h", 1), x));
         let d = b.number();
-        let refused = [Action::Answer(d, Verdict::Refuse(Refusal::NameTaken))];
+        let refused = [Action::Answer(d, Verdict::Refuse(Refusal::NameTaken)), Action::Probe(c)];
         assert_eq!(after(|x| b.asked(d, &opening("a@h", 9), x)), refused);
         let done = after(|x| b.ended(c, "cut", x));
         let [Action::NodeDown(..), Action::Dial(n, node)] = &done[..] else { panic!("{done:?}") };
@@ -508,7 +514,8 @@ mod tests {
         let mut b = Connections::new(hello("b@h", 2));
         let refused = |c, why| [Action::Answer(c, Verdict::Refuse(why))];
         after(|x| b.asked(10, &opening("a@h", 1), x));
-        assert_eq!(after(|x| b.asked(11, &opening("a@h", 9), x)), refused(11, Refusal::NameTaken));
+        let taken = [refused(11, Refusal::NameTaken), [Action::Probe(10)]].concat();
+        assert_eq!(after(|x| b.asked(11, &opening("a@h", 9), x)), taken);
         assert_eq!(after(|x| b.asked(12, &opening("b@h", 9), x)), refused(12, Refusal::NameTaken));
         let Some(Action::Dial(n, _)) = after(|x| b.ended(10, "lost", x)).pop() else { panic!("it is dialled") };
         assert_eq!(after(|x| b.established(n, &hello("a@h", 9), x)).len(), 1);

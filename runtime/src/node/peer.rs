@@ -91,6 +91,10 @@ impl Peer {
             into.push(signal);
         }
     }
+    /// As [`Session::probe`].
+    pub fn probe(&mut self, now: Time) {
+        self.session.probe(now);
+    }
     /// When [`Peer::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {
         self.session.next_timeout()

@@ -21,6 +21,8 @@ use rlua_machine::value::{Pid, Runtime};
 use std::collections::VecDeque;
 use std::fmt;
 
+/// How long a peer may be silent of which it is said that it is no more.
+const PROBE: Time = 5 * super::SECOND;
 /// Bytes of the reason in the last item.
 const REASON_MAX: usize = 1000;
 
@@ -99,6 +101,8 @@ pub struct Session {
     pinged: bool,
     ping_due: bool,
     pong_due: bool,
+    /// When it is down if nothing is heard of it.
+    probed: Option<Time>,
     events: VecDeque<Event>,
     /// It has ended; why the peer is told, until that has left.
     ended: bool,
@@ -124,6 +128,7 @@ impl Session {
             pinged: false,
             ping_due: false,
             pong_due: false,
+            probed: None,
             events: VecDeque::new(),
             ended: false,
             farewell: None,
@@ -257,6 +262,7 @@ impl Session {
             let handled = opened.and_then(|mut plain| {
                 self.heard = now;
                 self.pinged = false;
+                self.probed = None;
                 while let Some(item) = next_item(&mut plain)? {
                     let incoming = (&mut self.incoming.reassembler, &mut self.incoming.table, self.incoming.limits);
                     match handle(item, incoming, &mut self.events, modules)? {
@@ -304,15 +310,29 @@ impl Session {
     pub fn set_keepalive(&mut self, keepalive: Option<Time>) {
         self.keepalive = keepalive;
     }
+    /// Somebody says that the peer is no more: it is asked, and has five seconds to say anything.
+    pub fn probe(&mut self, now: Time) {
+        if !self.ended && self.probed.is_none() {
+            self.probed = Some(now.saturating_add(PROBE));
+            self.ping_due = true;
+        }
+    }
     /// When [`Session::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {
-        let keepalive = self.keepalive.filter(|_| !self.ended)?;
-        Some(self.heard.saturating_add(if self.pinged { keepalive } else { keepalive / 4 }))
+        if self.ended {
+            return None;
+        }
+        let silence = |keepalive: Time| if self.pinged { keepalive } else { keepalive / 4 };
+        let silent = self.keepalive.map(|keepalive| self.heard.saturating_add(silence(keepalive)));
+        silent.into_iter().chain(self.probed).min()
     }
     /// Time has passed.
     pub fn timeout(&mut self, now: Time) {
-        let Some(keepalive) = self.keepalive.filter(|_| !self.ended) else { return };
         let silence = now.saturating_sub(self.heard);
+        if self.probed.is_some_and(|at| at <= now) {
+            return self.end(End::Silent(silence / super::MILLISECOND));
+        }
+        let Some(keepalive) = self.keepalive.filter(|_| !self.ended) else { return };
         if silence >= keepalive {
             self.end(End::Silent(keepalive / super::MILLISECOND));
         } else if silence >= keepalive / 4 && !self.pinged {

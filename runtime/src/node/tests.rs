@@ -312,6 +312,28 @@ fn bits_that_change_during_a_handshake_end_it() {
     }
 }
 #[test]
+fn who_is_said_to_be_no_more_has_to_say_something_soon() {
+    for (answers, keepalive) in [(true, Some(60 * SECOND)), (false, Some(60 * SECOND)), (false, None)] {
+        let [mut a, mut b] = pair(&mut Random(6));
+        a.set_keepalive(keepalive);
+        a.probe(SECOND);
+        // Who says so once more gives it no more time.
+        a.probe(4 * SECOND);
+        assert_eq!(a.next_timeout(), Some(6 * SECOND));
+        let mut out = Vec::new();
+        a.transmit(&mut out, 1000);
+        b.receive(&out, 4 * SECOND, &NoModules);
+        let mut back = Vec::new();
+        b.transmit(&mut back, 1000);
+        if answers {
+            a.receive(&back, 5 * SECOND, &NoModules);
+            assert_eq!(a.next_timeout(), Some(20 * SECOND));
+        }
+        a.timeout(6 * SECOND);
+        assert_eq!(a.has_ended(), !answers);
+    }
+}
+#[test]
 fn silence_is_noticed_and_a_ping_ends_it() {
     let mut random = Random(5);
     let [mut a, mut b] = pair(&mut random);

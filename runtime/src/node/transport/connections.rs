@@ -180,6 +180,10 @@ impl Online {
                 self.program.met(runtime, &name);
                 table.by_runtime.insert(runtime, link);
             }
+            Action::Probe(c) => {
+                let link = self.table().links.get(&c).cloned();
+                link.inspect(|link| link.probe(self.now()));
+            }
             Action::List(c) => {
                 let link = self.table().links.get(&c).cloned();
                 link.inspect(|link| self.list(link));

@@ -379,6 +379,14 @@ impl Link {
             inner.wake();
         }
     }
+    /// Its peer has to say something soon.
+    pub fn probe(&self, now: Time) {
+        let mut inner = self.lock();
+        if let Stage::Session(p) = &mut inner.stage {
+            p.probe(now);
+        }
+        inner.wake();
+    }
     /// It was closed by the other side, or has failed.
     pub fn closed(&self, why: &str) {
         let mut inner = self.lock();
