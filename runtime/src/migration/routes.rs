@@ -233,6 +233,10 @@ impl<T> Routes<T> {
             oldest.and_then(|pid| self.ended.remove(&pid));
         }
     }
+    /// Processes that are known to have ended, the oldest end first, and how often they had moved.
+    pub fn ends(&self) -> impl Iterator<Item = (Pid, u64)> {
+        self.ended_by_age.iter().filter_map(|pid| Some((*pid, self.end_of(*pid)?)))
+    }
     /// How often a process had moved when it ended, if it is known that it has.
     pub fn end_of(&self, pid: Pid) -> Option<u64> {
         self.ended.get(&pid).copied()

@@ -18,6 +18,8 @@ pub struct Past {
     leaving: Option<Arc<Online>>,
     /// Where processes are that have moved.
     places: BTreeMap<Pid, Place>,
+    /// Processes that have ended, and how often they had moved: what is heard of earlier moves brings none of them back.
+    ends: Vec<(Pid, u64)>,
     /// By which paths something has come to those that are here.
     heard: HashMap<Pid, Heard>,
     last_move: u64,
@@ -49,7 +51,8 @@ impl Online {
         let mut moves = self.moves();
         let heard = std::mem::take(&mut moves.heard);
         let places = moves.routes.places().collect();
-        Past { leaving: None, places, heard, last_move: moves.handover.last(), last_mark: moves.routes.last() }
+        let ends = moves.routes.ends().collect();
+        Past { leaving: None, places, ends, heard, last_move: moves.handover.last(), last_mark: moves.routes.last() }
     }
     /// What its program remembers of the node that it was before.
     pub(super) fn recall(&self, past: Past) {
@@ -62,8 +65,12 @@ impl Online {
             if place.runtime != own || self.program.is_here(pid) {
                 moves.routes.recall(pid, place);
                 self.any_moved.store(true, Ordering::Release);
+            } else {
+                // It has ended since.
+                moves.routes.remember_end(pid, place.epoch);
             }
         }
+        past.ends.into_iter().for_each(|(pid, epoch)| moves.routes.remember_end(pid, epoch));
     }
 }
 
