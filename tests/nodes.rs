@@ -55,6 +55,19 @@ fn a_node_without_a_program_takes_spawns() {
     assert_eq!((text(&run.stdout), text(&run.stderr)), ("42\n".to_string(), String::new()));
 }
 
+/// The port mapper ends while it is asked for a name, and the one that takes its place, too: the node is the third.
+#[test]
+fn a_mapper_that_ends_as_a_node_starts() {
+    let user = User::new("ending");
+    let mapper = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, user.port)).expect("the port is free");
+    let mut node = user.start(&["run", "--node", "a@localhost", "-e", "print(require('concurrent').node())"]);
+    for _ in 0..2 {
+        drop(mapper.accept().expect("the node asks"));
+    }
+    drop(mapper);
+    assert_eq!(node.line(), "a@localhost", "{}", node.errors());
+}
+
 /// A function whose node leaves right after it was sent is there all the same.
 #[test]
 fn what_was_sent_before_a_node_leaves_arrives() {

@@ -55,7 +55,11 @@ fn survives(service: &str, parts: impl Fn(&User) -> Vec<Part>) {
             running[i] = start(&user, &parts[i], false);
             said = client.line();
         }
-        assert_eq!(said, "all is well", "{service}, seed {seed}: {}", client.errors());
+        if said != "all is well" {
+            let parts =
+                parts.iter().zip(running).map(|(part, running)| format!("\n{}: {}", part.name, running.errors()));
+            panic!("{service}, seed {seed}: {said}\n{}{}", client.errors(), parts.collect::<String>());
+        }
     }
 }
 /// By kill -9, once it has begun; one that has ended by itself is left.

@@ -24,10 +24,10 @@ pub fn mapper_port() -> u16 {
 }
 
 /// Gives up after a time.
-pub async fn within<T>(time: Duration, f: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+pub async fn within<T, E: From<String>>(time: Duration, f: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let late = async {
         async_io::Timer::after(time).await;
-        Err("no answer in time".to_string())
+        Err("no answer in time".to_string().into())
     };
     future::or(f, late).await
 }
@@ -67,12 +67,36 @@ pub async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Strin
     Err(last)
 }
 
+/// Why a port mapper has not answered.
+pub enum Unanswered {
+    /// The connection is lost, as when the program that the mapper is in ends: another may be there already.
+    Lost(String),
+    /// It is late, or no port mapper.
+    Wrong(String),
+}
+impl From<String> for Unanswered {
+    fn from(why: String) -> Unanswered {
+        Unanswered::Wrong(why)
+    }
+}
+impl From<Unanswered> for String {
+    fn from(unanswered: Unanswered) -> String {
+        let (Unanswered::Lost(why) | Unanswered::Wrong(why)) = unanswered;
+        why
+    }
+}
+
 /// Asks a port mapper one thing.
-pub async fn ask_mapper(stream: &mut TcpStream, client: &mut Client, request: &Request) -> Result<Vec<Reply>, String> {
+pub async fn ask_mapper(
+    stream: &mut TcpStream,
+    client: &mut Client,
+    request: &Request,
+) -> Result<Vec<Reply>, Unanswered> {
     let bytes = client.request(request);
     let wrong = |e: Fault| format!("port {}: {e}", mapper_port());
+    let lost = |why| Unanswered::Lost(format!("port {} has closed the connection{why}", mapper_port()));
     within(PATIENCE, async {
-        stream.write_all(&bytes).await.map_err(reason)?;
+        stream.write_all(&bytes).await.map_err(|e| lost(format!(": {}", reason(e))))?;
         let mut buffer = [0; 4096];
         let mut replies = Vec::new();
         loop {
@@ -84,9 +108,9 @@ pub async fn ask_mapper(stream: &mut TcpStream, client: &mut Client, request: &R
                 }
             }
             match stream.read(&mut buffer).await {
-                Ok(0) => return Err("the port mapper has closed the connection".to_string()),
+                Ok(0) => return Err(lost(String::new())),
                 Ok(n) => client.receive(&buffer[..n]).map_err(wrong)?,
-                Err(e) => return Err(reason(e)),
+                Err(e) => return Err(lost(format!(": {}", reason(e)))),
             }
         }
     })

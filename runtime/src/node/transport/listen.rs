@@ -7,6 +7,7 @@ use super::super::frame::Limits;
 use super::super::hello::{Hello, VERSIONS, features};
 use super::super::mapper::{Access, Client, Reply, Request};
 use super::super::name::NodeName;
+use super::dial::Unanswered;
 use super::mapper::Server;
 use super::{Node, Online, Surroundings, dial, link};
 use crate::process::signal::{Answer, Signal};
@@ -24,6 +25,9 @@ use std::time::Duration;
 
 /// Pause before the port mapper is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a node tries to register before it gives up: a mapper may end as it is asked, and the one that takes its place, too.
+const REGISTRATIONS: usize = 8;
 
 /// Random bytes for one handshake.
 pub fn random() -> Result<[u8; 32], String> {
@@ -166,7 +170,8 @@ impl Online {
     async fn register(&self, scheduler: &Arc<Scheduler>, port: u16) -> Result<Registration, String> {
         let local = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
         let mut server = None;
-        for _ in 0..3 {
+        let mut lost = None;
+        for _ in 0..REGISTRATIONS {
             if server.is_none()
                 && let Ok(listener) = super::mapper::bind().await
             {
@@ -181,7 +186,11 @@ impl Online {
             let failed = match dial::ask_mapper(&mut stream, &mut client, &request).await.map(|mut all| all.pop()) {
                 Ok(Some(Reply::Registered)) => return Ok(Registration { stream, server }),
                 Ok(Some(Reply::Taken)) => format!("the name '{}' is taken on this host", self.name.short()),
-                Ok(Some(Reply::Refused(why))) | Err(why) => why,
+                Err(Unanswered::Lost(why)) => {
+                    lost = Some(why);
+                    continue;
+                }
+                Ok(Some(Reply::Refused(why))) | Err(Unanswered::Wrong(why)) => why,
                 Ok(other) => format!("the port mapper answers {other:?}"),
             };
             if let Some(server) = server {
@@ -189,7 +198,11 @@ impl Online {
             }
             return Err(failed);
         }
-        Err(format!("no port mapper can be reached or started on port {}", dial::mapper_port()))
+        if let Some(server) = server {
+            server.stop();
+        }
+        let port = dial::mapper_port();
+        Err(lost.unwrap_or_else(|| format!("no port mapper can be reached or started on port {port}")))
     }
     /// Keeps the name, or gets it back.
     async fn stay_registered(self: Arc<Self>, scheduler: Arc<Scheduler>, port: u16, mut registration: Registration) {

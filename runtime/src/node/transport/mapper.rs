@@ -235,7 +235,7 @@ async fn somebody_listens(port: u16) -> bool {
 pub async fn ask_own(request: &Request) -> Result<Vec<Reply>, String> {
     let mapper = dial::connect(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], dial::mapper_port()).await;
     let mut mapper = mapper.map_err(|why| format!("no port mapper runs on this host ({why})"))?;
-    dial::ask_mapper(&mut mapper, &mut Asker::default(), request).await
+    Ok(dial::ask_mapper(&mut mapper, &mut Asker::default(), request).await?)
 }
 
 impl Client {
