@@ -110,6 +110,11 @@ pub fn run(arguments: Arguments) -> u8 {
     if let Some(seed) = arguments.seed {
         return alone(&arguments, seed);
     }
+    // A program that cannot be read fails under no seed.
+    if let Err(message) = crate::run::start_of(&arguments.file) {
+        output::complain(message);
+        return 1;
+    }
     match search(&arguments) {
         Ok(status) => status,
         Err(e) => {

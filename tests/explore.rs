@@ -128,6 +128,7 @@ fn a_cluster_in_which_nothing_can_happen_is_a_deadlock() {
     for options in [&["--nodes", "2"][..], &["--nodes", "2", "--faults"]] {
         let run = user.run(&[&["explore", "--seed", "1"], options, &[&script]].concat());
         assert!(text(&run.stderr).contains("deadlock: 1 process waits"), "{}", text(&run.stderr));
+        assert!(text(&run.stderr).contains("<n2@sim.1> at "), "{}", text(&run.stderr));
         assert_eq!(run.status.code(), Some(1));
     }
     // A node whose script fails is named.
@@ -140,6 +141,15 @@ fn a_cluster_in_which_nothing_can_happen_is_a_deadlock() {
         let run = user.run(&[&["explore"], options, &[&script]].concat());
         assert!(text(&run.stderr).contains(says), "{}", text(&run.stderr));
     }
+}
+
+/// It fails under no seed.
+#[test]
+fn a_program_that_cannot_be_read_is_told_at_once() {
+    let run = User::new("unread").run(&["explore", "--seeds", "0..10", "there is no such file"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert_eq!(text(&run.stderr), "rlua-actor: cannot read there is no such file: No such file or directory\n");
+    assert_eq!(text(&run.stdout), "");
 }
 
 #[test]

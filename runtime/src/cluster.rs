@@ -196,6 +196,7 @@ impl Run<'_> {
             ..Config::default()
         };
         let program = Scheduler::in_turns(config, concurrent::find_native, &self.shared, self.network.seat(i));
+        self.network.enter(i, &program);
         program.set_files(self.files.child());
         program.in_its_turn(|| enter_root(&program, start, self.files.child()));
         let node = name(i);

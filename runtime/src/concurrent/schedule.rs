@@ -179,23 +179,26 @@ pub(super) fn deadlock_error(vm: &mut Vm) -> Raise {
     let cx = context(vm);
     cx.end_wait();
     let (scheduler, own) = (cx.scheduler.clone(), cx.pid());
-    let (mut from, mut n, mut shown, mut graph) = (0, 0, Vec::new(), BTreeMap::new());
-    while let Some((pids, next)) = scheduler.table.next_block(from) {
-        from = next;
-        for pid in pids.into_iter().filter(|&p| p != own) {
-            let Some(slot) = scheduler.table.find(pid) else { continue };
-            let mut s = slot.lock();
-            if !matches!(s.inbox.state(), RunState::Waiting { .. }) {
-                continue;
-            }
-            n += 1;
-            let Some(p) = s.process.as_mut() else { continue };
-            let whom = p.waits().whom;
-            if shown.len() < 10 {
-                shown.push((pid, p.vm.where_it_is(), whom.clone()));
-            }
-            if !whom.is_empty() {
-                graph.insert(pid, whom);
+    let (mut n, mut shown, mut graph) = (0, Vec::new(), BTreeMap::new());
+    for program in scheduler.programs() {
+        let mut from = 0;
+        while let Some((pids, next)) = program.table.next_block(from) {
+            from = next;
+            for pid in pids.into_iter().filter(|&p| p != own) {
+                let Some(slot) = program.table.find(pid) else { continue };
+                let mut s = slot.lock();
+                if !matches!(s.inbox.state(), RunState::Waiting { .. }) {
+                    continue;
+                }
+                n += 1;
+                let Some(p) = s.process.as_mut() else { continue };
+                let whom = p.waits().whom;
+                if shown.len() < 10 {
+                    shown.push((pid, p.vm.where_it_is(), whom.clone()));
+                }
+                if !whom.is_empty() {
+                    graph.insert(pid, whom);
+                }
             }
         }
     }

@@ -64,6 +64,10 @@ impl Scheduler {
     pub(crate) fn waits_for_the_world(&self) -> bool {
         self.readiness.any_waits()
     }
+    /// This program, and those of all others of its cluster that is simulated.
+    pub(crate) fn programs(self: &Arc<Self>) -> Vec<Arc<Scheduler>> {
+        self.seat.as_ref().map_or_else(|| vec![self.clone()], |seat| seat.programs())
+    }
     /// Tells its root that nothing can happen any more.
     pub(crate) fn nothing_can_happen(self: &Arc<Self>) {
         if let Some(root) = self.root() {

@@ -20,8 +20,8 @@ use super::{Online, Settings, Surroundings};
 use crate::scheduler::Scheduler;
 use crate::sync::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 /// Bytes that may be under way before nothing more can be written.
 const WINDOW: usize = 256 << 10;
@@ -36,6 +36,8 @@ type Wish = (usize, Arc<Online>, Connection, NodeName);
 /// What nodes want of the network, and who they are: by host.
 struct Seats {
     nodes: Mutex<Vec<Option<Arc<Online>>>>,
+    /// Nodes or none, as long as they are there.
+    programs: Mutex<Vec<Weak<Scheduler>>>,
     dials: Mutex<Vec<Wish>>,
     key: Key,
 }
@@ -85,6 +87,10 @@ impl Seat {
         self.all.nodes()[self.host] = Some(online.clone());
         online.adopt_names(scheduler.names.all().into_iter());
         Ok(())
+    }
+    /// The programs of all hosts that have one.
+    pub(crate) fn programs(&self) -> Vec<Arc<Scheduler>> {
+        self.all.programs.lock().unwrap_or_else(|e| e.into_inner()).iter().filter_map(Weak::upgrade).collect()
     }
     /// Its node wants to be connected.
     pub(super) fn dial(&self, online: Arc<Online>, c: Connection, node: NodeName) {
@@ -161,6 +167,7 @@ impl Network {
         let mut random = Random(seed ^ 0x3c6e_f372_fe94_f82b);
         let seats = Seats {
             nodes: Mutex::new((0..hosts).map(|_| None).collect()),
+            programs: Mutex::new(vec![Weak::new(); hosts]),
             dials: Mutex::default(),
             key: key(generate([3; 32]).as_bytes()).expect("it is a cookie"),
         };
@@ -180,6 +187,10 @@ impl Network {
     /// The place of a host's program.
     pub(crate) fn seat(&self, host: usize) -> Seat {
         Seat { host, all: self.seats.clone() }
+    }
+    /// A program begins at a host.
+    pub(crate) fn enter(&self, host: usize, program: &Arc<Scheduler>) {
+        self.seats.programs.lock().unwrap_or_else(|e| e.into_inner())[host] = Arc::downgrade(program);
     }
     /// What is drawn for something that has this number.
     fn drawn(&self, what: u64, number: u64) -> Random {
