@@ -524,6 +524,7 @@ impl Vm {
                         return Act::Leave;
                     }
                     f.state = state & !COLLECT;
+                    self.shrink_stack();
                     return Act::Native;
                 }
                 if state & RAISE != 0 {

@@ -867,6 +867,28 @@ impl Vm {
             Ok(())
         }
     }
+    /// Gives back most of what the running coroutine's stack and frames do not use, if that is much.
+    pub(crate) fn shrink_stack(&mut self) {
+        // Frames that are looked through: a process that is idle has few.
+        const FEW: usize = 64;
+        // SAFETY: the running coroutine is live. All registers of its frames lie below `end`, and SLACK slots are left above them.
+        unsafe {
+            let thread = &*self.thread;
+            let depth = self.frame_count();
+            if depth > FEW {
+                return;
+            }
+            let mut end = self.slots_used();
+            for f in std::slice::from_raw_parts(thread.frames, depth) {
+                let registers = f.proto().map_or(0, |p| p.registers as usize);
+                end = end.max(f.base.offset_from(thread.stack) as usize + registers);
+            }
+            let (slots, frames) = (end + 2 * SLACK, depth + 2);
+            if thread.stack_len() >= 2 * slots || thread.frames_len() >= 4 * frames {
+                self.resize(slots.min(thread.stack_len()), frames.min(thread.frames_len()), &mut std::ptr::null_mut());
+            }
+        }
+    }
     unsafe fn resize_stack(&mut self, slots: usize) {
         // SAFETY: the running coroutine is live.
         unsafe { self.resize(slots, (*self.thread).frames_len(), &mut std::ptr::null_mut()) }
