@@ -157,7 +157,10 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     vm.check_reserve()?;
     let quick = match state {
         CAPTURE => None,
-        _ => codec::Snapshot::again(vm, body, (1..vm.count()).map(|i| vm.arg(i))),
+        _ => {
+            let arguments = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
+            codec::Snapshot::again(vm, body, arguments)
+        }
     };
     let snapshot = match quick {
         Some(snapshot) => snapshot,

@@ -294,42 +294,44 @@ function rare.no_head(s, why, text)
   end
 end
 function rare.too_large(length, most) return format('the body has %d bytes, and may have %s', length, tostring(most)) end
--- The body of a connection's process.
-local function connection(client, server, herald, options, handler)
-  link(herald)
-  send(server, { opened = self() })
-  client:setoption('tcp-nodelay', true)
-  if options.tls then
-    client = rare.secured(client, options)
-    if not client then return end
+-- The body of the processes of a server's connections: one function for all, so that it is taken once.
+local function connections(server, herald, options, handler)
+  return function(client)
+    link(herald)
+    send(server, { opened = self() })
+    client:setoption('tcp-nodelay', true)
+    if options.tls then
+      client = rare.secured(client, options)
+      if not client then return end
+    end
+    local limits, timeouts = options.limits, options.timeouts
+    local from = new_stream(client)
+    local s = { stream = from, socket = client, server = server, herald = herald, options = options, handler = handler }
+    repeat
+      if from.at > #from.text then
+        from.text, from.at = '', 1
+        setoption('trapexit', false)
+        if is_stopping(s) or not fill(from, timeouts.idle) then break end
+        setoption('trapexit', true)
+      end
+      s.is_head = false
+      local method, target, minor, headers, length, stays, expects = next_head(from, core.request, limits, time() + timeouts.head)
+      if not method then
+        rare.no_head(s, target, minor)
+        break
+      end
+      s.is_head, s.closes = method == 'HEAD', not stays
+      if length > limits.body then
+        rare.refuse(s, 413, rare.too_large(length, limits.body))
+        break
+      end
+      local body = new_body(from, length, limits, timeouts.body)
+      if expects then body.ask = true end
+      local request = setmetatable({ method = method, target = target, path = path_of(target), version = minor == 1 and '1.1' or '1.0',
+        headers = headers, [BODY] = body, [CONNECTION] = s }, Request)
+    until not serve(s, request)
+    client:close()
   end
-  local limits, timeouts = options.limits, options.timeouts
-  local from = new_stream(client)
-  local s = { stream = from, socket = client, server = server, herald = herald, options = options, handler = handler }
-  repeat
-    if from.at > #from.text then
-      from.text, from.at = '', 1
-      setoption('trapexit', false)
-      if is_stopping(s) or not fill(from, timeouts.idle) then break end
-      setoption('trapexit', true)
-    end
-    s.is_head = false
-    local method, target, minor, headers, length, stays, expects = next_head(from, core.request, limits, time() + timeouts.head)
-    if not method then
-      rare.no_head(s, target, minor)
-      break
-    end
-    s.is_head, s.closes = method == 'HEAD', not stays
-    if length > limits.body then
-      rare.refuse(s, 413, rare.too_large(length, limits.body))
-      break
-    end
-    local body = new_body(from, length, limits, timeouts.body)
-    if expects then body.ask = true end
-    local request = setmetatable({ method = method, target = target, path = path_of(target), version = minor == 1 and '1.1' or '1.0',
-      headers = headers, [BODY] = body, [CONNECTION] = s }, Request)
-  until not serve(s, request)
-  client:close()
 end
 
 -- The body of the herald: what it hears of connections that fail means nothing to it.
@@ -340,7 +342,7 @@ local function herald(server)
   exit(m.signal == 'STOP' and 'shutdown' or m.reason)
 end
 -- The body of the process that accepts. It may have so many connections, and asks the server for more.
-local function accept(listener, server, herald, options, handler)
+local function accept(listener, server, options, connection)
   local credit, told_at = options.connections, -huge
   while true do
     while credit < 1 do
@@ -350,7 +352,7 @@ local function accept(listener, server, herald, options, handler)
     local client, why = listener:accept()
     if client then
       credit = credit - 1
-      spawn(connection, client, server, herald, options, handler)
+      spawn(connection, client)
     else
       -- Too many open files, for instance: connections that end may mend it.
       if time() - told_at > QUIET then
@@ -439,7 +441,7 @@ local function run(options, handler, starter, is_linked)
   local s = { options = options, parent = is_linked and starter or nil, open = {}, count = 0, freed = 0, accepted = 0 }
   s.host, s.port = listener:getsockname()
   s.herald = spawnlink(herald, self())
-  s.acceptor = spawnlink(accept, listener, self(), s.herald, options, handler)
+  s.acceptor = spawnlink(accept, listener, self(), options, connections(self(), s.herald, options, handler))
   listener:close()
   reply(asked, { started = true })
   while s.stop == nil do handle(s, receive()) end

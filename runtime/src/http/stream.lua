@@ -5,9 +5,12 @@
 local core = require 'concurrent.http.core'
 local time = require('concurrent').time
 local sub, find, format, concat, huge, max = string.sub, string.find, string.format, table.concat, math.huge, math.max
+local collectgarbage = collectgarbage
 
 -- Bytes that are taken at once.
 local PIECE = 16384
+-- Milliseconds after which who waits for more gives back what memory the last request took.
+local REST = 1000
 -- Milliseconds, and bytes, of what a peer still sends after the last answer.
 local LINGER, LINGERING = 2000, 8 << 20
 
@@ -21,8 +24,14 @@ end
 -- Waits so many milliseconds for more: true.
 local function fill(s, ms)
   local socket = s.socket
-  if ms < huge then socket:settimeout(max(ms, 0) / 1000) else socket:settimeout(nil) end
+  local is_long = ms > REST
+  socket:settimeout(is_long and REST / 1000 or max(ms, 0) / 1000)
   local first, why = socket:receive(1)
+  if not first and is_long and reason(why) == 'timeout' then
+    collectgarbage()
+    socket:settimeout(ms < huge and (ms - REST) / 1000 or nil)
+    first, why = socket:receive(1)
+  end
   if not first then
     why = reason(why)
     return nil, why, why

@@ -102,7 +102,7 @@ impl Kept {
 const FEW: usize = 1000;
 
 /// Those of a list that is looked through at each spawn.
-const FEW_LISTED: usize = 64;
+const FEW_LISTED: usize = 256;
 
 /// What the process itself began with, if it has not written to any of that.
 fn inherited(vm: &Vm) -> Option<Box<Kept>> {
@@ -395,12 +395,12 @@ fn view_with(vm: &Vm, body: Value) -> Option<(Arc<View>, Value)> {
 impl Snapshot {
     /// Of a body that is in what was captured before, and arguments that are no objects: nothing has to be copied. None: it
     /// has to be captured.
-    pub fn again(vm: &Vm, body: Value, arguments: impl Iterator<Item = Value> + Clone) -> Option<Snapshot> {
-        if arguments.clone().any(|v| v.tag & tag::KEEPS_BITS != 0) {
+    pub fn again(vm: &Vm, body: Value, arguments: Arguments) -> Option<Snapshot> {
+        if arguments.iter().any(|v| v.tag & tag::KEEPS_BITS != 0) {
             return None;
         }
         let (view, body) = view_with(vm, body)?;
-        Some(Snapshot { view, body, arguments: arguments.collect(), serials: vm.heap.serial_counter() })
+        Some(Snapshot { view, body, arguments, serials: vm.heap.serial_counter() })
     }
 }
 
