@@ -333,7 +333,15 @@ impl Connections {
     }
     /// When [`Connections::timeout`] is to be called.
     pub fn next_timeout(&self) -> Option<Time> {
-        self.peers.values().filter_map(|p| p.attempt.as_ref()?.next).chain(self.list_at).min()
+        let begins = (self.list_at.is_none() && self.lists(self.sessions())).then_some(0);
+        self.peers.values().filter_map(|p| p.attempt.as_ref()?.next).chain(self.list_at).chain(begins).min()
+    }
+    fn sessions(&self) -> usize {
+        self.peers.values().filter(|p| p.session.is_some()).count()
+    }
+    /// Whether one of so many peers is told of the others, now and then.
+    fn lists(&self, sessions: usize) -> bool {
+        sessions >= 2 && self.own.connects_all() && !self.closing
     }
     /// Whether nobody is dialled, now or later.
     #[cfg(test)]
@@ -353,12 +361,12 @@ impl Connections {
     }
     /// Tells one of the peers of the others, now and then.
     fn list(&mut self, now: Time, random: u64, actions: &mut Vec<Action>) {
-        let sessions = || self.peers.values().filter_map(|p| p.session);
-        let n = sessions().count();
-        if n < 2 || !self.own.connects_all() || self.closing {
+        let n = self.sessions();
+        if !self.lists(n) {
             self.list_at = None;
         } else if self.list_at.is_none_or(|at| at <= now) {
-            let told = sessions().nth((random % n as u64) as usize).filter(|_| self.list_at.is_some());
+            let mut sessions = self.peers.values().filter_map(|p| p.session);
+            let told = sessions.nth((random % n as u64) as usize).filter(|_| self.list_at.is_some());
             actions.extend(told.map(|(c, _)| Action::List(c)));
             self.list_at = Some(now + LIST);
         }
@@ -502,6 +510,7 @@ mod tests {
         after(|x| b.asked(c, &opening("a@h", 1), x));
         assert!(after(|x| b.timeout(0, 0, x)).is_empty() && b.next_timeout().is_none(), "there are no others");
         after(|x| b.asked(d, &opening("c@h", 3), x));
+        assert_eq!(b.next_timeout(), Some(0), "it begins by itself");
         assert!(after(|x| b.timeout(SECOND, 0, x)).is_empty(), "who has just come was told");
         assert_eq!(b.next_timeout(), Some(SECOND + LIST));
         assert_eq!(after(|x| b.timeout(SECOND + LIST, 0, x)), [Action::List(c)]);

@@ -114,6 +114,7 @@ impl Online {
     pub(super) fn decide(self: &Arc<Self>, f: impl FnOnce(&mut Connections, &mut Vec<Action>)) {
         let mut actions = Vec::new();
         let mut control = self.control.lock().unwrap_or_else(|e| e.into_inner());
+        let was_due = control.next_timeout();
         f(&mut control, &mut actions);
         let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
@@ -125,6 +126,12 @@ impl Online {
                 control.failed(c, &Failure::Closed, self.now(), 0, &mut more);
                 actions.extend(more);
             }
+        }
+        let is_sooner = control.next_timeout().is_some_and(|at| was_due.is_none_or(|was| at < was));
+        drop(control);
+        if is_sooner {
+            // Whoever looks after connections looks later than that.
+            self.wake();
         }
     }
     pub(super) fn carry_out(self: &Arc<Self>, action: Action) {
