@@ -143,6 +143,16 @@ fn a_cluster_in_which_nothing_can_happen_is_a_deadlock() {
     }
 }
 
+/// The service of examples/services, whose nodes are ended, lose each other and come back.
+#[test]
+fn replicas_of_a_store_agree_when_all_is_whole_again() {
+    let user = User::new("replicas");
+    let script = path("tests/explore/store.lua");
+    let mut command = user.command(&["explore", "--nodes", "3", "--faults", "--seeds", "0..100", &script]);
+    let run = command.env("LUA_PATH", path("examples/services/?.lua")).output().expect("it runs");
+    assert_eq!(text(&run.stdout), "no failure under 100 seeds\n", "{}", text(&run.stderr));
+}
+
 /// It fails under no seed.
 #[test]
 fn a_program_that_cannot_be_read_is_told_at_once() {

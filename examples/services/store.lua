@@ -6,7 +6,8 @@
 --   rlua-actor run --node me@localhost -e "s = require 'store' s.connect('a@localhost') s.put('x', 5) print(s.get('x'))"
 --
 -- Replicas are the members of a group. The first of them gives each write a version, and answers when all others have it. One that
--- begins (anew) takes all that the others have, joins, and then once more what was written in between.
+-- begins (anew) takes all that the others have, joins, and then once more what was written in between. Replicas that do not see each
+-- other for a while both go on; when they do again, each gives the other what it has, and of two values for a key the same one wins at both.
 local concurrent = require 'concurrent'
 local group = require 'concurrent.group'
 local call, reply = concurrent.call, concurrent.reply
@@ -42,14 +43,26 @@ local replica = {
     local state = { data = {} }
     take_from_others(state)
     group.join(GROUP)
+    group.monitor(GROUP)
     return state, { continue = 'joined' }
   end,
   continue = take_from_others,
+  info = function(state, m)
+    if m.signal ~= 'GROUP' or m.event ~= 'join' then return end
+    for _, pid in ipairs(m.processes) do
+      local data = state.data
+      if pid ~= concurrent.self() then concurrent.spawn(function() call(pid, { 'merge', data }) end) end
+    end
+  end,
   call = {
     all = function(state) return state.data end,
     get = function(state, request)
       local entry = state.data[request[2]]
       return { value = entry and entry.value }
+    end,
+    merge = function(state, request)
+      for key, entry in pairs(request[2]) do keep(state, key, entry) end
+      return true
     end,
     keep = function(state, request)
       keep(state, request[2], request[3])
@@ -79,8 +92,10 @@ function store.serve(...)
   })
   concurrent.loop()
 end
+-- Connects with nodes, and again when a connection is lost.
 function store.connect(...)
-  for _, node in ipairs { ... } do
+  local nodes = { ... }
+  for _, node in ipairs(nodes) do
     local tries = 0
     while not concurrent.isnodealive(node) do
       tries = tries + 1
@@ -88,6 +103,12 @@ function store.connect(...)
       concurrent.sleep(50)
     end
   end
+  concurrent.spawn(function()
+    while true do
+      concurrent.sleep(1000)
+      for _, node in ipairs(nodes) do concurrent.isnodealive(node) end
+    end
+  end)
 end
 
 -- Asks the replicas, one after the other, until one answers.
