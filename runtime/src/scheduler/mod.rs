@@ -228,7 +228,7 @@ impl Scheduler {
             // Whoever begins a program goes on with it: it needs no other thread.
             self.enqueue_again(slot);
         } else if self.gate.is_open() {
-            // Where it is spawned, next: who spawns one and waits for it wakes no other worker.
+            // Who spawns one and waits for it wakes no other worker.
             self.enqueue_next(slot);
         } else {
             self.hold(slot);

@@ -1,7 +1,7 @@
 //! Run queues: which ready process runs next.
 //!
 //! Journey: every process's life: ready -> **queue** -> slice. Each worker has a queue of its own and a place for a
-//! process that it has woken, which runs next: a message and its answer stay on one core and take no lock of a queue. A
+//! process that it has woken or spawned, which runs next: a message and its answer stay on one core and take no lock of a queue. A
 //! process that waits for a message is even taken out of its slot by who sends it one, and put there together with it.
 //! What comes from no worker, or would make a queue too long, goes to the injector, which all look at. A worker whose
 //! queue is empty takes half of another's. With a seed there is one list, from which a generator draws, or a schedule (schedule.rs).
@@ -53,7 +53,7 @@ struct Local<T> {
 
 /// What a worker keeps to itself.
 pub struct Turns<T = Arc<Slot>, H = Handed> {
-    /// Woken by what runs here, and runs next.
+    /// Woken or spawned by what runs here, and runs next.
     next: Option<Next<T, H>>,
     ahead: u32,
     turns: u32,
@@ -138,7 +138,7 @@ impl<T> Queues<T> {
             Seeded::Explored(schedule) => Some(f(&mut schedule.lock().unwrap_or_else(|e| e.into_inner()))),
         }
     }
-    /// Queues a process that a worker's process has woken, to run next there, unless another one is to; true if there is
+    /// Queues a process that a worker's process has woken or spawned, to run next there, unless another one is to; true if there is
     /// something that another worker could do.
     pub fn push_next<H>(&self, worker: usize, turns: &mut Turns<T, H>, item: T) -> bool {
         if self.seeded.is_some() {
