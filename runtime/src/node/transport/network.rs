@@ -167,7 +167,7 @@ impl Network {
         let mut random = Random(seed ^ 0x3c6e_f372_fe94_f82b);
         let seats = Seats {
             nodes: Mutex::new((0..hosts).map(|_| None).collect()),
-            programs: Mutex::new(vec![Weak::new(); hosts]),
+            programs: Mutex::new((0..hosts).map(|_| Weak::new()).collect()),
             dials: Mutex::default(),
             key: key(generate([3; 32]).as_bytes()).expect("it is a cookie"),
         };
