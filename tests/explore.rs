@@ -153,6 +153,13 @@ fn replicas_of_a_store_agree_when_all_is_whole_again() {
     assert_eq!(text(&run.stdout), "no failure under 100 seeds\n", "{}", text(&run.stderr));
 }
 
+#[test]
+fn groups_of_nodes_that_meet_as_they_begin_are_whole() {
+    let run =
+        User::new("meeting").run(&["explore", "--nodes", "3", "--seeds", "0..300", &path("tests/explore/groups.lua")]);
+    assert_eq!(text(&run.stdout), "no failure under 300 seeds\n", "{}", text(&run.stderr));
+}
+
 /// It fails under no seed.
 #[test]
 fn a_program_that_cannot_be_read_is_told_at_once() {

@@ -226,7 +226,13 @@ end
 local function handle(s, m)
   if type(m) ~= 'table' then return end
   if m.signal == 'CALL' and m.control == 'meet' then
-    learn(s, m.request)
+    local peer, node = m.request.keeper, m.request.node
+    if s.peers[peer] then
+      -- A keeper that is known tells of each change itself. What another process says for it may be older than that.
+      s.node_of[peer], s.asked[node] = node, true
+    else
+      learn(s, m.request)
+    end
     reply(m, true)
   elseif m.signal == 'CALL' and control[m.control] then
     -- What other nodes have is known when they have answered.
