@@ -227,11 +227,9 @@ impl Scheduler {
         if slot.is_root {
             // Whoever begins a program goes on with it: it needs no other thread.
             self.enqueue_again(slot);
-        } else if self.gate.is_open() {
-            // Who spawns one and waits for it wakes no other worker.
-            self.enqueue_next(slot);
         } else {
-            self.hold(slot);
+            // Who spawns one and waits for it wakes no other worker.
+            self.schedule(slot);
         }
     }
     /// Gives a process a signal. False: there is no such process; what it would have answered then comes back to the
@@ -360,7 +358,7 @@ impl Scheduler {
             self.route(largest.pid, Signal::Kill { reason, limit: true });
         }
     }
-    /// Queues a process that a signal has woken, or holds it.
+    /// Queues a process that a signal has woken, or that was spawned, or holds it.
     fn schedule(self: &Arc<Self>, slot: Arc<Slot>) {
         if slot.is_root || self.gate.is_open() {
             self.enqueue_next(slot);
