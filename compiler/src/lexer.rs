@@ -11,8 +11,10 @@
 
 use crate::error::{CompileError, Place, Result};
 use crate::number::{Number, hex_value, is_space, parse_number};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use logos::Logos;
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// A string of the source (name or literal), interned.
@@ -32,13 +34,16 @@ impl Name {
 
 /// The strings of a chunk.
 pub(crate) struct Names {
-    numbers: HashMap<Arc<[u8]>, Name>,
+    /// Their numbers, found by their texts.
+    numbers: HashTable<Name>,
     texts: Vec<Arc<[u8]>>,
+    /// Quick, and with a random seed, as the texts are whatever a source says.
+    pub hasher: RandomState,
 }
 
 impl Names {
     fn new() -> Self {
-        let mut names = Names { numbers: HashMap::new(), texts: Vec::new() };
+        let mut names = Names { numbers: HashTable::new(), texts: Vec::new(), hasher: RandomState::default() };
         for text in ["_ENV", "break", "self", "(for state)"] {
             names.intern(text.as_bytes());
         }
@@ -46,13 +51,14 @@ impl Names {
     }
 
     fn intern(&mut self, text: &[u8]) -> Name {
-        if let Some(&name) = self.numbers.get(text) {
+        let hash = |text: &[u8]| self.hasher.hash_one(text);
+        let of = |name: Name| &*self.texts[name.0 as usize];
+        if let Some(&name) = self.numbers.find(hash(text), |&name| of(name) == text) {
             return name;
         }
         let name = Name(self.texts.len() as u32); // fewer than the bytes of the source, which are limited
-        let text: Arc<[u8]> = text.into();
-        self.texts.push(text.clone());
-        self.numbers.insert(text, name);
+        self.numbers.insert_unique(hash(text), name, |&name| hash(of(name)));
+        self.texts.push(text.into());
         name
     }
 

@@ -1,9 +1,9 @@
 -- Keys that were chosen to have one hash cost little more than others, whatever their type, and tables of them behave
 -- as all tables do.
 
--- Integers whose fixed hashes have the same low 16 bits; floats of the same; strings with the same hash.
-local function integer(i) return i * (2070566913 << 16) ~ 0x9e3779b97f4a7c15 end
-local function float(i) return (string.unpack('<d', string.pack('<i8', integer(i) ~ 0x5555))) end
+-- Integers whose fixed hashes have the same low 13 bits; floats of the same; strings with the same hash.
+local function integer(i) return i * (66557611 << 25) end
+local function float(i) return i * (276778813 << 10) + 0.5 end
 local function short(i) return string.pack('<i8i4', 0x2d358dccaa6c78a5 ~ 0x8bb84b93962eacc9 ~ 12, i) end
 local function word(i) return string.pack('<i8i8', 16, i) end
 local function long(i) return string.pack('<i8i8', 66, i) .. ('.'):rep(50) end

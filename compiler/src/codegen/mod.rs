@@ -19,7 +19,8 @@ use crate::opcode::{Instruction, MAX_ARG, MAX_AX, MAX_BX, MAX_REGISTERS, OFFSET_
 use crate::parser::Parser;
 use crate::parser::scope::Block;
 use crate::prototype::{Constant, Prototype};
-use std::collections::HashMap;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
 
 /// The end of a jump list.
 pub(crate) const NO_JUMP: i32 = -1;
@@ -51,7 +52,7 @@ pub(crate) struct FunctionState {
     /// Whether returns must close upvalues or variables.
     pub needs_close: bool,
     /// Where each constant is.
-    constants: HashMap<ConstantKey, u32>,
+    constants: HashTable<u32>,
 }
 
 impl FunctionState {
@@ -78,7 +79,7 @@ impl FunctionState {
             free_register: 0,
             last_target: 0,
             needs_close: false,
-            constants: HashMap::new(),
+            constants: HashTable::new(),
         }
     }
 
@@ -88,8 +89,8 @@ impl FunctionState {
     }
 }
 
-/// A constant as a key: floats by their bits, so that integers stay apart from them.
-#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+/// A constant to be: floats by their bits, so that integers stay apart from them.
+#[derive(Clone, Copy)]
 pub(crate) enum ConstantKey {
     Nil,
     Boolean(bool),
@@ -436,19 +437,42 @@ impl Parser<'_> {
 impl Parser<'_> {
     /// The index of a constant, which is added if it is new.
     fn constant(&mut self, key: ConstantKey) -> u32 {
-        if let Some(&index) = self.function.constants.get(&key) {
+        let names = &self.lexer.names;
+        let wanted = match key {
+            ConstantKey::Nil => (0, 0),
+            ConstantKey::Boolean(value) => (1, u64::from(value)),
+            ConstantKey::Integer(value) => (2, value as u64),
+            ConstantKey::Float(bits) => (3, bits),
+            ConstantKey::String(name) => (4, names.text(name).as_ptr() as u64),
+        };
+        let function = &mut self.function;
+        let constants = &mut function.prototype.constants;
+        let hash = names.hasher.hash_one(wanted);
+        let is_it = |&index: &u32| constant_bits(&constants[index as usize]) == wanted;
+        if let Some(&index) = function.constants.find(hash, is_it) {
             return index;
         }
-        let constant = match key {
+        let index = constants.len() as u32;
+        let hash_of = |&index: &u32| names.hasher.hash_one(constant_bits(&constants[index as usize]));
+        function.constants.insert_unique(hash, index, hash_of);
+        constants.push(match key {
             ConstantKey::Nil => Constant::Nil,
             ConstantKey::Boolean(value) => Constant::Boolean(value),
             ConstantKey::Integer(value) => Constant::Integer(value),
             ConstantKey::Float(bits) => Constant::Float(f64::from_bits(bits)),
-            ConstantKey::String(name) => Constant::String(self.lexer.names.text(name).clone()),
-        };
-        let index = self.function.prototype.constants.len() as u32;
-        self.function.prototype.constants.push(constant);
-        self.function.constants.insert(key, index);
+            ConstantKey::String(name) => Constant::String(names.text(name).clone()),
+        });
         index
+    }
+}
+
+/// A kind and bits, the same for constants of a function that are one. Of a text there is one in a chunk, which is where it is.
+fn constant_bits(constant: &Constant) -> (u8, u64) {
+    match constant {
+        Constant::Nil => (0, 0),
+        Constant::Boolean(value) => (1, u64::from(*value)),
+        Constant::Integer(value) => (2, *value as u64),
+        Constant::Float(value) => (3, value.to_bits()),
+        Constant::String(text) => (4, text.as_ptr() as u64),
     }
 }

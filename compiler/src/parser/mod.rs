@@ -22,6 +22,8 @@ use crate::opcode::{MAX_BX, Opcode};
 use crate::prototype::{Chunk, Prototype, UpvalueOrigin, VariableKind};
 use scope::{Label, PendingJump, Variable};
 
+/// Instructions from which on a function's lists are made as small as they may be.
+const SHRUNK: usize = 1000;
 /// Nested statements and expressions; where the reference, called from a script, runs out of C stack.
 const MAX_DEPTH: u32 = 198;
 /// What is said at the depth after that.
@@ -126,7 +128,14 @@ impl<'s> Parser<'s> {
         self.leave_block()?;
         self.finish_code()?;
         let outer = self.enclosing.pop().unwrap_or_else(|| FunctionState::new(0, 0, 0, 0));
-        let function = std::mem::replace(&mut self.function, outer);
+        let mut function = std::mem::replace(&mut self.function, outer);
+        let p = &mut function.prototype;
+        // What a large function has too much, to half of it, would be there as long as the program runs.
+        if p.code.len() > SHRUNK {
+            p.code.shrink_to_fit();
+            p.lines.shrink_to_fit();
+            p.constants.shrink_to_fit();
+        }
         self.prototypes[function.index] = Some(function.prototype);
         Ok(())
     }

@@ -109,7 +109,11 @@ impl Heap {
                 match self.phase {
                     Phase::Idle => self.begin(),
                     Phase::Mark => self.mark_some(roots, budget),
-                    Phase::Sweep => ended = self.sweep(budget),
+                    Phase::Sweep => {
+                        let before = self.objects.bytes;
+                        ended = self.sweep(budget);
+                        self.rest.left -= before - self.objects.bytes;
+                    }
                     Phase::End => unreachable!("the end of marking is not left in the middle"),
                 }
             }
@@ -161,16 +165,21 @@ impl Heap {
         } else if self.objects.bytes < self.limit {
             self.end_grace();
         }
+        // What was allocated during the sweep does not count: most of it is garbage by now, and a heap would grow by that.
+        let left = self.rest.left;
         if self.rest.made().is_some_and(|r| r.is_empty()) {
             self.rest.clear();
         }
         if self.whole == Some(Whole::Begun) {
             self.whole = Some(Whole::Done);
         }
-        self.set_threshold();
+        self.set_threshold_after(left);
     }
     /// Bytes at which the next piece is due.
     pub(super) fn set_threshold(&mut self) {
+        self.set_threshold_after(self.objects.bytes);
+    }
+    fn set_threshold_after(&mut self, left: usize) {
         self.threshold = if self.stopped {
             self.bound()
         } else if self.stress.is_some() {
@@ -178,7 +187,7 @@ impl Heap {
         } else if self.is_collecting() {
             self.objects.bytes.min(self.bound())
         } else {
-            (self.objects.bytes / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.bound())
+            (left / 100 * self.pause.max(MIN_PAUSE) as usize).max(FIRST_THRESHOLD).min(self.bound())
         };
     }
 
@@ -265,6 +274,7 @@ impl Heap {
             self.forget_captured();
             debug_assert!(self.gray.is_empty() && !self.has_large() && self.sweeping.is_null());
             self.sweeping = std::mem::replace(&mut self.objects.first, std::ptr::null_mut());
+            self.rest.left = self.objects.bytes;
             self.phase = Phase::Sweep;
         }
         const KEPT: usize = 64;

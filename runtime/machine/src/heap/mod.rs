@@ -173,7 +173,7 @@ pub struct Heap {
     modules: Modules,
     /// What unfilled tables are filled from (lazy.rs), or null.
     lazy: *mut Lazy,
-    /// Size at which the next collection starts, in per cent of what the last one left.
+    /// Size at which the next collection starts, in per cent of what was not dead when the last one had marked.
     pub pause: u32,
     serial: u32,
     /// Times that the end of marking was tried in this cycle.
@@ -220,6 +220,8 @@ struct Rest {
     weak: Seldom<WeakTables>,
     /// What whoever captures keeps (captured.rs).
     captured: Seldom<Captured>,
+    /// Bytes when the marking at hand had ended, less those that its sweep has freed: what was not dead then.
+    left: usize,
 }
 
 impl Rest {

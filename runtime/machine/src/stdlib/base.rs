@@ -5,7 +5,8 @@
 use super::access::Access;
 use super::load_chunk;
 use super::source;
-use crate::value::{Kind, Value};
+use crate::value::string::make_atom;
+use crate::value::{Kind, Value, tag};
 use crate::vm::load::Literals;
 use crate::vm::long;
 use crate::vm::metamethod::{Event, name_value};
@@ -16,6 +17,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::OnceLock;
 
 /// Runs the finalizers that wait; at the end of a process and in `collectgarbage`.
 pub static RUN_FINALIZERS: Native = Native::yieldable("finalizers", run_finalizers);
@@ -227,7 +229,23 @@ fn select(vm: &mut Vm, _: u32) -> Result<Step> {
 
 fn type_(vm: &mut Vm) -> Result<Value> {
     let v = vm.check_any(0)?;
-    Ok(vm.heap.name(v.type_name().as_bytes()))
+    Ok(type_name_value(v))
+}
+/// The atom of a value's type name.
+fn type_name_value(v: Value) -> Value {
+    struct Names([Value; 16]);
+    // SAFETY: atoms are immutable and never freed.
+    unsafe impl Send for Names {}
+    // SAFETY: as above.
+    unsafe impl Sync for Names {}
+    static NAMES: OnceLock<Names> = OnceLock::new();
+    let names = NAMES.get_or_init(|| {
+        Names(std::array::from_fn(|kind| {
+            let name = Value { tag: kind as u64, bits: 0 }.type_name();
+            Value::object(tag::ATOM, make_atom(name.as_bytes()).expect("the atom table has room for the types"))
+        }))
+    });
+    names.0[(v.tag & 0xf) as usize]
 }
 fn tonumber(vm: &mut Vm) -> Result<Option<Value>> {
     if vm.arg(1).is_nil() {

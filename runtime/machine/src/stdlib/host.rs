@@ -67,10 +67,14 @@ pub fn with(files: Files) -> Box<Host> {
 
 /// Does what may block for long, while another thread takes over this one's other duties.
 pub fn blocking<T>(vm: &mut Vm, work: impl FnOnce(&mut Host) -> T) -> T {
-    let Some(outside) = host(vm).outside.clone() else { return work(host(vm)) };
+    blocking_with_machine(vm, |vm| work(host(vm)))
+}
+/// The same of what needs the machine, without what hangs on it.
+pub fn blocking_with_machine<T>(vm: &mut Vm, work: impl FnOnce(&mut Vm) -> T) -> T {
+    let Some(outside) = host(vm).outside.clone() else { return work(vm) };
     outside.begin_blocking(vm.attached.take());
     // Also when the work panics.
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(host(vm))));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(vm)));
     if let Some(attached) = outside.end_blocking() {
         vm.attached.set(attached);
     }

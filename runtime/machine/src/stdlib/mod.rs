@@ -99,11 +99,22 @@ pub fn find_native(name: &str) -> Option<&'static Native> {
     all.get(name).copied()
 }
 
+/// What makes the libraries of others, once one is asked for that nobody has made.
+static MORE: OnceLock<fn()> = OnceLock::new();
+/// Says what makes the tables of libraries other than the standard ones, should a process come that has one. The first word counts.
+pub fn more_libraries(make: fn()) {
+    MORE.get_or_init(|| make);
+}
 /// The library table of a name, which tables are that nobody has written to.
 pub fn find_library(name: &[u8]) -> Option<&'static Library> {
     Library::find(name).or_else(|| {
         static OPENED: OnceLock<()> = OnceLock::new();
-        OPENED.get_or_init(|| open(&mut Vm::new(Box::new(()), find_native), false, &[]));
+        OPENED.get_or_init(|| {
+            open(&mut Vm::new(Box::new(()), find_native), false, &[]);
+            if let Some(make) = MORE.get() {
+                make();
+            }
+        });
         Library::find(name)
     })
 }

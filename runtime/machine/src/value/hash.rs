@@ -5,6 +5,10 @@
 //! random [`HashKey`] (table.rs), which goes wherever the table goes (spec/format.md). The reader might expect
 //! a key in every table; then no hash could be computed ahead, and constant names are most of what is looked up.
 //!
+//! Integers that lie near each other hash to places near each other, as most tables are gone through in order: blocks of
+//! 1,024 lie anywhere, each in one piece. The same is so of floats with the same fraction, and of objects in the order in
+//! which they got their serial numbers.
+//!
 //! Always: a hash follows from the value alone, and under a key from the value and the key: from all bytes of a string,
 //! as strings can be chosen to have the same fixed hash.
 
@@ -21,9 +25,25 @@ fn mix(a: u64, b: u64) -> u64 {
     wide as u64 ^ (wide >> 64) as u64
 }
 
-/// The fixed hash of one word.
+const WORD_FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
+
+/// The fixed hash of one word. Within 32 that lie one after the other the low bits differ as those of the words do; words
+/// whose distance is a power of two differ in others, which the shift brings down.
+#[inline]
 pub(crate) fn hash_word(x: u64) -> u32 {
-    mix(x ^ 0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93) as u32
+    let low = x as u32 & 0x3ff;
+    mix(x >> 10, WORD_FACTOR) as u32 ^ low ^ low >> 5
+}
+
+/// The fixed hash of a float that is no integer.
+fn hash_float(f: f64) -> u32 {
+    let whole = f as i64;
+    hash_word(whole as u64) ^ mix((f - whole as f64).to_bits() ^ K0, K1) as u32
+}
+
+/// The fixed hash of one word in tables of an earlier format.
+fn earlier_hash_word(x: u64) -> u32 {
+    mix(x ^ 0x9e37_79b9_7f4a_7c15, WORD_FACTOR) as u32
 }
 
 /// The fixed hash of strings.
@@ -64,35 +84,63 @@ pub struct HashKey {
     word: u64,
     /// Follows from `word`; odd.
     factor: u64,
-    /// Long strings of the table's heap keep their hashes under this key, and under no other.
-    is_kept: bool,
+    /// Which of the kinds below.
+    kind: KeyKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyKind {
+    /// A table's own.
+    Own,
+    /// The one under which long strings of the table's heap keep their hashes.
+    Kept,
+    /// None: the table came from a process that was frozen when words had another fixed hash, and still lies so.
+    Earlier,
 }
 
 impl HashKey {
     /// The key that a random word makes.
     pub fn new(word: u64) -> HashKey {
-        HashKey { word, factor: mix(word ^ K0, K1) | 1, is_kept: false }
+        HashKey { word, factor: mix(word ^ K0, K1) | 1, kind: KeyKind::Own }
     }
     /// This key, as the one under which the heap's strings keep hashes.
     pub(crate) fn kept(self) -> HashKey {
-        HashKey { is_kept: true, ..self }
+        HashKey { kind: KeyKind::Kept, ..self }
+    }
+    /// What says that a table lies by the fixed hashes of an earlier format.
+    pub fn earlier() -> HashKey {
+        HashKey { word: 0, factor: 0, kind: KeyKind::Earlier }
+    }
+    /// Whether it is that.
+    pub fn is_earlier(self) -> bool {
+        self.kind == KeyKind::Earlier
     }
     /// What it was made from.
     pub fn word(self) -> u64 {
         self.word
     }
     fn hash_word(self, x: u64) -> u32 {
+        if self.is_earlier() {
+            return earlier_hash_word(x);
+        }
         mix(mix(x ^ self.word, self.factor) ^ self.factor, K1) as u32
     }
     /// Hash of bytes under this key.
     pub(crate) fn hash_bytes(self, bytes: &[u8]) -> u32 {
+        if self.is_earlier() {
+            return hash_bytes(bytes);
+        }
         // Not `word ^ length`: the word would cancel itself, and who knows nothing could make a product 0.
         let start = mix(self.word ^ bytes.len() as u64, self.factor);
         mix(mix_bytes(bytes, start, self.word, self.factor) ^ self.factor, K1) as u32
     }
     /// Hash of a string under this key, which may be that of another heap.
     pub(crate) fn hash_str(self, s: &Str) -> u32 {
-        let Some(kept) = s.kept_hash().filter(|_| self.is_kept) else { return self.hash_bytes(s.bytes()) };
+        if self.is_earlier() {
+            return s.hash();
+        }
+        let is_kept = self.kind == KeyKind::Kept;
+        let Some(kept) = s.kept_hash().filter(|_| is_kept) else { return self.hash_bytes(s.bytes()) };
         if kept.get() == 0 {
             kept.set(self.hash_bytes(s.bytes()));
         }
@@ -103,7 +151,11 @@ impl HashKey {
         Some(match key.as_string() {
             Some(s) => self.hash_str(&s),
             // Few other keys have no word of their own (booleans, natives), and nobody chooses their hashes.
-            None => self.hash_word(word_of(key).or_else(|| known_hash(key).map(u64::from))?),
+            None => match word_of(key) {
+                Some(word) => self.hash_word(word),
+                None if self.is_earlier() => known_hash(key)?,
+                None => self.hash_word(known_hash(key)?.into()),
+            },
         })
     }
 }
@@ -153,6 +205,7 @@ pub(crate) fn known_hash(key: Value) -> Option<u32> {
             Kind::Native(native) => native.hash(),
             _ => return None,
         },
+        tag::FLOAT => hash_float(f64::from_bits(key.bits)),
         _ => hash_word(word_of(key)?),
     })
 }
@@ -167,8 +220,12 @@ mod tests {
         let texts = [&b""[..], b"a", b"name", b"a longer name", b"a string of more than 16 bytes"];
         let own = HashKey::new(42);
         let words = [0, 1, -1, i64::MIN].map(|n| hash_word(n as u64));
+        let floats = [0.5, -0.1, 1e300, f64::INFINITY].map(hash_float);
+        let earlier = [0, 1, -1, i64::MIN].map(|n| HashKey::earlier().hash(Value::integer(n)));
         let own_words = [0, 1, -1, i64::MIN].map(|n| own.hash(Value::integer(n)));
-        assert_eq!(words, [0x57d9_e055, 0xad33_e225, 0x601c_1d69, 0x1a8e_e39f]);
+        assert_eq!(words, [0x0000_0000, 0x0000_0001, 0x37bf_97f3, 0xd70c_cb3f]);
+        assert_eq!(floats, [0x7c04_c39a, 0x0467_675c, 0x3c34_432b, 0xe158_c161]);
+        assert_eq!(earlier, [0x57d9_e055, 0xad33_e225, 0x601c_1d69, 0x1a8e_e39f].map(Some));
         assert_eq!(texts.map(hash_bytes), [0x171c_3d5e, 0x23dc_1fe9, 0x33ff_bb41, 0xddc6_075f, 0x1039_b7e3]);
         assert_eq!(own_words, [0xf67d_5dca, 0x8c33_1cc3, 0x041e_a031, 0x42ce_6c1e].map(Some));
         let own_texts = texts.map(|t| own.hash_bytes(t));

@@ -21,7 +21,7 @@ pub struct NumberText {
 
 impl NumberText {
     /// More than the longest text: `-1.2345678901234e-308` has 21 bytes, `-9223372036854775808` 20.
-    const CAPACITY: usize = 32;
+    pub const CAPACITY: usize = 32;
 
     const fn empty() -> Self {
         NumberText { bytes: [0; Self::CAPACITY], length: 0 }

@@ -12,6 +12,7 @@ use super::op::{Op, PAIRS, When};
 use crate::value::string::{Str, find_atom, make_atom};
 use crate::value::table::Template;
 use crate::value::{Value, tag};
+use foldhash::fast::RandomState;
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Chunk, Constant, Prototype};
 use std::collections::HashMap;
@@ -79,7 +80,7 @@ impl Module {
         });
         let owner = Arc::as_ptr(&module);
         let m = Arc::get_mut(&mut module).expect("the module is not shared yet");
-        let mut known: HashMap<Arc<[u8]>, Value> = HashMap::new();
+        let mut known: HashMap<Arc<[u8]>, Value, RandomState> = HashMap::default();
         let mut strings = Vec::new();
         let mut protos: Vec<Proto> = Vec::with_capacity(m.chunk.prototypes.len());
         for (index, p) in m.chunk.prototypes.iter().enumerate() {

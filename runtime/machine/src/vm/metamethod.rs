@@ -102,17 +102,19 @@ pub fn name_value(event: Event) -> Value {
         let names = Names(std::array::from_fn(|i| {
             Value::object(tag::ATOM, make_atom(NAMES[i].as_bytes()).expect("the atom table has room for the events"))
         }));
-        INDEX_NAME.store(names.0[Event::Index as usize].bits as *mut Str, Ordering::Relaxed);
+        for (address, name) in ADDRESSES.iter().zip(&names.0) {
+            address.store(name.bits as *mut Str, Ordering::Relaxed);
+        }
         names
     });
     names.0[event as usize]
 }
-/// The atom `__index`, once [`name_value`] has made the names.
-static INDEX_NAME: AtomicPtr<Str> = AtomicPtr::new(std::ptr::null_mut());
-/// The atom `__index`, for who looks at its address and hash alone. Every machine has had the names made.
+/// Where the names are, once [`name_value`] has made them.
+static ADDRESSES: [AtomicPtr<Str>; 29] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 29];
+/// The address of the atom of an event's name. Every machine has had the names made.
 #[inline(always)]
-pub(crate) fn index_name() -> *const Str {
-    INDEX_NAME.load(Ordering::Relaxed)
+pub(crate) fn name_address(event: Event) -> *const Str {
+    ADDRESSES[event as usize].load(Ordering::Relaxed)
 }
 
 /// A metatable's field for an event that has an absence bit; remembers its absence.
@@ -131,8 +133,7 @@ pub(crate) fn fast(meta: *mut Table, event: Event) -> Value {
 unsafe fn fast_miss(meta: *mut Table, event: Event) -> Value {
     // SAFETY: the caller has seen that `meta` is not null; a metatable is live as long as what has it.
     unsafe {
-        let name = name_value(event).bits as *const Str;
-        let n = (*meta).find_str_node(&*name);
+        let n = (*meta).find_str_node(&*name_address(event));
         let v = if n.is_null() { Value::NIL } else { (*n).value() };
         if v.is_nil() {
             let f = &(*meta).header.flags;

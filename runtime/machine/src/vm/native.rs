@@ -18,7 +18,7 @@ use super::access::{self, Access};
 use super::work::COPIED;
 use crate::value::hash::hash_bytes;
 use crate::value::table::Entry;
-use crate::value::{Closure, Kind, Ref, Str, Table, Value, number, tag};
+use crate::value::{Closure, NativeClosure, Ref, Str, Table, Value, number, tag};
 
 /// A Lua error is being raised; its value is in the [`Vm`].
 #[derive(Debug, Clone, Copy)]
@@ -293,18 +293,24 @@ impl Vm {
         self.grow_for_native(n);
         true
     }
-    /// The running native function's upvalues.
-    pub fn native_upvalue(&self, i: usize) -> Value {
-        // SAFETY: the function is below the registers.
-        match unsafe { *self.base.sub(1) }.kind() {
-            Kind::NativeClosure(c) => c.upvalues().get(i).map_or(Value::NIL, |u| u.get()),
-            _ => Value::NIL,
+    /// The running native function, if it has upvalues.
+    #[inline(always)]
+    fn running_closure(&self) -> Option<Ref<NativeClosure>> {
+        // SAFETY: the function is below the registers, and its tag says what it is.
+        unsafe {
+            let function = *self.base.sub(1);
+            (function.tag == tag::NATIVE_CLOSURE).then(|| Ref::new(function.bits as *mut NativeClosure))
         }
     }
+    /// The running native function's upvalues.
+    #[inline]
+    pub fn native_upvalue(&self, i: usize) -> Value {
+        self.running_closure().and_then(|c| c.upvalues().get(i).map(|u| u.get())).unwrap_or(Value::NIL)
+    }
     /// Sets one of the running native function's upvalues.
+    #[inline]
     pub fn set_native_upvalue(&mut self, i: usize, v: Value) {
-        // SAFETY: the function is below the registers.
-        if let Kind::NativeClosure(c) = unsafe { *self.base.sub(1) }.kind()
+        if let Some(c) = self.running_closure()
             && let Some(u) = c.upvalues().get(i)
         {
             u.set(v);

@@ -12,12 +12,12 @@ use super::arith::{ArithError, arith};
 use super::call::{Act, MAX_CHAIN};
 use super::error::Operand;
 use super::long::{self, LONG};
-use super::metamethod::{Event, fast, name_value};
+use super::metamethod::{Event, fast, name_address};
 use super::native::Raise;
 use super::thread::Continue;
 use super::work::{COPIED, ELEMENTS, LEAF};
 use crate::heap::Header;
-use crate::value::{Ref, Str, Table, Value, number, tag};
+use crate::value::{Ref, Table, Value, number, tag};
 
 /// The message of an integer division by zero.
 pub const DIVIDE_BY_ZERO: &str = "attempt to divide by zero";
@@ -33,7 +33,7 @@ fn is_of_strings(mm: Value, event: Event) -> bool {
 /// of operators that a program defines.
 #[inline]
 unsafe fn table_metamethod(event: Event, a: Value, b: Value) -> Option<Value> {
-    let name = name_value(event).bits as *const Str;
+    let name = name_address(event);
     for v in [a, b] {
         if v.tag == tag::TABLE {
             // SAFETY: the tag says that it is a live table, whose metatable is live, too; names of events are atoms.

@@ -20,7 +20,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::ExitStatus;
-use stream::{Buffering, Output, Program, Stream, drop_ahead, lock, open_path, valid_mode};
+use stream::{BUFFER, Buffering, Output, Program, Stream, drop_ahead, lock, open_path, valid_mode};
 pub use stream::{Files, flush_printed, has_printed, print_line, write_stdout};
 
 /// The library's functions and the methods of files.
@@ -307,12 +307,12 @@ fn popen(vm: &mut Vm, _: u32) -> Result<Step> {
         if mode == b"r" {
             shell.stdout(Stdio::piped()).spawn().map(|mut child| {
                 let out = child.stdout.take().expect("it was piped");
-                Stream::PipeReader(BufReader::new(out), Program::new(child))
+                Stream::PipeReader(BufReader::with_capacity(BUFFER, out), Program::new(child))
             })
         } else {
             shell.stdin(Stdio::piped()).spawn().map(|mut child| {
                 let input = child.stdin.take().expect("it was piped");
-                Stream::PipeWriter(Output::new(BufWriter::new(input)), Program::new(child))
+                Stream::PipeWriter(Output::new(BufWriter::with_capacity(BUFFER, input)), Program::new(child))
             })
         }
     });
@@ -359,11 +359,57 @@ const BATCH: usize = 1 << 24;
 
 /// Registers: the file unless it is a default one, the arguments. When it goes on the file is in register 0 anyway, and the
 /// next argument's number is above the arguments.
+/// Writes arguments that are few, short, and find room in the file's buffer: reductions that this costs. None, and nothing
+/// is done, if they are not such.
+fn write_short(vm: &mut Vm, index: u64, first: usize) -> Option<usize> {
+    let n = vm.count();
+    let mut most = 0;
+    if n - first > TOGETHER {
+        return None;
+    }
+    for i in first..n {
+        let v = vm.arg(i);
+        most += match v.as_string() {
+            Some(s) => s.bytes().len(),
+            None if v.is_number() => number::NumberText::CAPACITY,
+            None => return None,
+        };
+    }
+    if most > BATCH {
+        return None;
+    }
+    for i in first..n {
+        let v = vm.arg(i);
+        let files = &mut super::host::host(vm).files;
+        let Some(Stream::Writer(w)) = files.get(index) else { return None };
+        if i == first && !w.has_room(most) {
+            return None;
+        }
+        // There is room: it is not written to the system, and cannot fail.
+        match v.as_string() {
+            Some(s) => w.write_all(s.bytes()),
+            None => {
+                let text = number::number_text(v);
+                w.write_all(without_point(text.as_bytes()))
+            }
+        }
+        .ok()?;
+    }
+    Some(n - first + most / COPIED)
+}
+/// As C's printf writes a float: one that is whole has no point.
+fn without_point(number: &[u8]) -> &[u8] {
+    number.strip_suffix(b".0").unwrap_or(number)
+}
 fn write(vm: &mut Vm, default: Default, state: u32) -> Result<Step> {
     let (u, first, begin, n);
     if state == 0 {
         (u, first) = the_file(vm, default)?;
         (begin, n) = (first, vm.count());
+        if let Some(spent) = write_short(vm, u.resource.get(), first) {
+            vm.charge(spent);
+            return vm.return_one(Value::userdata(u));
+        }
     } else {
         (u, first, n) = (file_argument(vm, 0)?, 1, vm.count().saturating_sub(1));
         begin = vm.arg(n).as_integer().and_then(|n| usize::try_from(n).ok()).unwrap_or(n);
@@ -379,10 +425,7 @@ fn write(vm: &mut Vm, default: Default, state: u32) -> Result<Step> {
         let v = vm.arg(i);
         spent += 1;
         if v.is_number() {
-            // As C's printf: a float that is whole has no point here.
-            let number = number::number_text(v);
-            let bytes = number.as_bytes();
-            text.extend_from_slice(bytes.strip_suffix(b".0").unwrap_or(bytes));
+            text.extend_from_slice(without_point(number::number_text(v).as_bytes()));
             continue;
         }
         match vm.check_string(i) {

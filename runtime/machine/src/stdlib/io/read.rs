@@ -2,7 +2,7 @@
 //!
 //! Journey: outside world -> bytes -> **value**.
 
-use super::super::host::{blocking, host};
+use super::super::host::{Host, blocking, host};
 use super::stream::{Ahead, Stream, lock};
 use super::{CLOSED, Default, NATIVES, file_argument, open_argument, open_or_raise, push_failure, reason, the_file};
 use crate::value::{Ref, Userdata, Value};
@@ -43,56 +43,62 @@ fn is_buffered(bytes: &[u8], format: Format) -> bool {
     match format {
         Format::Line { .. } => memchr::memchr(b'\n', bytes).is_some(),
         Format::Bytes(n) => n <= bytes.len() && !bytes.is_empty(),
-        Format::All | Format::Number => false,
+        Format::Number => bytes.iter().position(|c| !is_space(*c)).is_some_and(|i| bytes.len() - i > NUMERAL_MAX),
+        Format::All => false,
     }
 }
-/// One item; none at the end of the file.
-fn read_item(r: &mut dyn BufRead, format: Format) -> std::io::Result<Option<Vec<u8>>> {
-    let mut out = Vec::new();
+/// One item, in place of what `out` holds; false at the end of the file.
+fn read_item(r: &mut dyn BufRead, format: Format, out: &mut Vec<u8>) -> std::io::Result<bool> {
+    out.clear();
     match format {
         Format::Line { keep_end } => {
-            let n = r.read_until(b'\n', &mut out)?;
+            let n = r.read_until(b'\n', out)?;
             if n == 0 {
-                return Ok(None);
+                return Ok(false);
             }
             if !keep_end && out.last() == Some(&b'\n') {
                 out.pop();
             }
         }
         Format::All => {
-            r.read_to_end(&mut out)?;
+            r.read_to_end(out)?;
         }
         Format::Bytes(0) => {
             if r.fill_buf()?.is_empty() {
-                return Ok(None);
+                return Ok(false);
             }
         }
         Format::Bytes(n) => {
             // Grows as bytes arrive, whatever was asked for.
-            (r as &mut dyn Read).take(n as u64).read_to_end(&mut out)?;
+            (r as &mut dyn Read).take(n as u64).read_to_end(out)?;
             if out.is_empty() {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Format::Number => return read_numeral(r).map(Some),
+        Format::Number => read_numeral(r, out)?,
     }
-    Ok(Some(out))
+    Ok(true)
 }
-/// The longest prefix that looks like a numeral, at most 200 bytes, as the reference reads it.
-fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
+/// Longest numeral that is read, in bytes, as in the reference.
+const NUMERAL_MAX: usize = 200;
+fn is_space(c: u8) -> bool {
+    c.is_ascii_whitespace() || c == 0x0b
+}
+/// The longest prefix that looks like a numeral, as the reference reads it.
+fn read_numeral(r: &mut dyn BufRead, out: &mut Vec<u8>) -> std::io::Result<()> {
     fn peek(r: &mut dyn BufRead) -> std::io::Result<Option<u8>> {
         Ok(r.fill_buf()?.first().copied())
     }
     struct Reading<'a> {
         r: &'a mut dyn BufRead,
-        out: Vec<u8>,
+        out: &'a mut Vec<u8>,
         too_long: bool,
     }
     impl Reading<'_> {
         fn accept(&mut self, test: impl Fn(u8) -> bool) -> std::io::Result<bool> {
             match peek(self.r)? {
                 Some(c) if test(c) => {
-                    if self.out.len() == 200 {
+                    if self.out.len() == NUMERAL_MAX {
                         self.too_long = true;
                         return Ok(false);
                     }
@@ -111,10 +117,10 @@ fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
             Ok(n)
         }
     }
-    while peek(r)?.is_some_and(|c| c.is_ascii_whitespace() || c == 0x0b) {
+    while peek(r)?.is_some_and(is_space) {
         r.consume(1);
     }
-    let mut n = Reading { r, out: Vec::new(), too_long: false };
+    let mut n = Reading { r, out, too_long: false };
     n.accept(|c| c == b'+' || c == b'-')?;
     let (mut hex, mut count) = (false, 0);
     if n.accept(|c| c == b'0')? {
@@ -136,7 +142,7 @@ fn read_numeral(r: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
         // Too long for the reference's buffer: it fails.
         n.out.clear();
     }
-    Ok(n.out)
+    Ok(())
 }
 /// What reading some formats comes to.
 enum Outcome {
@@ -147,12 +153,28 @@ enum Outcome {
     /// Others should have their turn; each format that is done has a result.
     More,
 }
+/// One item if what is buffered is enough for it, so that the system need not be asked.
+fn read_buffered(host: &mut Host, index: u64, format: Format, text: &mut Vec<u8>) -> Option<std::io::Result<bool>> {
+    match host.files.get(index)? {
+        Stream::Reader(r) => is_buffered(r.buffer(), format).then(|| read_item(r, format, text)),
+        Stream::PipeReader(r, _) => is_buffered(r.buffer(), format).then(|| read_item(r, format, text)),
+        Stream::Stdin => {
+            // Another process may be waiting in it for the system.
+            let mut r = host.files.standard.input.try_lock().ok()?;
+            is_buffered(r.buffer(), format).then(|| read_item(&mut *r, format, text))
+        }
+        _ => None,
+    }
+}
+/// Bytes up to which what an item was read into is kept for the next one.
+const TEXT_KEPT: usize = 1024;
 /// Reductions for an item, besides its bytes.
 const ITEM: usize = 4;
 
 /// Reads the formats in registers `first..last`, a line if there are none, and pushes what was read.
 fn read_formats(vm: &mut Vm, u: Ref<Userdata>, first: usize, last: usize) -> Result<Outcome> {
     let mut failure = None;
+    let mut text = std::mem::take(&mut host(vm).files.text);
     let (mut spent, allowed) = (0, vm.allowance(1));
     for i in first..last.max(first + 1) {
         if spent >= allowed && failure.is_none() && i >= first + MAX_FORMATS {
@@ -161,19 +183,18 @@ fn read_formats(vm: &mut Vm, u: Ref<Userdata>, first: usize, last: usize) -> Res
         }
         let format = if last == first { Format::Line { keep_end: false } } else { format_argument(vm, i)? };
         let index = u.resource.get();
-        let item = match host(vm).files.get(index) {
-            Some(Stream::Reader(r)) if is_buffered(r.buffer(), format) => read_item(r, format),
-            Some(Stream::PipeReader(r, _)) if is_buffered(r.buffer(), format) => read_item(r, format),
-            _ => blocking(vm, |host| {
+        let item = match read_buffered(host(vm), index, format, &mut text) {
+            Some(item) => item,
+            None => blocking(vm, |host| {
                 let standard = host.files.standard.clone();
                 match host.files.get(index) {
                     Some(Stream::Stdin) => {
                         let _ = lock(&standard.output).flush();
-                        read_item(&mut *lock(&standard.input), format)
+                        read_item(&mut *lock(&standard.input), format, &mut text)
                     }
-                    Some(Stream::Reader(r)) => read_item(r, format),
-                    Some(Stream::PipeReader(r, _)) => read_item(r, format),
-                    Some(Stream::Both(f, ahead)) => read_item(&mut Ahead(f, ahead), format),
+                    Some(Stream::Reader(r)) => read_item(r, format, &mut text),
+                    Some(Stream::PipeReader(r, _)) => read_item(r, format, &mut text),
+                    Some(Stream::Both(f, ahead)) => read_item(&mut Ahead(f, ahead), format, &mut text),
                     _ => Err(std::io::Error::from_raw_os_error(9)),
                 }
             }),
@@ -185,8 +206,8 @@ fn read_formats(vm: &mut Vm, u: Ref<Userdata>, first: usize, last: usize) -> Res
                 continue;
             }
             Err(e) => return Ok(Outcome::Failed(e)),
-            Ok(None) => Value::NIL,
-            Ok(Some(text)) => match format {
+            Ok(false) => Value::NIL,
+            Ok(true) => match format {
                 Format::Number => match rlua_compiler::parse_number(&text) {
                     Some(rlua_compiler::Number::Integer(n)) => Value::integer(n),
                     Some(rlua_compiler::Number::Float(n)) => Value::float(n),
@@ -203,6 +224,9 @@ fn read_formats(vm: &mut Vm, u: Ref<Userdata>, first: usize, last: usize) -> Res
         if v.is_nil() {
             break;
         }
+    }
+    if text.capacity() <= TEXT_KEPT {
+        host(vm).files.text = text;
     }
     vm.charge(spent);
     Ok(match failure {

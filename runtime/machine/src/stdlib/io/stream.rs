@@ -61,6 +61,9 @@ pub(super) enum Buffering {
     Full,
 }
 
+/// Bytes of a stream's buffer. Each call of the system gives the worker's place away, so that few are better than small ones.
+pub(super) const BUFFER: usize = 1 << 15;
+
 /// An output behind a buffer.
 pub(super) struct Output<W: Write> {
     pub(super) to: BufWriter<W>,
@@ -163,6 +166,8 @@ pub struct Files {
     pub(super) standard: Arc<Standard>,
     /// The standard streams, and others; empty as long as none is used, as in most processes.
     open: Vec<Option<Stream>>,
+    /// What an item is read into.
+    pub(super) text: Vec<u8>,
 }
 
 pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -174,17 +179,17 @@ impl Files {
     /// middle of a write; without it, or if it returns, that write fails as any other.
     pub fn new(when_closed: Option<fn()>) -> Files {
         let to = StandardOutput { to: std::io::stdout(), when_closed };
-        let mut output = Output::new(BufWriter::with_capacity(1 << 15, to));
+        let mut output = Output::new(BufWriter::with_capacity(BUFFER, to));
         if std::io::stdout().is_terminal() {
             output.buffering = Buffering::Line;
         }
-        let input = BufReader::new(std::io::stdin());
+        let input = BufReader::with_capacity(BUFFER, std::io::stdin());
         let standard = Arc::new(Standard { input: Mutex::new(input), output: Mutex::new(output) });
-        Files { standard, open: Vec::new() }
+        Files { standard, open: Vec::new(), text: Vec::new() }
     }
     /// The same standard streams, no other files.
     pub fn child(&self) -> Files {
-        Files { standard: self.standard.clone(), open: Vec::new() }
+        Files { standard: self.standard.clone(), open: Vec::new(), text: Vec::new() }
     }
     /// Writes out what is buffered for standard output.
     pub fn flush(&self) {
@@ -285,8 +290,8 @@ pub(super) fn open_path(path: &OsStr, mode: &[u8]) -> std::io::Result<Stream> {
     }
     Ok(match (mode[0], plus) {
         (_, true) => Stream::Both(file, Vec::new()),
-        (b'r', _) => Stream::Reader(BufReader::new(file)),
-        _ => Stream::Writer(Output::new(BufWriter::new(file))),
+        (b'r', _) => Stream::Reader(BufReader::with_capacity(BUFFER, file)),
+        _ => Stream::Writer(Output::new(BufWriter::with_capacity(BUFFER, file))),
     })
 }
 /// Puts the position back to where the program is, past what was read ahead.

@@ -82,20 +82,22 @@ fn capture(vm: &mut Vm, m: &Matcher, s: &[u8], i: usize, budget: &mut Budget) ->
         Err(e) => Err(vm.error(e.to_string())),
     }
 }
-fn fresh(matcher: Matcher) -> PatternState {
-    PatternState { matcher, output: Vec::new(), copied: 0, count: 0, found: (0, 0), expanded: None, changed: false }
+/// It is large, and moves between a register and the native that runs: as a pointer.
+fn fresh(matcher: Matcher) -> Box<PatternState> {
+    let found = (0, 0);
+    Box::new(PatternState { matcher, output: Vec::new(), copied: 0, count: 0, found, expanded: None, changed: false })
 }
 /// Keeps a state in a register.
-fn keep(vm: &mut Vm, register: usize, state: PatternState) {
+fn keep(vm: &mut Vm, register: usize, state: Box<PatternState>) {
     if let Some(b) = vm.arg(register).as_buffer() {
-        *NativeState::of(&b) = NativeState::Pattern(Box::new(state));
+        *NativeState::of(&b) = NativeState::Pattern(state);
         return;
     }
-    let b = vm.heap.buffer(NativeState::Pattern(Box::new(state)));
+    let b = vm.heap.buffer(NativeState::Pattern(state));
     vm.set_arg(register, Value::buffer(b));
 }
 /// Takes the state out of its register; leaves an empty one.
-fn take(vm: &mut Vm, register: usize) -> Result<PatternState> {
+fn take(vm: &mut Vm, register: usize) -> Result<Box<PatternState>> {
     let state = vm.arg(register).as_buffer().map(|b| {
         let mut state = NativeState::of(&b);
         std::mem::replace(&mut *state, NativeState::Bytes(Vec::new()))
@@ -103,7 +105,7 @@ fn take(vm: &mut Vm, register: usize) -> Result<PatternState> {
     let (Some(s), Some(p)) = (subject(vm), pattern_of(vm)) else { return Err(vm.damaged()) };
     match state {
         // A frozen process may have been damaged on its way.
-        Some(NativeState::Pattern(state)) if state.fits(&s, &p) => Ok(*state),
+        Some(NativeState::Pattern(state)) if state.fits(&s, &p) => Ok(state),
         _ => Err(vm.damaged()),
     }
 }
@@ -419,7 +421,7 @@ pub(super) fn gsub(vm: &mut Vm, state: u32) -> Result<Step> {
     budget.pay(vm);
     Ok(step)
 }
-fn finish(vm: &mut Vm, mut g: PatternState, s: &[u8]) -> Result<Step> {
+fn finish(vm: &mut Vm, mut g: Box<PatternState>, s: &[u8]) -> Result<Step> {
     if !g.changed {
         // The same string, not a copy.
         let v = vm.arg(0);
@@ -432,7 +434,7 @@ fn finish(vm: &mut Vm, mut g: PatternState, s: &[u8]) -> Result<Step> {
     Ok(Step::Return(2))
 }
 /// Puts the state in register 4 and has the function called that was pushed at `function`.
-fn call_with_state(vm: &mut Vm, function: usize, g: PatternState) -> Step {
+fn call_with_state(vm: &mut Vm, function: usize, g: Box<PatternState>) -> Step {
     if function < 5 {
         vm.insert(function, Value::NIL);
     }

@@ -3,10 +3,11 @@
 //! Journey: value <-> **bytes**. What the codec reads and writes here are slots and nodes where they are; nothing is placed
 //! anew.
 
-use super::{KEYED, MAX_BITS, Node, Table, TableError};
+use super::{KEYED, MAX_BITS, Node, Table, TableError, key_node, node_layout};
 use crate::heap::Heap;
-use crate::value::hash::normalize;
+use crate::value::hash::{HashKey, known_hash, normalize};
 use crate::value::{Ref, Str, Value, tag};
+use std::alloc::{handle_alloc_error, realloc};
 
 const _: () = assert!(size_of::<Node>() == 8 + 8 + 4 + 1 + 1 + 2, "nodes have no padding");
 
@@ -118,6 +119,29 @@ impl Table {
     pub fn hash16(&self, key: &Str) -> u16 {
         let hash = self.hash_key().map_or_else(|| key.hash(), |own| own.hash_str(key));
         (hash >> 16) as u16
+    }
+    /// Says of a table that came from an earlier format, if its keys have other fixed hashes now, that they lie by those which they had.
+    pub fn lies_as_earlier(&self, heap: &mut Heap) {
+        let earlier = HashKey::earlier();
+        let has_key = |n: &Node| n.key_tag != 0 && n.key_tag as u64 != tag::DEAD_KEY;
+        let is_moved = |n: &Node| has_key(n) && known_hash(n.key()) != earlier.hash(n.key());
+        if self.is_keyed() || !self.node_part().iter().any(is_moved) {
+            return;
+        }
+        let count = self.node_count();
+        // SAFETY: the nodes are the table's own and lie apart, since thawing made them; there is one more now, with the key in it.
+        unsafe {
+            assert!(self.allocated_nodes() == count);
+            let nodes =
+                realloc(self.nodes.get().cast(), node_layout(count), node_layout(count + 1).size()).cast::<Node>();
+            if nodes.is_null() {
+                handle_alloc_error(node_layout(count + 1));
+            }
+            nodes.add(count).write(key_node::of(earlier, false));
+            self.nodes.set(nodes);
+        }
+        self.free.set(self.free.get() | KEYED);
+        heap.add_bytes(size_of::<Node>());
     }
     /// Whether every key is where lookups find it: chains stay inside the nodes, do not meet and have no circles, and
     /// each live key's chain passes its main position before it. Asked of tables that came as bytes.

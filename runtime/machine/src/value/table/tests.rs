@@ -24,9 +24,9 @@ fn longest_chain(t: &Table) -> usize {
     longest
 }
 
-/// Integers whose fixed hashes have the same low 16 bits.
+/// Integers whose fixed hashes have the same low 13 bits.
 fn chosen_integer(i: i64) -> i64 {
-    i.wrapping_mul(2_070_566_913 << 16) ^ 0x9e37_79b9_7f4a_7c15_u64 as i64
+    (i + 1).wrapping_mul(66_557_611 << 25)
 }
 /// Strings of one length with the same fixed hash: their first word makes a product 0, whatever follows it.
 fn chosen_string(i: i64, length: usize) -> Vec<u8> {
@@ -78,7 +78,7 @@ fn chosen_keys_do_not_make_long_chains() {
     type MakeKey = fn(&mut Heap, i64) -> Value;
     let kinds: [(&str, MakeKey); 7] = [
         ("integers", |_, i| Value::integer(chosen_integer(i))),
-        ("floats", |_, i| Value::float(f64::from_bits(chosen_integer(i + 1) as u64 ^ 0x5555))),
+        ("floats", |_, i| Value::float((((i + 1) * 276_778_813) << 10) as f64 + 0.5)),
         ("strings of 12 bytes", |heap, i| heap.string(&chosen_string(i, 12))),
         ("strings of 16 bytes", |heap, i| heap.string(&chosen_string(i, 16))),
         ("strings of 40 bytes", |heap, i| heap.string(&chosen_string(i, 40))),
@@ -116,11 +116,22 @@ fn chosen_objects() {
 #[test]
 fn keys_that_nobody_chose_need_no_hash_key() {
     type MakeKey = fn(&mut Heap, i64) -> Value;
-    let kinds: [(&str, MakeKey); 12] = [
+    let kinds: [(&str, MakeKey); 23] = [
         ("multiples", |_, i| Value::integer(i * 1_000_003 - 7)),
         ("negative", |_, i| Value::integer(-i)),
         ("powers", |_, i| Value::integer(i << 40)),
         ("addresses", |_, i| Value::integer(0x7f00_0000_1000 + i * 64)),
+        ("two to the fifth", |_, i| Value::integer(i << 5)),
+        ("two to the ninth", |_, i| Value::integer(i << 9)),
+        ("two to the twelfth", |_, i| Value::integer(i << 12)),
+        ("thousands", |_, i| Value::integer(i * 1000)),
+        ("one bit", |_, i| Value::integer(if i < 60 { 1 << i } else { -(i << 20) })),
+        ("a grid by shifts", |_, i| Value::integer((i % 71) << 32 | (i / 71))),
+        ("a grid by bytes", |_, i| Value::integer((i % 71) << 8 | (i / 71))),
+        ("a grid by thousands", |_, i| Value::integer((i % 50) * 1000 + i / 50)),
+        ("times", |_, i| Value::integer(1_700_000_000 + i * 3600)),
+        ("whole floats", |_, i| Value::float(i as f64 * 1e300)),
+        ("tenths", |_, i| Value::float((i * 10 + 1) as f64 / 100.0)),
         ("squares", |_, i| Value::integer(1_000_000 + i * i)),
         ("halves", |_, i| Value::float(i as f64 + 0.5)),
         ("thirds", |_, i| Value::float((3 * i + 1) as f64 / 3.0)),

@@ -4,7 +4,7 @@
 //! the number of its record, and it says that it has a hash key although it has no nodes: so lookups that find nothing
 //! come to where it is filled.
 
-use super::{EMPTY_NODE, KEYED, Node, Table, array_layout, node_layout};
+use super::{EMPTY_NODE, KEYED, Node, Table, array_layout, key_node, node_layout};
 use crate::heap::{Lazy, UNFILLED};
 use crate::value::Value;
 use crate::value::hash::HashKey;
@@ -79,7 +79,7 @@ impl Table {
                 let nodes = take(node_layout(count + parts.hash_key.is_some() as usize)).cast::<Node>();
                 nodes.copy_from_nonoverlapping(parts.nodes.as_ptr(), count);
                 if let Some(own) = parts.hash_key {
-                    nodes.add(count).write(Node { key_bits: own.word(), ..Node::EMPTY });
+                    nodes.add(count).write(key_node::of(own, false));
                 }
                 self.nodes.set(nodes);
                 self.mask.set(count as u32 - 1);

@@ -10,7 +10,7 @@ use super::*;
 use crate::value::number;
 use crate::value::string::Str;
 use crate::value::table::Table;
-use crate::vm::metamethod::Event;
+use crate::vm::metamethod::{Event, fast};
 
 /// Operand `c` of an operation that comes in two forms: a register (`base`) or a constant (`k`).
 macro_rules! third {
@@ -43,7 +43,7 @@ macro_rules! arith_op {
                 let pc = barrier(pc);
                 go!(pc, base, vm, k, t)
             }
-            $slow(i, pc, base, vm, k, t)
+            $mixed(i, pc, base, vm, k, t)
         } }
         outline! { $mixed(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, rc!(i, base) as *const Value);
@@ -52,6 +52,7 @@ macro_rules! arith_op {
             } else if tag_of(b) == tag::INT && tag_of(c) == tag::FLOAT {
                 (int_of(b) as f64, float_of(c))
             } else {
+                call_metamethod!(vm, pc, t, Event::$event, *b, *c, Store);
                 return $slow(i, pc, base, vm, k, t);
             };
             set_float(ra!(i, base), $float);
@@ -155,7 +156,7 @@ slow! { slow_addi(i, pc, base, vm, k, t) {
 
 /// Division and modulo: integers have an error case, floats a library function.
 macro_rules! divide_op {
-    ($name:ident, $slow:ident, $from:ident, $event:ident, $int:path, $float:path) => {
+    ($name:ident, $mixed:ident, $slow:ident, $from:ident, $event:ident, $int:path, $float:path) => {
         op! { $name(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
             if tag_of(b) == tag::INT && tag_of(c) == tag::INT {
@@ -169,7 +170,20 @@ macro_rules! divide_op {
                 set_float(ra!(i, base), $float(float_of(b), float_of(c)));
                 go!(pc, base, vm, k, t)
             }
-            $slow(i, pc, base, vm, k, t)
+            $mixed(i, pc, base, vm, k, t)
+        } }
+        outline! { $mixed(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
+            let (x, y) = if tag_of(b) == tag::FLOAT && tag_of(c) == tag::INT {
+                (float_of(b), int_of(c) as f64)
+            } else if tag_of(b) == tag::INT && tag_of(c) == tag::FLOAT {
+                (int_of(b) as f64, float_of(c))
+            } else {
+                call_metamethod!(vm, pc, t, Event::$event, *b, *c, Store);
+                return $slow(i, pc, base, vm, k, t);
+            };
+            set_float(ra!(i, base), $float(x, y));
+            go!(pc, base, vm, k, t)
         } }
         slow! { $slow(i, pc, base, vm, k, t) {
             let c = *third!($from i base k);
@@ -193,18 +207,18 @@ fn floor_div(x: i64, y: i64) -> i64 {
     let q = x.wrapping_div(y);
     if (x ^ y) < 0 && q.wrapping_mul(y) != x { q - 1 } else { q }
 }
-divide_op!(op_mod, slow_mod, base, Mod, floor_mod, number::float_mod);
-divide_op!(op_modk, slow_modk, k, Mod, floor_mod, number::float_mod);
-divide_op!(op_idiv, slow_idiv, base, IDiv, floor_div, number::float_floor_div);
-divide_op!(op_idivk, slow_idivk, k, IDiv, floor_div, number::float_floor_div);
+divide_op!(op_mod, mixed_mod, slow_mod, base, Mod, floor_mod, number::float_mod);
+divide_op!(op_modk, mixed_modk, slow_modk, k, Mod, floor_mod, number::float_mod);
+divide_op!(op_idiv, mixed_idiv, slow_idiv, base, IDiv, floor_div, number::float_floor_div);
+divide_op!(op_idivk, mixed_idivk, slow_idivk, k, IDiv, floor_div, number::float_floor_div);
 
 macro_rules! float_op {
-    ($name:ident, $slow:ident, $from:ident, $event:ident, $float:expr) => {
+    ($name:ident, $other:ident, $slow:ident, $from:ident, $event:ident, $float:expr) => {
         op! { $name(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
             let (tb, tc) = (tag_of(b), tag_of(c));
             if (tb | 1) != tag::FLOAT || (tc | 1) != tag::FLOAT {
-                return $slow(i, pc, base, vm, k, t);
+                return $other(i, pc, base, vm, k, t);
             }
             let x = if tb == tag::FLOAT { float_of(b) } else { int_of(b) as f64 };
             let y = if tc == tag::FLOAT { float_of(c) } else { int_of(c) as f64 };
@@ -212,25 +226,54 @@ macro_rules! float_op {
             set_float(ra!(i, base), f(x, y));
             go!(pc, base, vm, k, t)
         } }
+        outline! { $other(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
+            call_metamethod!(vm, pc, t, Event::$event, *b, *c, Store);
+            $slow(i, pc, base, vm, k, t)
+        } }
         slow! { $slow(i, pc, base, vm, k, t) {
             let c = *third!($from i base k);
             (*vm).arith_slow(Event::$event, (*rb!(i, base), register(i >> 32)), (c, operand_of(stringify!($from), i, c)))
         } }
     };
 }
-float_op!(op_div, slow_div, base, Div, |x, y| x / y);
-float_op!(op_divk, slow_divk, k, Div, |x, y| x / y);
-float_op!(op_pow, slow_pow, base, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
-float_op!(op_powk, slow_powk, k, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
+float_op!(op_div, other_div, slow_div, base, Div, |x, y| x / y);
+float_op!(op_divk, other_divk, slow_divk, k, Div, |x, y| x / y);
+float_op!(op_pow, other_pow, slow_pow, base, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
+float_op!(op_powk, other_powk, slow_powk, k, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
 
+/// A number as an integer, if it has such a value.
+#[inline(always)]
+unsafe fn whole(v: *const Value) -> Option<i64> {
+    // SAFETY: an operand, of which nothing but a number is read.
+    unsafe {
+        match tag_of(v) {
+            tag::INT => Some(int_of(v)),
+            tag::FLOAT => number::float_to_integer(float_of(v)),
+            _ => None,
+        }
+    }
+}
 macro_rules! bit_op {
-    ($name:ident, $slow:ident, $from:ident, $event:ident, |$x:ident, $y:ident| $int:expr) => {
+    ($name:ident, $whole:ident, $slow:ident, $from:ident, $event:ident, |$x:ident, $y:ident| $int:expr) => {
         op! { $name(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
             if tag_of(b) == tag::INT && tag_of(c) == tag::INT {
                 let ($x, $y) = (int_of(b), int_of(c));
                 set_int(ra!(i, base), $int);
                 go!(pc, base, vm, k, t)
+            }
+            $whole(i, pc, base, vm, k, t)
+        } }
+        // Floats with an integer value, and what metamethods do.
+        outline! { $whole(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
+            if let (Some($x), Some($y)) = (whole(b), whole(c)) {
+                set_int(ra!(i, base), $int);
+                go!(pc, base, vm, k, t)
+            }
+            if stringify!($from) == "base" {
+                call_metamethod!(vm, pc, t, Event::$event, *b, *c, Store);
             }
             $slow(i, pc, base, vm, k, t)
         } }
@@ -244,14 +287,14 @@ macro_rules! bit_op {
         } }
     };
 }
-bit_op!(op_band, slow_band, base, BAnd, |x, y| x & y);
-bit_op!(op_bor, slow_bor, base, BOr, |x, y| x | y);
-bit_op!(op_bxor, slow_bxor, base, BXor, |x, y| x ^ y);
-bit_op!(op_bandk, slow_bandk, k, BAnd, |x, y| x & y);
-bit_op!(op_bork, slow_bork, k, BOr, |x, y| x | y);
-bit_op!(op_bxork, slow_bxork, k, BXor, |x, y| x ^ y);
-bit_op!(op_shl, slow_shl, base, Shl, |x, y| number::shift_left(x, y));
-bit_op!(op_shr, slow_shr, base, Shr, |x, y| number::shift_right(x, y));
+bit_op!(op_band, whole_band, slow_band, base, BAnd, |x, y| x & y);
+bit_op!(op_bor, whole_bor, slow_bor, base, BOr, |x, y| x | y);
+bit_op!(op_bxor, whole_bxor, slow_bxor, base, BXor, |x, y| x ^ y);
+bit_op!(op_bandk, whole_bandk, slow_bandk, k, BAnd, |x, y| x & y);
+bit_op!(op_bork, whole_bork, slow_bork, k, BOr, |x, y| x | y);
+bit_op!(op_bxork, whole_bxork, slow_bxork, k, BXor, |x, y| x ^ y);
+bit_op!(op_shl, whole_shl, slow_shl, base, Shl, |x, y| number::shift_left(x, y));
+bit_op!(op_shr, whole_shr, slow_shr, base, Shr, |x, y| number::shift_right(x, y));
 
 op! { op_shri(i, pc, base, vm, k, t) {
     let b = rb!(i, base);
@@ -291,6 +334,11 @@ op! { op_unm(i, pc, base, vm, k, t) {
         set_float(ra!(i, base), -float_of(b));
         go!(pc, base, vm, k, t)
     }
+    other_unm(i, pc, base, vm, k, t)
+} }
+outline! { other_unm(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    call_metamethod!(vm, pc, t, Event::Unm, *b, *b, Store);
     slow_unm(i, pc, base, vm, k, t)
 } }
 slow! { slow_unm(i, pc, base, vm, k, t) {
@@ -335,12 +383,20 @@ op! { op_len(i, pc, base, vm, k, t) {
         set_int(ra!(i, base), (*((*b).bits as *const Str)).len as i64);
         go!(pc, base, vm, k, t)
     }
-    slow_len(i, pc, base, vm, k, t)
+    other_len(i, pc, base, vm, k, t)
 } }
 outline! { len_table(i, pc, base, vm, k, t) {
     let n = (*((*rb!(i, base)).bits as *const Table)).length();
     set_int(ra!(i, base), n);
     go!(pc, base, vm, k, t)
+} }
+outline! { other_len(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    if tag_of(b) == tag::TABLE && fast((*((*b).bits as *const Table)).metatable.get(), Event::Len).is_nil() {
+        return len_table(i, pc, base, vm, k, t);
+    }
+    call_metamethod!(vm, pc, t, Event::Len, *b, *b, Store);
+    slow_len(i, pc, base, vm, k, t)
 } }
 slow! { slow_len(i, pc, base, vm, k, t) {
     (*vm).length_slow(*rb!(i, base), register(i >> 32))

@@ -10,10 +10,11 @@
 //! * a frame is written only after the checks that it fits: `frames_end` for the frame, `stack_end` for its registers.
 //! * a frame whose results go on plainly has a Lua frame below it; one below the first frame is never read.
 
+use super::metamethods::push_two;
 use super::*;
-use crate::value::{NativeClosure, Str, Table};
+use crate::value::{NativeClosure, Table};
 use crate::vm::Exit;
-use crate::vm::metamethod::{Event, name_value};
+use crate::vm::metamethod::{Event, fast, name_address};
 use crate::vm::native::{self, Function, Native};
 use crate::vm::thread::{Continue, Frame, FrameKind, flags};
 
@@ -184,7 +185,7 @@ outline! { call_table(i, pc, base, vm, k, t) {
     let a = ra!(i, base);
     let meta = (*((*a).bits as *const Table)).metatable.get();
     if !meta.is_null() && (*vm).top < (*vm).stack_end {
-        let n = (*meta).find_str_node(&*(name_value(Event::Call).bits as *const Str));
+        let n = (*meta).find_str_node(&*name_address(Event::Call));
         if !n.is_null() && (*n).value_tag as u64 == tag::CLOSURE {
             let mut to = (*vm).top;
             (*vm).pay_for_values(to.offset_from(a) as usize);
@@ -416,8 +417,16 @@ outline! { return_slow0(i, pc, base, vm, k, t) {
 } }
 outline! { op_return(i, pc, base, vm, k, t) {
     let f = (*vm).frame;
-    if (i >> 8) as u8 != 0 || (*f).then != Continue::Plain || (*vm).hooked {
-        if (i >> 8) as u8 == 0 && (*f).then == Continue::Native && !(*vm).hooked {
+    if (i >> 8) as u8 != 0 {
+        // No Lua is called unless a variable is to be closed; the hidden one of a loop is mostly nil, and not in the list.
+        let thread = (*vm).thread;
+        if (*thread).to_close.last().is_some_and(|&last| last >= base.offset_from((*thread).stack) as u32) {
+            return return_slow(i, pc, base, vm, k, t);
+        }
+        (*thread).close_upvalues(&mut (*vm).heap, base);
+    }
+    if (*f).then != Continue::Plain || (*vm).hooked {
+        if (*f).then == Continue::Native && !(*vm).hooked {
             return return_elsewhere(i, pc, base, vm, k, t);
         }
         return return_slow(i, pc, base, vm, k, t);
@@ -458,14 +467,52 @@ outline! { return_slow(i, pc, base, vm, k, t) {
     };
     carry_out!(act, vm, t)
 } }
-slow! { op_close(i, pc, base, vm, k, t) {
+outline! { op_close(i, pc, base, vm, k, t) {
+    let level = ra!(i, base);
+    let list = &(*(*vm).thread).to_close;
+    let index = match list.last() {
+        Some(&index) if index >= level.offset_from((*(*vm).thread).stack) as u32 => index,
+        _ => {
+            (*(*vm).thread).close_upvalues(&mut (*vm).heap, level);
+            go!(pc, base, vm, k, t)
+        }
+    };
+    let slot = (*(*vm).thread).stack.add(index as usize);
+    let object = *slot;
+    if object.tag == tag::TABLE {
+        let mm = fast((*(object.bits as *const Table)).metatable.get(), Event::Close);
+        if mm.tag == tag::CLOSURE
+            && push_two(vm, pc, mm.bits as *const Closure, object, Value::NIL, Continue::CloseAgain)
+        {
+            (*(*vm).thread).to_close.pop();
+            (*(*vm).thread).close_upvalues(&mut (*vm).heap, slot);
+            (*(*vm).frame.sub(1)).state = 0;
+            enter_top!(vm, t)
+        }
+    }
+    slow_close(i, pc, base, vm, k, t)
+} }
+slow! { slow_close(i, pc, base, vm, k, t) {
     (*vm).top = base;
     match (*vm).close_one(ra!(i, base), 0) {
         Some(act) => act,
         None => Act::Run,
     }
 } }
-slow! { op_tbc(i, pc, base, vm, k, t) {
+outline! { op_tbc(i, pc, base, vm, k, t) {
+    let slot = ra!(i, base);
+    let index = slot.offset_from((*(*vm).thread).stack) as u32;
+    let list = &mut (*(*vm).thread).to_close;
+    if tag_of(slot) == tag::TABLE
+        && list.last().is_none_or(|&last| last < index)
+        && !fast((*((*slot).bits as *const Table)).metatable.get(), Event::Close).is_nil()
+    {
+        list.push(index);
+        go!(pc, base, vm, k, t)
+    }
+    slow_tbc(i, pc, base, vm, k, t)
+} }
+slow! { slow_tbc(i, pc, base, vm, k, t) {
     match (*vm).mark_to_close(ra!(i, base)) {
         Ok(()) => Act::Run,
         Err(raise) => (*vm).raised(raise),

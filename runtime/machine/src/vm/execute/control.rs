@@ -11,7 +11,7 @@
 use super::*;
 use crate::value::number;
 use crate::value::table::{Entry, Table};
-use crate::vm::long::is_long;
+use crate::vm::long::{is_long, is_long_order};
 use crate::vm::metamethod::{Event, fast};
 use crate::vm::native::{IPAIRS_NEXT, NEXT, Native, PLACES, Raise};
 
@@ -40,10 +40,21 @@ macro_rules! jump_if {
     }};
 }
 macro_rules! compare_op {
-    ($name0:ident, $name1:ident, $slow:ident, $cmp:tt, $or_equal:literal) => {
+    ($name0:ident, $name1:ident, $slow:ident, $slower:ident, $cmp:tt, $or_equal:literal) => {
         compare_op! { @one $name0, $slow, $cmp, false }
         compare_op! { @one $name1, $slow, $cmp, true }
-        slow! { $slow(i, pc, base, vm, k, t) {
+        // An integer and a float, strings, and what metamethods compare.
+        outline! { $slow(i, pc, base, vm, k, t) {
+            let (a, b) = (*ra!(i, base), *rb!(i, base));
+            let truth = compared(vm, a, b, $or_equal);
+            if truth >= 0 {
+                jump_if!((truth != 0) == ((i >> 8) as u8 != 0), i, pc, base, vm, k, t)
+            }
+            let event = if $or_equal { Event::Le } else { Event::Lt };
+            call_metamethod!(vm, pc, t, event, a, b, Condition);
+            $slower(i, pc, base, vm, k, t)
+        } }
+        slow! { $slower(i, pc, base, vm, k, t) {
             (*vm).compare_slow(*ra!(i, base), *rb!(i, base), $or_equal)
         } }
     };
@@ -60,8 +71,19 @@ macro_rules! compare_op {
         } }
     };
 }
-compare_op!(op_lt0, op_lt1, slow_lt, <, false);
-compare_op!(op_le0, op_le1, slow_le, <=, true);
+compare_op!(op_lt0, op_lt1, slow_lt, slower_lt, <, false);
+compare_op!(op_le0, op_le1, slow_le, slower_le, <=, true);
+/// Whether `a` is less than `b`, or equal: 0 or 1; -1 if that is not for numbers and short strings to say.
+#[inline(never)]
+unsafe fn compared(vm: *mut Vm, a: Value, b: Value, or_equal: bool) -> i32 {
+    // SAFETY: `vm` is this machine (1).
+    unsafe {
+        if is_long_order(a, b) {
+            return -1;
+        }
+        (*vm).compare(a, b, or_equal).map_or(-1, |truth| truth as i32)
+    }
+}
 
 macro_rules! compare_i_op {
     ($name0:ident, $name1:ident, $slow:ident, $cmp:tt, $or_equal:literal, $swap:literal) => {
@@ -121,6 +143,7 @@ outline! { slow_eq(i, pc, base, vm, k, t) {
         if fast((*x).metatable.get(), Event::Eq).is_nil() && fast((*y).metatable.get(), Event::Eq).is_nil() {
             jump_if!((x == y) == ((i >> 8) as u8 != 0), i, pc, base, vm, k, t)
         }
+        call_metamethod!(vm, pc, t, Event::Eq, a, b, Condition);
         return slower_eq(i, pc, base, vm, k, t);
     }
     if is_long(a, b) {

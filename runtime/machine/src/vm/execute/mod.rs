@@ -180,6 +180,9 @@ macro_rules! after_allocation {
 }
 
 // After the macros, which the chapters use.
+mod metamethods;
+use metamethods::{call_metamethod, enter_top};
+
 mod arithmetic;
 mod calls;
 mod control;

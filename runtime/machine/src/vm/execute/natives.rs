@@ -240,6 +240,14 @@ outline! { return0_elsewhere(i, pc, base, vm, k, t) {
             (*vm).top = to.add(1);
         }
         Continue::Native if (*f).results <= 0 => (*vm).top = (*f).function_slot(),
+        Continue::CloseAgain => {
+            // The instruction again, for what is still to be closed; as in `deliver`.
+            let caller = f.sub(1);
+            (*vm).frame = caller;
+            let again = (*caller).pc.sub(1);
+            (*vm).top = (*caller).base.byte_add((*again >> 16) as u16 as usize).add((*caller).state as usize);
+            go!(again, (*caller).base, vm, (*caller).k, t)
+        }
         Continue::Discard => {
             let caller = f.sub(1);
             (*vm).frame = caller;

@@ -12,13 +12,15 @@
 //! * a table does not change between the lookup and the access: nothing is called in between, and what `set`, `resize`
 //!   and `reserve_array` move is found again after them.
 
+use super::metamethods::{field, push_three, push_two};
 use super::*;
 use crate::heap::Header;
 use crate::value::Ref;
 use crate::value::string::Str;
 use crate::value::table::{Node, Table};
 use crate::vm::load::template_at;
-use crate::vm::metamethod::{Event, fast, index_name};
+use crate::vm::metamethod::{Event, fast, name_address};
+use crate::vm::thread::Continue;
 use crate::vm::work::LEAF;
 
 // Reads.
@@ -80,12 +82,12 @@ macro_rules! get_field {
     }};
 }
 /// A string key in a table, or in the tables to which `__index` leads: stores it and goes on, or leaves for `$slow`.
-/// `$own`: whether the first table is to be looked at, or only what its metatable says.
+/// If they lead to a Lua function, calls it after `$before`.
 macro_rules! inherited {
-    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $table:expr, $key:expr, $slow:ident, |$v:ident| $store:block) => {{
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $table:expr, $key:expr, $slow:ident, |$v:ident| $store:block, $before:block) => {{
         let mut table: *const Table = $table;
         let key = (*($key as *const Value)).bits as *const Str;
-        let index = index_name();
+        let index = name_address(Event::Index);
         let mut left = 8;
         loop {
             find_atom_alone!(
@@ -112,18 +114,48 @@ macro_rules! inherited {
                 go!($pc, $base, $vm, $k, $t)
             }
             let mut next: *const Table = std::ptr::null();
+            let mut function: *const Closure = std::ptr::null();
             find_atom!(meta, index, |n| {
                 if (*n).value_tag as u64 == tag::TABLE {
                     next = (*n).value_bits as *const Table;
+                } else if (*n).value_tag as u64 == tag::CLOSURE {
+                    function = (*n).value_bits as *const Closure;
                 }
                 break;
             });
+            if !function.is_null() {
+                let object = Value { tag: tag::TABLE, bits: table as u64 };
+                let key = *($key as *const Value);
+                $before
+                if push_two($vm, $pc, function, object, key, Continue::Store) {
+                    enter_top!($vm, $t)
+                }
+            }
             left -= 1;
             if next.is_null() || left == 0 {
                 return $slow($i, $pc, $base, $vm, $k, $t);
             }
             table = next;
         }
+    }};
+}
+
+/// What a table does not have: nil, or what an `__index` function of it gives; all else is `$slow`'s.
+macro_rules! index_missed {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $table:ident, $key:expr, $slow:ident) => {{
+        let meta: *mut Table = (*$table).metatable.get();
+        if meta.is_null() || (*meta).header.flags.get() & (1 << Event::Index as u8) != 0 {
+            (*ra!($i, $base)).tag = tag::NIL;
+            go!($pc, $base, $vm, $k, $t)
+        }
+        let mm = field(meta, name_address(Event::Index));
+        if mm.tag == tag::CLOSURE {
+            let object = Value { tag: tag::TABLE, bits: $table as u64 };
+            if push_two($vm, $pc, mm.bits as *const Closure, object, $key, Continue::Store) {
+                enter_top!($vm, $t)
+            }
+        }
+        return $slow($i, $pc, $base, $vm, $k, $t);
     }};
 }
 
@@ -149,7 +181,7 @@ outline! { slow_getfield(i, pc, base, vm, k, t) {
         let a = ra!(i, base);
         (*a).bits = v.0;
         (*a).tag = v.1;
-    })
+    }, {})
 } }
 slow! { slower_getfield(i, pc, base, vm, k, t) {
     (*vm).index(*rb!(i, base), *rc!(i, k), register(i >> 32))
@@ -164,6 +196,8 @@ op! { op_self_k(i, pc, base, vm, k, t) {
         copy(a.add(1), rb!(i, base));
         (*a).bits = v.0;
         (*a).tag = v.1;
+    }, {
+        copy(ra!(i, base).add(1), rb!(i, base));
     })
 } }
 // A method of a string, which its metatable's `__index` has.
@@ -172,7 +206,7 @@ outline! { self_of_string(i, pc, base, vm, k, t) {
     if tag_of(rb!(i, base)) & 0xf != tag::STRING_TYPE || meta.is_null() {
         return slower_self(i, pc, base, vm, k, t);
     }
-    let index = index_name();
+    let index = name_address(Event::Index);
     find_atom!(meta, index, |n| {
         if (*n).value_tag as u64 != tag::TABLE {
             return slower_self(i, pc, base, vm, k, t);
@@ -182,6 +216,8 @@ outline! { self_of_string(i, pc, base, vm, k, t) {
             copy(a.add(1), rb!(i, base));
             (*a).bits = v.0;
             (*a).tag = v.1;
+        }, {
+            copy(ra!(i, base).add(1), rb!(i, base));
         })
     });
     slower_self(i, pc, base, vm, k, t)
@@ -239,6 +275,14 @@ outline! { slow_gettable(i, pc, base, vm, k, t) {
             (*table).find_str_node(&*key)
         } else if tag_of(c) >= tag::HEAP_BIT {
             (*table).find_object_node(*c)
+        } else if tag_of(c) == tag::FLOAT {
+            let v = (*table).get(*c);
+            if v.tag > tag::FROZEN {
+                (*a).bits = v.bits;
+                (*a).tag = v.tag;
+                go!(pc, base, vm, k, t)
+            }
+            std::ptr::null_mut()
         } else {
             return slower_gettable(i, pc, base, vm, k, t);
         };
@@ -248,11 +292,7 @@ outline! { slow_gettable(i, pc, base, vm, k, t) {
             go!(pc, base, vm, k, t)
         }
     }
-    if (*table).metatable.get().is_null() {
-        (*a).tag = tag::NIL;
-        go!(pc, base, vm, k, t)
-    }
-    slower_gettable(i, pc, base, vm, k, t)
+    index_missed!(i, pc, base, vm, k, t, table, *c, slower_gettable)
 } }
 slow! { slower_gettable(i, pc, base, vm, k, t) {
     (*vm).index(*rb!(i, base), *rc!(i, base), register(i >> 32))
@@ -279,12 +319,13 @@ outline! { slow_geti(i, pc, base, vm, k, t) {
     if tag_of(b) == tag::TABLE {
         let table = (*b).bits as *const Table;
         let v = (*table).get_integer((i >> 48) as i64);
-        if !v.is_nil() || (*table).metatable.get().is_null() {
+        if !v.is_nil() {
             let a = ra!(i, base);
             (*a).bits = v.bits;
             (*a).tag = v.tag;
             go!(pc, base, vm, k, t)
         }
+        index_missed!(i, pc, base, vm, k, t, table, Value::integer((i >> 48) as i64), slower_geti)
     }
     slower_geti(i, pc, base, vm, k, t)
 } }
@@ -335,9 +376,8 @@ macro_rules! slow_set {
             let object = $object;
             if object.tag == tag::TABLE {
                 let table = object.bits as *const Table;
-                if fast((*table).metatable.get(), Event::NewIndex).is_nil()
-                    || (*table).header.guard.get() != 0 && is_guarded_store(table, $key)
-                {
+                let mm = fast((*table).metatable.get(), Event::NewIndex);
+                if mm.is_nil() || (*table).header.guard.get() != 0 && is_guarded_store(table, $key) {
                     (*$vm).pay_for_key($key);
                     let set = (*table).set(&mut (*$vm).heap, $key, $value);
                     if set.is_ok() {
@@ -345,6 +385,12 @@ macro_rules! slow_set {
                             (*$vm).interrupt();
                         }
                         go!($pc, $base, $vm, $k, $t)
+                    }
+                } else if mm.tag == tag::CLOSURE && (*table).get($key).is_nil() {
+                    (*$vm).pay_for_key($key);
+                    let (f, all) = (mm.bits as *const Closure, [object, $key, $value]);
+                    if push_three($vm, $pc, f, all, Continue::Discard) {
+                        enter_top!($vm, $t)
                     }
                 }
             }

@@ -7,10 +7,12 @@
 //! [`Matcher`]: super::Matcher
 
 use super::item::CLASSES;
-use super::{CAPTURES_MAX, Capture, PatternError, Slot};
+use super::{Capture, PatternError, Slot};
 
 /// The longest pattern.
 pub(super) const PATTERN_MAX: usize = 64;
+/// Most captures: they are made anew for each search.
+const CAPTURES: usize = 8;
 /// The steps after which it gives up. One is an item tried at a place, or some bytes of a run.
 pub(in crate::stdlib::string) const STEPS_MAX: u64 = 1024;
 /// Bytes of a run that are a step.
@@ -43,7 +45,7 @@ pub(in crate::stdlib::string) struct Short<'t> {
     /// Steps that are left.
     steps: u64,
     level: usize,
-    captures: [Slot; CAPTURES_MAX],
+    captures: [Slot; CAPTURES],
 }
 
 /// Classes of each byte, a bit for each letter.
@@ -98,7 +100,7 @@ impl<'t> Short<'t> {
     /// None if the pattern is too long.
     #[inline]
     pub(in crate::stdlib::string) fn new(subject: &'t [u8], pattern: &'t [u8], steps: u64) -> Option<Short<'t>> {
-        let captures = [Slot::default(); CAPTURES_MAX];
+        let captures = [Slot::default(); CAPTURES];
         (pattern.len() <= PATTERN_MAX).then_some(Short { subject, pattern, steps, level: 0, captures })
     }
     /// Steps that are left.
@@ -199,7 +201,7 @@ impl<'t> Short<'t> {
         }
     }
     fn open(&mut self, at: usize, item: usize) -> usize {
-        if self.level >= CAPTURES_MAX {
+        if self.level >= CAPTURES {
             return GIVEN_UP;
         }
         let is_position = self.pattern.get(item + 1) == Some(&b')');
