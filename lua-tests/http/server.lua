@@ -233,6 +233,8 @@ repeat
   local s, why = socket.connect('127.0.0.1', server.port)
   if s then s:close() end
 until why == 'connection refused'
+-- It hears of the stop as the idle one did.
+while c.processinfo(at_it).mailbox == 0 do c.sleep(0) end
 c.send(at_it, { answer = true, text = 'to the end' })
 local status, fields, body = answer(busy)
 assert(status == 200 and body == 'to the end' and fields.connection == 'close')

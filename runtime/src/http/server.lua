@@ -405,8 +405,11 @@ local function handle(s, m)
 end
 -- Ends what is there: idle connections, then those that are at an answer, then all.
 local function stop_all(s)
+  monitor(s.acceptor)
   kill(s.acceptor)
   send(s.herald, { signal = 'STOP' })
+  -- Who hears that the server has ended finds nobody at its port: that is the acceptor's.
+  receive(nil, { signal = 'DOWN', from = s.acceptor })
   local deadline = time() + (s.patience or s.options.timeouts.stop)
   while s.count > 0 do
     local left = deadline - time()
