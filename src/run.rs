@@ -65,6 +65,13 @@ pub struct Arguments {
     file: Vec<OsString>,
 }
 
+impl Arguments {
+    /// Those of a program and its arguments, without options.
+    pub fn of_program(file: Vec<OsString>) -> Arguments {
+        Arguments { file, ..Arguments::default() }
+    }
+}
+
 /// A test mode.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum StressMode {

@@ -51,6 +51,24 @@ fn complaint(o: &Output) -> String {
     text
 }
 
+/// What is large is written while it is made; cut off or altered it is refused like all others.
+#[test]
+fn a_large_process_goes_on() {
+    let user = User::new("large");
+    let file = user.path("file");
+    let script = source("tests/checkpoint/large.lua");
+    assert_eq!(out(&user.run(&["run", &script, &file])), "true\t1800030000\t8\n");
+    let mut bytes = std::fs::read(&file).expect("it was written");
+    assert!(bytes.len() > 8 << 20, "{} bytes", bytes.len());
+    assert_eq!(out(&user.run(&["resume", &file])), "resumed\t1800030000\t8\n");
+    let last = bytes.len() - 1;
+    std::fs::write(&file, &bytes[..last]).expect("it can be written");
+    assert!(complaint(&user.run(&["resume", &file])).contains("changed or cut off"));
+    bytes[last / 2] ^= 1;
+    std::fs::write(&file, &bytes).expect("it can be written");
+    assert!(complaint(&user.run(&["resume", &file])).contains("changed or cut off"));
+}
+
 /// The program goes on, and so does what was made from its file, twice; all print the same but for what `checkpoint` has
 /// returned to them.
 #[test]

@@ -150,12 +150,7 @@ impl Program {
         scheduler.set_files(files.child());
         let host = scheduler.surroundings_with(files);
         let thawed = scheduler.resumed(file, host)?;
-        let status = self.scheduler.run(move || {
-            if thawed.gate_is_open {
-                scheduler.open_gate();
-            }
-            scheduler.enter(thawed.slot, thawed.process);
-        });
+        let status = self.scheduler.run(move || scheduler.resume(thawed));
         self.scheduler.close();
         streams.flush_at_end();
         Ok(status)

@@ -699,6 +699,7 @@ def a_process_moves():
     mark = talk.next("move")["move"]
     check((mark["kind"], mark["pid"], mark["asker"]), ("mark", child, talk.lua))
     talk.move(**mark)
+    check(talk.next("move")["move"], {"kind": "found", "pid": child, "epoch": 2, "id": talk.lua, "node": LUA})
     check(talk.next("move")["move"], {"kind": "running", "id": 1})
     check(talk.received(), table(b"moved", True))
     talk.message(b"hello", to=by_pid(child))
@@ -713,30 +714,40 @@ def a_process_moves():
 
 
 def paths_are_numbered():
-    """To those who know of it. What comes by an earlier path than what has come does not come any more."""
-    talk = Talk(features=CONNECT_ALL | PATHS)
+    """To those who know of it. What comes by an earlier path than what has come does not come any more. That others have what was
+    sent before is passed on, and who has sent what is sent on is said."""
+    talk = Talk(features=CONNECT_ALL | PATHS | RELAYS | SENDERS)
     child = talk.ask("migrate")[0]
     talk.move("refused", id=talk.next("move")["move"]["id"], why=b"no room")
     check(talk.received(), table(b"moved", None, b"no room"))
     offer = talk.next("move")["move"]
-    other = Talk(features=CONNECT_ALL | PATHS)
+    other = Talk(features=CONNECT_ALL | PATHS | RELAYS)
     talk.move("ready", id=offer["id"], pid=child)
     check(talk.next("move")["move"], {"kind": "paths", "id": offer["id"], "pid": child, "heard": []})
+    unheard = talk.next("move")["move"]
+    check(unheard, {"kind": "unheard", "id": offer["id"], "pid": child, "relayed": [other.node.name], "without": []})
     check(talk.next("move")["move"]["kind"], "commit")
     talk.move("running", id=offer["id"])
     check(other.next("move")["move"]["kind"], "moved")
+    other.move("settled", pid=child, epoch=1)
+    check(talk.next("move")["move"], {"kind": "relayed", "pid": child, "epoch": 1, "node": other.node.name})
     other.send("message", from_=other.me, to=by_pid(child), contents=contents(b"straight"))
     forward = talk.next("move")["move"]
-    check((forward["kind"], forward["to"], forward["by"][0]), ("forward by", child, {"id": other.node.id, "path": 0}))
+    check((forward["kind"], forward["to"], forward["by"][0]), ("forward of", child, {"id": other.node.id, "path": 0}))
+    check((forward["from"], forward["epoch"]), (other.me, 0))
     check([hop["id"] for hop in forward["by"]], [other.node.id, talk.lua])
     assert forward["by"][1]["path"] > 0, forward
     check(other.next("move")["move"]["kind"], "found")
+    # Other signals say that themselves.
+    other.send("demonitor", from_=other.me, to=by_pid(child), id=99)
+    check(talk.next("move")["move"]["kind"], "forward by")
     later, _ = moved_again(offer["contents"])
     talk.move("offer", id=1, pid=child, epoch=2, contents=later)
     check(talk.next("move")["move"]["kind"], "ready")
     talk.move("paths", id=1, pid=child, heard=[{"id": other.node.id, "path": 5}])
     talk.move("commit", id=1, pid=child, names=[], told=[], watched=[])
     talk.move(**talk.next("move")["move"])
+    check(talk.next("move")["move"], {"kind": "found", "pid": child, "epoch": 2, "id": talk.lua, "node": LUA})
     check(talk.next("move")["move"], {"kind": "running", "id": 1})
     check(talk.received(), table(b"moved", True))
     for path, value in ((4, b"late"), (5, b"in order"), (6, b"later")):

@@ -208,7 +208,7 @@ REPLY_OF_MAPPER = variant({
 # "Handshake"
 
 VISITOR = b"rlua-visitor 1"
-CONNECT_ALL, IS_VISITOR, PATHS = 1, 2, 4
+CONNECT_ALL, IS_VISITOR, PATHS, RELAYS, SENDERS = 1, 2, 4, 8, 16
 LIMITS = fields(signal=U64, all=U64, signals=U32, runtimes=U32)
 HELLO = fields(oldest=U16, newest=U16, features=U64, name=NODE_NAME, id=ID, since=U64, limits=LIMITS)
 OPENING = fields(hello=HELLO, dialled=NODE_NAME)
@@ -328,6 +328,9 @@ MOVE = variant({
     15: ("paths", fields(id=U64, pid=PID, heard=HOPS)),
     16: ("forward by", fields(to=PID, by=HOPS, signal=FORWARDED)),
     17: ("goes on", fields(pid=PID, epoch=U64)),
+    18: ("unheard", fields(id=U64, pid=PID, relayed=list_of(NODE_NAME), without=list_of(NODE_NAME))),
+    19: ("relayed", fields(pid=PID, epoch=U64, node=NODE_NAME)),
+    20: ("forward of", fields(to=PID, by=HOPS, from_=PID, epoch=U64, signal=FORWARDED)),
 })
 
 SIGNAL = variant({

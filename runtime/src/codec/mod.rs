@@ -14,6 +14,7 @@
 //!
 //! Not here: who sends what when (process, node, migration), and files (they are indices into a table of resources).
 
+mod blocks;
 mod freeze;
 mod globals;
 mod legal;
@@ -31,7 +32,7 @@ mod tests;
 
 pub(crate) use numbers::{ManyNumbers, Numbers};
 
-pub use freeze::{FreezeError, freeze, freeze_without_code};
+pub use freeze::{Begun, FreezeError, Freezing, Owner, freezable, freeze, freeze_without_code};
 pub use globals::Naming;
 pub use message::{
     Arriving, Conversion, Cyclic, DecodeError, Decoding, Encoding, Matching, Message, NotSendable, Pattern,
@@ -47,7 +48,9 @@ use rlua_machine::vm::metamethod::{Event, name_value};
 use rlua_machine::vm::native::{Native, Natives};
 
 /// Version of the frozen form; its first byte.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
+/// The version before, in which words had another hash. It is read as well.
+pub(crate) const EARLIER_VERSION: u8 = 3;
 
 /// The kinds of records of a frozen process.
 pub(crate) mod kind {
@@ -67,6 +70,8 @@ pub(crate) mod kind {
 
 /// In the size of a table's hash part: its hash key follows.
 pub(crate) const KEYED: u8 = 0x40;
+/// In the same: it lies by the hashes of [`EARLIER_VERSION`].
+pub(crate) const EARLIER: u8 = 0x80;
 
 /// How a value is written.
 pub(crate) mod code {

@@ -7,10 +7,11 @@
 //! The bytes are hostile. Sizes in the directory are paid for from a budget of the bytes that there are, so memory is a
 //! fixed multiple of the input. An error drops the half-made heap, which is consistent at every moment.
 
+use super::blocks::Blocks;
 use super::legal::{self, FrameRecord, ThreadRecord};
 use super::spent::Spent;
 use super::wire::{Fault, Reader};
-use super::{KEYED, VERSION, code, find_native, kind, words::WORDS};
+use super::{EARLIER, EARLIER_VERSION, KEYED, VERSION, code, find_native, kind, words::WORDS};
 use rlua_machine::heap::Header;
 use rlua_machine::stdlib::{NativeState, find_library};
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -144,6 +145,7 @@ fn thaw_from<'b>(
 ) -> Result<Vm, ThawError> {
     let mut thawer = Thawer {
         budget: reader.left(),
+        is_current: true,
         give_back_at: spent.as_ref().map_or(usize::MAX, Spent::due),
         reader,
         spent,
@@ -151,7 +153,7 @@ fn thaw_from<'b>(
         modules: Vec::new(),
         natives: Vec::new(),
         pids: Vec::new(),
-        objects: Vec::new(),
+        objects: Objects::default(),
         threads: Vec::new(),
         open: Vec::new(),
         words: Vec::new(),
@@ -173,6 +175,8 @@ struct Thawer<'b> {
     reader: Reader<'b>,
     /// What it reads, if that may be given back, and when something is to be.
     spent: Option<Spent<'b>>,
+    /// Whether it is of the version that is written, or of the one before.
+    is_current: bool,
     give_back_at: usize,
     /// Slots, nodes and frames that the rest of the directory may still ask for.
     budget: usize,
@@ -180,8 +184,8 @@ struct Thawer<'b> {
     modules: Vec<Arc<Module>>,
     natives: Vec<&'static Native>,
     pids: Vec<Pid>,
-    /// By number; the tag is the kind.
-    objects: Vec<Value>,
+    /// By number.
+    objects: Objects,
     threads: Vec<ThreadRecord>,
     /// Number of the coroutine, slot, variable.
     open: Vec<(u32, u32, *mut Upvalue)>,
@@ -195,6 +199,28 @@ struct Thawer<'b> {
     rekeyed: Vec<Ref<Table>>,
     /// What is to be reported instead of a fault.
     error: Option<ThawError>,
+}
+
+/// Objects by their numbers; the tag is the kind. As values they would take twice as much, which is much beside small objects.
+#[derive(Default)]
+struct Objects {
+    tags: Blocks<u8>,
+    bits: Blocks<u64>,
+}
+
+impl Objects {
+    fn push(&mut self, v: Value) {
+        debug_assert!(v.tag <= u64::from(u8::MAX), "tags are small");
+        self.tags.push(v.tag as u8);
+        self.bits.push(v.bits);
+    }
+    #[inline]
+    fn get(&self, n: usize) -> Option<Value> {
+        Some(Value { tag: u64::from(*self.tags.get(n)?), bits: *self.bits.get(n)? })
+    }
+    fn all(&self) -> impl Iterator<Item = Value> {
+        self.tags.iter().zip(self.bits.iter()).map(|(tag, bits)| Value { tag: u64::from(*tag), bits: *bits })
+    }
 }
 
 /// What a place may hold.
@@ -211,7 +237,8 @@ type Check<T> = Result<T, Fault>;
 impl Thawer<'_> {
     fn process(&mut self, modules: &dyn ModuleSource) -> Check<()> {
         let version = self.reader.byte()?;
-        if version != VERSION {
+        self.is_current = version == VERSION;
+        if !self.is_current && version != EARLIER_VERSION {
             self.error = Some(ThawError::Version(version));
             return Err("version");
         }
@@ -256,8 +283,11 @@ impl Thawer<'_> {
         if self.reader.left() != 0 {
             return Err("there are bytes after the end");
         }
-        for v in &self.objects {
+        for v in self.objects.all() {
             if let Some(t) = v.as_table().filter(|t| t.library().is_none()) {
+                if !self.is_current {
+                    t.lies_as_earlier(&mut self.vm.heap);
+                }
                 t.check_layout()?;
             }
         }
@@ -358,12 +388,14 @@ impl Thawer<'_> {
                 let asize = self.reader.number()?;
                 let asize = self.pay(asize)?;
                 let bits = self.reader.byte()?;
-                let own = match bits & KEYED {
+                let own = match bits & (KEYED | EARLIER) {
                     0 => None,
-                    _ if bits == KEYED => return Err("a table without nodes has no hash key"),
-                    _ => Some(HashKey::new(self.reader.word()?)),
+                    how if bits == how => return Err("a table without nodes has no hash key"),
+                    KEYED => Some(HashKey::new(self.reader.word()?)),
+                    EARLIER if self.is_current => Some(HashKey::earlier()),
+                    _ => return Err("a table has no such hash key"),
                 };
-                let count = match bits & !KEYED {
+                let count = match bits & !(KEYED | EARLIER) {
                     0 => 0,
                     bits @ 1..=31 => self.pay(1 << (bits - 1))?,
                     _ => return Err("a table is too large"),
@@ -438,7 +470,7 @@ impl Thawer<'_> {
         })
     }
     fn body(&mut self, n: usize, serials: &mut u32) -> Check<()> {
-        let object = self.objects[n];
+        let object = self.objects.get(n).expect("one of the directory");
         if object.is_string() || object.tag == tag::BUFFER {
             return Ok(());
         }
@@ -620,7 +652,7 @@ impl Thawer<'_> {
     /// A record, by its number.
     fn object(&mut self) -> Check<Value> {
         let n = self.reader.number()?;
-        self.objects.get(usize::try_from(n).unwrap_or(usize::MAX)).copied().ok_or("no such object")
+        self.objects.get(usize::try_from(n).unwrap_or(usize::MAX)).ok_or("no such object")
     }
     fn optional_number(&mut self) -> Check<Option<u32>> {
         Ok(self.reader.number32()?.checked_sub(1))
@@ -740,14 +772,13 @@ impl Thawer<'_> {
             return Err("a variable's stack is no coroutine");
         }
         let running = Value::object(tag::THREAD, self.vm.thread);
-        let number_of_running =
-            self.objects.iter().position(|v| v.raw_equals(running)).expect("the running one") as u32;
+        let number_of_running = self.objects.all().position(|v| v.raw_equals(running)).expect("the running one") as u32;
         let whole =
             legal::Process { running: number_of_running, in_finalizer: self.vm.in_finalizer, exiting: self.vm.exiting };
         legal::check_chain(&self.threads, &whole)?;
         let mut at = 0;
         for record in &mut self.threads {
-            let t = self.objects[record.number as usize].bits as *mut Thread;
+            let t = self.objects.get(record.number as usize).expect("it was made").bits as *mut Thread;
             // SAFETY: `t` was made by `entry` and has `slots` slots; `check` proves that all indices are inside the
             // stack, after which `make_room` has made it large enough for every frame's registers.
             unsafe {
@@ -774,7 +805,7 @@ impl Thawer<'_> {
                 t.depth = record.depth;
                 t.to_close = std::mem::take(&mut record.to_close).into();
                 t.resumer = match record.resumer {
-                    Some(n) => self.objects[n as usize].bits as *mut Thread,
+                    Some(n) => self.objects.get(n as usize).expect("it was found before").bits as *mut Thread,
                     None => std::ptr::null_mut(),
                 };
                 // The list goes from the top of the stack down, as `open` is sorted.

@@ -6,7 +6,7 @@
 /// What is wrong with the bytes, for [`super::ThawError`].
 pub(crate) type Fault = &'static str;
 
-/// Appends to a vector.
+/// Appends to a vector, or whatever is written to.
 pub(crate) trait Write {
     fn byte(&mut self, b: u8);
     fn number(&mut self, n: u64);
@@ -17,6 +17,16 @@ pub(crate) trait Write {
     fn text(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
         self.run(bytes)
+    }
+}
+
+/// Knows how many bytes were written to it.
+pub(crate) trait Counts: Write {
+    fn written(&self) -> usize;
+}
+impl Counts for Vec<u8> {
+    fn written(&self) -> usize {
+        self.len()
     }
 }
 
@@ -36,6 +46,31 @@ impl Write for Vec<u8> {
     #[inline]
     fn run(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes)
+    }
+}
+
+/// So many bytes, which are not kept.
+#[derive(Default)]
+pub(crate) struct Length(pub u64);
+
+impl Counts for Length {
+    fn written(&self) -> usize {
+        self.0 as usize
+    }
+}
+impl Write for Length {
+    #[inline]
+    fn byte(&mut self, _: u8) {
+        self.0 += 1
+    }
+    #[inline]
+    fn number(&mut self, n: u64) {
+        let bits = u64::BITS - (n | 1).leading_zeros();
+        self.0 += u64::from(bits.div_ceil(7))
+    }
+    #[inline]
+    fn run(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len() as u64
     }
 }
 
@@ -161,5 +196,26 @@ impl<'b> Reader<'b> {
     pub fn text(&mut self) -> Result<&'b [u8], Fault> {
         let n = self.count()?;
         self.run(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_that_of_the_bytes() {
+        let (mut bytes, mut length) = (Vec::new(), Length::default());
+        fn write(out: &mut impl Counts, n: u64) {
+            out.number(n);
+            out.signed(n as i64);
+            out.text(&n.to_le_bytes()[..n as usize % 9]);
+            out.byte(7);
+        }
+        for n in (0..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, u64::MAX >> bit]) {
+            write(&mut bytes, n);
+            write(&mut length, n);
+            assert_eq!(length.written(), bytes.written(), "{n}");
+        }
     }
 }

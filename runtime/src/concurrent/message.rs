@@ -44,7 +44,7 @@ pub(super) fn send_quick(vm: &mut Vm) -> Result<Option<Value>> {
         if to.runtime() != cx.sends_to {
             return Ok(None);
         }
-        let sent = cx.scheduler.send_here(to, message);
+        let sent = cx.scheduler.send_here(cx.pid(), to, message);
         return Ok(sent.map(|crowd| handed_over(vm, to, crowd)));
     }
     send_other(vm, to, v)
@@ -67,7 +67,8 @@ fn send_other(vm: &mut Vm, to: Pid, v: Value) -> Result<Option<Value>> {
         Err(e) => return Err(vm.error(e.message())),
     };
     vm.charge(message.size() / BYTES_PER_REDUCTION);
-    let sent = context(vm).scheduler.send_here(to, message);
+    let cx = context(vm);
+    let sent = cx.scheduler.send_here(cx.pid(), to, message);
     Ok(sent.map(|crowd| handed_over(vm, to, crowd)))
 }
 /// The message is in a mailbox in which many wait before it, or a few. Who sends to one that cannot keep up pays for that with
@@ -231,7 +232,7 @@ pub(super) fn post(vm: &mut Vm, to: Pid, message: codec::Message, post: Post) ->
     let signal = post.signal(vm, to, message);
     let cx = context(vm);
     cx.scheduler.crowds(cx.pid(), to);
-    if cx.scheduler.route(to, signal) { Posted::Sent } else { Posted::Nobody }
+    if cx.scheduler.send_on(cx.pid(), to, signal) { Posted::Sent } else { Posted::Nobody }
 }
 /// Sends to a process of another node, or of one that has a name there.
 pub(super) fn post_elsewhere(vm: &mut Vm, to: Process, message: Leaving, post: Post) -> Posted {
@@ -246,7 +247,8 @@ pub(super) fn post_elsewhere(vm: &mut Vm, to: Process, message: Leaving, post: P
     let is_known = online.as_ref().is_none_or(|online| pid.is_some_and(|to| online.has_moved(to)));
     if let Some(to) = pid.filter(|_| is_known) {
         let signal = post.signal(vm, to, message.message());
-        let sent = context(vm).scheduler.route(to, signal);
+        let cx = context(vm);
+        let sent = cx.scheduler.send_on(cx.pid(), to, signal);
         return match online {
             _ if sent => Posted::Sent,
             Some(_) => Posted::Failed("noconnection".to_string()),

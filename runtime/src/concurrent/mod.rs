@@ -139,12 +139,14 @@ fn library(vm: &mut Vm) -> Ref<Table> {
     t.share(&mut vm.heap, "concurrent");
     t
 }
-/// Makes the module's tables known, which processes that come from elsewhere may have.
+/// Has the module's tables made once a process comes that has them, or those of sockets: most programs see none.
 pub(crate) fn know_libraries() {
-    let mut vm = Vm::new(Box::new(()), find_native);
-    library(&mut vm);
-    time_library(&mut vm);
-    crate::socket::know_libraries(&mut vm);
+    rlua_machine::stdlib::more_libraries(|| {
+        let mut vm = Vm::new(Box::new(()), find_native);
+        library(&mut vm);
+        time_library(&mut vm);
+        crate::socket::know_libraries(&mut vm);
+    });
 }
 /// The module's table, which is a global, too.
 fn open(vm: &mut Vm) -> Result<Value> {

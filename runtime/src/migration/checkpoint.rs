@@ -43,11 +43,45 @@ fn mac(key: &Key) -> Hmac<Sha256> {
     new(&derived.finalize().into_bytes())
 }
 
+/// Seals a frozen process, piece by piece.
+pub struct Sealing(Hmac<Sha256>);
+
+impl Sealing {
+    /// What a file begins with whose seal is not known yet.
+    pub const BEGINNING: [u8; MAGIC.len() + SEAL] = {
+        let mut bytes = [0; MAGIC.len() + SEAL];
+        let mut i = 0;
+        while i < MAGIC.len() {
+            bytes[i] = MAGIC[i];
+            i += 1;
+        }
+        bytes
+    };
+    /// Where the seal is to be.
+    pub const AT: u64 = MAGIC.len() as u64;
+
+    /// With this key.
+    pub fn new(key: &Key) -> Sealing {
+        Sealing(mac(key))
+    }
+    /// These are the next bytes.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+    /// That were all: the seal.
+    pub fn finish(self) -> [u8; SEAL] {
+        self.0.finalize().into_bytes().into()
+    }
+}
+
 /// The file of a frozen process.
+#[cfg(test)]
 pub fn seal(key: &Key, frozen: &[u8]) -> Vec<u8> {
-    let mut mac = mac(key);
-    mac.update(frozen);
-    [MAGIC, &mac.finalize().into_bytes(), frozen].concat()
+    let mut sealing = Sealing::new(key);
+    frozen.chunks(3).for_each(|piece| sealing.update(piece));
+    let mut file = [&Sealing::BEGINNING, frozen].concat();
+    file[Sealing::AT as usize..][..SEAL].copy_from_slice(&sealing.finish());
+    file
 }
 
 /// The frozen process of a file that somebody with this key has made.

@@ -189,6 +189,12 @@ pub struct Read {
 impl Record<Pid> {
     /// The whole form; `modules` are those of the messages. The machine's bytes become part of it, so that they are there once.
     pub fn write(self, modules: &[Arc<Module>], mut machine: Vec<u8>) -> Vec<u8> {
+        let head = self.head(modules, &machine);
+        machine.splice(0..0, head);
+        machine
+    }
+    /// What comes before the machine, which begins so.
+    pub fn head(self, modules: &[Arc<Module>], machine: &[u8]) -> Vec<u8> {
         let mut runtimes: Vec<(u128, Option<Bytes>)> = Vec::new();
         let mut places: HashMap<Runtime, u32> = HashMap::new();
         let record = self.map(&mut |pid| {
@@ -204,7 +210,7 @@ impl Record<Pid> {
         let outcomes = record.calls.iter().filter_map(|c| c.outcome.as_ref()).map(|(_, m)| m);
         let all = record.messages.iter().map(|(_, m)| m).chain(outcomes);
         let spoken_of = all.flat_map(|m| codec::runtimes_in(&m.0, false).unwrap_or_default());
-        for id in spoken_of.chain(codec::runtimes_in(&machine, true).unwrap_or_default()) {
+        for id in spoken_of.chain(codec::runtimes_in(machine, true).unwrap_or_default()) {
             let name = Runtime::find(id).and_then(|r| r.name());
             if let Some(name) = name.filter(|_| runtimes.iter().all(|(known, _)| *known != id)) {
                 runtimes.push((id, Some(name.as_bytes().into())));
@@ -215,12 +221,11 @@ impl Record<Pid> {
         let more_spawning = std::mem::take(&mut record.more_spawning);
         let version = if more_spawning.is_empty() { COMMON_VERSION } else { VERSION };
         let head = postcard::to_extend(&Head { runtimes, code, record }, vec![version]).expect("it has lengths");
-        let mut head = postcard::to_extend(&calls, head).expect("it has lengths");
-        if version > COMMON_VERSION {
-            head = postcard::to_extend(&more_spawning, head).expect("it has lengths");
+        let head = postcard::to_extend(&calls, head).expect("it has lengths");
+        if version == COMMON_VERSION {
+            return head;
         }
-        machine.splice(0..0, head);
-        machine
+        postcard::to_extend(&more_spawning, head).expect("it has lengths")
     }
 }
 

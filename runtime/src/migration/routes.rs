@@ -33,6 +33,16 @@ struct Hold<T> {
     via: Runtime,
     until: Time,
     held: Vec<T>,
+    /// Something that others have sent has gone by the old path, behind the mark.
+    has_more: bool,
+    /// Runtimes over whose connections something has come that is held back as well.
+    others: Vec<Runtime>,
+}
+impl<T> Hold<T> {
+    fn push_of_other(&mut self, from: Option<Runtime>, what: T) {
+        self.others.extend(from.filter(|from| !self.others.contains(from)));
+        self.held.push(what);
+    }
 }
 struct Route<T> {
     place: Place,
@@ -49,10 +59,16 @@ pub struct Routes<T> {
     /// Those for which something is held back. Few, where many processes have moved.
     holding: BTreeSet<Pid>,
     last_id: u64,
-    /// Processes that have ended, and how often they had moved then: news of earlier places may come later. The oldest go first.
-    ended: BTreeMap<Pid, u64>,
+    /// Processes that have ended, how often they had moved then, and where if it is known: news of earlier places may come later. The
+    /// oldest go first.
+    ended: BTreeMap<Pid, (u64, Option<Runtime>)>,
     ended_by_age: VecDeque<Pid>,
+    /// Marks that have gone on from here, the oldest first, and by which path.
+    passed: VecDeque<(MarkOf, u64)>,
 }
+
+/// A mark: to which process, of which runtime, its number there.
+pub type MarkOf = (Pid, Runtime, u64);
 
 /// A mark that is to be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +80,9 @@ pub struct Mark {
     /// By which the answer names it.
     pub id: u64,
 }
+
+/// Marks at most that are remembered to have gone on.
+const PASSED_MAX: usize = 256;
 
 /// What becomes of something that is sent.
 #[derive(PartialEq, Eq, Debug)]
@@ -84,6 +103,7 @@ impl<T> Default for Routes<T> {
             last_id: 0,
             ended: BTreeMap::new(),
             ended_by_age: VecDeque::new(),
+            passed: VecDeque::new(),
         }
     }
 }
@@ -132,6 +152,10 @@ impl<T> Routes<T> {
     pub fn holds(&self, like: impl Fn(&T) -> bool) -> Vec<(Pid, u64)> {
         self.all_holds().filter(|(_, h)| h.held.iter().any(&like)).map(|(pid, h)| (pid, h.id)).collect()
     }
+    /// Whether anything is held back for a process, or may be: a mark of this node's is under way.
+    pub fn has_hold(&self, pid: Pid) -> bool {
+        self.holding.contains(&pid)
+    }
     /// Whether that hold has not ended yet.
     pub fn is_held(&self, pid: Pid, id: u64) -> bool {
         self.routes.get(&pid).and_then(|r| r.hold.as_ref()).is_some_and(|h| h.id == id)
@@ -146,6 +170,27 @@ impl<T> Routes<T> {
             }
             Some(r) => Sent::To(r.place.runtime, what),
         }
+    }
+    /// Something for a process that is elsewhere has come over a connection with a runtime. What comes by the way of this node's mark was
+    /// sent before all that is held back, and goes the way of the mark, behind the process. What comes from where the process is was sent
+    /// before it came there, and its node's mark is behind that: held back, both nodes could wait for each other's marks. So it goes by
+    /// the old path, which is what has come from there before has gone by, and another mark is to go behind it. (`is_straight`: that node
+    /// does not know that the process has moved. There is no mark of it.)
+    pub fn send_on(&mut self, pid: Pid, from: Option<Runtime>, is_straight: bool, what: T) -> Sent<T> {
+        let Some(Route { hold: Some(hold), onward, place, .. }) = self.routes.get_mut(&pid) else {
+            return self.send(pid, what);
+        };
+        let is_of_mark = Some(hold.via) == from;
+        if let Some(onward) = onward.filter(|_| is_of_mark) {
+            return Sent::To(onward, what);
+        }
+        let is_from_there = from == Some(place.runtime) && !is_straight && !is_of_mark;
+        if is_from_there && !hold.others.contains(&place.runtime) {
+            hold.has_more = true;
+            return Sent::To(hold.via, what);
+        }
+        hold.push_of_other(from, what);
+        Sent::Held
     }
     /// The process has left here: what comes for it goes there from now on, by the only path there has been; after what is
     /// still held back since it came.
@@ -178,7 +223,7 @@ impl<T> Routes<T> {
         let marks = via != place.runtime && up(via);
         let hold = marks.then(|| {
             let id = self.next_number();
-            Hold { id, via, until: now + HOLD_TIME, held: Vec::new() }
+            Hold { id, via, until: now + HOLD_TIME, held: Vec::new(), has_more: false, others: Vec::new() }
         });
         let mark = hold.as_ref().map(|h| Mark { via, pid, id: h.id });
         self.holding.extend(hold.as_ref().map(|_| pid));
@@ -198,8 +243,22 @@ impl<T> Routes<T> {
         if Some(hold.via) == from {
             return Err(what);
         }
-        hold.held.push(what);
+        hold.push_of_other(from, what);
         Ok(())
+    }
+    /// A mark goes on from here. False: it has come round, and nothing was heard of the process meanwhile, so that it comes nowhere. (Two
+    /// nodes believe a process that was lost to be at the other.)
+    pub fn mark_passes(&mut self, mark: MarkOf) -> bool {
+        let path = self.path(mark.0);
+        let before = self.passed.iter().position(|(m, _)| *m == mark).and_then(|i| self.passed.remove(i));
+        if before.is_some_and(|(_, by)| by == path) {
+            return false;
+        }
+        if self.passed.len() >= PASSED_MAX {
+            self.passed.pop_front();
+        }
+        self.passed.push_back((mark, path));
+        true
     }
     /// A mark has come out at a place from which the process has gone on: another is to be sent after it from there.
     pub fn mark_on(&mut self, pid: Pid, id: u64, at: Place, now: Time) -> Option<Mark> {
@@ -208,6 +267,16 @@ impl<T> Routes<T> {
         let hold = r.hold.as_mut().filter(|h| h.id == id && has_gone_on)?;
         self.last_id += 1;
         (hold.id, hold.via, hold.until) = (self.last_id, at.runtime, now + HOLD_TIME);
+        Some(Mark { via: hold.via, pid, id: hold.id })
+    }
+    /// A mark has come out, and something that others have sent went by the same path behind it: the next.
+    pub fn mark_again(&mut self, pid: Pid, id: u64) -> Option<Mark> {
+        let hold = self.routes.get_mut(&pid)?.hold.as_mut()?;
+        if hold.id != id || !std::mem::take(&mut hold.has_more) {
+            return None;
+        }
+        self.last_id += 1;
+        hold.id = self.last_id;
         Some(Mark { via: hold.via, pid, id: hold.id })
     }
     /// A mark has come out; what was held back, and where it goes.
@@ -224,8 +293,8 @@ impl<T> Routes<T> {
     }
     /// It has ended where it was after so many moves: what is heard of earlier ones brings it back nowhere. Two nodes that each had
     /// heard last of another of its places would send what is for it to each other.
-    pub fn remember_end(&mut self, pid: Pid, epoch: u64) {
-        if self.ended.insert(pid, epoch).is_none() {
+    pub fn remember_end(&mut self, pid: Pid, epoch: u64, at: Option<Runtime>) {
+        if self.ended.insert(pid, (epoch, at)).is_none() {
             self.ended_by_age.push_back(pid);
         }
         while self.ended_by_age.len() > ENDED_MAX {
@@ -239,7 +308,11 @@ impl<T> Routes<T> {
     }
     /// How often a process had moved when it ended, if it is known that it has.
     pub fn end_of(&self, pid: Pid) -> Option<u64> {
-        self.ended.get(&pid).copied()
+        self.ended.get(&pid).map(|(epoch, _)| *epoch)
+    }
+    /// Where it has ended, if that is known and was not where it was born.
+    pub fn ended_at(&self, pid: Pid) -> Option<Runtime> {
+        self.ended.get(&pid).and_then(|(_, at)| *at)
     }
     /// How often a process has moved, or had when it ended, as far as is known.
     pub fn last_move_of(&self, pid: Pid) -> Option<u64> {
@@ -302,6 +375,17 @@ mod tests {
         assert!(routes.ended(pid).is_empty() && routes.is_empty());
     }
     #[test]
+    fn a_mark_goes_round_once() {
+        let (own, there) = (runtime(1), runtime(2));
+        let pid = Pid::new(own, 6);
+        let mut routes: Routes<u32> = Routes::default();
+        routes.left(pid, Place { epoch: 1, runtime: there });
+        assert!(routes.mark_passes((pid, there, 4)) && routes.mark_passes((pid, own, 4)));
+        // Unless there was news of the process.
+        routes.learn(pid, Place { epoch: 2, runtime: runtime(3) }, 0, |_| false);
+        assert!(routes.mark_passes((pid, there, 4)) && !routes.mark_passes((pid, there, 4)));
+    }
+    #[test]
     fn a_mark_does_not_wait_for_itself() {
         let (home, own, next) = (runtime(1), runtime(2), runtime(3));
         let pid = Pid::new(home, 7);
@@ -311,6 +395,8 @@ mod tests {
         assert_eq!((mark.via, routes.send(pid, 1)), (home, Sent::Held));
         routes.left(pid, Place { epoch: 2, runtime: next });
         assert_eq!(routes.own_mark(pid), Some(next));
+        // What comes by its way comes before what is held back.
+        assert_eq!(routes.send_on(pid, Some(home), false, 0), Sent::To(next, 0));
         // Though it is known to have gone on from there.
         routes.learn(pid, Place { epoch: 3, runtime: home }, 0, |_| true);
         assert_eq!(routes.own_mark(pid), Some(next));
@@ -328,6 +414,36 @@ mod tests {
         assert_eq!((next.via, routes.marked(pid, first.id)), (b, None));
         assert_eq!(routes.mark_on(pid, next.id, Place { epoch: 2, runtime: c }, 5), None);
         assert_eq!(routes.marked(pid, next.id), Some((c, vec![1])));
+    }
+    /// The process was at `own`, has gone on from there to `b`, and from there to `c`: what `c` sends by here, not knowing yet that it is
+    /// there, may be what the mark of `c` is behind that it waits for.
+    #[test]
+    fn what_others_send_by_here_waits_for_no_mark_of_this_node() {
+        let (own, b, c) = (runtime(1), runtime(2), runtime(3));
+        let pid = Pid::new(own, 10);
+        let mut routes: Routes<u32> = Routes::default();
+        routes.left(pid, Place { epoch: 1, runtime: b });
+        let mark = routes.learn(pid, Place { epoch: 2, runtime: c }, 0, |_| true).expect("there was a path");
+        assert_eq!((mark.via, routes.send(pid, 1)), (b, Sent::Held));
+        assert_eq!(routes.send_on(pid, Some(c), false, 2), Sent::To(b, 2));
+        let x = runtime(4);
+        assert_eq!(
+            (routes.send_on(pid, Some(x), false, 7), routes.send_on(pid, Some(b), false, 8)),
+            (Sent::Held, Sent::To(b, 8))
+        );
+        // It has not come when the mark has.
+        let next = routes.mark_again(pid, mark.id).expect("it is behind the first");
+        assert_eq!((next.via, routes.marked(pid, mark.id)), (b, None));
+        assert_eq!(routes.mark_again(pid, next.id), None);
+        assert_eq!(routes.marked(pid, next.id), Some((c, vec![1, 7])));
+        assert_eq!(routes.send_on(pid, Some(c), false, 3), Sent::To(c, 3));
+        // What was held back while the process was here comes before what comes later.
+        let mark = routes.learn(pid, Place { epoch: 3, runtime: own }, 0, |_| true).expect("there was a path");
+        assert_eq!((mark.via, routes.hold_back(pid, Some(b), 4)), (c, Ok(())));
+        routes.left(pid, Place { epoch: 4, runtime: b });
+        assert_eq!(routes.send_on(pid, Some(b), false, 5), Sent::Held);
+        assert_eq!(routes.send_on(pid, Some(c), false, 6), Sent::To(b, 6));
+        assert_eq!(routes.marked(pid, mark.id), Some((b, vec![4, 5])));
     }
     #[test]
     fn what_comes_to_where_it_was_before_waits_for_what_has_followed_it() {
@@ -347,11 +463,12 @@ mod tests {
         let (home, b) = (runtime(1), runtime(2));
         let pid = Pid::new(home, 10);
         let mut routes: Routes<u32> = Routes::default();
-        routes.remember_end(pid, 2);
+        routes.remember_end(pid, 2, Some(b));
+        assert_eq!(routes.ended_at(pid), Some(b));
         assert_eq!(routes.learn(pid, Place { epoch: 1, runtime: b }, 0, |_| true), None);
         assert_eq!((routes.place(pid), routes.has_ended(pid, 3)), (None, false));
         // What is remembered is bounded.
-        (0..ENDED_MAX as u64).for_each(|n| routes.remember_end(Pid::new(b, n + 1), 1));
+        (0..ENDED_MAX as u64).for_each(|n| routes.remember_end(Pid::new(b, n + 1), 1, None));
         assert!(!routes.has_ended(pid, 1) && routes.has_ended(Pid::new(b, 1), 1));
     }
     #[test]

@@ -22,8 +22,12 @@ pub mod features {
     pub const VISITOR: u64 = 2;
     /// Numbers its paths to processes that have moved.
     pub const PATHS: u64 = 4;
+    /// Passes on to where a process is that others have settled after its move.
+    pub const RELAYS: u64 = 8;
+    /// Says who has sent a message that is sent on to a process that has moved.
+    pub const SENDERS: u64 = 16;
     /// All that this program has besides those that are a choice.
-    pub const ALL: u64 = PATHS;
+    pub const ALL: u64 = PATHS | RELAYS | SENDERS;
 }
 
 /// The first 14 bytes of the identity of a visitor's runtime. A number of 16 bits follows, so that no number of visits

@@ -17,7 +17,9 @@ pub mod frame;
 pub mod handshake;
 pub mod held;
 pub mod hello;
+pub mod later;
 pub mod mapper;
+pub mod move_signal;
 pub mod name;
 pub mod names;
 #[cfg(test)]

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const PEER_MAX: usize = 1 << 16;
 /// Entries in a part of a list.
 const LIST_PART: usize = 12;
+/// Names that peers have taken back and that are remembered.
+const WITHDRAWN_MAX: usize = 1024;
 /// The longest pause after a refused lock, before the next attempt.
 const PAUSE: Time = 50 * MILLISECOND;
 
@@ -56,6 +58,27 @@ pub enum Denied {
     Timeout,
 }
 
+/// What was said of a name.
+#[derive(Clone)]
+struct Said {
+    stamp: Stamp,
+    pid: Pid,
+    /// The how manieth thing it was that was said.
+    at: u64,
+}
+impl Said {
+    fn rank(&self) -> (&Stamp, Pid) {
+        (&self.stamp, self.pid)
+    }
+}
+/// A session with a node of the same network.
+struct Peer {
+    node: NodeName,
+    /// Names that it has announced.
+    count: usize,
+    /// When its list was whole: as [`Said::at`].
+    listed: Option<u64>,
+}
 struct Lock {
     holder: (Who, u64),
     queue: VecDeque<(Who, u64)>,
@@ -81,12 +104,16 @@ struct Registration {
 pub struct Names {
     own: NodeName,
     counter: u64,
-    sessions: BTreeMap<Session, (NodeName, usize)>,
+    sessions: BTreeMap<Session, Peer>,
     /// For each name what was said of it, and by whom.
-    entries: BTreeMap<Vec<u8>, BTreeMap<Who, (Stamp, Pid)>>,
+    entries: BTreeMap<Vec<u8>, BTreeMap<Who, Said>>,
+    /// How much has been said.
+    said: u64,
     locks: BTreeMap<Vec<u8>, Lock>,
     registrations: BTreeMap<u64, Registration>,
     next: u64,
+    /// What peers have taken back of late, of whom: that such a process has come there may be heard later, from where it was before.
+    withdrawn: VecDeque<(Session, Pid, Vec<u8>)>,
 }
 
 impl Names {
@@ -97,9 +124,11 @@ impl Names {
             counter: 0,
             sessions: BTreeMap::new(),
             entries: BTreeMap::new(),
+            said: 0,
             locks: BTreeMap::new(),
             registrations: BTreeMap::new(),
             next: 0,
+            withdrawn: VecDeque::new(),
         }
     }
     /// What is under way.
@@ -113,11 +142,11 @@ impl Names {
     }
     /// Who has a name.
     pub fn find(&self, name: &[u8]) -> Option<Pid> {
-        self.entries.get(name)?.values().min().map(|(_, pid)| *pid)
+        self.entries.get(name)?.values().min_by_key(|said| said.rank()).map(|said| said.pid)
     }
     /// Since when a process of this node has a name.
     pub fn stamp_of(&self, name: &[u8]) -> Option<Stamp> {
-        self.entries.get(name)?.get(&None).map(|(stamp, _)| stamp.clone())
+        self.entries.get(name)?.get(&None).map(|said| said.stamp.clone())
     }
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
@@ -155,7 +184,9 @@ impl Names {
         actions.extend(self.sessions.keys().map(|s| Action::Send(*s, signal.clone())));
     }
     fn announce(&mut self, name: &[u8], pid: Pid, stamp: Stamp, actions: &mut Vec<Action>) {
-        self.entries.entry(name.into()).or_default().insert(None, (stamp.clone(), pid));
+        self.said += 1;
+        let own = Said { stamp: stamp.clone(), pid, at: self.said };
+        self.entries.entry(name.into()).or_default().insert(None, own);
         self.tell_all(&NameSignal::Announce(NameEntry { name: name.into(), pid, stamp }), actions);
         self.settle(name, actions);
     }
@@ -165,17 +196,17 @@ impl Names {
         if said.is_empty() {
             self.entries.remove(name);
         }
-        if let Some(count) = who.and_then(|s| self.sessions.get_mut(&s)).filter(|_| had) {
-            count.1 -= 1;
+        if let Some(peer) = who.and_then(|s| self.sessions.get_mut(&s)).filter(|_| had) {
+            peer.count -= 1;
         }
         had
     }
     /// Gives a name of this node's up if another has it with a smaller stamp.
     fn settle(&mut self, name: &[u8], actions: &mut Vec<Action>) {
         let Some(said) = self.entries.get(name) else { return };
-        let (Some(own), Some(least)) = (said.get(&None), said.values().min()) else { return };
-        if own != least {
-            let (loser, winner) = (own.1, least.1);
+        let (Some(own), Some(least)) = (said.get(&None), said.values().min_by_key(|said| said.rank())) else { return };
+        if own.rank() != least.rank() {
+            let (loser, winner) = (own.pid, least.pid);
             self.unregister(name, actions);
             actions.push(Action::Conflict { name: name.into(), loser, winner });
         }
@@ -192,7 +223,7 @@ impl Names {
         if self.entries.contains_key(&r.name) {
             return self.finish(number, Err(Denied::Taken), actions);
         }
-        let least = self.sessions.iter().min_by(|a, b| a.1.0.cmp(&b.1.0)).filter(|(_, (node, _))| *node < self.own);
+        let least = self.sessions.iter().min_by_key(|(_, peer)| &peer.node).filter(|(_, peer)| peer.node < self.own);
         let first = least.map(|(s, _)| *s);
         (r.lock, r.phase) = (lock, Phase::First(first));
         let name = r.name.clone();
@@ -339,9 +370,9 @@ impl Names {
     }
     /// A session with a node of the same network stands.
     pub fn joined(&mut self, session: Session, node: NodeName, actions: &mut Vec<Action>) {
-        self.sessions.insert(session, (node, 0));
+        self.sessions.insert(session, Peer { node, count: 0, listed: None });
         let own = self.entries.iter().filter_map(|(name, said)| {
-            let (stamp, pid) = said.get(&None)?;
+            let Said { stamp, pid, .. } = said.get(&None)?;
             Some(NameEntry { name: name.as_slice().into(), pid: *pid, stamp: stamp.clone() })
         });
         let own: Vec<NameEntry<Pid>> = own.collect();
@@ -350,25 +381,31 @@ impl Names {
         actions.push(send(Vec::new(), true));
     }
     /// A process has moved from the peer of a session to that of another: what the one has said of its names is as if the
-    /// other had said it.
+    /// other had said it, unless that has said something else already.
     pub fn moved(&mut self, from: Session, to: Session, pid: Pid) {
-        if !self.sessions.contains_key(&from) || !self.sessions.contains_key(&to) {
-            return;
-        }
+        let Some(listed) = self.sessions.get(&to).map(|peer| peer.listed) else { return };
+        // What it says of that process when that comes back is another thing.
+        self.withdrawn.retain(|w| (w.0, w.1) != (from, pid));
+        // In the list of a session that is younger it stood, if it was there; it may have ended there since.
+        let is_younger = |said: &Said| listed.is_none_or(|listed| listed > said.at);
+        let withdrawn = |name: &[u8]| self.withdrawn.iter().any(|w| (w.0, w.1) == (to, pid) && w.2 == name);
         let mut moved = 0;
-        for said in self.entries.values_mut() {
-            if let Some(entry) = said.get(&Some(from)).filter(|e| e.1 == pid).cloned() {
-                said.remove(&Some(from));
-                if said.insert(Some(to), entry).is_none() {
-                    moved += 1;
-                }
-                if let Some(s) = self.sessions.get_mut(&from) {
-                    s.1 -= 1;
-                }
+        for (name, all) in &mut self.entries {
+            let Some(said) = all.get(&Some(from)).filter(|said| said.pid == pid) else { continue };
+            // Where it was takes its word back itself.
+            if all.contains_key(&Some(to)) || is_younger(said) || withdrawn(name) {
+                continue;
+            }
+            if let Some(said) = all.remove(&Some(from)) {
+                all.insert(Some(to), said);
+                moved += 1;
             }
         }
-        if let Some(s) = self.sessions.get_mut(&to) {
-            s.1 += moved;
+        if let Some(peer) = self.sessions.get_mut(&from) {
+            peer.count -= moved;
+        }
+        if let Some(peer) = self.sessions.get_mut(&to) {
+            peer.count += moved;
         }
     }
     /// A session has ended.
@@ -376,6 +413,7 @@ impl Names {
         if self.sessions.remove(&session).is_none() {
             return;
         }
+        self.withdrawn.retain(|w| w.0 != session);
         let who = Some(session);
         self.entries.retain(|_, said| {
             said.remove(&who);
@@ -416,7 +454,13 @@ impl Names {
             return;
         }
         match signal {
-            NameSignal::List { entries, .. } => entries.into_iter().for_each(|e| self.said(session, e, actions)),
+            NameSignal::List { entries, last } => {
+                entries.into_iter().for_each(|e| self.said(session, e, actions));
+                if let Some(peer) = self.sessions.get_mut(&session).filter(|_| last) {
+                    self.said += 1;
+                    peer.listed = Some(self.said);
+                }
+            }
             NameSignal::Announce(entry) => {
                 let name = entry.name.0.clone();
                 self.said(session, entry, actions);
@@ -425,7 +469,17 @@ impl Names {
                 }
             }
             NameSignal::Withdraw { name } => {
+                let Some(all) = self.entries.get(&name.0) else { return };
+                let Some(said) = all.get(&who) else { return };
+                let (pid, at) = (said.pid, said.at);
+                // Else the process has gone on with its name.
+                if all.values().all(|other| other.pid != pid || other.at <= at) {
+                    self.withdrawn.push_back((session, pid, name.0.clone()));
+                }
                 self.forget(&name.0, who);
+                if self.withdrawn.len() > WITHDRAWN_MAX {
+                    self.withdrawn.pop_front();
+                }
             }
             NameSignal::Lock { id, name: Bytes(name), first } => {
                 if name.len() > NAME_MAX || self.locks.len() >= PEER_MAX {
@@ -458,15 +512,18 @@ impl Names {
         }
     }
     fn said(&mut self, session: Session, entry: NameEntry<Pid>, actions: &mut Vec<Action>) {
-        let Some((_, count)) = self.sessions.get_mut(&session) else { return };
+        let Some(peer) = self.sessions.get_mut(&session) else { return };
         // A counter near its end would leave no greater one.
-        if *count >= PEER_MAX || entry.name.0.len() > NAME_MAX || entry.stamp.counter > u64::MAX / 2 {
+        if peer.count >= PEER_MAX || entry.name.0.len() > NAME_MAX || entry.stamp.counter > u64::MAX / 2 {
             return actions.push(Action::Fault(session));
         }
         self.counter = self.counter.max(entry.stamp.counter);
+        self.withdrawn.retain(|w| (w.0, w.1) != (session, entry.pid) || w.2 != entry.name.0);
         let said = self.entries.entry(entry.name.0.clone()).or_default();
-        if said.insert(Some(session), (entry.stamp, entry.pid)).is_none() {
-            *count += 1;
+        self.said += 1;
+        let new = Said { stamp: entry.stamp, pid: entry.pid, at: self.said };
+        if said.insert(Some(session), new).is_none() {
+            peer.count += 1;
         }
         self.settle(&entry.name.0, actions);
     }

@@ -4,7 +4,7 @@
 
 use super::name::NodeName;
 use super::names::{Action, Denied, Names, Session};
-use super::signal::NameSignal;
+use super::signal::{NameEntry, NameSignal, Stamp};
 use super::{SECOND, Time};
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::{BTreeMap, VecDeque};
@@ -167,4 +167,78 @@ fn whatever_happens_a_whole_network_agrees() {
         w.settle();
         assert_eq!(w.done[&(node, number)], Ok(()), "seed {seed}");
     }
+}
+/// Where a process has come says its names, and where it was says that it has gone there, each in its own order.
+#[test]
+fn what_has_moved_is_what_both_say_in_whatever_order() {
+    let node = |n: &str| NodeName::parse(n).expect("it is valid");
+    let pid = Pid::new(Runtime::find(0x7201).expect("there is room"), 1);
+    let (was, is): (Session, Session) = (1, 2);
+    let stamp = Stamp { counter: 1, node: node("was@h") };
+    let says = |n: &mut Names, s: Session, signal: NameSignal<Pid>| n.receive(s, signal, 0, 0, &mut Vec::new());
+    let announce = || NameSignal::Announce(NameEntry { name: b"x"[..].into(), pid, stamp: stamp.clone() });
+    let withdraw = || NameSignal::Withdraw { name: b"x"[..].into() };
+    let join = |n: &mut Names, s: Session, name: &str| {
+        n.joined(s, node(name), &mut Vec::new());
+        says(n, s, NameSignal::List { entries: Vec::new(), last: true });
+    };
+    let begin = || {
+        let mut n = Names::new(node("own@h"));
+        join(&mut n, was, "was@h");
+        join(&mut n, is, "is@h");
+        says(&mut n, was, announce());
+        n
+    };
+    // It has the name wherever it is.
+    for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
+        let mut n = begin();
+        for step in order {
+            match step {
+                0 => says(&mut n, is, announce()),
+                1 => n.moved(was, is, pid),
+                _ => says(&mut n, was, withdraw()),
+            }
+            assert_eq!(n.find(b"x"), Some(pid), "{order:?}");
+        }
+    }
+    // It has given it back since, and nobody has it any more.
+    for order in [[0, 1, 2, 3], [0, 1, 3, 2], [0, 2, 1, 3], [2, 0, 1, 3], [2, 3, 0, 1]] {
+        let mut n = begin();
+        for step in order {
+            match step {
+                0 => says(&mut n, is, announce()),
+                1 => says(&mut n, is, withdraw()),
+                2 => n.moved(was, is, pid),
+                _ => says(&mut n, was, withdraw()),
+            }
+        }
+        assert_eq!(n.find(b"x"), None, "{order:?}");
+        // When it comes back there with the name, that is news.
+        says(&mut n, was, announce());
+        n.moved(is, was, pid);
+        n.moved(was, is, pid);
+        assert_eq!(n.find(b"x"), Some(pid), "{order:?}");
+        says(&mut n, was, withdraw());
+        assert_eq!(n.find(b"x"), Some(pid), "{order:?}");
+    }
+    // It comes back to where its name was taken back because it had gone on.
+    let mut n = begin();
+    n.adopt(b"x", pid, Some(stamp.clone()), &mut Vec::new());
+    says(&mut n, was, withdraw());
+    says(&mut n, is, announce());
+    n.unregister(b"x", &mut Vec::new());
+    n.moved(is, was, pid);
+    says(&mut n, is, withdraw());
+    assert_eq!(n.find(b"x"), Some(pid));
+    says(&mut n, was, announce());
+    says(&mut n, was, withdraw());
+    assert_eq!(n.find(b"x"), None);
+    // It had come and ended before there was a session with where it was.
+    let mut n = Names::new(node("own@h"));
+    join(&mut n, was, "was@h");
+    says(&mut n, was, announce());
+    join(&mut n, is, "is@h");
+    n.moved(was, is, pid);
+    says(&mut n, was, withdraw());
+    assert_eq!(n.find(b"x"), None);
 }

@@ -3,7 +3,8 @@
 //! Journey: remote signal: signal -> **queue -> items of a frame** -> connection. Short signals lie encoded, one after
 //! the other, as plain texts of frames: all that is there when the connection can take a frame leaves together, and one
 //! alone leaves at once. A process with a long signal has a queue of its own, and those queues take turns; of two
-//! frames one at least is for short signals, if there are any.
+//! frames one at least is for short signals, if there are any. What of a long signal is made when it can be sent (later.rs) is made for the
+//! next frame alone.
 //!
 //! Always: signals of one stream (a process, or the node itself) leave in their order: a stream with a queue of its own
 //! puts everything there until that is empty, and the queue begins once all short signals before it have left. A
@@ -11,11 +12,13 @@
 //! all, waits only by one signal of each sender, and by signals of the node up to a bound.
 
 use super::frame::{Item, Limits, PAYLOAD_MAX, Slice, append, write_item};
+use super::later::{Body, PIECE, Pieces};
 use super::name::NodeName;
 use super::signal::{Signal, WirePid};
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 
 /// Bytes that wait before senders are suspended.
 pub const HIGH_WATER: usize = 1 << 20;
@@ -67,8 +70,8 @@ pub enum Payer {
 struct Waiting {
     /// The whole item, or the head of a long signal in postcard.
     head: Vec<u8>,
-    /// Contents of a long signal; empty: the item is whole.
-    body: Vec<u8>,
+    /// Contents of a long signal; none: the item is whole.
+    body: Option<Body>,
     of_node: bool,
     /// The how manieth signal it is of those in queues.
     number: u64,
@@ -79,13 +82,36 @@ struct Waiting {
 /// A long signal that has begun.
 struct Open {
     slot: u32,
-    sent: usize,
+    /// Bytes of the contents.
+    total: u64,
 }
 struct Stream {
     signals: VecDeque<Waiting>,
     open: Option<Open>,
     /// The queue begins when so many frames of short signals have left.
     after: u64,
+}
+/// A long signal whose next part is still to be made.
+pub struct Wanted {
+    stream: Option<Pid>,
+    number: u64,
+    pieces: Arc<dyn Pieces>,
+}
+/// What was made of it.
+pub struct Made {
+    stream: Option<Pid>,
+    number: u64,
+    bytes: Vec<u8>,
+    more: bool,
+}
+impl Wanted {
+    /// Makes it.
+    pub fn make(self) -> Made {
+        let Wanted { stream, number, pieces } = self;
+        let mut bytes = Vec::new();
+        let more = pieces.next(&mut bytes, PIECE);
+        Made { stream, number, bytes, more }
+    }
 }
 /// The plain text of a frame of short signals.
 #[derive(Default)]
@@ -168,31 +194,27 @@ impl Outgoing {
         mut signal: Signal<Pid>,
         node_of: &dyn Fn(Runtime) -> Option<NodeName>,
     ) -> Result<bool, Refused> {
-        let mut body = Vec::new();
-        if let Some(contents) = signal.contents_mut()
-            && contents.bytes.0.len() > SHORT_MAX
-        {
-            body = std::mem::take(&mut contents.bytes.0);
-            if body.len() as u64 > self.limits.signal {
-                return Err(Refused::TooLong);
-            }
+        let body = signal.contents_mut().and_then(|c| Body::of(c, SHORT_MAX));
+        let long = body.as_ref().map_or(0, Body::left);
+        if long > self.limits.signal {
+            return Err(Refused::TooLong);
         }
         let is_last = signal.leaves_last();
         let signal = signal.map(&mut |p| self.wire(p, node_of))?;
         let of_node = payer == Payer::Node;
         // Short signals alone leave in their order.
         let is_behind = |stream| is_last || self.streams.contains_key(stream);
-        let is_short = body.is_empty() && (self.streams.is_empty() || !is_behind(&stream));
+        let is_short = body.is_none() && (self.streams.is_empty() || !is_behind(&stream));
         if is_short {
             self.push_short(&Item::Signal(signal), of_node)?;
         } else {
             let mut head = Vec::with_capacity(64);
-            if body.is_empty() {
+            if body.is_none() {
                 write_item(&Item::Signal(signal), &mut head);
             } else {
                 append(&signal, &mut head);
             }
-            let size = self.admit(head.len(), body.len(), of_node)?;
+            let size = self.admit(head.len(), long as usize, of_node)?;
             self.bytes += size;
             self.node_bytes += if of_node { size } else { 0 };
             let after = self.left + self.short.len() as u64;
@@ -358,7 +380,8 @@ impl Outgoing {
             }
         }
         let room = PAYLOAD_MAX - plain.len();
-        if signal.body.is_empty() {
+        let Some(signal) = stream.signals.front_mut() else { return false };
+        let Some(body) = &mut signal.body else {
             if signal.head.len() > room {
                 return false;
             }
@@ -367,39 +390,53 @@ impl Outgoing {
             stream.signals.pop_front();
             self.forget(size, if of_node { size } else { 0 });
             return true;
-        }
-        let total = signal.body.len();
-        let Some(open) = &mut stream.open else {
-            let allowed = self.under_way + total as u64 <= self.limits.partial;
+        };
+        let Some(open) = &stream.open else {
+            let total = body.left();
+            let allowed = self.under_way + total <= self.limits.partial;
             let slot = self.free_slots.first().copied().filter(|_| allowed && signal.head.len() + 20 <= room);
             let Some(slot) = slot else { return false };
             self.free_slots.remove(&slot);
-            self.under_way += total as u64;
+            self.under_way += total;
             // As `Item::Begin`, whose head is encoded already.
             plain.push(1);
-            append(&(slot, total as u64), plain);
+            append(&(slot, total), plain);
             plain.extend_from_slice(&signal.head);
             let (size, of_node) = (signal.head.len(), signal.of_node);
-            stream.open = Some(Open { slot, sent: 0 });
+            stream.open = Some(Open { slot, total });
             self.forget(size, if of_node { size } else { 0 });
             return true;
         };
         if room < PART_MIN {
             return false;
         }
-        let part = &signal.body[open.sent..];
-        let part = &part[..part.len().min(room - PART_OVERHEAD)];
+        let part = body.part(room - PART_OVERHEAD);
         write_item(&Item::Part { slot: open.slot, bytes: Slice(part) }, plain);
-        open.sent += part.len();
         let (size, of_node) = (part.len(), signal.of_node);
-        if open.sent == total {
+        if body.left() == 0 {
             self.free_slots.insert(open.slot);
-            self.under_way -= total as u64;
+            self.under_way -= open.total;
             stream.open = None;
             stream.signals.pop_front();
         }
         self.forget(size, if of_node { size } else { 0 });
         true
+    }
+    /// What is to be made before the next part of a long signal can leave. Who does not do that here, and then calls
+    /// [`Outgoing::supply`], leaves it to [`Outgoing::fill`].
+    pub fn wanted(&self) -> Option<Wanted> {
+        let may_go = |key: &&Option<Pid>| self.streams.get(key).is_some_and(|s| self.left >= s.after);
+        let stream = *self.turns.iter().find(may_go)?;
+        let signal = self.streams.get(&stream)?.signals.front()?;
+        let pieces = signal.body.as_ref()?.wants(PAYLOAD_MAX)?.clone();
+        Some(Wanted { stream, number: signal.number, pieces })
+    }
+    /// It was made.
+    pub fn supply(&mut self, made: Made) {
+        let signal = self.streams.get_mut(&made.stream).and_then(|s| s.signals.front_mut());
+        if let Some(body) = signal.filter(|s| s.number == made.number).and_then(|s| s.body.as_mut()) {
+            body.supply(&made.bytes, made.more);
+        }
     }
     fn forget(&mut self, bytes: usize, of_node: usize) {
         self.bytes -= bytes;
@@ -422,6 +459,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::super::frame::next_item;
+    use super::super::later::Later;
     use super::super::signal::{Contents, Target};
     use super::*;
     use crate::codec::NoModules;
@@ -510,6 +548,65 @@ mod tests {
             assert!(round > 6 || parts.iter().max() <= parts.iter().min().map(|n| n + 130_000).as_ref(), "{parts:?}");
         }
         assert!(parts.iter().sum::<usize>() > 6 * 60_000, "{parts:?}");
+    }
+    /// Makes so many bytes, and no more.
+    struct Makes(std::sync::Mutex<usize>);
+    impl Pieces for Makes {
+        fn next(&self, out: &mut Vec<u8>, about: usize) -> bool {
+            let mut left = self.0.lock().expect("no panic");
+            let n = about.min(*left);
+            out.resize(out.len() + n, 7);
+            *left -= n;
+            n > 0
+        }
+    }
+    /// What is made when it can be sent is sent like what was there, made by whoever writes or here; and all of what was
+    /// promised, though no more is made.
+    #[test]
+    fn what_is_made_later_is_whole() {
+        const LEN: usize = 700_001;
+        for (makes, made_ahead) in [(LEN, true), (LEN, false), (300_000, true), (0, false)] {
+            let mut out = Outgoing::new(Limits::default());
+            let later = |len| Later { len, pieces: Arc::new(Makes(makes.into())) };
+            let long = |len| Signal::Send {
+                from: pid(1),
+                to: Target::Pid(pid(99)),
+                contents: Contents::made_later(later(len)),
+            };
+            let push = |out: &mut Outgoing, len| out.push(Some(pid(1)), Payer::Process(pid(1)), long(len), &|_| None);
+            assert_eq!(push(&mut out, (1 << 30) + 1), Err(Refused::TooLong));
+            assert_eq!(push(&mut out, LEN as u64), Ok(false));
+            send(&mut out, 1, b"after".to_vec());
+            assert!(out.waiting() > LEN);
+            let mut r = super::super::frame::Reassembler::new(Limits::default());
+            let (mut whole, mut passed) = (None, 0);
+            while !out.is_empty() {
+                while let Some(wanted) = out.wanted().filter(|_| made_ahead) {
+                    out.supply(wanted.make());
+                }
+                if whole.is_none() {
+                    send(&mut out, 2, b"passes".to_vec());
+                    passed += 1;
+                }
+                let plain = frame(&mut out);
+                for item in items(&plain) {
+                    match item {
+                        Item::Begin { slot, total, head } => r.begin(slot, total, head).expect("limits are kept"),
+                        Item::Part { slot, bytes } => {
+                            whole = r.part(slot, bytes.0, &NoModules).expect("parts follow their head").or(whole);
+                        }
+                        Item::Signal(Signal::Send { contents, .. }) if contents.bytes.0 == b"after" => {
+                            assert!(whole.is_some(), "signals of a sender are in order");
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            let Some(Signal::Send { contents, .. }) = whole else { panic!("it has come") };
+            let expected: Vec<u8> = (0..LEN).map(|i| if i < makes { 7 } else { 0 }).collect();
+            assert!(contents.bytes.0 == expected);
+            assert!(passed >= 10, "others are not held up");
+        }
     }
     #[test]
     fn promises_stay_within_what_the_peer_accepts() {

@@ -8,7 +8,7 @@
 use super::Time;
 use super::frame::Seal;
 use super::name::NodeName;
-use super::outgoing::{Payer, Refused};
+use super::outgoing::{Made, Payer, Refused};
 use super::session::{self, End, Sent, Session};
 use super::signal::{Signal, sender};
 use super::ties::Ties;
@@ -76,6 +76,10 @@ impl Peer {
     /// As [`Session::transmit`].
     pub fn transmit(&mut self, out: &mut Vec<u8>, budget: usize) {
         self.session.transmit(out, budget);
+    }
+    /// As [`Session::supply`].
+    pub fn supply(&mut self, made: Made) {
+        self.session.supply(made);
     }
     /// As [`Session::next_frame`].
     pub fn next_frame(&mut self, plain: &mut Vec<u8>) -> Option<Seal> {

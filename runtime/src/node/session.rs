@@ -14,7 +14,7 @@ use super::frame::{
 use super::handshake::Established;
 use super::hello::Hello;
 use super::name::NodeName;
-use super::outgoing::{Outgoing, Payer, Refused};
+use super::outgoing::{Made, Outgoing, Payer, Refused, Wanted};
 use super::signal::{Bytes, SERIAL_BITS, Signal, WirePid};
 use crate::codec::{ModuleSource, NoModules};
 use rlua_machine::value::{Pid, Runtime};
@@ -202,6 +202,14 @@ impl Session {
     /// Whether the peer waits for a word of the session itself.
     pub fn has_to_answer(&self) -> bool {
         self.farewell.is_some() || !self.ended && self.pong_due
+    }
+    /// As [`Outgoing::wanted`].
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.outgoing.wanted()
+    }
+    /// As [`Outgoing::supply`].
+    pub fn supply(&mut self, made: Made) {
+        self.outgoing.supply(made);
     }
     /// Makes the plain text of the next frame, if something waits. It is to be encrypted before it is written, and all
     /// frames are to be written in their order; others may queue signals meanwhile.

@@ -30,10 +30,20 @@ pub enum Tie {
     AskedBy(u64),
 }
 
+/// Why a link is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Made {
+    /// It was made, or has come along with its process.
+    Made,
+    /// Its process has asked the other end about it. That may have taken it away: what says so has come, and is in the inbox.
+    Asked,
+}
+
 /// What hangs on one session. In each pair the process that is here comes first.
 #[derive(Default, Debug)]
 pub struct Ties {
-    links: BTreeSet<(Pid, Pid)>,
+    /// Whether each has been made, or is there because its process has asked the other end about it alone.
+    links: BTreeMap<(Pid, Pid), Made>,
     /// Links that were taken away here, and whose acknowledgement has not come: by whom, its id.
     unlinks: BTreeMap<(Pid, u64), Pid>,
     /// Monitors of processes here, by their ids.
@@ -52,7 +62,7 @@ impl Ties {
     /// All of it, entry by entry.
     #[cfg(test)]
     pub fn describe(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.links.iter().map(|(here, there)| format!("link {here} {there}")).collect();
+        let mut all: Vec<String> = self.links.keys().map(|(here, there)| format!("link {here} {there}")).collect();
         all.extend(self.unlinks.iter().map(|((here, id), there)| format!("unlink {here} {there} {id}")));
         all.extend(self.watching.iter().map(|((here, id), there)| format!("watching {here} {there} {id}")));
         all.extend(self.watched.iter().map(|((there, id), here)| format!("watched {here} {there} {id}")));
@@ -65,13 +75,21 @@ impl Ties {
     pub fn leaves(&mut self, s: &Signal<Pid>) {
         match s {
             Signal::Link { from, to: Target::Pid(to), .. } => {
-                self.links.insert((*from, *to));
+                self.links.insert((*from, *to), Made::Made);
+                // The acknowledgement of an unlink before it does not matter any more (process/core.rs).
+                let before = self.unlinks.range((*from, 0)..=(*from, u64::MAX)).filter(|(_, there)| *there == to);
+                let before: Vec<(Pid, u64)> = before.map(|(unlink, _)| *unlink).collect();
+                before.iter().for_each(|unlink| _ = self.unlinks.remove(unlink));
             }
             Signal::Unlink { from, to: Target::Pid(to), id } => {
                 self.links.remove(&(*from, *to));
                 self.unlinks.insert((*from, *id), *to);
             }
             Signal::Exit { from, to, .. } => {
+                self.links.remove(&(*from, *to));
+            }
+            // What has taken it away had come when its process asked about it; the other end has not made it anew since.
+            Signal::UnlinkAck { from, to, .. } if self.links.get(&(*from, *to)) == Some(&Made::Asked) => {
                 self.links.remove(&(*from, *to));
             }
             Signal::Monitor { from, to: Target::Pid(to), id } => {
@@ -94,7 +112,7 @@ impl Ties {
             }
             // It asks whether the other end is there, since its own is.
             Signal::Tied { from, to, bond } => match bond {
-                Bond::Link => _ = self.links.insert((*from, *to)),
+                Bond::Link => _ = self.links.entry((*from, *to)).or_insert(Made::Asked),
                 Bond::Watches(id) => _ = self.watching.insert((*from, *id), *to),
                 Bond::WatchedUnder(id) => _ = self.watched.insert((*to, *id), *from),
                 Bond::Torn => {}
@@ -103,7 +121,7 @@ impl Ties {
                 let Some((link, monitor)) = self.requested.remove(&(*to, *id)) else { return };
                 let Ok(child) = result else { return };
                 if link {
-                    self.links.insert((*child, *to));
+                    self.links.insert((*child, *to), Made::Made);
                 }
                 if let Some(id) = monitor {
                     self.watched.insert((*to, id), *child);
@@ -119,14 +137,14 @@ impl Ties {
                 // Until an unlink is acknowledged a link of the other side goes with it (process/core.rs).
                 let mut unlinks = self.unlinks.range((*to, 0)..=(*to, u64::MAX));
                 if !unlinks.any(|(_, there)| there == from) {
-                    self.links.insert((*to, *from));
+                    self.links.insert((*to, *from), Made::Made);
                 }
             }
             Signal::Unlink { from, to: Target::Pid(to), .. } => {
                 self.links.remove(&(*to, *from));
             }
             // A link that is not there (any more) brings no exit.
-            Signal::Exit { from, to, .. } => return self.links.remove(&(*to, *from)),
+            Signal::Exit { from, to, .. } => return self.links.remove(&(*to, *from)).is_some(),
             Signal::UnlinkAck { to, id, .. } => return self.unlinks.remove(&(*to, *id)).is_some(),
             Signal::Monitor { from, to: Target::Pid(to), id } => {
                 self.watched.insert((*from, *id), *to);
@@ -147,7 +165,7 @@ impl Ties {
                 let Some((link, monitor)) = self.spawns.remove(&(*to, *id)) else { return false };
                 let Ok(child) = result else { return true };
                 if link {
-                    self.links.insert((*to, *child));
+                    self.links.insert((*to, *child), Made::Made);
                 }
                 if let Some(id) = monitor {
                     self.watching.insert((*to, id), *child);
@@ -177,7 +195,7 @@ impl Ties {
     /// A process was made there for a parent that has ended meanwhile: what the child is to be told.
     pub fn orphaned(&self, parent: Pid, child: Pid) -> Vec<(Pid, Local)> {
         let mut told = Vec::new();
-        if self.links.contains(&(parent, child)) {
+        if self.links.contains_key(&(parent, child)) {
             let reason = Message::string(b"noproc");
             told.push((child, Local::Exit { from: parent, reason, normal: false }));
         }
@@ -199,7 +217,7 @@ impl Ties {
     /// Takes what hangs here with a process there that is there no more.
     pub fn take_there(&mut self, there: Pid) -> Ties {
         let mut taken = Ties::default();
-        taken.links.extend(self.links.extract_if(.., |l| l.1 == there));
+        taken.links.extend(self.links.extract_if(.., |l, _| l.1 == there));
         taken.unlinks.extend(self.unlinks.extract_if(.., |_, t| *t == there));
         taken.watching.extend(self.watching.extract_if(.., |_, t| *t == there));
         taken.watched.extend(self.watched.extract_if(.., |k, _| k.0 == there));
@@ -208,7 +226,7 @@ impl Ties {
     }
     /// What is to be compared at the other end of these: of whom, and with whom.
     pub fn bonds(&self, which: &dyn Fn(Pid, Pid) -> bool) -> Vec<(Pid, Local)> {
-        let links = self.links.iter().map(|(here, there)| (*here, *there, Bond::Link));
+        let links = self.links.keys().map(|(here, there)| (*here, *there, Bond::Link));
         let watching = self.watching.iter().map(|((here, id), there)| (*here, *there, Bond::Watches(*id)));
         let watched = self.watched.iter().map(|((there, id), here)| (*here, *there, Bond::WatchedUnder(*id)));
         let bonds = links.chain(watching).chain(watched).filter(|(here, there, _)| which(*here, *there));
@@ -226,7 +244,7 @@ impl Ties {
     }
     /// All pairs: here, there.
     pub fn pairs(&self) -> BTreeSet<(Pid, Pid)> {
-        let mut all = self.links.clone();
+        let mut all: BTreeSet<(Pid, Pid)> = self.links.keys().copied().collect();
         all.extend(self.unlinks.iter().map(|((here, _), there)| (*here, *there)));
         all.extend(self.watching.iter().map(|((here, _), there)| (*here, *there)));
         all.extend(self.watched.iter().map(|((there, _), here)| (*here, *there)));
@@ -235,7 +253,7 @@ impl Ties {
     }
     /// Forgets what hangs here of a process that is here no more.
     pub fn forget_here(&mut self, here: Pid) {
-        self.links.retain(|l| l.0 != here);
+        self.links.retain(|l, _| l.0 != here);
         self.unlinks.retain(|k, _| k.0 != here);
         self.watching.retain(|k, _| k.0 != here);
         self.watched.retain(|_, h| *h != here);
@@ -243,7 +261,12 @@ impl Ties {
     }
     /// What was taken hangs here from now on.
     pub fn add(&mut self, taken: Ties) {
-        self.links.extend(taken.links);
+        for (pair, made) in taken.links {
+            let link = self.links.entry(pair).or_insert(made);
+            if made == Made::Made {
+                *link = made;
+            }
+        }
         self.unlinks.extend(taken.unlinks);
         self.watching.extend(taken.watching);
         self.watched.extend(taken.watched);
@@ -253,7 +276,7 @@ impl Ties {
     pub fn of_arrived(here: Pid, there: Pid, tie: Tie) -> Ties {
         let mut ties = Ties::default();
         match tie {
-            Tie::Link => _ = ties.links.insert((here, there)),
+            Tie::Link => _ = ties.links.insert((here, there), Made::Made),
             Tie::Unlink(id) => _ = ties.unlinks.insert((here, id), there),
             Tie::Watches(id) => _ = ties.watching.insert((here, id), there),
             Tie::WatchedUnder(id) => _ = ties.watched.insert((there, id), here),
@@ -267,7 +290,7 @@ impl Ties {
     pub fn of_departed(there: Pid, here: Pid, tie: Tie) -> Ties {
         let mut ties = Ties::default();
         match tie {
-            Tie::Link => _ = ties.links.insert((here, there)),
+            Tie::Link => _ = ties.links.insert((here, there), Made::Made),
             Tie::Watches(id) => _ = ties.watched.insert((there, id), here),
             Tie::WatchedUnder(id) => _ = ties.watching.insert((here, id), there),
             Tie::AskedBy(id) => _ = ties.asked.insert((here, id), Some(there)),
@@ -281,7 +304,7 @@ impl Ties {
     pub fn lost(self) -> Vec<(Pid, Local)> {
         let reason = || Message::string(b"noconnection");
         let mut told = Vec::new();
-        for (here, there) in self.links {
+        for (here, there) in self.links.into_keys() {
             told.push((here, Local::Exit { from: there, reason: reason(), normal: false }));
         }
         for ((here, id), there) in self.unlinks {
@@ -340,10 +363,40 @@ mod tests {
         ties.comes(&link(there, here));
         assert!(ties.comes(&Signal::UnlinkAck { from: there, to: here, id: 3 }));
         assert!(ties.is_empty(), "the other end has gone with the unlink");
-        // One that is made anew stays, whatever is acknowledged.
+        // One that is made anew is the other end's as well, if that has taken its own away meanwhile and makes it anew.
+        ties.leaves(&link(here, there));
+        ties.leaves(&Signal::Unlink { from: here, to: Target::Pid(there), id: 5 });
+        ties.leaves(&link(here, there));
+        ties.comes(&Signal::Unlink { from: there, to: Target::Pid(here), id: 9 });
+        ties.comes(&link(there, here));
+        assert!(!ties.comes(&Signal::UnlinkAck { from: there, to: here, id: 5 }), "that does not matter any more");
+        assert_eq!(std::mem::take(&mut ties).lost().len(), 1);
+        // It stays, whatever is acknowledged.
+        ties.leaves(&link(here, there));
         ties.leaves(&Signal::Unlink { from: here, to: Target::Pid(there), id: 4 });
         ties.leaves(&link(here, there));
         ties.comes(&Signal::UnlinkAck { from: there, to: here, id: 4 });
+        assert_eq!(ties.lost().len(), 1);
+    }
+    #[test]
+    fn a_link_that_was_taken_away_before_it_was_asked_about_goes_with_the_acknowledgement() {
+        let (here, there) = (pid(701, 9), pid(702, 10));
+        let asks = Signal::Tied { from: here, to: there, bond: Bond::Link };
+        let link = Signal::Link { from: there, to: Target::Pid(here), id: 0 };
+        let unlink = Signal::Unlink { from: there, to: Target::Pid(here), id: 3 };
+        let acknowledges = Signal::UnlinkAck { from: here, to: there, id: 3 };
+        let mut ties = Ties::default();
+        ties.comes(&link);
+        ties.comes(&unlink);
+        // Its process has not handled that yet.
+        ties.leaves(&asks);
+        ties.leaves(&acknowledges);
+        assert!(ties.is_empty());
+        // The other end has made it anew before that was acknowledged.
+        ties.comes(&unlink);
+        ties.leaves(&asks);
+        ties.comes(&link);
+        ties.leaves(&acknowledges);
         assert_eq!(ties.lost().len(), 1);
     }
     #[test]

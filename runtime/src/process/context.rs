@@ -535,18 +535,22 @@ impl Context {
     pub fn progress_number(&self) -> i64 {
         self.seldom.get().map_or(0, |s| s.progress_number)
     }
-    /// The process was thawed: its clock goes on from a time, and its wait for what remained of it.
-    pub fn go_on(&mut self, now: Time, asked: Option<(u64, Pid)>, progress: i64, remaining: Option<Time>) {
+    /// The process was thawed: its clock goes on from a time.
+    pub fn go_on(&mut self, now: Time, asked: Option<(u64, Pid)>, progress: i64) {
         let runtime_now = self.scheduler.clock.now();
         let seldom = self.seldom.change();
         seldom.clock_ahead = now.wrapping_sub(runtime_now);
         seldom.asked = asked;
         seldom.progress_number = progress;
-        if let (Some(number), Some(remaining)) = (self.core.wait_number(), remaining) {
-            self.set_timer(number, runtime_now.saturating_add(remaining));
-        }
         // What it waits for may have come meanwhile.
         self.resume = true;
+    }
+    /// The wait under way, of a process that was thawed, is over at a time by the runtime's clock. Call this when the process can be
+    /// found: the timer may be due at once, and what it then sends is sent once.
+    pub fn wait_on(&mut self, until: Option<Time>) {
+        if let (Some(number), Some(until)) = (self.core.wait_number(), until) {
+            self.set_timer(number, until);
+        }
     }
     /// Asks another process; the number of the question.
     pub fn ask(&mut self, whom: Pid, question: Question) -> u64 {

@@ -361,7 +361,7 @@ impl Core {
                     && let Answer::Spawned(child) = answer
                 {
                     if spawning.link {
-                        self.linked_child(child);
+                        self.child_is_known(child, effects);
                     }
                     if let Some(id) = spawning.monitor {
                         self.relations().watched.insert(child, id);
@@ -402,6 +402,10 @@ impl Core {
             _ => return,
         }
         self.forget_link(from);
+        self.partner_has_ended(from, reason, normal, effects);
+    }
+    /// What the end of a linked process brings about.
+    fn partner_has_ended(&mut self, from: Pid, reason: Message, normal: bool, effects: &mut Vec<Effect>) {
         if normal || self.ending {
             return;
         }
@@ -453,7 +457,10 @@ impl Core {
                 }
             }
             Bond::WatchedUnder(id) => {
-                if !is_called && relations.watched.get(&peer) != Some(&id) {
+                // It may be a child that is not known yet.
+                let is_child = self.answers.get_mut().is_some_and(|a| a.spawning.iter().any(|s| s.monitor == Some(id)));
+                let relations = self.relations();
+                if !is_called && !is_child && relations.watched.get(&peer) != Some(&id) {
                     effects.push(Effect::Route(peer, Signal::Demonitor { from, id }));
                 }
             }
@@ -598,6 +605,18 @@ impl Core {
     /// The tie to a process that it has just spawned, which knows of it from its birth.
     pub fn linked_child(&mut self, child: Pid) {
         self.relations().links.insert(child, Link { active: true, unlinking: 0 });
+    }
+    /// The same when another node has made it. The child may have moved, asked whether it is linked, and been told that it is not
+    /// (`compare`), since nobody knew it yet: then the link is lost, and both ends are told so.
+    fn child_is_known(&mut self, child: Pid, effects: &mut Vec<Effect>) {
+        let link = self.relations().links.entry(child).or_default();
+        if link.unlinking == 0 {
+            link.active = true;
+            return;
+        }
+        let (from, noconnection) = (self.pid, Message::string(b"noconnection"));
+        effects.push(Effect::Route(child, Signal::Exit { from, reason: noconnection.clone(), normal: false }));
+        self.partner_has_ended(child, noconnection, false, effects);
     }
     /// As [`Core::linked_child`], for a monitor; its number.
     pub fn monitored_child(&mut self, child: Pid) -> u64 {

@@ -4,11 +4,12 @@
 //! where the other stopped. The deadlines in its natives' registers go by the process's own clock, which is set to the time
 //! at which the frozen one stood.
 //!
-//! Always: freezing changes nothing that the process could notice, so that it goes on if the bytes come to nothing.
+//! Always: freezing changes nothing that the process could notice, so that it goes on if the bytes come to nothing. While the
+//! bytes of a large one are made, piece by piece, it is [`Standing`], and nobody else has it.
 
 use super::Process;
 use super::context::{Context, Wait, context};
-use super::core::Core;
+use super::core::{Core, Time};
 use super::exit::{Ending, Stage};
 use super::mailbox::Mailbox;
 use super::options::Setting;
@@ -25,44 +26,48 @@ use rlua_machine::vm::{Exit, Left, Surroundings, Vm};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// What a process has besides its machine, and the modules of that.
+pub type Beside = (Record<Pid>, Vec<Arc<Module>>);
+
 /// The stages of an end by their numbers.
 const STAGES: [Stage; 3] = [Stage::Return, Stage::Close, Stage::Finalize];
 
 impl Process {
     /// The whole process as bytes, code included.
     pub fn freeze(&mut self) -> Result<Vec<u8>, Vec<u8>> {
-        let machine = self.freeze_machine(codec::freeze)?;
-        let (record, modules) = self.record();
-        Ok(record.write(&modules, machine))
+        let (record, modules) = self.beside_machine()?;
+        match Standing::new(&mut self.vm).begin(record, Some(&modules), usize::MAX) {
+            Ok(Written::Whole(bytes)) => Ok(bytes),
+            Ok(Written::Long(_)) => unreachable!("it may have any length"),
+            Err(why) => Err(why.to_string().into_bytes()),
+        }
     }
-    /// The same for a place where code can be asked for: it is named by its hashes. The modules are those that may be
-    /// asked for; the process will have moved so often.
-    pub fn freeze_to_move(&mut self, epoch: u64) -> Result<Frozen, Vec<u8>> {
-        let machine = self.freeze_machine(codec::freeze_without_code)?;
-        let (mut record, mut modules) = self.record();
+    /// What it has besides its machine, and the modules of that, if the machine can be written down; why not, if not. What it has
+    /// not handled yet (signals, an answer) is not in that: whoever calls has seen to it.
+    pub fn beside_machine(&mut self) -> Result<Beside, Vec<u8>> {
+        self.holds_nothing_outside()?;
+        Ok(self.record())
+    }
+    /// The same for a place where code can be asked for. The modules are those that may be asked for; the process will have
+    /// moved so often.
+    pub fn beside_machine_to_move(&mut self, epoch: u64) -> Result<Beside, Vec<u8>> {
+        let (mut record, mut modules) = self.beside_machine()?;
         record.epoch = epoch;
         record.wanted_by = context(&mut self.vm).core.order.as_ref().map(|o| o.asker);
-        let frozen = record.write(&[], machine);
         modules.extend_from_slice(self.vm.heap.modules());
-        Ok(Frozen { bytes: frozen, modules })
+        Ok((record, modules))
     }
     /// Whether its machine could be written down; why not, if not.
     pub fn check_outside(&mut self) -> Result<(), Vec<u8>> {
-        self.freeze_machine(codec::freeze_without_code).map(drop)
+        self.holds_nothing_outside()?;
+        codec::freezable(&mut self.vm).map_err(|e| e.to_string().into_bytes())
     }
-    /// The machine's part, or why not, as in `upvalue 'log' holds an open file`. The process stays as it is. What it has not
-    /// handled yet (signals, an answer) is not in them: whoever calls has seen to it.
-    fn freeze_machine(
-        &mut self,
-        freeze: fn(&mut Vm) -> Result<Vec<u8>, codec::FreezeError>,
-    ) -> Result<Vec<u8>, Vec<u8>> {
+    /// What is not of the heap cannot be written down, as in `upvalue 'log' holds an open file`.
+    fn holds_nothing_outside(&mut self) -> Result<(), Vec<u8>> {
         debug_assert!(!self.is_busy(), "it is born, and nothing is being done for it");
         let has_sockets = context(&mut self.vm).has_sockets();
         let is_open = |vm: &mut Vm, id| context(vm).has_socket(id);
-        if let Some(what) = codec::held_outside(&mut self.vm, has_sockets, is_open) {
-            return Err(what);
-        }
-        freeze(&mut self.vm).map_err(|e| e.to_string().into_bytes())
+        codec::held_outside(&mut self.vm, has_sockets, is_open).map_or(Ok(()), Err)
     }
     /// What the process has besides its machine, and the modules of that.
     fn record(&mut self) -> (Record<Pid>, Vec<Arc<Module>>) {
@@ -183,7 +188,7 @@ impl Process {
         // It tells by itself, before it goes on.
         cx.urgent.extend(record.wanted_by.filter(|_| !is_renamed).map(Order::done));
         cx.wait = if record.waiting.is_some_and(|w| w.2) { Wait::Message } else { Wait::Signal };
-        cx.go_on(record.now, record.asked, record.progress, record.remaining);
+        cx.go_on(record.now, record.asked, record.progress);
         let runtime_now = scheduler.clock.now();
         cx.ending = record.ending.as_ref().zip(reason).map(|(e, reason)| {
             Box::new(Ending {
@@ -201,7 +206,9 @@ impl Process {
         vm.attached.set(cx);
         let process = Box::new(Process { vm, waiting, birth: None, chore: None });
         let names = record.names.iter().map(|n| n.0[..].into()).collect();
-        Ok(Thawed { slot, process, names, epoch: record.epoch, gate_is_open: record.gate_was_open || !record.is_root })
+        let wait_until = record.remaining.map(|t| runtime_now.saturating_add(t));
+        let gate_is_open = record.gate_was_open || !record.is_root;
+        Ok(Thawed { slot, process, names, epoch: record.epoch, wait_until, gate_is_open })
     }
 }
 
@@ -223,6 +230,7 @@ impl Process {
         let cx = context(&mut thawed.process.vm);
         // Others know it by the slot that it has.
         (cx.slot, cx.resume) = (slot, resume);
+        cx.wait_on(thawed.wait_until);
         thawed.names.into_iter().for_each(|name| cx.core.add_name(name));
         assert_eq!(thawed.process.waiting, self.waiting, "it waits where it waited");
         self.vm = thawed.process.vm;
@@ -230,12 +238,69 @@ impl Process {
     }
 }
 
-/// A process as bytes that name its code.
-pub struct Frozen {
-    /// The whole of it.
-    pub bytes: Vec<u8>,
-    /// The code that may be asked for.
-    pub modules: Vec<Arc<Module>>,
+impl codec::Owner for Box<Process> {
+    fn vm(&mut self) -> &mut Vm {
+        &mut self.vm
+    }
+}
+
+/// Bytes of a process that are made in one go: what is there besides its heap is not much then.
+pub const WHOLE: usize = 4 << 20;
+
+/// What a process is written down as.
+pub enum Written {
+    /// Its bytes.
+    Whole(Vec<u8>),
+    /// They are many, so many, and are made by [`Standing::next`].
+    Long(u64),
+}
+
+/// A process, or its machine, that stands still while it is written down: it is here, and nobody has it until it is given back.
+pub struct Standing<P> {
+    machine: codec::Freezing<P>,
+    /// What comes before the machine's bytes, and how much of it was given away.
+    head: Vec<u8>,
+    gone: usize,
+}
+
+impl<P: codec::Owner> Standing<P> {
+    /// Nothing is done yet.
+    pub fn new(process: P) -> Standing<P> {
+        Standing { machine: codec::Freezing::new(process), head: Vec::new(), gone: 0 }
+    }
+    /// Writes it down, with this beside its machine; if these are given, its code, and these modules of the rest. What is not
+    /// more than `most` is there at once.
+    pub fn begin(
+        &mut self,
+        record: Record<Pid>,
+        modules: Option<&[Arc<Module>]>,
+        most: usize,
+    ) -> Result<Written, codec::FreezeError> {
+        let with_code = modules.is_some();
+        let modules = modules.unwrap_or_default();
+        Ok(match self.machine.begin(with_code, most)? {
+            codec::Begun::Whole(bytes) => Written::Whole(record.write(modules, bytes)),
+            codec::Begun::Long(len) => {
+                self.head = record.head(modules, self.machine.head());
+                Written::Long(self.head.len() as u64 + len)
+            }
+        })
+    }
+    /// Appends the next bytes, about as many as that if there are so many left. False: there are none.
+    pub fn next(&mut self, out: &mut Vec<u8>, about: usize) -> bool {
+        if self.gone == self.head.len() {
+            return self.machine.piece(out, about);
+        }
+        let part = &self.head[self.gone..];
+        let part = &part[..part.len().min(about)];
+        out.extend_from_slice(part);
+        self.gone += part.len();
+        true
+    }
+    /// Gives it back, as it was.
+    pub fn into_process(self) -> P {
+        self.machine.into_owner()
+    }
 }
 
 /// A process that is about to go on.
@@ -248,6 +313,8 @@ pub struct Thawed {
     pub names: Vec<Name>,
     /// How often it has moved.
     pub epoch: u64,
+    /// When its wait is over ([`Context::wait_on`]).
+    pub wait_until: Option<Time>,
     /// Whether the processes of its program run.
     pub gate_is_open: bool,
 }

@@ -131,6 +131,8 @@ pub struct Scheduler {
     /// Exit status of the program, once it is known.
     done: Mutex<Option<i32>>,
     is_done: AtomicBool,
+    /// Large processes that move.
+    sending: moving::AllSending,
     /// What has happened of late, for who looks.
     lately: Mutex<lately::Lately>,
     /// Frozen bytes so far, in the freeze mode.
@@ -189,6 +191,7 @@ impl Scheduler {
             files: OnceLock::new(),
             done: Mutex::new(None),
             is_done: AtomicBool::new(false),
+            sending: moving::AllSending::default(),
             lately: Mutex::default(),
             frozen_bytes: AtomicU64::new(0),
             natives,
@@ -274,26 +277,29 @@ impl Scheduler {
                 if let Signal::Named(name) = &signal {
                     self.names.remove_of(name, to);
                 }
-                next = signal.bounce(to);
+                if self.node.online().is_none_or(|online| !online.asks_where_it_ended(to, &signal)) {
+                    next = signal.bounce(to);
+                }
             }
         }
         reached.unwrap_or(false)
     }
     /// Gives a process that need not be of this runtime, or here, a signal; `Err`: it cannot be reached.
     fn route_beyond(self: &Arc<Self>, to: Pid, signal: Signal) -> Result<(), Signal> {
-        match self.node.online() {
+        match self.node.online().filter(|_| !moving::is_of_here(&signal)) {
             Some(online) => online.route(to, signal),
-            // Those that have come here are here also when this is no node any more.
+            // What is of this runtime alone is for who is here, whatever the node thinks of where that is. And those that have come
+            // are here also when this is no node any more.
             None => self.deliver_here(to, signal),
         }
     }
     /// Gives a process of this runtime a message: how many wait before it, if they are many, otherwise 0. None: there is
     /// no such process.
     #[inline]
-    pub(crate) fn send_here(self: &Arc<Self>, to: Pid, message: Message) -> Option<usize> {
+    pub(crate) fn send_here(self: &Arc<Self>, from: Pid, to: Pid, message: Message) -> Option<usize> {
         if self.config.exploration.is_some() {
             // What is sent is noted there. Whether it is makes no difference to the program.
-            return self.route(to, Signal::Message(message)).then_some(0);
+            return self.send_on(from, to, Signal::Message(message)).then_some(0);
         }
         let mut message = Some(message);
         let sent = self.table.with(to, |slot| {
@@ -301,7 +307,7 @@ impl Scheduler {
             Some((crowd, (wakes || grown.is_some()).then(|| (slot.clone(), wakes, grown))))
         });
         let Some((crowd, asked)) = sent.flatten() else {
-            return self.route(to, Signal::Message(message.expect("nobody has it"))).then_some(0);
+            return self.send_on(from, to, Signal::Message(message.expect("nobody has it"))).then_some(0);
         };
         // It may look for other processes, which nothing does while it is in the table.
         if let Some((slot, wakes, grown)) = asked {
@@ -329,10 +335,9 @@ impl Scheduler {
             let may_live = self.node.online().is_some() || self.table.guest(pid).is_some();
             return if may_live { None } else { Some(true) };
         }
-        if self.may_be_elsewhere(pid) {
-            return None;
-        }
-        self.table.with(pid, |slot| slot.known_dead()).unwrap_or(Some(true))
+        // One that has left may have left after the look here, and is known to have by who finds it gone.
+        let known = self.table.with(pid, |slot| slot.known_dead()).unwrap_or(Some(true));
+        known.filter(|is_dead| !is_dead || !self.may_be_elsewhere(pid))
     }
     /// What a process of this runtime is doing; none: it has ended.
     pub(crate) fn status_of(&self, pid: Pid) -> Option<Status> {
@@ -494,6 +499,7 @@ impl Scheduler {
         self.close_gate();
         *self.timers.lock().unwrap_or_else(|e| e.into_inner()) = Timers::default();
         drop(self.queues.drain());
+        self.sending.clear();
         table::Table::forget_recent();
         for slot in self.table.drain() {
             let mut s = slot.lock();

@@ -6,12 +6,12 @@
 
 use super::Scheduler;
 use super::end::End;
-use super::moving::Parcel;
 use super::schedule::Schedule;
 use super::table::Table;
 use super::worker::{Abandoned, Handed};
 use crate::codec;
 use crate::node::connections::Connection;
+use crate::node::name::NodeName;
 use crate::node::translate::SpawnRequest;
 use crate::process::Process;
 use crate::process::account::Grown;
@@ -44,7 +44,7 @@ pub(super) enum Outcome {
     /// Waits.
     Waiting(Wait),
     /// Moves to another node.
-    Moving(Box<Parcel>),
+    Moving(NodeName),
     /// Over.
     Over(End),
 }
@@ -181,12 +181,8 @@ impl Scheduler {
             outcome => {
                 cx.publish(heap_bytes);
                 let slot = slot.unwrap_or_else(|| own(&mut process));
-                if let Outcome::Moving(parcel) = outcome {
-                    let mut s = slot.lock();
-                    s.process = Some(process);
-                    s.inbox.begin_move();
-                    drop(s);
-                    return self.send_off(slot.pid, *parcel);
+                if let Outcome::Moving(node) = outcome {
+                    return self.set_off(slot, process, node);
                 }
                 let more = put_back(&slot, process, held_bytes, |i| {
                     i.requeue();
@@ -215,7 +211,7 @@ impl Scheduler {
         }
     }
     /// A panic came through the interpreter: a bug of ours, or the process was ended while it was in a call of the system.
-    fn slice_thrown(
+    pub(super) fn slice_thrown(
         self: &Arc<Self>,
         slot: Option<Arc<Slot>>,
         mut process: Box<Process>,
@@ -362,10 +358,7 @@ impl Scheduler {
             Leaving::Migratable => (self.hindrance(p).err(), crate::concurrent::MIGRATABLE_KNOWN),
             Leaving::Migrate(node) => {
                 context(&mut p.vm).refuse_order("it is moving already".to_string());
-                match self.pack(p, &node) {
-                    Ok(parcel) => return Some(Outcome::Moving(Box::new(parcel))),
-                    Err(why) => (Some(why), crate::concurrent::MIGRATE_REFUSED),
-                }
+                return Some(Outcome::Moving(node));
             }
         };
         context(&mut p.vm).set_refused(refused);

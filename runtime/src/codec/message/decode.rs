@@ -6,7 +6,10 @@
 use super::super::wire::{Fault, Reader};
 use super::super::{code, find_native};
 use super::run::Run;
-use super::{DecodeError, Form, KEPT_BYTES, Message, PIECE, Source, TEXT, TEXT_OF_UNIT, VALUE, classes, more};
+use super::{
+    DecodeError, Form, KEPT_BYTES, LAID_BY_KEY, Message, NodesHead, PIECE, Source, TEXT, TEXT_OF_UNIT, VALUE, classes,
+    more,
+};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::{NativeClosure, Upvalue};
 use rlua_machine::value::string::{Str, find_atom};
@@ -149,7 +152,7 @@ fn system(vm: &mut Vm, name: &'static [u8], from: Pid, reason: Value) -> Value {
 fn flat(vm: &mut Vm, bytes: &[u8]) -> Option<Value> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     let [more::LAYOUT, items, bits, last_free] = *head else { return None };
-    if items >= 0x80 || last_free >= 0x80 {
+    if items >= 0x80 || last_free >= 0x80 || bits >= LAID_BY_KEY {
         return None;
     }
     let nodes = if bits == 0 { 0 } else { size_of::<Node>() << (bits - 1) };
@@ -557,13 +560,15 @@ impl Work<'_, '_> {
     /// A table whose nodes lie in the bytes.
     fn layout(&mut self, vm: &mut Vm) -> Result<Value, Fault> {
         let items = self.pay()?;
-        let bits = self.reader.byte()? as u32;
-        let last_free = self.reader.number32()?;
-        let count = if bits == 0 { 0 } else { 1 << (bits - 1) };
+        let NodesHead { count, last_free, hash_key } = NodesHead::read(&mut self.reader)?;
         let items_size = u32::try_from(items).map_err(|_| "table overflow")?;
-        if count > PIECE {
+        if count > PIECE || hash_key.is_some() {
             let t = vm.heap.table();
-            t.resize(&mut vm.heap, items_size, count as u32).map_err(|e| e.message())?;
+            match hash_key {
+                None => t.resize(&mut vm.heap, items_size, count as u32),
+                Some(own) => t.resize_keyed(&mut vm.heap, items_size, count as u32, own),
+            }
+            .map_err(|e| e.message())?;
             t.set_last_free(last_free);
             self.d.objects.push(Value::table(t));
             self.d.stack.push(Fill::Nodes { t, at: 0, items });

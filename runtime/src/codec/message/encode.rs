@@ -8,11 +8,12 @@ use super::super::snapshot::placeholder_of;
 use super::super::wire::Write;
 use super::super::{ManyNumbers, code, is_file, is_standard_stream, socket_name};
 use super::{
-    Form, KEPT_BYTES, LONG, Message, NotSendable, PIECE, PLAIN_TAGS, TEXT, TEXT_OF_UNIT, VALUE, Whole, classes,
-    is_plain, more, run, short,
+    Form, KEPT_BYTES, LONG, Message, NodesHead, NotSendable, PIECE, PLAIN_TAGS, TEXT, TEXT_OF_UNIT, VALUE, Whole,
+    classes, is_plain, more, run, short,
 };
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::function::NativeClosure;
+use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::table::{Loose, Node};
 use rlua_machine::value::{Closure, Kind, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
@@ -552,8 +553,7 @@ impl Encoder {
         }
         self.out.byte(more::LAYOUT);
         self.out.number(survey.items as u64);
-        self.out.byte(bits_of(t.node_count()));
-        self.out.number(t.last_free() as u64);
+        NodesHead::of(&t).write(&mut self.out);
         if t.node_count() <= PIECE {
             self.nodes(&survey, 0..t.node_count());
             if survey.items > 0 || !survey.is_plain {
@@ -623,7 +623,14 @@ impl Encoder {
 impl Survey {
     fn new(t: Ref<Table>) -> Survey {
         let items = t.array_part().len();
-        Survey { t, items, fields: 0, by_value: t.hash_key().is_none(), is_plain: true, as_it_lies: false }
+        Survey {
+            t,
+            items,
+            fields: 0,
+            by_value: !t.hash_key().is_some_and(HashKey::is_earlier),
+            is_plain: true,
+            as_it_lies: false,
+        }
     }
     /// Looks at a piece, of the array part from its end and then of the nodes; whether all was seen.
     fn look(&mut self, at: &mut usize) -> bool {

@@ -33,8 +33,9 @@ pub use encode::{Encoding, encode_message, encode_message_within};
 pub use pattern::{Cyclic, Matching, Pattern};
 pub use portable::{Conversion, PortableMessage};
 
-use super::wire::{Reader, Write};
+use super::wire::{Fault, Reader, Write};
 use rlua_machine::heap::look_ahead;
+use rlua_machine::value::hash::HashKey;
 use rlua_machine::value::string::make_atom;
 use rlua_machine::value::table::Loose;
 use rlua_machine::value::{Pid, Ref, Table, Value, tag};
@@ -89,6 +90,40 @@ const PLAIN_TAGS: u64 = 1 << tag::NIL
 #[inline(always)]
 fn is_plain(t: u64) -> bool {
     t < 64 && PLAIN_TAGS >> t & 1 != 0
+}
+
+/// In the size of nodes that lie as they lay: they do so by a hash key, which follows.
+const LAID_BY_KEY: u8 = 0x80;
+
+/// What stands before nodes that lie as they lay: how many they are, from where on all are taken, by what key they lie.
+struct NodesHead {
+    count: usize,
+    last_free: u32,
+    hash_key: Option<HashKey>,
+}
+
+impl NodesHead {
+    fn of(t: &Table) -> NodesHead {
+        NodesHead { count: t.node_count(), last_free: t.last_free(), hash_key: t.hash_key() }
+    }
+    fn write(&self, out: &mut Vec<u8>) {
+        out.byte(encode::bits_of(self.count) | if self.hash_key.is_some() { LAID_BY_KEY } else { 0 });
+        out.number(self.last_free as u64);
+        if let Some(own) = self.hash_key {
+            out.run(&own.word().to_le_bytes());
+        }
+    }
+    fn read(reader: &mut Reader<'_>) -> Result<NodesHead, Fault> {
+        let bits = reader.byte()?;
+        let last_free = reader.number32()?;
+        let hash_key = if bits & LAID_BY_KEY != 0 { Some(HashKey::new(reader.word()?)) } else { None };
+        let count = match bits & !LAID_BY_KEY {
+            0 => 0,
+            bits @ 1..=31 => 1 << (bits - 1),
+            _ => return Err("a table is too large"),
+        };
+        Ok(NodesHead { count, last_free, hash_key })
+    }
 }
 
 /// Longest string that a message holds without an allocation.

@@ -12,7 +12,7 @@
 use super::super::wire::{Fault, Reader};
 use super::super::{Numbers, code, is_standard_stream};
 use super::run::Run;
-use super::{Form, Message, PIECE, Source, VALUE, more};
+use super::{Form, Message, NodesHead, PIECE, Source, VALUE, more};
 use rlua_machine::value::table::Node;
 use rlua_machine::value::{Pid, Ref, Table, Value, tag};
 use rlua_machine::vm::native::Native;
@@ -525,9 +525,7 @@ impl Read<'_, '_> {
         }
         let items = self.reader.number()? as usize;
         let then = if c == more::LAYOUT {
-            let bits = self.reader.byte()?;
-            self.reader.number()?;
-            let size = if bits == 0 { 0 } else { size_of::<Node>() << (bits - 1) };
+            let size = NodesHead::read(&mut self.reader)?.count * size_of::<Node>();
             let at = self.reader.position();
             self.reader.run(size)?;
             Then::Nodes { at, end: at + size }

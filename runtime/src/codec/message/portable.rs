@@ -10,7 +10,7 @@
 use super::super::wire::{Fault, Reader, Write};
 use super::super::{NoModules, code};
 use super::run::Run;
-use super::{Form, Message, SHORT, Source, TEXT, TEXT_OF_UNIT, VALUE, more};
+use super::{Form, Message, NodesHead, SHORT, Source, TEXT, TEXT_OF_UNIT, VALUE, more};
 use rlua_machine::stdlib::NativeState;
 use rlua_machine::value::table::Node;
 use rlua_machine::value::{Kind, Pid, Runtime, Value, tag};
@@ -627,9 +627,7 @@ impl<W: Write> Walking<'_, '_, W> {
             code::NATIVE | more::NATIVE_ADDRESS => self.named_native(c)?,
             more::LAYOUT if self.source.local => {
                 let items = self.reader.number()? as usize;
-                let bits = self.reader.byte()?;
-                self.reader.number()?;
-                let count = if bits == 0 { 0 } else { 1 << (bits - 1) };
+                let count = NodesHead::read(&mut self.reader)?.count;
                 let from = self.reader.position();
                 let nodes = self.reader.run(count * size_of::<Node>())?;
                 let fields = (0..count).filter(|i| node_value_tag(nodes, *i) as u64 != tag::NIL).count();

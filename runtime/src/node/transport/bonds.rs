@@ -36,9 +36,14 @@ impl Online {
             self.ask_end(moves, to, signal, after);
         }
         if torn {
-            let unlinks = links.iter().filter_map(|l| l.with_ties(|t| t.take_unlinks(which))).flatten();
-            after.told.extend(unlinks.map(|(here, from)| (here, Signal::Tied { from, bond: Bond::Torn })));
+            self.unlink_again(which, after);
         }
+    }
+    /// Links were taken away, and it is not known whether that has come.
+    pub(super) fn unlink_again(&self, which: &dyn Fn(Pid, Pid) -> bool, after: &mut After) {
+        let links = self.sessions();
+        let unlinks = links.iter().filter_map(|l| l.with_ties(|t| t.take_unlinks(which))).flatten();
+        after.told.extend(unlinks.map(|(here, from)| (here, Signal::Tied { from, bond: Bond::Torn })));
     }
     /// The same of ties with one process: what was sent to it is lost, or has come by a way of which nothing is known.
     pub(super) fn compare_torn(&self, moves: &mut Moves, pid: Pid, after: &mut After) {
@@ -48,6 +53,7 @@ impl Online {
         match moves.routes.send(to, Held::Compared(signal)) {
             Sent::Held => {}
             Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
+            Sent::Home(Held::Compared(signal)) if self.asks_at_end(moves, to, &signal) => {}
             Sent::Home(Held::Compared(signal)) if to.runtime() != self.program.runtime() => {
                 // In the stream of who asks, as all that it sends there.
                 let link = self.link_to(to.runtime());
@@ -57,6 +63,21 @@ impl Online {
             }
             Sent::Home(held) => _ = self.pass_here(moves, to, held, after),
         }
+    }
+    /// A process here asks whether it is tied to one that has ended elsewhere: it is answered there, behind all that the other has sent
+    /// before it ended and may be held back there. False: there is no connection, or the other has not.
+    pub(crate) fn asks_where_it_ended(&self, to: Pid, signal: &Signal) -> bool {
+        matches!(signal, Signal::Tied { .. })
+            && self.moves_if_any().is_some_and(|moves| self.asks_at_end(&moves, to, signal))
+    }
+    fn asks_at_end(&self, moves: &Moves, to: Pid, signal: &Signal) -> bool {
+        let Signal::Tied { from, .. } = signal else { return false };
+        if moves.routes.place(to).is_some() || !self.is_here(moves, *from) {
+            return false;
+        }
+        let link = moves.routes.ended_at(to).and_then(|at| self.link_to(at));
+        let out = translate::outgoing(to, signal);
+        link.zip(out).is_some_and(|(link, out)| matches!(link.send(out, None, self), Some(Ok(_))))
     }
     /// A process runs where it has come: when all that has followed it is there, it asks the other ends of its ties.
     pub(super) fn has_arrived(&self, moves: &mut Moves, pid: Pid, torn: bool, after: &mut After) {
@@ -100,13 +121,26 @@ impl Online {
     }
     /// Where a process is that goes on though these nodes have not said that all that it has sent before has come.
     pub(super) fn tell_unsettled(&self, pid: Pid, place: Place, nodes: &BTreeSet<NodeName>) {
-        #[cfg(test)]
-        self.program.goes_on_without(pid, nodes);
         for node in nodes {
             let Some(link) = self.table().by_name.get(node).cloned() else { continue };
             self.send_found(&link, pid, place, self.name.clone());
-            self.send_move(&link, MoveSignal::GoesOn { pid, epoch: place.epoch });
+            self.tell_goes_on(&link, pid, place.epoch);
         }
+    }
+    /// A process goes on though not all nodes have said so: those that have learn it too, since they may get something of before from
+    /// the others.
+    pub(super) fn tell_all_goes_on(&self, pid: Pid, epoch: u64, but: &BTreeSet<NodeName>) {
+        for link in self.sessions() {
+            if link.peer_name().is_some_and(|name| !but.contains(&name)) {
+                self.send_move(&link, MoveSignal::GoesOn { pid, epoch });
+            }
+        }
+    }
+    /// The same of a node that knows where it is.
+    pub(super) fn tell_goes_on(&self, link: &Arc<Link>, pid: Pid, epoch: u64) {
+        #[cfg(test)]
+        self.program.goes_on_without(pid, link.peer_name());
+        self.send_move(link, MoveSignal::GoesOn { pid, epoch });
     }
     pub(super) fn send_found(&self, link: &Arc<Link>, pid: Pid, Place { epoch, runtime }: Place, node: NodeName) {
         let runtime = runtime.id().to_be_bytes();
@@ -232,7 +266,7 @@ impl Online {
     fn undoes_but(&self, moves: &mut Moves, wire: &Wire<Pid>, over: Option<&Link>) {
         let others = self.sessions().into_iter().filter(|l| over.is_none_or(|over| over.number != l.number));
         others.for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
-        moves.adrift.values_mut().for_each(|t| t.passes(wire));
+        moves.unmoored().for_each(|t| t.passes(wire));
     }
 }
 fn is_noconnection(reason: &Message) -> bool {

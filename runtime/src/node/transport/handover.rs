@@ -17,6 +17,7 @@ use super::link::Link;
 use super::moves::{After, Held, Moves};
 use super::surroundings::Guest;
 use crate::migration::handover::{Decision, Phase, Ready};
+use crate::migration::routes::Place;
 use crate::process::signal::Signal;
 use rlua_machine::value::{Pid, Runtime};
 use std::sync::Arc;
@@ -68,13 +69,13 @@ impl Online {
                 }
                 Decision::Discard(Ready { pid, epoch, process, kept, .. }) => {
                     drop(process);
-                    moves.early.remove(&(pid, epoch));
+                    moves.arrivals.is_discarded(pid, epoch);
                     moves.brought.remove(&pid);
                     self.undelivered(moves, pid, kept, after, |signal| self.sent_home(pid, signal));
                 }
                 Decision::DiscardInDoubt(Ready { pid, epoch, process, kept, .. }) => {
                     drop(process);
-                    moves.early.remove(&(pid, epoch));
+                    moves.arrivals.is_discarded(pid, epoch);
                     moves.brought.remove(&pid);
                     self.lose(moves, pid, epoch, kept, after);
                 }
@@ -128,6 +129,7 @@ impl Online {
         link.with_ties(|t| t.add(ties));
         debug_assert!(matches!(&left.commit, MoveSignal::Commit { number: n, .. } if *n == number));
         self.send_move(&link, MoveSignal::Paths { number, pid, heard: left.heard.clone() });
+        self.say_unheard(&link, number, pid, left);
         self.send_move(&link, left.commit.clone());
         for held in kept {
             self.pass_there(moves, runtime, pid, held, after);
@@ -244,9 +246,8 @@ impl Online {
             self.compare_torn(moves, pid, after);
         }
         if let Some(name) = name {
-            moves.settling.values_mut().for_each(|(nodes, _)| {
-                nodes.remove(name);
-            });
+            let table = self.table();
+            moves.arrivals.session_lost(name, runtime, |node| table.by_name.contains_key(node));
         }
         self.start_settled(moves, after);
         self.let_go_marked(moves, after);
@@ -256,8 +257,12 @@ impl Online {
         let Some(mut guard) = self.moves_if_any() else { return };
         let moves = &mut *guard;
         let mut after = After::default();
+        let leaving = moves.leaving.keys().filter_map(|pid| Some((*pid, moves.routes.place(*pid)?)));
+        let leaving: Vec<(Pid, Place)> = leaving.collect();
         self.times_are_over(moves, Time::MAX, &mut after);
-        moves.settling.values_mut().for_each(|(nodes, _)| nodes.clear());
+        // What was sent over the session with where it goes may still come there: it is there, if anywhere, when this is a node once more.
+        leaving.into_iter().for_each(|(pid, place)| moves.routes.recall(pid, place));
+        moves.arrivals.stop_waiting();
         self.start_settled(moves, &mut after);
         after.told.extend(moves.take_adrift().into_iter().flat_map(Ties::lost));
         drop(guard);

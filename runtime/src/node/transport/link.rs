@@ -313,22 +313,39 @@ impl Link {
         #[cfg(test)]
         online.trace(self, "sends", &out.0);
         let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
-        self.send_for(out, payer, wait, online)
+        self.send_locked(self.lock(), out, payer, wait, online)
     }
     /// Queues what a process is, or what follows it: as much as there is, since it can neither wait nor be left out.
     pub fn send_along(self: &Arc<Self>, out: Outgoing, with: Pid, online: &Online) -> bool {
         #[cfg(test)]
         online.trace(self, "sends", &out.0);
-        matches!(self.send_for(out, Payer::Process(with), None, online), Some(Ok(_)))
+        matches!(self.send_locked(self.lock(), out, Payer::Process(with), None, online), Some(Ok(_)))
     }
-    fn send_for(
+    /// As [`Link::send`], if that is still right at the moment at which it is queued; else it comes back.
+    pub fn send_if(
         self: &Arc<Self>,
+        out: Outgoing,
+        wait: Option<(Pid, u64)>,
+        online: &Online,
+        is_right: impl Fn() -> bool,
+    ) -> Result<Option<Result<Sent, Refused>>, Box<Outgoing>> {
+        let locked = self.lock();
+        if !is_right() {
+            return Err(Box::new(out));
+        }
+        #[cfg(test)]
+        online.trace(self, "sends", &out.0);
+        let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
+        Ok(self.send_locked(locked, out, payer, wait, online))
+    }
+    fn send_locked(
+        self: &Arc<Self>,
+        mut locked: MutexGuard<'_, Inner>,
         (signal, modules): Outgoing,
         payer: Payer,
         wait: Option<(Pid, u64)>,
         online: &Online,
     ) -> Option<Result<Sent, Refused>> {
-        let mut locked = self.lock();
         let inner = &mut *locked;
         let Stage::Session(peer) = &mut inner.stage else { return None };
         if peer.session().has_ended() {
@@ -413,6 +430,16 @@ impl Link {
             bytes.append(&mut inner.out);
             while bytes.len() < WRITE {
                 let Stage::Session(p) = &mut inner.stage else { break };
+                if let Some(wanted) = p.session().wanted() {
+                    // Takes a while, and a lock of its own.
+                    drop(inner);
+                    let made = wanted.make();
+                    inner = self.lock();
+                    if let Stage::Session(p) = &mut inner.stage {
+                        p.supply(made);
+                    }
+                    continue;
+                }
                 let Some(seal) = p.next_frame(&mut plain) else { break };
                 drop(inner);
                 seal.seal(&plain, &mut bytes);

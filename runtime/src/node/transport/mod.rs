@@ -11,9 +11,11 @@
 //! Always: one order of locks: control, delivery of one connection, names, moves, then either its inner lock, or the node's table
 //! and then an inner lock; that of monitors of nodes is last, and slots come after the delivery lock and that of names. A connection that is down holds up nobody who does not use it.
 
+mod arrival;
 mod bonds;
 mod connections;
 mod cookie;
+mod departure;
 mod dial;
 mod handover;
 mod link;
@@ -22,6 +24,7 @@ pub mod mapper;
 mod moves;
 mod names;
 pub(crate) mod network;
+mod passing;
 mod past;
 mod paths;
 mod settling;
@@ -42,6 +45,7 @@ use super::cookie::Key;
 use super::held::TooMany;
 use super::hello::{Hello, Refusal};
 use super::name::NodeName;
+use super::outgoing::Refused;
 use super::session::Sent;
 use super::signal::{Answer as WireAnswer, Hash, Signal as Wire, Target};
 use super::translate::{self, Incoming, Outgoing};
@@ -70,6 +74,16 @@ pub enum Sending {
     Wait,
     /// It cannot be sent.
     Failed(String),
+}
+
+/// What has become of a signal that was to go to where its receiver was born.
+enum Straight {
+    /// It was queued; or it is refused, or the session has ended.
+    Queued(Option<Result<Sent, Refused>>),
+    /// It waits for a connection.
+    Waits,
+    /// There is no connection, and none to be had.
+    NoWay,
 }
 
 /// The node of a program, if it has become one.
@@ -250,65 +264,112 @@ impl Online {
     /// Gives a process elsewhere a signal; `Err`: it cannot be reached.
     pub fn route(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
         let signal = match self.any_moved.load(Ordering::Acquire) {
-            true => match self.send_to_moved(to, signal) {
+            true => match self.send_to_moved(to, signal, None) {
                 Ok(_) => return Ok(()),
                 Err(signal) => signal,
             },
             false => signal,
         };
+        if self.asks_where_it_ended(to, &signal) {
+            return Ok(());
+        }
         let Some(out) = translate::outgoing(to, &signal) else { return Err(signal) };
         self.passes(&out.0, None);
+        let waits = !signal.asks_end();
+        match self.send_straight(to, out, Some(&signal), None, waits) {
+            Ok(Straight::Queued(Some(Ok(_))) | Straight::Waits) => Ok(()),
+            Ok(Straight::NoWay) if !waits => Ok(()),
+            Ok(Straight::Queued(_) | Straight::NoWay) => Err(signal),
+            Err(_) => self.route(to, signal),
+        }
+    }
+    /// Sends to where a process was born, in one go with the look whether it has moved: whoever hears that it has sends a mark behind
+    /// all that has gone straight, and nothing is to come behind that. `waits`: for a connection, if there is none. Err: it has moved.
+    fn send_straight(
+        &self,
+        to: Pid,
+        out: Outgoing,
+        local: Option<&Signal>,
+        asker: Option<(Pid, u64)>,
+        waits: bool,
+    ) -> Result<Straight, Box<Outgoing>> {
+        let moves = self.moves_if_any();
+        if moves.as_ref().is_some_and(|m| m.routes.place(to).is_some()) {
+            return Err(Box::new(out));
+        }
+        // Before the first mark is queued it is known that one has moved.
+        let is_right = || moves.is_some() || !self.any_moved.load(Ordering::Acquire);
         let link = {
             let mut table = self.table();
             match table.by_runtime.get(&to.runtime()) {
                 Some(link) => link.clone(),
-                None if signal.asks_end() => return Ok(()),
-                None => {
-                    let Some(home) = self.way_home(&table, to.runtime()) else { return Err(signal) };
-                    let (to, at, signal) = (Some(to), Some(to.runtime()), Some((out, Some(signal))));
-                    table.want(home, Waiting { to, at, signal, asker: None });
+                None if !waits => return Ok(Straight::NoWay),
+                None if is_right() => {
+                    let Some(home) = self.way_home(&table, to.runtime()) else { return Ok(Straight::NoWay) };
+                    let (to, at, signal) = (Some(to), Some(to.runtime()), Some((out, local.cloned())));
+                    table.want(home, Waiting { to, at, signal, asker });
                     drop(table);
                     self.wake();
-                    return Ok(());
+                    return Ok(Straight::Waits);
+                }
+                None => {
+                    drop(table);
+                    return self.send_straight(to, out, local, asker, waits);
                 }
             }
         };
-        match link.send(out, None, self) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(_)) | None => Err(signal),
+        match link.send_if(out, asker, self, is_right) {
+            Ok(sent) => Ok(Straight::Queued(sent)),
+            Err(out) => self.send_straight(to, *out, local, asker, waits),
         }
+    }
+    /// Gives a process that has moved a message of one that is here. Err: it is not known to have moved.
+    pub fn send_on(&self, from: Pid, to: Pid, message: Signal) -> Result<bool, Signal> {
+        if self.any_moved.load(Ordering::Acquire) { self.send_to_moved(to, message, Some(from)) } else { Err(message) }
     }
     /// Sends for a process, which may have to wait for room, or for a connection: then the answer to its question says
     /// what has come of it.
     pub fn send(&self, node: Option<NodeName>, to: Option<Pid>, out: Outgoing, asker: (Pid, u64)) -> Sending {
         self.passes(&out.0, None);
-        let link = {
-            let mut table = self.table();
-            let link = match (&node, to) {
-                (_, Some(to)) => table.by_runtime.get(&to.runtime()),
-                (Some(node), None) => table.by_name.get(node),
-                (None, None) => None,
-            };
-            match link {
-                Some(link) => link.clone(),
-                None => {
-                    let home = if let Some(to) = to { self.way_home(&table, to.runtime()) } else { node };
-                    let Some(home) = home.filter(|_| !table.closed) else {
+        let sent = match (node, to) {
+            (_, Some(to)) => match self.send_straight(to, out, None, Some(asker), true) {
+                Ok(Straight::Queued(sent)) => sent,
+                Ok(Straight::Waits) => return Sending::Wait,
+                Ok(Straight::NoWay) => return Sending::Failed("no connection to the process's node".into()),
+                Err(out) => return self.send_after_all(to, asker.0, *out),
+            },
+            (Some(node), None) => {
+                let mut table = self.table();
+                let link = table.by_name.get(&node).cloned();
+                let Some(link) = link else {
+                    if table.closed {
                         return Sending::Failed("no connection to the process's node".into());
-                    };
-                    let (at, signal) = (to.map(Pid::runtime), Some((out, None)));
-                    table.want(home, Waiting { to, at, signal, asker: Some(asker) });
+                    }
+                    table.want(node, Waiting { to: None, at: None, signal: Some((out, None)), asker: Some(asker) });
                     drop(table);
                     self.wake();
                     return Sending::Wait;
-                }
+                };
+                drop(table);
+                link.send(out, Some(asker), self)
             }
+            (None, None) => return Sending::Failed("no connection to the process's node".into()),
         };
-        match link.send(out, Some(asker), self) {
+        match sent {
             Some(Ok(Sent::Queued)) => Sending::Sent,
             Some(Ok(Sent::Suspend)) => Sending::Wait,
             Some(Err(why)) => Sending::Failed(why.to_string()),
             None => Sending::Failed("the connection is lost".into()),
+        }
+    }
+    /// The same of a process of which it has been heard meanwhile that it has moved.
+    fn send_after_all(&self, to: Pid, from: Pid, (wire, modules): Outgoing) -> Sending {
+        let signal = unsent::local_of(&wire, &modules).expect("it is a message, or an answer");
+        let sent = self.send_to_moved(to, signal, Some(from));
+        if sent.unwrap_or_else(|signal| self.program.route(to, signal)) {
+            Sending::Sent
+        } else {
+            Sending::Failed("noconnection".into())
         }
     }
     /// Asks a node who has a name there, or nothing but to be connected: the answer is that of the question.
@@ -348,19 +409,19 @@ impl Online {
     }
     /// Ends a process elsewhere; false: it cannot be reached.
     pub fn kill(&self, from: Pid, to: Pid, reason: &Message) -> bool {
-        if self.has_moved(to) {
-            return self.program.route(to, Signal::Kill { reason: reason.clone(), limit: false });
-        }
-        let link = self.table().by_runtime.get(&to.runtime()).cloned();
-        link.is_some_and(|link| matches!(link.send(translate::kill(from, to, reason), None, self), Some(Ok(_))))
+        let moved = || Signal::Kill { reason: reason.clone(), limit: false };
+        self.tell_wherever(to, translate::kill(from, to, reason), moved)
     }
     /// Raises an error in a process elsewhere; false: it cannot be reached.
     pub fn interrupt(&self, from: Pid, to: Pid) -> bool {
-        if self.has_moved(to) {
-            return self.program.route(to, Signal::Interrupt);
+        self.tell_wherever(to, translate::interrupt(from, to), || Signal::Interrupt)
+    }
+    /// Sends a signal to where a process was born, or if it has moved, another form of it to where it is.
+    fn tell_wherever(&self, to: Pid, straight: Outgoing, moved: impl FnOnce() -> Signal) -> bool {
+        match self.send_straight(to, straight, None, None, false) {
+            Ok(sent) => matches!(sent, Straight::Queued(Some(Ok(_)))),
+            Err(_) => self.program.route(to, moved()),
         }
-        let link = self.table().by_runtime.get(&to.runtime()).cloned();
-        link.is_some_and(|link| matches!(link.send(translate::interrupt(from, to), None, self), Some(Ok(_))))
     }
     /// A process monitors a node.
     pub fn monitor_node(self: &Arc<Self>, watcher: Pid, node: &NodeName) {
@@ -458,7 +519,7 @@ impl Online {
                     Signal::Reply { answer: Answer::Spawned(child), .. } => Some(*child),
                     _ => None,
                 };
-                if let (false, Some(child)) = (self.deliver(link, to, local), child) {
+                if let (false, Some(child)) = (self.deliver(link, from, to, local), child) {
                     self.tell(self.orphaned(to, child));
                 }
             }
@@ -503,19 +564,27 @@ impl Online {
     }
     /// Gives a signal to a process here; what is for one that was never here is answered as for a dead one. False: it
     /// has ended.
-    fn deliver(&self, link: &Arc<Link>, to: Pid, mut signal: Signal) -> bool {
+    fn deliver(&self, link: &Arc<Link>, from: Option<Pid>, to: Pid, mut signal: Signal) -> bool {
         if let Signal::Ask { question: Question::Info(status), .. } = &mut signal {
             *status = self.program.status(to);
         }
         let signal = match self.any_moved.load(Ordering::Acquire) {
-            true => match self.pass_on(link, to, signal) {
+            true => match self.pass_on(link, from, to, signal) {
                 Ok(reached) => return reached,
                 Err(signal) => signal,
             },
             false => signal,
         };
         if to.runtime() == self.program.runtime() {
-            return self.program.route(to, signal);
+            let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
+            let reached = self.program.route(to, signal);
+            // The answer of one that has ended need not go over this connection, if who has sent that has moved, nor anywhere, if that
+            // has ended.
+            let answer = made.filter(|_| !reached).and_then(|made| made.bounce(to));
+            if let Some((wire, _)) = answer.and_then(|(other, answer)| translate::outgoing(other, &answer)) {
+                link.with_ties(|t| t.passes(&wire));
+            }
+            return reached;
         }
         if let Some((to, answer)) = signal.bounce(to) {
             self.program.route(to, answer);

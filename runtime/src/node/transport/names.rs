@@ -13,6 +13,7 @@ use super::super::signal::{Bytes, NameSignal, Signal as Wire, Stamp};
 use super::super::{MILLISECOND, Time};
 use super::Online;
 use super::link::{Link, Stage};
+use super::moves::After;
 use crate::codec::Message;
 use crate::process::signal::{Answer, Name, Signal};
 use crate::sync::MutexGuard;
@@ -45,6 +46,14 @@ impl Global {
     pub fn names(&self) -> &Names {
         &self.names
     }
+}
+
+/// What follows from a decision.
+struct Decided {
+    /// Signals for processes.
+    told: Vec<(Pid, Signal)>,
+    /// Connections whose peers go past their bounds.
+    faults: Vec<Connection>,
 }
 
 /// Why a name is not given, as `register` tells it.
@@ -116,16 +125,36 @@ impl Online {
             global.names.moved(from.number, to, pid);
         }
     }
-    /// Names of processes that have moved here.
-    pub(super) fn names_have_come(&self, names: Vec<(Bytes, Pid, Option<Stamp>)>) {
-        for (name, pid, _) in &names {
-            self.program.adopt_name(name.0[..].into(), *pid);
+    /// Names of a process that has moved here, by who has the locks of moves and, if names are global, of these.
+    pub(super) fn names_have_come(
+        &self,
+        pid: Pid,
+        names: Vec<(Bytes, Option<Stamp>)>,
+        global: Option<&mut Global>,
+        after: &mut After,
+    ) {
+        // It may have had the same ones here before.
+        let mut dropped = self.drop_names(std::mem::take(&mut after.gone));
+        dropped.retain(|name| names.iter().all(|(kept, _)| kept.0[..] != name[..]));
+        for (name, _) in &names {
+            self.program.adopt_name(name.0[..].into(), pid);
         }
-        self.decide_names(|global, actions| {
-            for (name, pid, stamp) in names {
+        let Some(global) = global else { return };
+        let decided = self.decide_with(global, |global, actions| {
+            dropped.iter().for_each(|name| _ = global.names.unregister(name, actions));
+            for (name, stamp) in names {
                 global.names.adopt(&name.0, pid, stamp, actions);
             }
         });
+        after.told.extend(decided.told);
+    }
+    /// Names of processes that run elsewhere now, or are lost.
+    pub(super) fn names_have_gone(&self, gone: Vec<(Pid, Vec<Name>)>) {
+        self.drop_names(gone).iter().for_each(|name| self.name_is_free(name));
+    }
+    fn drop_names(&self, gone: Vec<(Pid, Vec<Name>)>) -> Vec<Name> {
+        let all = gone.into_iter().flat_map(|(pid, names)| names.into_iter().map(move |name| (pid, name)));
+        all.filter(|(pid, name)| self.program.drop_name(name, *pid)).map(|(_, name)| name).collect()
     }
     /// A process of this node does not have a name any more.
     pub fn name_is_free(&self, name: &[u8]) {
@@ -224,10 +253,21 @@ impl Online {
 
     /// Decides something about names, and carries it out.
     fn decide_names(&self, f: impl FnOnce(&mut Global, &mut Vec<Action>)) {
-        let mut told: Vec<(Pid, Signal)> = Vec::new();
-        let mut faults = Vec::new();
         let mut guard = self.global();
         let Some(global) = guard.as_mut() else { return };
+        let Decided { told, faults } = self.decide_with(global, f);
+        drop(guard);
+        for (to, signal) in told {
+            self.program.route(to, signal);
+        }
+        for c in faults {
+            let link = self.table().links.get(&c).cloned();
+            link.inspect(|link| self.fault(link, "names past all bounds"));
+        }
+    }
+    /// The same by who has the lock: what is left to do when that is given back.
+    fn decide_with(&self, global: &mut Global, f: impl FnOnce(&mut Global, &mut Vec<Action>)) -> Decided {
+        let (mut told, mut faults) = (Vec::new(), Vec::new());
         let mut actions = Vec::new();
         f(global, &mut actions);
         let mut actions = VecDeque::from(actions);
@@ -261,14 +301,7 @@ impl Online {
                 Action::Fault(c) => faults.push(c),
             }
         }
-        drop(guard);
-        for (to, signal) in told {
-            self.program.route(to, signal);
-        }
-        for c in faults {
-            let link = self.table().links.get(&c).cloned();
-            link.inspect(|link| self.fault(link, "names past all bounds"));
-        }
+        Decided { told, faults }
     }
     fn send_name(&self, c: Connection, signal: NameSignal<Pid>) {
         let link = self.table().links.get(&c).cloned();

@@ -67,10 +67,10 @@ impl Online {
                 self.any_moved.store(true, Ordering::Release);
             } else {
                 // It has ended since.
-                moves.routes.remember_end(pid, place.epoch);
+                moves.routes.remember_end(pid, place.epoch, None);
             }
         }
-        past.ends.into_iter().for_each(|(pid, epoch)| moves.routes.remember_end(pid, epoch));
+        past.ends.into_iter().for_each(|(pid, epoch)| moves.routes.remember_end(pid, epoch, None));
     }
 }
 

@@ -5,7 +5,7 @@
 //! may still be on its way by others then. So each node numbers its paths to a process, whenever it sends by another, and what
 //! it sends or sends on bears the number. Where the process is, the greatest of each node is kept, and goes along when it moves;
 //! what bears a smaller one is late, and does not reach it any more. The reader might expect numbers of signals, by sender;
-//! there are many more senders than nodes, and who has sent a message is not known on all of its way.
+//! there are many more senders than nodes.
 //!
 //! Always: a node's later path to a process has a greater number. What a node was sent straight, by who knows the process only
 //! from its birthplace, has number 0.
@@ -42,25 +42,62 @@ pub struct Behind {
 
 /// Which way something has come.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Way(Vec<Hop>);
+pub struct Way {
+    hops: Vec<Hop>,
+    /// Of a message: who has sent it, and how often that had moved then, if that is known.
+    sender: Option<(Pid, u64)>,
+    /// It was in the inbox of a process that has left this node, and follows it: that is none of this node's paths.
+    follows: bool,
+    /// The same of one that has come here: it was in the inbox of the process at its last place.
+    has_followed: bool,
+}
 
 impl Way {
     /// As it was said.
     pub fn of(hops: Vec<Hop>) -> Way {
-        Way(hops)
+        Way { has_followed: hops.is_empty(), hops, ..Way::default() }
+    }
+    /// Of what had come to a process before it left here.
+    pub fn of_inbox() -> Way {
+        Way { follows: true, ..Way::default() }
+    }
+    /// The same, of somebody's message.
+    pub fn sent_by(self, sender: Option<(Pid, u64)>) -> Way {
+        Way { sender, ..self }
+    }
+    /// Who has sent it, if it is a message, and how often that had moved then.
+    pub fn sender(&self) -> Option<(Pid, u64)> {
+        self.sender
+    }
+    /// Whether it has come straight from its sender's node: what other nodes have sent on to that, or was in the inbox of a process that has
+    /// followed from there, may have been sent from anywhere.
+    pub fn is_straight(&self) -> bool {
+        self.hops.len() == 1
+    }
+    /// Which nodes have sent it on, by which paths.
+    pub fn hops(self) -> Vec<Hop> {
+        self.hops
     }
     /// By a path of a node as well, which comes last.
     fn by(mut self, runtime: Runtime, path: u64) -> Way {
         let id = runtime.id().to_be_bytes();
-        self.0.retain(|(r, _)| *r != id);
-        self.0.push((id, path));
+        self.hops.retain(|(r, _)| *r != id);
+        self.hops.push((id, path));
+        self.has_followed = false;
         self
     }
 }
 
-impl From<Way> for Vec<Hop> {
-    fn from(way: Way) -> Vec<Hop> {
-        way.0
+impl Way {
+    /// Whether it was sent before all that a node holds back for the process, which is there: that has sent it on by a path before, or the
+    /// process had it in its inbox.
+    pub(super) fn is_ahead_at(&self, runtime: Runtime) -> bool {
+        let id = runtime.id().to_be_bytes();
+        self.has_followed || self.hops.iter().any(|(r, _)| *r == id)
+    }
+    /// Whether it has been sent on by a path of a node.
+    pub(super) fn has(&self, runtime: Runtime, path: u64) -> bool {
+        path > 0 && self.hops.contains(&(runtime.id().to_be_bytes(), path))
     }
 }
 
@@ -80,10 +117,10 @@ impl Heard {
     /// Something has come. False: after something that was sent later, by a later path.
     pub fn takes(&mut self, way: &Way) -> bool {
         let is_late = |(id, path): &Hop| self.0.get(id).is_some_and(|last| last > path);
-        if way.0.iter().any(is_late) {
+        if way.hops.iter().any(is_late) {
             return false;
         }
-        for (id, path) in way.0.iter().filter(|(_, path)| *path > 0) {
+        for (id, path) in way.hops.iter().filter(|(_, path)| *path > 0) {
             if self.0.len() < HEARD_MAX || self.0.contains_key(id) {
                 self.0.insert(*id, *path);
             }
@@ -95,7 +132,9 @@ impl Heard {
 impl Link {
     /// What is said of moves as its peer knows it: one that numbers no paths is told nothing of them. None: it says nothing then.
     pub(super) fn as_known_there(&self, (wire, modules): Outgoing) -> Option<Outgoing> {
-        let numbers_paths = self.peer().is_none_or(|p| p.features & features::PATHS != 0);
+        let has = |feature| self.peer().is_none_or(|p| p.features & feature != 0);
+        let numbers_paths = has(features::PATHS);
+        let wire = if has(features::SENDERS) { wire } else { wire.without_sender() };
         let wire = if numbers_paths { Some(wire) } else { wire.without_paths() };
         wire.map(|wire| (wire, modules))
     }
@@ -110,8 +149,23 @@ impl Online {
     }
     /// What is sent on to a process that has moved.
     pub(super) fn forward_by(&self, moves: &Moves, to: Pid, carried: Carried<Pid>, way: Way) -> Wire<Pid> {
-        let Way(by) = way.by(self.program.runtime(), moves.routes.path(to));
-        Wire::Move(MoveSignal::ForwardBy { to, by, carried })
+        let sender = way.sender.filter(|_| matches!(carried, Carried::Message(_)));
+        let way = if way.follows { way } else { way.by(self.program.runtime(), moves.routes.path(to)) };
+        let by = way.hops;
+        Wire::Move(match sender {
+            Some((from, epoch)) => MoveSignal::ForwardOf { to, by, from, epoch, carried },
+            None => MoveSignal::ForwardBy { to, by, carried },
+        })
+    }
+    /// Who has sent a message, if it is known, and how often that has moved: of a process of this runtime, or of the one that the message
+    /// has come from.
+    pub(super) fn sender_at(&self, moves: &Moves, from: Option<Pid>, at: Option<Runtime>) -> Option<(Pid, u64)> {
+        let from = from.filter(|from| Some(moves.whereabouts(*from)) == at)?;
+        Some((from, moves.routes.last_move_of(from).unwrap_or(0)))
+    }
+    /// Whether a message that was sent on was sent before its sender went on without the node that has sent it on.
+    pub(super) fn is_of_before(&self, moves: &Moves, way: &Way) -> bool {
+        way.sender.is_some_and(|(from, epoch)| moves.ahead.get(&from).is_some_and(|ahead| *ahead > epoch))
     }
     /// Whether something that is to be given to a process here comes in the order in which it was sent.
     fn is_in_order(&self, moves: &mut Moves, to: Pid, way: &Way) -> bool {
@@ -152,7 +206,7 @@ impl Online {
             // Its sender believes to be tied, unless it has taken that back since or made it anew.
             Signal::Link { from } => Some(Signal::Tied { from, bond: Bond::Link }),
             Signal::Monitor { from, id } => Some(Signal::Tied { from, bond: Bond::Watches(id) }),
-            Signal::Response { from, id, .. } => Some(Signal::Down { from, id, reason: noconnection() }),
+            Signal::Response { from, id, over: true, .. } => Some(Signal::Down { from, id, reason: noconnection() }),
             // The sender may have made the link anew.
             Signal::Unlink { from, .. } => {
                 let lost = |from| Signal::Exit { from, reason: noconnection(), normal: false };
@@ -202,6 +256,13 @@ impl Online {
             behind.is_late = true;
             let link = self.table().links.get(c).cloned();
             link.inspect(|link| link.brings_late.store(true, Ordering::Release));
+        }
+    }
+    /// A process is where this node is not waited for: of what it has sent from its places before nothing that is still to come was to
+    /// come here, or its time is over.
+    pub(super) fn has_settled_there(&self, moves: &mut Moves, pid: Pid, epoch: u64) {
+        if moves.behind.iter().any(|((_, who), b)| *who == pid && b.epoch < epoch) {
+            self.goes_on_from(moves, pid, epoch);
         }
     }
     /// Whether what a process has sent by a connection comes too late. Nothing of it hangs there, but for what has been sent to
@@ -256,6 +317,13 @@ mod tests {
         // Where it goes that is known, too.
         let mut there = Heard::of(heard.into_hops());
         assert!(!there.takes(&way(&[(a, 1)])) && there.takes(&way(&[(a, 2)])));
+        // What has been on before, or was in the inbox, is before all that is held back.
+        assert!(way(&[(a, 2), (b, 3)]).is_ahead_at(a) && !way(&[(b, 3)]).is_ahead_at(a));
+        assert!(
+            Way::of(vec![]).is_ahead_at(a)
+                && !Way::default().is_ahead_at(a)
+                && !Way::of(vec![]).by(b, 1).is_ahead_at(a)
+        );
         // One who has sent it on twice has sent it last.
         assert_eq!(way(&[(a, 1), (b, 2), (a, 5)]), way(&[(b, 2), (a, 5)]));
     }

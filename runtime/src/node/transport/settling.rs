@@ -10,17 +10,18 @@
 
 use super::super::Time;
 use super::super::connections::Connection;
+use super::super::hello::features;
+use super::super::name::NodeName;
 use super::super::signal::MoveSignal;
 use super::Online;
 use super::link::Link;
-use super::moves::{After, Held, Moves};
+use super::moves::{After, Held, Left, Moves};
+use crate::migration::arrivals::SETTLE_TIME;
 use crate::migration::routes::{Place, Sent};
 use rlua_machine::value::{Pid, Runtime};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// How long a process that has come waits for the nodes that it may have sent to.
-pub const SETTLE_TIME: Time = 2_000_000_000;
 /// Moves at most whose targets are told later that this node has settled.
 const UNSAID_MAX: usize = 4096;
 
@@ -38,6 +39,8 @@ pub struct Settling {
 /// A move whose target has not been told yet that this node has settled.
 struct Unsaid {
     target: Runtime,
+    /// The connection with its last place, which passes it on.
+    last: Connection,
     pid: Pid,
     epoch: u64,
     /// When the target does not wait any more.
@@ -83,15 +86,54 @@ impl Settling {
         true
     }
     /// Moves of which all has come out, and whose targets can be told.
-    fn take_settled(&mut self, can_be_told: impl Fn(Runtime) -> bool) -> Vec<Unsaid> {
+    fn take_settled(&mut self, can_be_told: impl Fn(&Unsaid) -> bool) -> Vec<Unsaid> {
         let all = std::mem::take(&mut self.unsaid);
-        let (settled, unsaid) = all.into_iter().partition(|u| u.marks.is_empty() && can_be_told(u.target));
+        let (settled, unsaid) = all.into_iter().partition(|u| u.marks.is_empty() && can_be_told(u));
         self.unsaid = unsaid;
         Vec::from(settled)
     }
 }
 
+impl Link {
+    /// Whether its peer passes on that others have settled.
+    pub(super) fn relays_settled(&self) -> bool {
+        self.peer().is_some_and(|p| p.features & features::RELAYS != 0 && !p.visits())
+    }
+}
+
 impl Online {
+    /// The connection by which the target of a move hears that this node has settled: its own, or that with the last place.
+    fn teller(&self, target: Runtime, last: Connection) -> Option<Arc<Link>> {
+        let last = || self.table().links.get(&last).filter(|l| l.relays_settled()).cloned();
+        self.link_to(target).or_else(last)
+    }
+    /// A node has settled after a move to here, or after one from here: then where the process is hears of it.
+    pub(super) fn has_settled(&self, moves: &mut Moves, pid: Pid, epoch: u64, node: NodeName, after: &mut After) {
+        if moves.handover.is_due(pid, epoch) {
+            return moves.arrivals.settles_early(pid, epoch, node);
+        }
+        let Some(place) = moves.routes.place(pid).filter(|p| p.epoch == epoch) else { return };
+        if place.runtime == self.program.runtime() {
+            moves.arrivals.settles(pid, epoch, &node);
+            self.start_settled(moves, after);
+        } else if let Some(target) = self.link_to(place.runtime).filter(|l| l.relays_settled()) {
+            self.send_move(&target, MoveSignal::Relayed { pid, epoch, node });
+        }
+    }
+    /// Before the commit of a process that leaves: of which nodes nothing else can be heard there.
+    pub(super) fn say_unheard(&self, target: &Arc<Link>, number: u64, pid: Pid, left: &Left) {
+        if target.relays_settled() {
+            let (relayed, without) = (left.relayed.clone(), left.without.clone());
+            self.send_move(target, MoveSignal::Unheard { number, pid, relayed, without });
+        }
+    }
+    /// Nodes that have not settled since a process came here that leaves, and were not told that it has gone on.
+    pub(super) fn has_not_settled(&self, moves: &mut Moves, pid: Pid) -> Vec<NodeName> {
+        let mut nodes = moves.arrivals.forget(pid);
+        let table = self.table();
+        nodes.retain(|node| !table.by_name.contains_key(node));
+        nodes
+    }
     /// Something for a process has come over a connection, and goes on or is held back.
     pub(super) fn has_passed(&self, moves: &mut Moves, link: &Link, to: Pid) {
         moves.settling_others.passed.entry(link.number).or_default().insert(to, None);
@@ -102,9 +144,9 @@ impl Online {
         moves.settling_others.times_are_over(now);
         let passed = moves.settling_others.passed.get(&link.number).into_iter().flatten();
         let passed: Vec<(Pid, Option<u64>)> = passed.map(|(to, mark)| (*to, *mark)).collect();
-        let target = self.link_to(place.runtime);
-        if let (true, Some(target)) = (passed.is_empty(), &target) {
-            self.send_move(target, MoveSignal::Settled { pid, epoch: place.epoch });
+        let teller = self.teller(place.runtime, link.number);
+        if let (true, Some(teller)) = (passed.is_empty(), &teller) {
+            self.send_move(teller, MoveSignal::Settled { pid, epoch: place.epoch });
             return;
         }
         let (mut marks, mut sent) = (BTreeSet::new(), Vec::new());
@@ -119,7 +161,8 @@ impl Online {
             settling.marks.insert(id, (link.number, to));
             marks.insert(id);
         }
-        let unsaid = Unsaid { target: place.runtime, pid, epoch: place.epoch, until: now + SETTLE_TIME, marks };
+        let (target, last, epoch) = (place.runtime, link.number, place.epoch);
+        let unsaid = Unsaid { target, last, pid, epoch, until: now + SETTLE_TIME, marks };
         moves.settling_others.unsaid.push_back(unsaid);
         for (to, id) in sent {
             if let Err(id) = self.mark_goes_behind(moves, to, id, after) {
@@ -150,16 +193,16 @@ impl Online {
     }
     /// Targets are told that this node has settled, those that are connected.
     fn say_settled(&self, moves: &mut Moves) {
-        let settled = moves.settling_others.take_settled(|target| self.link_to(target).is_some());
-        for Unsaid { target, pid, epoch, .. } in settled {
-            if let Some(link) = self.link_to(target) {
+        let settled = moves.settling_others.take_settled(|u| self.teller(u.target, u.last).is_some());
+        for Unsaid { target, last, pid, epoch, .. } in settled {
+            if let Some(link) = self.teller(target, last) {
                 self.send_move(&link, MoveSignal::Settled { pid, epoch });
             }
         }
     }
     /// The same of a target with which a session stands now: it may have believed itself connected before this node did.
     pub(super) fn say_settled_to(&self, moves: &mut Moves, link: &Arc<Link>, peer: Runtime) {
-        for Unsaid { pid, epoch, .. } in moves.settling_others.take_settled(|target| target == peer) {
+        for Unsaid { pid, epoch, .. } in moves.settling_others.take_settled(|u| u.target == peer) {
             self.send_move(link, MoveSignal::Settled { pid, epoch });
         }
     }

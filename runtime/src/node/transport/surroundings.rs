@@ -53,8 +53,8 @@ pub trait Surroundings: Send + Sync {
     fn take_name(&self, name: &[u8]) -> bool;
     /// A process that has moved here has a name; if names are not global another may have it here, which keeps it.
     fn adopt_name(&self, name: Name, pid: Pid);
-    /// A process that has moved away has a name no more.
-    fn free_name(&self, name: &[u8], pid: Pid);
+    /// A process that has moved away has a name no more, as far as this program's own list goes. False: it had not.
+    fn drop_name(&self, name: &[u8], pid: Pid) -> bool;
     /// Gives a process that is here, wherever it was born, a signal. Err: it is not.
     fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal>;
     /// Whether a process is here, wherever it was born.
@@ -96,9 +96,9 @@ pub trait Surroundings: Send + Sync {
     fn is_traced(&self) -> bool {
         false
     }
-    /// A process has come here, and goes on though these nodes have not said that what it has sent before has come.
+    /// A process has come here, and goes on though this node has not said that what it has sent before has come.
     #[cfg(test)]
-    fn goes_on_without(&self, _: Pid, _: &std::collections::BTreeSet<NodeName>) {}
+    fn goes_on_without(&self, _: Pid, _: Option<NodeName>) {}
     /// What is sent to a process is held back no longer, though it is not known that what was sent before has come.
     #[cfg(test)]
     fn is_held_no_longer(&self, _: Pid) {}
@@ -155,8 +155,8 @@ impl Surroundings for Arc<Scheduler> {
             let _ = Scheduler::deliver_here(self, pid, Signal::Message(Message::name_conflict(&name, winner)));
         }
     }
-    fn free_name(&self, name: &[u8], pid: Pid) {
-        Scheduler::free_name(self, name, pid);
+    fn drop_name(&self, name: &[u8], pid: Pid) -> bool {
+        self.names.remove_of(name, pid)
     }
     fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
         Scheduler::deliver_here(self, to, signal)

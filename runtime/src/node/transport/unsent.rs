@@ -62,7 +62,7 @@ pub struct Unsent {
 
 /// Whether a process may have sent this.
 fn may_be_of(pid: Pid, held: &Held) -> bool {
-    let Held::Own(signal) = held else { return false };
+    let Held::Own(signal, sender) = held else { return false };
     match signal {
         Signal::Exit { from, .. }
         | Signal::Link { from }
@@ -73,13 +73,14 @@ fn may_be_of(pid: Pid, held: &Held) -> bool {
         | Signal::Down { from, .. }
         | Signal::Response { from, .. }
         | Signal::Ask { from, .. } => *from == pid,
-        _ => true,
+        _ => sender.is_none_or(|from| from == pid),
     }
 }
 fn waits_for(pid: Pid, waiting: &Waiting) -> bool {
     match &waiting.signal {
         Some(((Wire::Move(MoveSignal::Mark { .. }), _), _)) => false,
-        Some(((Wire::Move(_), _), Some(signal))) => may_be_of(pid, &Held::Own(signal.clone())),
+        Some(((Wire::Move(MoveSignal::ForwardOf { from, .. }), _), _)) => *from == pid,
+        Some(((Wire::Move(_), _), Some(signal))) => may_be_of(pid, &Held::Own(signal.clone(), None)),
         // A message that has waited for another connection before.
         Some(((Wire::Move(_), _), None)) => true,
         Some(((wire, _), _)) => sender(wire) == Some(pid),
@@ -87,16 +88,24 @@ fn waits_for(pid: Pid, waiting: &Waiting) -> bool {
     }
 }
 
-/// The message that was to be sent.
-fn message_of(wire: &Wire<Pid>, modules: &[Arc<Module>]) -> Option<Signal> {
+/// The message that was to be sent, or the answer to a call.
+pub(super) fn local_of(wire: &Wire<Pid>, modules: &[Arc<Module>]) -> Option<Signal> {
     let contents = match wire {
-        Wire::Send { contents, .. } | Wire::Move(MoveSignal::ForwardBy { carried: Carried::Message(contents), .. }) => {
-            contents
-        }
+        Wire::Response { contents, .. } => contents,
+        Wire::Send { contents, .. }
+        | Wire::Move(
+            MoveSignal::ForwardBy { carried: Carried::Message(contents), .. }
+            | MoveSignal::ForwardOf { carried: Carried::Message(contents), .. },
+        ) => contents,
         _ => return None,
     };
-    let message = Message::from_portable(&contents.bytes.0, &Along(modules), &Runtime::find);
-    Some(Signal::Message(message.expect("it was made here")))
+    let message = Message::from_portable(&contents.bytes.0, &Along(modules), &Runtime::find).expect("it was made here");
+    Some(match wire {
+        Wire::Response { from, id, over, refused, .. } => {
+            Signal::Response { from: *from, id: *id, over: *over, refused: *refused, value: message }
+        }
+        _ => Signal::Message(message),
+    })
 }
 /// The code that goes along with a signal.
 struct Along<'a>(&'a [Arc<Module>]);
@@ -140,7 +149,8 @@ impl Online {
             }
             let done = asker.map(|(who, id)| (who, Signal::Reply { id, answer: Answer::Done(Ok(())) }));
             if runtime == self.program.runtime() {
-                let signal = signal.or_else(|| message_of(&wire, &modules));
+                let signal = signal.or_else(|| local_of(&wire, &modules));
+                signal.iter().for_each(|signal| self.ends_tie(moves, pid, signal, after));
                 if let Some(Err(signal)) = signal.map(|signal| self.program.deliver_here(pid, signal)) {
                     after.told.extend(signal.bounce(pid));
                 }
@@ -148,10 +158,16 @@ impl Online {
                 continue;
             }
             let (carried, way) = match (wire, &signal) {
-                (Wire::Send { contents, .. }, _) => (Some((Carried::Message(contents), modules)), Way::default()),
+                (Wire::Send { from, contents, .. }, _) => {
+                    let sender = self.sender_at(moves, Some(from), Some(self.program.runtime()));
+                    (Some((Carried::Message(contents), modules)), Way::default().sent_by(sender))
+                }
+                (Wire::Move(MoveSignal::ForwardOf { carried, by, from, epoch, .. }), _) => {
+                    (Some((carried, modules)), Way::of(by).sent_by(Some((from, epoch))))
+                }
                 (Wire::Move(MoveSignal::ForwardBy { carried, by, .. }), _) => (Some((carried, modules)), Way::of(by)),
                 (_, Some(signal)) => (translate::carry(signal), Way::default()),
-                _ => (None, Way::default()),
+                (wire, None) => (local_of(&wire, &modules).and_then(|s| translate::carry(&s)), Way::default()),
             };
             let Some((carried, modules)) = carried else { continue };
             let out = (self.forward_by(moves, pid, carried, way), modules);

@@ -64,6 +64,21 @@ fn a_spawn_that_was_given_up_ties_its_child_though_another_has_begun() {
     assert_eq!(core.links(), [B]);
     assert_eq!(core.watched(), [B, C]);
 }
+/// The child has moved, and what tells of it comes later than what it says itself.
+#[test]
+fn a_child_that_asks_for_its_ties_before_it_is_known_has_them_or_its_parent_is_told() {
+    let (mut core, mut effects) = (Core::new(A), Vec::new());
+    core.trapexit = true;
+    core.spawns(1, true, Some(2));
+    core.handle(Signal::Tied { from: B, bond: Bond::WatchedUnder(2) }, &mut effects);
+    assert!(effects.is_empty(), "it will be monitored");
+    core.handle(Signal::Tied { from: B, bond: Bond::Link }, &mut effects);
+    assert!(matches!(effects[..], [Effect::Route(B, Signal::Exit { .. }), Effect::Route(B, Signal::Unlink { .. })]));
+    effects.clear();
+    core.handle(Signal::Reply { id: 1, answer: Answer::Spawned(B) }, &mut effects);
+    assert!(effects.iter().any(|e| matches!(e, Effect::Deliver(_))), "the link is lost");
+    assert_eq!((core.links(), core.watched()), (vec![], vec![B]));
+}
 #[test]
 fn a_link_has_two_ends_or_none() {
     // Each digit of a program: what happens next.

@@ -96,7 +96,10 @@ fn what_cannot_be_taken_is_named() {
     assert_eq!(refusal(&unknown), Some("the native function 'coroutine.wraqped' is unknown here".to_string()));
     // Code is not asked for in a file.
     let mut p = Process::thaw(&bytes, &NoModules, &scheduler, host_of(&scheduler), None, false).expect("it is sound");
-    let without = p.process.freeze_to_move(1).expect("it can be written down").bytes;
+    let (record, _) = p.process.beside_machine_to_move(1).expect("it can be written down");
+    let Ok(Written::Whole(without)) = Standing::new(p.process).begin(record, None, usize::MAX) else {
+        panic!("it can be written down")
+    };
     let why = refusal(&without).expect("its code is not there");
     assert!(why.contains("module"), "{why}");
 }

@@ -141,24 +141,22 @@ impl Process {
             let from_here = (common.now, program.host);
             common.ledger.message(from, Some(to), size, from_here)
         };
-        if to.runtime() == program.runtime {
-            if !program.route(to, Signal::Message(m)) {
+        let route = |m: Message| {
+            let sent = match program.online() {
+                Some(online) => online.send_on(from, to, Signal::Message(m)),
+                None => Err(Signal::Message(m)),
+            };
+            if !sent.unwrap_or_else(|m| program.route(to, m)) {
                 program.common().ledger.failed(number);
             }
-            return;
+        };
+        if to.runtime() == program.runtime {
+            return route(m);
         }
         match program.online() {
-            Some(online) if online.has_moved(to) => {
-                if !program.route(to, Signal::Message(m)) {
-                    program.common().ledger.failed(number);
-                }
-            }
+            Some(online) if online.has_moved(to) => route(m),
             Some(online) => self.send_elsewhere(program, &online, None, Some(to), Target::Pid(to), &m, number),
-            None => {
-                if !program.route(to, Signal::Message(m)) {
-                    program.common().ledger.failed(number);
-                }
-            }
+            None => route(m),
         }
     }
     /// `send({ name, node }, message)`.
@@ -175,7 +173,7 @@ impl Process {
         self.send_elsewhere(program, online, Some(node), None, Target::Name(Bytes(name.to_vec())), &m, number);
     }
     #[expect(clippy::too_many_arguments, reason = "those of the native, and the book")]
-    fn send_elsewhere(
+    pub(super) fn send_elsewhere(
         &mut self,
         program: &Arc<Program>,
         online: &Arc<Online>,

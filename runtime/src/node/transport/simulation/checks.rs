@@ -273,20 +273,24 @@ impl World {
         if self.plan.faults == 0 && !(unsettled.is_empty() && overtaken.is_empty()) {
             self.violation(format!("nothing was broken, and somebody waited in vain: {unsettled:?} {overtaken:?}"));
         }
-        for Missing { from, to, since: (at, host), what } in missing {
+        for Missing { from, to, since, what } in missing {
             if ended.contains(&to) || !places.contains_key(&to) {
                 continue;
             }
             // It goes from where its sender was then to places of its receiver, and is sent on from one of those to another.
             let there = visited.get(&to).cloned().unwrap_or_else(|| BTreeSet::from([places[&to]]));
-            let mut ways = there.iter().chain([&host]).flat_map(|a| there.iter().map(move |b| (*a, *b)));
-            let lost = ways.any(|(a, b)| a != b && self.network.lost_since(at, a, b));
+            let lost = |at, host| {
+                let mut ways = there.iter().chain([&host]).flat_map(|a| there.iter().map(move |b| (*a, *b)));
+                ways.any(|(a, b)| a != b && self.network.lost_since(at, a, b))
+            };
             // Or its sender went on though it had not come there, or others were let go that were held back on its way until it had.
             let is_there = |node: &NodeName| there.iter().any(|b| self.hosts[*b].name == *node);
-            let left = unsettled.iter().any(|(t, pid, node)| *t >= at && *pid == from && is_there(node))
-                || overtaken.iter().any(|(t, pid, h)| *t >= at && *pid == to && (*h == host || there.contains(h)));
-            if !lost && !left {
-                self.violation(format!("{what} of {from} for {to}, sent at {at} from host {host}, has not come"));
+            let left = |at, host| {
+                unsettled.iter().any(|(t, pid, node)| *t >= at && *pid == from && is_there(node))
+                    || overtaken.iter().any(|(t, pid, h)| *t >= at && *pid == to && (*h == host || there.contains(h)))
+            };
+            if !since.iter().any(|(at, host)| lost(*at, *host) || left(*at, *host)) {
+                self.violation(format!("{what} of {from} for {to}, sent at {since:?} (time, host), has not come"));
             }
         }
     }

@@ -3,6 +3,8 @@
 //!
 //! Journey: remote signal. No chance but in delays.
 
+use super::super::super::signal::Target;
+use super::super::Surroundings;
 use super::program::Program;
 use super::scenarios::{triangle, world};
 use super::{MILLISECOND, SECOND, World};
@@ -11,7 +13,7 @@ use crate::process::signal::Question;
 use rlua_machine::value::Pid;
 use std::sync::Arc;
 
-fn messages(program: &Arc<Program>, pid: Pid) -> usize {
+pub(super) fn messages(program: &Arc<Program>, pid: Pid) -> usize {
     program.processes()[&pid].mailbox.all().count()
 }
 
@@ -253,4 +255,175 @@ fn a_parent_that_gives_up_two_spawns_and_moves_has_children_that_know_it() {
         assert_eq!((children, w.program(1).processes()[&parent].core.links().len()), (2, 2), "seed {seed}");
         w.ends_well();
     }
+}
+
+/// A process of the first host that has sent to the third goes to the second, which is not connected with that.
+fn goes_where_no_connection_is(apart: super::Time) -> (World, Pid, Pid) {
+    let mut w = world(1, 4, false, MILLISECOND).losing();
+    for (a, b) in [(0, 1), (0, 2), (1, 3), (2, 3)] {
+        w.connect(a, b);
+    }
+    let (pid, root) = (w.born(0), w.root(2));
+    Surroundings::met(&w.program(1), root.runtime(), &w.hosts[2].name.clone());
+    w.part(0, 2, apart);
+    says(&mut w, pid, 0, root);
+    w.moves(pid, 0, 1);
+    w.runs(pid, 1);
+    (w, pid, root)
+}
+fn says(w: &mut World, pid: Pid, host: usize, to: Pid) {
+    w.lets(pid, host, |p, program| {
+        p.send(program, to, 10);
+        None
+    });
+}
+#[test]
+fn what_was_sent_to_a_node_that_is_not_connected_yet_comes_first() {
+    let (mut w, pid, root) = goes_where_no_connection_is(SECOND);
+    assert!(w.now() > SECOND, "it has waited for that");
+    let before = messages(&w.program(2), root);
+    says(&mut w, pid, 1, root);
+    w.wait(5 * SECOND);
+    assert_eq!(messages(&w.program(2), root), before + 1, "the first was there before");
+    w.ends_well();
+}
+#[test]
+fn what_has_not_come_when_a_node_gets_connected_comes_no_more() {
+    for goes_on in [false, true] {
+        let (mut w, pid, root) = goes_where_no_connection_is(30 * SECOND);
+        let before = messages(&w.program(2), root);
+        // From the last it is connected.
+        let last = if goes_on { 3 } else { 1 };
+        if goes_on {
+            w.moved(pid, 1, 3);
+        }
+        says(&mut w, pid, last, root);
+        w.wait(5 * SECOND);
+        assert_eq!(messages(&w.program(2), root), before + 1, "the second has come");
+        w.wait(30 * SECOND);
+        assert_eq!(messages(&w.program(2), root), before + 1, "the first does not come after it");
+        w.ends_well();
+    }
+}
+/// By its own node, or by the one that the receiver has left.
+#[test]
+fn what_was_sent_on_before_its_sender_went_on_comes_no_more() {
+    for by_another in [false, true] {
+        let mut w = world(1, 4, false, MILLISECOND).losing();
+        for (a, b) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
+            w.connect(a, b);
+        }
+        let (pid, receiver) = (w.born(0), w.born(1));
+        if by_another {
+            // It is still believed to be there.
+            w.part(0, 1, SECOND);
+            w.moves(receiver, 1, 2);
+            while !w.program(2).processes().contains_key(&receiver) {
+                w.step();
+            }
+            w.part(1, 2, 30 * SECOND);
+        } else {
+            w.moved(receiver, 1, 2);
+            w.part(0, 2, 30 * SECOND);
+        }
+        says(&mut w, pid, 0, receiver);
+        w.moves(pid, 0, 3);
+        w.runs(pid, 3);
+        says(&mut w, pid, 3, receiver);
+        w.wait(15 * SECOND);
+        assert_eq!(messages(&w.program(2), receiver), 1, "the second has come");
+        w.wait(30 * SECOND);
+        assert_eq!(messages(&w.program(2), receiver), 1, "the first does not come after it");
+        w.ends_well();
+    }
+}
+
+#[test]
+fn what_a_process_sends_from_where_it_has_come_back_to_is_not_late() {
+    let mut w = world(1, 3, false, MILLISECOND);
+    let (pid, root) = (w.born(1), w.root(0));
+    w.connect(1, 2);
+    w.moved(pid, 1, 2);
+    // Of what it has sent from there nothing is to come.
+    w.connect(0, 1);
+    w.connect(0, 2);
+    w.moved(pid, 2, 0);
+    w.moved(pid, 0, 1);
+    let before = messages(&w.program(0), root);
+    says(&mut w, pid, 1, root);
+    w.wait(SECOND);
+    assert_eq!(messages(&w.program(0), root), before + 1, "it has come");
+    w.ends_well();
+}
+
+/// It was sent straight by who had not heard of the move when it looked.
+#[test]
+fn what_was_to_go_straight_goes_to_where_its_receiver_is_when_it_is_queued() {
+    let mut w = triangle(1, false, MILLISECOND);
+    let pid = w.born(1);
+    w.moved(pid, 1, 2);
+    w.part(0, 1, 10 * SECOND);
+    w.does(0, |p, program| {
+        let online = program.online().expect("it is a node");
+        let (number, m) = {
+            let mut common = program.common();
+            let from_here = (common.now, 0);
+            common.ledger.message(p.core.pid(), Some(pid), 10, from_here)
+        };
+        p.send_elsewhere(program, &online, None, Some(pid), Target::Pid(pid), &m, number);
+    });
+    w.wait(SECOND);
+    assert_eq!(messages(&w.program(2), pid), 1, "it has not gone by where the receiver was");
+    w.ends_well();
+}
+
+/// It had been there itself, and what it has sent from there would be late.
+#[test]
+fn what_a_process_has_sent_by_where_it_was_before_is_not_late() {
+    for seed in 0..20 {
+        let mut w = world(seed, 3, false, 100 * MILLISECOND);
+        let (pid, receiver) = (w.born(0), w.born(0));
+        w.connect(0, 1);
+        w.moved(pid, 0, 1);
+        // Who gets connected now hears that nothing is to come of it from there.
+        w.connect(0, 2);
+        w.connect(1, 2);
+        w.moves(receiver, 0, 2);
+        // It comes before the receiver leaves, and follows it, or after that, and is sent on.
+        let pause = w.below(300 * MILLISECOND);
+        w.wait(pause);
+        w.lets(pid, 1, |p, program| {
+            program.core(p, |core, effects| core.link(receiver, effects));
+            p.ask(program, receiver, Question::Alive);
+            None
+        });
+        w.wait(5 * SECOND);
+        let is_linked = w.program(1).processes().get(&pid).is_some_and(|p| p.core.links().contains(&receiver));
+        assert!(is_linked, "seed {seed}: nothing was lost");
+        w.ends_well();
+    }
+}
+
+/// It was to come out at a node that is connected, and comes out at one that is not.
+#[test]
+fn a_mark_that_follows_a_process_is_answered() {
+    let mut w = world(1, 4, false, MILLISECOND);
+    for (a, b) in [(0, 1), (0, 2), (1, 2), (1, 3)] {
+        w.connect(a, b);
+    }
+    let pid = w.born(0);
+    w.moves(pid, 0, 1);
+    while !w.online(2).expect("it is a node").has_moved(pid) {
+        w.step();
+    }
+    // Its mark is on its way when the process goes on.
+    w.part(0, 2, 4 * SECOND);
+    w.runs(pid, 1);
+    w.moved(pid, 1, 3);
+    let watcher = w.root(2);
+    w.does(2, |p, program| program.core(p, |core, effects| core.monitor(pid, effects)));
+    w.wait(5 * SECOND);
+    let watchers = w.program(3).processes()[&pid].core.all_watchers();
+    assert!(watchers.iter().any(|(other, _)| *other == watcher), "it is held back no longer");
+    w.ends_well();
 }

@@ -88,8 +88,8 @@ pub struct Missing {
     pub from: Pid,
     /// To whom.
     pub to: Pid,
-    /// When and where.
-    pub since: Since,
+    /// When and where; or when and where one was that looks like it, and may have been taken for it when it came.
+    pub since: Vec<Since>,
     /// What it is.
     pub what: String,
 }
@@ -299,7 +299,11 @@ impl Ledger {
             };
             for s in sent.iter().filter(has_to_arrive).filter(|s| !s.arrived && !s.failed) {
                 let what = format!("{:?} number {}", s.sign, s.number);
-                all.push(Missing { from: *from, to: *to, since: s.at, what });
+                let may_be_it = |other: &&Sent| {
+                    other.number == s.number || s.sign == Sign::Link && other.sign == s.sign && other.number < s.number
+                };
+                let since = sent.iter().filter(may_be_it).map(|s| s.at).collect();
+                all.push(Missing { from: *from, to: *to, since, what });
             }
         }
         all

@@ -3,6 +3,7 @@
 //! Journey: a stopped process -> another node, and remote signal. No chance but in delays.
 
 use super::super::Surroundings;
+use super::late::messages;
 use super::program::{Process, Program};
 use super::scenarios::{triangle, world};
 use super::{MILLISECOND, SECOND, World};
@@ -265,6 +266,29 @@ fn a_node_that_leaves_and_is_one_again_knows_its_guests() {
     w.ends_well();
 }
 #[test]
+fn a_node_that_leaves_in_the_middle_of_a_move_and_is_one_again_finds_the_process() {
+    for is_ready in [false, true] {
+        let mut w = world(1, 2, false, MILLISECOND).losing();
+        w.connect(0, 1);
+        let (pid, root) = (w.born(0), w.root(0));
+        w.moves(pid, 0, 1);
+        while is_ready && w.program(0).processes().contains_key(&pid) {
+            w.step();
+        }
+        w.leave(0);
+        w.wait(SECOND);
+        let program = w.program(0);
+        w.become_node(&program);
+        // Before it has heard anything.
+        w.does(0, |p, program| program.core(p, |core, effects| core.monitor(pid, effects)));
+        w.wait(SECOND);
+        let is_watched = program.processes()[&root].core.all_watched().iter().any(|(p, _)| *p == pid);
+        assert!(is_watched, "ready {is_ready}: it is found");
+        assert_eq!(w.program(1).processes().contains_key(&pid), is_ready);
+        w.ends_well();
+    }
+}
+#[test]
 fn a_mark_for_a_process_that_has_ended_comes_out_once() {
     let mut w = world(1, 3, false, MILLISECOND);
     w.connect(0, 1);
@@ -380,5 +404,131 @@ fn who_has_seen_the_end_of_a_guest_before_it_left_the_network_says_so_to_its_own
     w.does(1, |p, program| p.ask(program, pid, crate::process::signal::Question::Alive));
     w.wait(SECOND);
     assert!(!w.waits(1), "it was told");
+    w.ends_well();
+}
+#[test]
+fn what_is_sent_to_one_that_moves_all_the_time_is_in_order() {
+    for seed in 0..40 {
+        let mut w = triangle(seed, true, 10 * MILLISECOND);
+        let (pid, mut sent) = (w.born(0), 0);
+        for n in 0..20 {
+            let (at, to) = (n % 3, (n + 1) % 3);
+            w.moves(pid, at, to);
+            while w.program(to).inner().inbox(pid).is_none_or(|inbox| inbox.state() == RunState::Moving) {
+                let host = w.below(3) as usize;
+                w.does(host, |p, program| p.send(program, pid, 10));
+                sent += 1;
+                for _ in 0..w.below(4) {
+                    w.step();
+                }
+            }
+        }
+        w.wait(5 * SECOND);
+        assert_eq!(messages(&w.program(20 % 3), pid), sent, "seed {seed}");
+        w.ends_well();
+    }
+}
+/// They were linked; the session is lost before the second leaves, too.
+#[test]
+fn nothing_is_kept_of_one_that_leaves_after_one_that_is_in_doubt() {
+    let mut w = triangle(1, false, MILLISECOND).losing();
+    let (first, second) = (w.born(0), w.born(0));
+    w.lets(first, 0, |p, program| {
+        program.core(p, |core, effects| core.link(second, effects));
+        None
+    });
+    w.wait(SECOND);
+    w.moves(first, 0, 1);
+    while w.program(0).processes().contains_key(&first) {
+        w.step();
+    }
+    // The commit does not come.
+    w.breaks(0, 1);
+    w.breaks(1, 0);
+    w.part(0, 1, 5 * SECOND);
+    w.moved(second, 0, 2);
+    w.wait(20 * SECOND);
+    assert!(w.program(1).processes().contains_key(&first), "it has come after all");
+    assert!(w.program(2).processes()[&second].core.links().contains(&first), "nobody was told of a loss");
+    w.ends_well();
+}
+/// It was known where that had ended, and it is asked for where it was born.
+#[test]
+fn the_end_of_one_that_was_asked_for_elsewhere_ends_the_tie_everywhere() {
+    let mut w = world(1, 4, false, MILLISECOND).losing();
+    for (a, b) in [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] {
+        w.connect(a, b);
+    }
+    let (pid, other) = (w.born(1), w.born(2));
+    w.moved(other, 2, 0);
+    w.lets(pid, 1, |p, program| {
+        p.core.trapexit = true;
+        program.core(p, |core, effects| core.link(other, effects));
+        None
+    });
+    w.wait(SECOND);
+    // One node does not hear that it moves, and loses the connection with where it was: the other ends before it runs.
+    w.part(0, 1, 10 * SECOND);
+    w.moves(pid, 1, 3);
+    while !w.program(3).processes().contains_key(&pid) {
+        w.step();
+    }
+    w.breaks(0, 1);
+    w.wait(SECOND);
+    assert!(!w.program(0).processes().contains_key(&other), "it has ended");
+    w.wait(5 * SECOND);
+    assert!(w.program(3).processes()[&pid].core.links().is_empty(), "and the end is known");
+    w.ends_well();
+}
+/// It ends where the other comes to, which was not known for sure to be anywhere by then.
+#[test]
+fn the_end_of_one_that_was_held_back_until_the_other_came_ends_the_tie() {
+    let mut w = triangle(1, false, MILLISECOND).losing();
+    let (pid, other) = (w.born(2), w.born(2));
+    w.lets(pid, 2, |p, program| {
+        p.core.trapexit = true;
+        program.core(p, |core, effects| core.link(other, effects));
+        None
+    });
+    w.wait(SECOND);
+    w.moved(other, 2, 0);
+    // It is not heard that the mark has come out.
+    w.part(0, 1, 30 * SECOND);
+    w.moved(pid, 2, 1);
+    w.moved(pid, 1, 2);
+    w.runs(pid, 2);
+    w.lets(other, 0, |_, _| bad());
+    w.moved(pid, 2, 0);
+    assert!(w.program(0).processes()[&pid].core.links().contains(&other), "the end is held back");
+    w.wait(10 * SECOND);
+    assert!(w.program(0).processes()[&pid].core.links().is_empty(), "it is known");
+    let links: Vec<_> = w.online(0).expect("it is a node").table().links.values().cloned().collect();
+    let ties: Vec<String> = links.iter().filter_map(|l| l.with_ties(|t| t.describe())).flatten().collect();
+    assert!(ties.is_empty(), "nothing hangs anywhere: {ties:?}");
+    w.ends_well();
+}
+/// The answer of the one goes nowhere: the other is known to have ended, too, by who was told of that by a third node.
+#[test]
+fn nothing_hangs_on_a_link_that_comes_when_both_have_ended() {
+    let mut w = triangle(1, false, MILLISECOND).losing();
+    let (pid, other) = (w.born(2), w.born(2));
+    w.moved(pid, 2, 0);
+    w.part(0, 2, 10 * SECOND);
+    w.lets(pid, 0, |p, program| {
+        program.core(p, |core, effects| core.link(other, effects));
+        None
+    });
+    w.wait(SECOND);
+    w.lets(pid, 0, |_, _| bad());
+    w.lets(other, 2, |_, _| bad());
+    w.wait(SECOND);
+    // It goes to where that was born, which still believes it to be where it was.
+    w.does(1, |p, program| p.send(program, pid, 10));
+    w.wait(SECOND);
+    assert!(!w.online(2).expect("it is a node").has_moved(pid), "it has heard of its end");
+    w.wait(10 * SECOND);
+    let links: Vec<_> = w.online(2).expect("it is a node").table().links.values().cloned().collect();
+    let ties: Vec<String> = links.iter().filter_map(|l| l.with_ties(|t| t.describe())).flatten().collect();
+    assert!(ties.is_empty(), "nothing hangs anywhere: {ties:?}");
     w.ends_well();
 }

@@ -7,7 +7,7 @@
 //! Always: it is noted who runs a process that has moved so often ([`super::ledger::Ledger::runs`]), so that two that run
 //! the same one are noticed.
 
-use super::super::super::signal::Bytes;
+use super::super::super::signal::{Bytes, Contents};
 use super::super::super::ties::Tie;
 use super::super::super::translate;
 use super::super::surroundings::Guest;
@@ -61,7 +61,7 @@ impl Program {
     /// A process that is connected with where it wants to go stops, and its parcel is sent.
     pub(super) fn send_off(self: &Arc<Self>, process: Process, node: &NodeName) {
         let (pid, epoch) = (process.core.pid(), process.epoch + 1);
-        let frozen = process.freeze(self, epoch);
+        let frozen = Contents::new(process.freeze(self, epoch));
         self.common().trace(|| format!("{pid} is to move to {node}, for the {epoch}th time"));
         self.processes().insert(pid, process);
         self.inner().inbox(pid).expect("it is here").begin_move();

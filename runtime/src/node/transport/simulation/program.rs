@@ -483,7 +483,9 @@ impl Surroundings for Arc<Program> {
                 if let Signal::Named(name) = &signal {
                     self.inner().remove_name_of(name, to);
                 }
-                next = signal.bounce(to);
+                if self.online().is_none_or(|online| !online.asks_where_it_ended(to, &signal)) {
+                    next = signal.bounce(to);
+                }
                 continue;
             }
             let sent = match self.online() {
@@ -537,8 +539,8 @@ impl Surroundings for Arc<Program> {
             let _ = self.take(pid, Signal::Message(Message::name_conflict(&name, winner)));
         }
     }
-    fn free_name(&self, name: &[u8], pid: Pid) {
-        Program::free_name(self, name, pid);
+    fn drop_name(&self, name: &[u8], pid: Pid) -> bool {
+        self.inner().remove_name_of(name, pid)
     }
     fn deliver_here(&self, to: Pid, signal: Signal) -> Result<(), Signal> {
         self.take(to, signal)
@@ -579,11 +581,11 @@ impl Surroundings for Arc<Program> {
     fn is_traced(&self) -> bool {
         self.common().traced
     }
-    fn goes_on_without(&self, pid: Pid, nodes: &std::collections::BTreeSet<NodeName>) {
+    fn goes_on_without(&self, pid: Pid, node: Option<NodeName>) {
         let mut common = self.common();
         let now = common.now;
-        common.trace(|| format!("{pid} goes on without {nodes:?}"));
-        common.ledger.unsettled.extend(nodes.iter().map(|node| (now, pid, node.clone())));
+        common.trace(|| format!("{pid} goes on without {node:?}"));
+        common.ledger.unsettled.extend(node.map(|node| (now, pid, node)));
     }
     fn is_held_no_longer(&self, pid: Pid) {
         let mut common = self.common();
