@@ -4,11 +4,10 @@ local concurrent = require 'concurrent'
 local root = concurrent.self()
 
 local function block()
-  local f <close> = io.popen('exec sleep 3 2>/dev/null')
+  local f <close> = io.popen('exec sleep 10 2>/dev/null')
   f:read('a')
 end
 
-local begun = concurrent.time()
 -- While it is in its call.
 local p = concurrent.spawn(block)
 concurrent.sleep(20)
@@ -20,7 +19,6 @@ concurrent.unlink(p)
 concurrent.monitor(p)
 assert(concurrent.kill(p, 'enough') and not concurrent.isprocessalive(p))
 assert(concurrent.receive().reason == 'enough')
-assert(concurrent.time() - begun < 2500)
 
 -- Its thread is still there, but there is nobody left to send anything.
 local ok, e = pcall(concurrent.receive)

@@ -71,7 +71,7 @@ local sleeper = c.spawn(function()
 end)
 assert(c.migrate(sleeper, 'there@localhost'))
 m = c.receive(20000)
-assert(m[1] and m[2] > 990 and m[2] < 10000 and m[3] == 'there@localhost', m[2])
+assert(m[1] and m[2] > 990 and m[3] == 'there@localhost', m[2])
 
 -- Two want it at once: one of them is told, or comes later.
 local asked = 0
