@@ -91,6 +91,9 @@ impl Online {
     /// Processes for which nothing is waited for any more run.
     pub(super) fn start_settled(&self, moves: &mut Moves, after: &mut After) {
         for (pid, nodes) in moves.arrivals.take_settled(self.now()) {
+            // Also those that are not connected, and may be told by others.
+            #[cfg(test)]
+            nodes.iter().for_each(|node| self.program.goes_on_without(pid, Some(node.clone())));
             if let Some(place) = moves.routes.place(pid) {
                 self.tell_unsettled(pid, place, &nodes);
                 if !nodes.is_empty() {

@@ -64,15 +64,15 @@ impl Online {
             Sent::Home(held) => _ = self.pass_here(moves, to, held, after),
         }
     }
-    /// A process here asks whether it is tied to one that has ended elsewhere: it is answered there, behind all that the other has sent
-    /// before it ended and may be held back there. False: there is no connection, or the other has not.
+    /// A process here asks something of one that has ended elsewhere: it is answered there, behind all that the other has sent before it
+    /// ended and may be held back there; by way of where that was born the question could be lost, and nobody would tell it. False: there
+    /// is no connection, or the other has not.
     pub(crate) fn asks_where_it_ended(&self, to: Pid, signal: &Signal) -> bool {
-        matches!(signal, Signal::Tied { .. })
-            && self.moves_if_any().is_some_and(|moves| self.asks_at_end(&moves, to, signal))
+        asker(signal).is_some() && self.moves_if_any().is_some_and(|moves| self.asks_at_end(&moves, to, signal))
     }
     fn asks_at_end(&self, moves: &Moves, to: Pid, signal: &Signal) -> bool {
-        let Signal::Tied { from, .. } = signal else { return false };
-        if moves.routes.place(to).is_some() || !self.is_here(moves, *from) {
+        let Some(from) = asker(signal) else { return false };
+        if moves.routes.place(to).is_some() || !self.is_here(moves, from) {
             return false;
         }
         let link = moves.routes.ended_at(to).and_then(|at| self.link_to(at));
@@ -267,6 +267,16 @@ impl Online {
         let others = self.sessions().into_iter().filter(|l| over.is_none_or(|over| over.number != l.number));
         others.for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
         moves.unmoored().for_each(|t| t.passes(wire));
+    }
+}
+/// Who waits for the answer to a signal.
+fn asker(signal: &Signal) -> Option<Pid> {
+    match signal {
+        Signal::Link { from }
+        | Signal::Monitor { from, .. }
+        | Signal::Ask { from, .. }
+        | Signal::Tied { from, .. } => Some(*from),
+        _ => None,
     }
 }
 fn is_noconnection(reason: &Message) -> bool {

@@ -171,6 +171,12 @@ pub fn write_marked() {
 }
 
 impl Inner {
+    fn peer_name(&self) -> Option<NodeName> {
+        match &self.stage {
+            Stage::Session(p) => Some(p.session().peer().name.clone()),
+            _ => None,
+        }
+    }
     fn wake(&mut self) {
         if let Some(w) = self.writer.take() {
             w.wake();
@@ -311,14 +317,14 @@ impl Link {
         online: &Online,
     ) -> Option<Result<Sent, Refused>> {
         #[cfg(test)]
-        online.trace(self, "sends", &out.0);
+        online.trace(self, || self.peer_name(), "sends", &out.0);
         let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
         self.send_locked(self.lock(), out, payer, wait, online)
     }
     /// Queues what a process is, or what follows it: as much as there is, since it can neither wait nor be left out.
     pub fn send_along(self: &Arc<Self>, out: Outgoing, with: Pid, online: &Online) -> bool {
         #[cfg(test)]
-        online.trace(self, "sends", &out.0);
+        online.trace(self, || self.peer_name(), "sends", &out.0);
         matches!(self.send_locked(self.lock(), out, Payer::Process(with), None, online), Some(Ok(_)))
     }
     /// As [`Link::send`], if that is still right at the moment at which it is queued; else it comes back.
@@ -334,7 +340,7 @@ impl Link {
             return Err(Box::new(out));
         }
         #[cfg(test)]
-        online.trace(self, "sends", &out.0);
+        online.trace(self, || locked.peer_name(), "sends", &out.0);
         let payer = wait.map_or(Payer::Node, |(pid, _)| Payer::Process(pid));
         Ok(self.send_locked(locked, out, payer, wait, online))
     }
@@ -526,10 +532,7 @@ impl Link {
     }
     /// The node at the other end of the session.
     pub fn peer_name(&self) -> Option<NodeName> {
-        match &self.lock().stage {
-            Stage::Session(p) => Some(p.session().peer().name.clone()),
-            _ => None,
-        }
+        self.lock().peer_name()
     }
     /// Who is at the other end of a session.
     pub fn peer(&self) -> Option<Hello> {

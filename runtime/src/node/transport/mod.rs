@@ -459,7 +459,7 @@ impl Online {
     /// moved.
     fn arrived_unasked(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
         #[cfg(test)]
-        self.trace(link, "gets unasked", &signal);
+        self.trace(link, || link.peer_name(), "gets unasked", &signal);
         if self.is_for_somebody(&signal) {
             self.arrived(link, signal, true);
         }
@@ -487,9 +487,9 @@ impl Online {
     }
     /// Tells a simulation what goes over a connection.
     #[cfg(test)]
-    fn trace(&self, link: &Link, how: &str, signal: &Wire<Pid>) {
+    fn trace(&self, link: &Link, peer: impl FnOnce() -> Option<NodeName>, how: &str, signal: &Wire<Pid>) {
         if self.program.is_traced() {
-            let peer = link.peer_name().map_or(String::new(), |n| n.to_string());
+            let peer = peer().map_or(String::new(), |n| n.to_string());
             let text: String = signal.describe().chars().take(200).collect();
             self.program.report(&format!("    {} {how} over {} with {peer}: {text}", self.name, link.number));
         }
@@ -497,7 +497,7 @@ impl Online {
     /// Whether signals may wait for code afterwards.
     fn handle(self: &Arc<Self>, link: &Arc<Link>, mut signal: Wire<Pid>) -> bool {
         #[cfg(test)]
-        self.trace(link, "gets", &signal);
+        self.trace(link, || link.peer_name(), "gets", &signal);
         // What answers something has found it.
         if matches!(signal, Wire::Unlink { .. } | Wire::Demonitor { .. }) {
             self.passes(&signal, Some(link));

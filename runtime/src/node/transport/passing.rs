@@ -109,7 +109,13 @@ impl Online {
                 self.is_of_here(moves, to);
                 signal
             }
-            Held::Compared(signal) => signal,
+            Held::Compared(signal) => {
+                // Also a question of a process here: what it has asked before by another path is behind it.
+                if !matches!(signal, Signal::Arrived { .. }) {
+                    self.is_of_here(moves, to);
+                }
+                signal
+            }
         };
         self.ends_tie(moves, to, &signal, after);
         let delivered = self.program.deliver_here(to, signal);
