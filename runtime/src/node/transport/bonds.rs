@@ -272,10 +272,9 @@ impl Online {
 /// Who waits for the answer to a signal.
 fn asker(signal: &Signal) -> Option<Pid> {
     match signal {
-        Signal::Link { from }
-        | Signal::Monitor { from, .. }
-        | Signal::Ask { from, .. }
-        | Signal::Tied { from, .. } => Some(*from),
+        Signal::Link { from } | Signal::Monitor { from, .. } | Signal::Ask { from, .. } | Signal::Tied { from, .. } => {
+            Some(*from)
+        }
         _ => None,
     }
 }

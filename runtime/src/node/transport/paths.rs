@@ -12,7 +12,7 @@
 
 use super::super::hello::features;
 use super::super::signal::{Carried, MoveSignal, Signal as Wire};
-use super::super::translate::Outgoing;
+use super::super::translate::{self, Outgoing};
 use super::Online;
 use super::link::Link;
 use super::moves::{After, Moves};
@@ -265,15 +265,6 @@ impl Online {
             self.goes_on_from(moves, pid, epoch);
         }
     }
-    /// Whether what a process has sent by a connection comes too late. Nothing of it hangs there, but for what has been sent to
-    /// one that has ended.
-    fn comes_late(&self, moves: &Moves, link: &Link, from: Pid) -> bool {
-        let is_late = moves.behind.get(&(link.number, from)).is_some_and(|b| b.is_late);
-        if is_late && moves.routes.place(from).is_some_and(|p| Some(p.runtime) != link.peer_runtime()) {
-            link.with_ties(|t| _ = t.take_there(from));
-        }
-        is_late
-    }
     /// A signal has come from a process over a connection: itself, or what is given instead if it is late.
     pub(super) fn unless_behind(
         &self,
@@ -283,11 +274,19 @@ impl Online {
         to: Pid,
         (signal, after): (Signal, &mut After),
     ) -> Option<Signal> {
-        let from = from.filter(|_| link.brings_late.load(Ordering::Acquire));
-        if from.is_some_and(|from| self.comes_late(moves, link, from)) {
-            return self.instead(to, signal, after);
+        let is_late = |from: &Pid| moves.behind.get(&(link.number, *from)).is_some_and(|b| b.is_late);
+        let Some(from) = from.filter(|_| link.brings_late.load(Ordering::Acquire)).filter(is_late) else {
+            return Some(signal);
+        };
+        // What it makes does not hang there. (What the birth of a process has made does, until that has said that it has left.)
+        let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
+        if let Some(made) =
+            made.filter(|_| moves.routes.place(from).is_some_and(|p| Some(p.runtime) != link.peer_runtime()))
+            && let Some((wire, _)) = made.bounce(to).and_then(|(from, answer)| translate::outgoing(from, &answer))
+        {
+            link.with_ties(|t| t.passes(&wire));
         }
-        Some(signal)
+        self.instead(to, signal, after)
     }
     /// The same of one that has come straight.
     pub(super) fn unless_late_from(&self, link: &Link, from: Option<Pid>, to: Pid, signal: Signal) -> Option<Signal> {

@@ -390,14 +390,16 @@ mod tests {
     /// that waits for a connection when its sender leaves, questions and monitors of one whose end is not known all the way, signals
     /// that come later than what was sent after them: by an earlier path to their receiver, from an earlier place of their sender;
     /// late news of a move, which bring a name back. What was sent over a connection that its end there had lost, and signals that went round
-    /// between two nodes for a process that was lost.
+    /// between two nodes for a process that was lost. A question to one that had ended, by way of where it was born; a question
+    /// that is older than what its sender has been asked since; a tie of a spawn whose answer came late.
     #[test]
     fn seeds_that_have_failed_hold() {
         let late = [
             788, 2965, 1455, 2667, 3449, 3952, 2481, 8277, 1766, 2223, 5419, 8323, 12120, 13978, 28481, 30183, 36233,
             25899, 29608, 32714, 42724, 36459, 322849, 14518, 272, 91535, 91288, 91879, 93395, 100943, 109294, 129698,
             136321, 153482, 157115, 203011, 218873, 221930, 215808, 229215, 238242, 245361, 260265, 305059, 309280,
-            330607, 334232, 339138, 339845, 340057, 258678, 331267, 612325,
+            330607, 334232, 339138, 339845, 340057, 258678, 331267, 612325, 604786, 702671, 708725, 804989, 805805,
+            808857,
         ];
         for seed in [816, 925, 970, 85, 1240, 1522, 2182].into_iter().chain(late) {
             let (violations, _) = run_plan(seed, plan(seed), false);
