@@ -575,21 +575,21 @@ impl Online {
             },
             false => signal,
         };
-        if to.runtime() == self.program.runtime() {
-            let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
-            let reached = self.program.route(to, signal);
-            // The answer of one that has ended need not go over this connection, if who has sent that has moved, nor anywhere, if that
-            // has ended.
-            let answer = made.filter(|_| !reached).and_then(|made| made.bounce(to));
-            if let Some((wire, _)) = answer.and_then(|(other, answer)| translate::outgoing(other, &answer)) {
-                link.with_ties(|t| t.passes(&wire));
-            }
-            return reached;
+        // The answer of one that has ended need not go over this connection, if who has sent that has moved, nor anywhere, if that
+        // has ended.
+        let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
+        let reached = if to.runtime() == self.program.runtime() {
+            self.program.route(to, signal)
+        } else {
+            let answer = signal.bounce(to);
+            answer.into_iter().for_each(|(to, answer)| _ = self.program.route(to, answer));
+            false
+        };
+        let answer = made.filter(|_| !reached).and_then(|made| made.bounce(to));
+        if let Some((wire, _)) = answer.and_then(|(other, answer)| translate::outgoing(other, &answer)) {
+            link.with_ties(|t| t.passes(&wire));
         }
-        if let Some((to, answer)) = signal.bounce(to) {
-            self.program.route(to, answer);
-        }
-        false
+        reached
     }
     fn for_node(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {
         match signal {
