@@ -248,6 +248,7 @@ impl Online {
         if way.has(self.program.runtime(), moves.routes.path(to)) {
             return self.goes_round(moves, to, (signal, way), after);
         }
+        let Some(signal) = self.unless_overtaken(moves, to, (signal, &way), after) else { return };
         self.tell_of_place(moves, link, to);
         self.has_passed(moves, link, to);
         match moves.routes.send_on(to, link.peer_runtime(), false, Held::Passing(signal, way)) {

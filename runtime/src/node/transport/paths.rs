@@ -95,6 +95,11 @@ impl Way {
         let id = runtime.id().to_be_bytes();
         self.has_followed || self.hops.iter().any(|(r, _)| *r == id)
     }
+    /// The last path of a node by which it has been sent on.
+    fn path_of(&self, runtime: Runtime) -> Option<u64> {
+        let id = runtime.id().to_be_bytes();
+        self.hops.iter().find(|(r, _)| *r == id).map(|(_, path)| *path)
+    }
     /// Whether it has been sent on by a path of a node.
     pub(super) fn has(&self, runtime: Runtime, path: u64) -> bool {
         path > 0 && self.hops.contains(&(runtime.id().to_be_bytes(), path))
@@ -190,6 +195,19 @@ impl Online {
         after: &mut After,
     ) -> Option<Signal> {
         if self.is_in_order(moves, to, &way) { Some(signal) } else { self.instead(to, signal, after) }
+    }
+    /// The same of something that is to be sent on from here once more: what this node has sent later by another path is held back no
+    /// longer.
+    pub(super) fn unless_overtaken(
+        &self,
+        moves: &Moves,
+        to: Pid,
+        (signal, way): (Signal, &Way),
+        after: &mut After,
+    ) -> Option<Signal> {
+        let is_old = |path| path < moves.routes.path(to);
+        let is_late = way.path_of(self.program.runtime()).is_some_and(is_old) && !moves.routes.has_hold(to);
+        if is_late { self.instead(to, signal, after) } else { Some(signal) }
     }
     /// What a process is given instead of a signal that comes too late.
     fn instead(&self, to: Pid, signal: Signal, after: &mut After) -> Option<Signal> {
