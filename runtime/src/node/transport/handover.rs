@@ -194,27 +194,35 @@ impl Online {
     /// A session is over: who is tied by it is told, but for what is tied to processes of which it is not known where they
     /// are.
     pub(super) fn tell_of_loss(&self, link: &Link, mut ties: Ties) {
-        let mut told = Vec::new();
-        if self.any_moved.load(Ordering::Acquire) {
-            let mut moves = self.moves();
-            // What has come to hang on it since the session has ended.
-            let mut late = link.with_ties(std::mem::take);
-            let runtime = link.peer_runtime();
+        if !self.any_moved.load(Ordering::Acquire) {
             link.lock().end();
-            for ties in [Some(&mut ties), late.as_mut()].into_iter().flatten() {
-                let here = &mut *moves;
-                for (pid, left) in &mut here.leaving {
-                    if here.handover.is_on_its_way(*pid, runtime) {
-                        left.ties.add(ties.take_there(*pid));
-                    }
+            return self.tell(ties.lost());
+        }
+        let mut after = After::default();
+        let mut guard = self.moves();
+        let moves = &mut *guard;
+        // What has come to hang on it since the session has ended.
+        let mut late = link.with_ties(std::mem::take);
+        let runtime = link.peer_runtime();
+        link.lock().end();
+        for ties in [Some(&mut ties), late.as_mut()].into_iter().flatten() {
+            for (pid, left) in &mut moves.leaving {
+                if moves.handover.is_on_its_way(*pid, runtime) {
+                    left.ties.add(ties.take_there(*pid));
                 }
             }
-            told.extend(late.map(Ties::lost).into_iter().flatten());
-        } else {
-            link.lock().end();
         }
-        told.extend(ties.lost());
+        let told: Vec<(Pid, Signal)> = late.map(Ties::lost).into_iter().flatten().chain(ties.lost()).collect();
+        for (here, signal) in &told {
+            let (Signal::Exit { from, .. } | Signal::Down { from, .. }) = signal else { continue };
+            // What has made the tie may still be on its way by another path, behind which this one's end waits.
+            if moves.routes.has_hold(*from) {
+                self.breaks(moves, *here, signal, &mut after);
+            }
+        }
+        drop(guard);
         self.tell(told);
+        self.see_to(after);
     }
     /// A session is over, and who was tied by it has been told.
     pub(super) fn leave_moves(&self, c: Connection, runtime: Option<Runtime>, name: Option<NodeName>) {
