@@ -166,6 +166,8 @@ impl Online {
             self.send_move(&l, MoveSignal::Ended { pid, epoch: place.epoch, lost: false });
         }
         self.forget_route(&mut moves, pid, &mut after);
+        // Marks of this node were held back behind what was for it.
+        self.let_go_marked(&mut moves, &mut after);
         drop(moves);
         self.see_to(after);
     }

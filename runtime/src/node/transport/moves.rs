@@ -437,6 +437,7 @@ impl Online {
         }
     }
     pub(super) fn see_to(&self, after: After) {
+        debug_assert!(after.marks.is_empty(), "they are let go under the lock");
         // What was asked over a connection may be answered here: also where nobody is known to have moved, by who has seen the
         // end of one.
         if !after.told.is_empty() {
