@@ -17,6 +17,7 @@ pub const SETTLE_TIME: Time = 2_000_000_000;
 const WITHOUT_MAX: usize = 4096;
 
 /// A process that does not run yet.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Waits {
     nodes: BTreeSet<NodeName>,
     /// Its last place, which passes on what others say.
@@ -36,7 +37,7 @@ pub struct Arrival {
 }
 
 /// See the module's header.
-#[derive(Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Arrivals {
     /// How often those had moved that are here.
     epochs: BTreeMap<Pid, u64>,

@@ -19,7 +19,7 @@ const HOLD_TIME: Time = 10_000_000_000;
 const ENDED_MAX: usize = 4096;
 
 /// Where a process is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Place {
     /// How often it had moved when it came there.
     pub epoch: u64,
@@ -27,25 +27,26 @@ pub struct Place {
     pub runtime: Runtime,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Hold<T> {
     id: u64,
-    /// The mark went there first.
+    /// The old path: the mark went there first.
     via: Runtime,
+    /// Its number.
+    by: u64,
     until: Time,
+    /// What waits for the mark: what this node has to send and, if the process is here, what has come from others.
     held: Vec<T>,
-    /// Something that others have sent has gone by the old path, behind the mark.
+    /// What others have sent has gone by the old path, behind the mark.
     has_more: bool,
-    /// Runtimes over whose connections something has come that is held back as well.
-    others: Vec<Runtime>,
+    /// The process has come here, and had not been here before: nothing that others have sent has gone by here until then.
+    is_first: bool,
 }
-impl<T> Hold<T> {
-    fn push_of_other(&mut self, from: Option<Runtime>, what: T) {
-        self.others.extend(from.filter(|from| !self.others.contains(from)));
-        self.held.push(what);
-    }
-}
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Route<T> {
     place: Place,
+    /// It is here.
+    is_here: bool,
     /// Number of the path by which something goes there: greater than that of any path before.
     path: u64,
     hold: Option<Hold<T>>,
@@ -54,6 +55,7 @@ struct Route<T> {
 }
 
 /// What is known of processes that have moved. `T`: what is sent to one.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Routes<T> {
     routes: BTreeMap<Pid, Route<T>>,
     /// Those for which something is held back. Few, where many processes have moved.
@@ -91,6 +93,8 @@ pub enum Sent<T> {
     Held,
     /// It goes there.
     To(Runtime, T),
+    /// It goes there, by an older path of this number.
+    By(Runtime, u64, T),
     /// The process has not moved: it is where it was born, or nowhere.
     Home(T),
 }
@@ -132,7 +136,7 @@ impl<T> Routes<T> {
     /// The process was somewhere when this runtime was a node before: nothing is under way to it.
     pub fn recall(&mut self, pid: Pid, place: Place) {
         let path = self.next_number();
-        self.routes.insert(pid, Route { place, path, hold: None, onward: None });
+        self.routes.insert(pid, Route { place, is_here: false, path, hold: None, onward: None });
     }
     /// A number that no mark and no path has had.
     pub fn next_number(&mut self) -> u64 {
@@ -152,13 +156,17 @@ impl<T> Routes<T> {
     pub fn holds(&self, like: impl Fn(&T) -> bool) -> Vec<(Pid, u64)> {
         self.all_holds().filter(|(_, h)| h.held.iter().any(&like)).map(|(pid, h)| (pid, h.id)).collect()
     }
+    /// The number of the hold for a process: a mark of this node's is under way.
+    pub fn hold_of(&self, pid: Pid) -> Option<u64> {
+        self.routes.get(&pid).and_then(|r| r.hold.as_ref()).map(|h| h.id)
+    }
     /// Whether anything is held back for a process, or may be: a mark of this node's is under way.
     pub fn has_hold(&self, pid: Pid) -> bool {
         self.holding.contains(&pid)
     }
     /// Whether that hold has not ended yet.
     pub fn is_held(&self, pid: Pid, id: u64) -> bool {
-        self.routes.get(&pid).and_then(|r| r.hold.as_ref()).is_some_and(|h| h.id == id)
+        self.hold_of(pid) == Some(id)
     }
     /// Something is sent to a process.
     pub fn send(&mut self, pid: Pid, what: T) -> Sent<T> {
@@ -171,33 +179,41 @@ impl<T> Routes<T> {
             Some(r) => Sent::To(r.place.runtime, what),
         }
     }
-    /// Something for a process that is elsewhere has come over a connection with a runtime. What comes by the way of this node's mark was
-    /// sent before all that is held back, and goes the way of the mark, behind the process. What comes from where the process is was sent
-    /// before it came there, and its node's mark is behind that: held back, both nodes could wait for each other's marks. So it goes by
-    /// the old path, which is what has come from there before has gone by, and another mark is to go behind it. (`is_straight`: that node
-    /// does not know that the process has moved. There is no mark of it.)
-    pub fn send_on(&mut self, pid: Pid, from: Option<Runtime>, is_straight: bool, what: T) -> Sent<T> {
-        let Some(Route { hold: Some(hold), onward, place, .. }) = self.routes.get_mut(&pid) else {
-            return self.send(pid, what);
-        };
-        let is_of_mark = Some(hold.via) == from;
-        if let Some(onward) = onward.filter(|_| is_of_mark) {
-            return Sent::To(onward, what);
+    /// Something of others is for a process that is here, or goes on from here. What they have sent before has gone by this node's old
+    /// path, as long as its mark is not out. If the process is elsewhere so does this, behind the mark, and another mark is to go behind it:
+    /// no node waits for another's mark. If it is here this waits; but for what has come round (`is_round`: it was sent on from here
+    /// before), or comes from where the old path goes.
+    pub fn send_on(&mut self, pid: Pid, from: Option<Runtime>, is_round: bool, what: T) -> Sent<T> {
+        let Some(r) = self.routes.get_mut(&pid) else { return Sent::Home(what) };
+        match &mut r.hold {
+            Some(hold) if !r.is_here => {
+                hold.has_more = true;
+                Sent::By(hold.via, hold.by, what)
+            }
+            Some(hold) if !(is_round || hold.is_first || Some(hold.via) == from) => {
+                hold.held.push(what);
+                Sent::Held
+            }
+            _ => Sent::To(r.place.runtime, what),
         }
-        let is_from_there = from == Some(place.runtime) && !is_straight && !is_of_mark;
-        if is_from_there && !hold.others.contains(&place.runtime) {
-            hold.has_more = true;
-            return Sent::To(hold.via, what);
-        }
-        hold.push_of_other(from, what);
-        Sent::Held
     }
-    /// The process has left here: what comes for it goes there from now on, by the only path there has been; after what is
-    /// still held back since it came.
-    pub fn left(&mut self, pid: Pid, place: Place) {
-        let hold = self.routes.remove(&pid).and_then(|r| r.hold);
+    /// The process has left here: what comes for it goes there from now on, by the only path there has been. It leaves when nothing is
+    /// held back for it.
+    pub fn left(&mut self, pid: Pid, place: Place) -> Vec<T> {
+        let held = self.ended(pid);
         let path = self.next_number();
-        self.routes.insert(pid, Route { place, path, hold, onward: Some(place.runtime) });
+        self.routes.insert(pid, Route { place, is_here: false, path, hold: None, onward: Some(place.runtime) });
+        held
+    }
+    /// The process has come here. As [`Routes::learn`].
+    pub fn arrived(&mut self, pid: Pid, place: Place, now: Time, up: impl Fn(Runtime) -> bool) -> Option<Mark> {
+        let mark = self.learn(pid, place, now, up);
+        if let Some(r) = self.routes.get_mut(&pid).filter(|r| r.place == place) {
+            r.is_here = true;
+            let is_first = r.onward.is_none();
+            r.hold.iter_mut().for_each(|hold| hold.is_first = is_first);
+        }
+        mark
     }
     /// The process is somewhere: `up` says whether a connection stands. A mark is to be sent if there was another path that
     /// may still carry something.
@@ -214,20 +230,21 @@ impl<T> Routes<T> {
         }
         let via = before.as_ref().map_or(pid.runtime(), |r| r.place.runtime);
         let onward = before.as_ref().and_then(|r| r.onward);
+        let by = before.as_ref().map_or(0, |r| r.path);
         let path = self.next_number();
         if let Some(Route { hold: Some(hold), .. }) = before {
             // The mark that is under way comes out behind the process, wherever it is.
-            self.routes.insert(pid, Route { place, path, hold: Some(hold), onward });
+            self.routes.insert(pid, Route { place, is_here: false, path, hold: Some(hold), onward });
             return None;
         }
         let marks = via != place.runtime && up(via);
         let hold = marks.then(|| {
-            let id = self.next_number();
-            Hold { id, via, until: now + HOLD_TIME, held: Vec::new(), has_more: false, others: Vec::new() }
+            let (id, until) = (self.next_number(), now + HOLD_TIME);
+            Hold { id, via, by, until, held: Vec::new(), has_more: false, is_first: false }
         });
         let mark = hold.as_ref().map(|h| Mark { via, pid, id: h.id });
         self.holding.extend(hold.as_ref().map(|_| pid));
-        self.routes.insert(pid, Route { place, path, hold, onward });
+        self.routes.insert(pid, Route { place, is_here: false, path, hold, onward });
         mark
     }
     /// A mark of this node has come back to it, though the process is not here: where it goes on, behind the process. What is
@@ -235,16 +252,9 @@ impl<T> Routes<T> {
     pub fn own_mark(&self, pid: Pid) -> Option<Runtime> {
         self.routes.get(&pid).map(|r| r.onward.unwrap_or(r.place.runtime))
     }
-    /// Something comes for a process that is here, over a connection with a runtime. It is held back if the process has been here
-    /// before, and what has followed it then may still be on its way back by the connection with its last place; else it comes
-    /// back.
-    pub fn hold_back(&mut self, pid: Pid, from: Option<Runtime>, what: T) -> Result<(), T> {
-        let Some(Route { hold: Some(hold), onward: Some(_), .. }) = self.routes.get_mut(&pid) else { return Err(what) };
-        if Some(hold.via) == from {
-            return Err(what);
-        }
-        hold.push_of_other(from, what);
-        Ok(())
+    /// Whether a mark has gone on from here before.
+    pub fn has_passed(&self, mark: MarkOf) -> bool {
+        self.passed.iter().any(|(m, _)| *m == mark)
     }
     /// A mark goes on from here. False: it has come round, and nothing was heard of the process meanwhile, so that it comes nowhere. (Two
     /// nodes believe a process that was lost to be at the other.)
@@ -269,7 +279,7 @@ impl<T> Routes<T> {
         (hold.id, hold.via, hold.until) = (self.last_id, at.runtime, now + HOLD_TIME);
         Some(Mark { via: hold.via, pid, id: hold.id })
     }
-    /// A mark has come out, and something that others have sent went by the same path behind it: the next.
+    /// A mark has come out, and what others have sent has gone by the same path behind it: the next.
     pub fn mark_again(&mut self, pid: Pid, id: u64) -> Option<Mark> {
         let hold = self.routes.get_mut(&pid)?.hold.as_mut()?;
         if hold.id != id || !std::mem::take(&mut hold.has_more) {
@@ -310,7 +320,7 @@ impl<T> Routes<T> {
     pub fn end_of(&self, pid: Pid) -> Option<u64> {
         self.ended.get(&pid).map(|(epoch, _)| *epoch)
     }
-    /// Where it has ended, if that is known and was not where it was born.
+    /// Where it has ended, if that is known.
     pub fn ended_at(&self, pid: Pid) -> Option<Runtime> {
         self.ended.get(&pid).and_then(|(_, at)| *at)
     }
@@ -386,23 +396,6 @@ mod tests {
         assert!(routes.mark_passes((pid, there, 4)) && !routes.mark_passes((pid, there, 4)));
     }
     #[test]
-    fn a_mark_does_not_wait_for_itself() {
-        let (home, own, next) = (runtime(1), runtime(2), runtime(3));
-        let pid = Pid::new(home, 7);
-        let mut routes: Routes<u32> = Routes::default();
-        // It comes here, and leaves before the mark is back that went to where it was born.
-        let mark = routes.learn(pid, Place { epoch: 1, runtime: own }, 0, |_| true).expect("there was a path");
-        assert_eq!((mark.via, routes.send(pid, 1)), (home, Sent::Held));
-        routes.left(pid, Place { epoch: 2, runtime: next });
-        assert_eq!(routes.own_mark(pid), Some(next));
-        // What comes by its way comes before what is held back.
-        assert_eq!(routes.send_on(pid, Some(home), false, 0), Sent::To(next, 0));
-        // Though it is known to have gone on from there.
-        routes.learn(pid, Place { epoch: 3, runtime: home }, 0, |_| true);
-        assert_eq!(routes.own_mark(pid), Some(next));
-        assert_eq!(routes.marked(pid, mark.id), Some((home, vec![1])));
-    }
-    #[test]
     fn a_mark_that_came_out_before_the_last_move_is_followed_by_another() {
         let (a, b, c) = (runtime(1), runtime(2), runtime(3));
         let pid = Pid::new(a, 8);
@@ -415,48 +408,44 @@ mod tests {
         assert_eq!(routes.mark_on(pid, next.id, Place { epoch: 2, runtime: c }, 5), None);
         assert_eq!(routes.marked(pid, next.id), Some((c, vec![1])));
     }
-    /// The process was at `own`, has gone on from there to `b`, and from there to `c`: what `c` sends by here, not knowing yet that it is
-    /// there, may be what the mark of `c` is behind that it waits for.
+    /// The process was at `own`, has gone on from there to `b`, and from there to `c`: what others send by here waits for no mark of this
+    /// node, and goes by the path that it has gone by until now.
     #[test]
-    fn what_others_send_by_here_waits_for_no_mark_of_this_node() {
-        let (own, b, c) = (runtime(1), runtime(2), runtime(3));
+    fn what_others_send_by_here_goes_by_the_old_path() {
+        let (own, b, c, x) = (runtime(1), runtime(2), runtime(3), runtime(4));
         let pid = Pid::new(own, 10);
         let mut routes: Routes<u32> = Routes::default();
-        routes.left(pid, Place { epoch: 1, runtime: b });
+        assert!(routes.left(pid, Place { epoch: 1, runtime: b }).is_empty());
+        let by = routes.path(pid);
         let mark = routes.learn(pid, Place { epoch: 2, runtime: c }, 0, |_| true).expect("there was a path");
         assert_eq!((mark.via, routes.send(pid, 1)), (b, Sent::Held));
-        assert_eq!(routes.send_on(pid, Some(c), false, 2), Sent::To(b, 2));
-        let x = runtime(4);
-        assert_eq!(
-            (routes.send_on(pid, Some(x), false, 7), routes.send_on(pid, Some(b), false, 8)),
-            (Sent::Held, Sent::To(b, 8))
-        );
-        // It has not come when the mark has.
+        for (n, from) in [c, b, x].into_iter().enumerate() {
+            assert_eq!(routes.send_on(pid, Some(from), false, n as u32), Sent::By(b, by, n as u32));
+        }
+        // They have not come when the mark has.
         let next = routes.mark_again(pid, mark.id).expect("it is behind the first");
         assert_eq!((next.via, routes.marked(pid, mark.id)), (b, None));
         assert_eq!(routes.mark_again(pid, next.id), None);
-        assert_eq!(routes.marked(pid, next.id), Some((c, vec![1, 7])));
+        assert_eq!(routes.marked(pid, next.id), Some((c, vec![1])));
         assert_eq!(routes.send_on(pid, Some(c), false, 3), Sent::To(c, 3));
-        // What was held back while the process was here comes before what comes later.
-        let mark = routes.learn(pid, Place { epoch: 3, runtime: own }, 0, |_| true).expect("there was a path");
-        assert_eq!((mark.via, routes.hold_back(pid, Some(b), 4)), (c, Ok(())));
-        routes.left(pid, Place { epoch: 4, runtime: b });
-        assert_eq!(routes.send_on(pid, Some(b), false, 5), Sent::Held);
-        assert_eq!(routes.send_on(pid, Some(c), false, 6), Sent::To(b, 6));
-        assert_eq!(routes.marked(pid, mark.id), Some((b, vec![4, 5])));
+        // Back here it gets what was sent on from here before, and what comes from where it was; the rest waits.
+        let mark = routes.arrived(pid, Place { epoch: 3, runtime: own }, 0, |_| true).expect("there was a path");
+        assert_eq!((mark.via, routes.send(pid, 4)), (c, Sent::Held));
+        assert_eq!(routes.send_on(pid, Some(b), true, 5), Sent::To(own, 5));
+        assert_eq!(routes.send_on(pid, Some(c), false, 6), Sent::To(own, 6));
+        assert_eq!((routes.send_on(pid, Some(b), false, 7), routes.mark_again(pid, mark.id)), (Sent::Held, None));
+        assert_eq!(routes.marked(pid, mark.id), Some((own, vec![4, 7])));
+        assert_eq!(routes.send_on(pid, Some(b), false, 8), Sent::To(own, 8));
     }
     #[test]
-    fn what_comes_to_where_it_was_before_waits_for_what_has_followed_it() {
-        let (own, b, x) = (runtime(1), runtime(2), runtime(3));
-        let pid = Pid::new(own, 9);
+    fn where_it_was_not_before_all_comes_to_it() {
+        let (home, own, x) = (runtime(1), runtime(2), runtime(3));
+        let pid = Pid::new(home, 9);
         let mut routes: Routes<u32> = Routes::default();
-        routes.left(pid, Place { epoch: 1, runtime: b });
-        let mark = routes.learn(pid, Place { epoch: 2, runtime: own }, 0, |_| true).expect("it comes from there");
-        assert_eq!(mark.via, b);
-        assert_eq!(routes.hold_back(pid, Some(x), 2), Ok(()));
-        assert_eq!(routes.hold_back(pid, Some(b), 1), Err(1), "by the way it came itself");
-        assert_eq!(routes.marked(pid, mark.id), Some((own, vec![2])));
-        assert_eq!(routes.hold_back(pid, Some(x), 3), Err(3));
+        let mark = routes.arrived(pid, Place { epoch: 1, runtime: own }, 0, |_| true).expect("it comes from there");
+        assert_eq!((mark.via, routes.send(pid, 1)), (home, Sent::Held));
+        assert_eq!(routes.send_on(pid, Some(x), false, 2), Sent::To(own, 2));
+        assert_eq!(routes.marked(pid, mark.id), Some((own, vec![1])));
     }
     #[test]
     fn late_news_do_not_bring_back_what_has_ended() {

@@ -159,7 +159,7 @@ impl Online {
         moves.heard.remove(&pid);
         moves.arrivals.forget(pid);
         let Some(place) = moves.routes.place(pid) else { return };
-        moves.routes.remember_end(pid, place.epoch, None);
+        moves.routes.remember_end(pid, place.epoch, Some(self.program.runtime()));
         // What it has asked is answered to its birthplace, if at all.
         self.forget_ties(&mut moves, pid);
         for l in self.sessions() {

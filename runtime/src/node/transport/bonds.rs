@@ -54,7 +54,9 @@ impl Online {
             Sent::Held => {}
             Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
             Sent::Home(Held::Compared(signal)) if self.asks_at_end(moves, to, &signal) => {}
-            Sent::Home(Held::Compared(signal)) if to.runtime() != self.program.runtime() => {
+            Sent::Home(Held::Compared(signal))
+                if to.runtime() != self.program.runtime() && !self.has_ended_here(moves, to) =>
+            {
                 // In the stream of who asks, as all that it sends there.
                 let link = self.link_to(to.runtime());
                 if let Some((link, out)) = link.zip(translate::outgoing(to, &signal)) {
@@ -62,13 +64,24 @@ impl Online {
                 }
             }
             Sent::Home(held) => _ = self.pass_here(moves, to, held, after),
+            Sent::By(..) => unreachable!("it is not sent on"),
         }
     }
     /// A process here asks something of one that has ended elsewhere: it is answered there, behind all that the other has sent before it
     /// ended and may be held back there; by way of where that was born the question could be lost, and nobody would tell it. False: there
     /// is no connection, or the other has not.
     pub(crate) fn asks_where_it_ended(&self, to: Pid, signal: &Signal) -> bool {
-        asker(signal).is_some() && self.moves_if_any().is_some_and(|moves| self.asks_at_end(&moves, to, signal))
+        let Some(moves) = self.moves_if_any().filter(|_| asker(signal).is_some()) else { return false };
+        if !self.has_ended_here(&moves, to) {
+            return self.asks_at_end(&moves, to, signal);
+        }
+        drop(moves);
+        let answer = signal.clone().bounce(to);
+        answer.into_iter().for_each(|(from, answer)| _ = self.program.route(from, answer));
+        true
+    }
+    fn has_ended_here(&self, moves: &Moves, pid: Pid) -> bool {
+        moves.routes.ended_at(pid) == Some(self.program.runtime())
     }
     fn asks_at_end(&self, moves: &Moves, to: Pid, signal: &Signal) -> bool {
         let Some(from) = asker(signal) else { return false };

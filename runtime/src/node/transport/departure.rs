@@ -72,7 +72,7 @@ impl Online {
         // From here on it is the target's.
         self.program.moved(pid, had.first().map(|n| &n[..]), &name, false);
         after.told.extend(wakes);
-        moves.routes.left(pid, Place { epoch, runtime: target });
+        let held = moves.routes.left(pid, Place { epoch, runtime: target });
         let links = self.sessions();
         self.forget_ties(moves, pid);
         // What was to be said of the end of one that has ended here has been said.
@@ -101,6 +101,8 @@ impl Online {
             // It was here, and in its order: before what this node holds back, and perhaps what it has sent by an earlier path.
             self.pass(moves, target, pid, Held::Passing(signal, Way::of_inbox()), after);
         }
+        // It waits until there is nothing such, but for what has come to be held back meanwhile.
+        self.let_go(moves, pid, target, held, after);
         let runtime = target.id().to_be_bytes();
         for other in others {
             self.send_move(other, MoveSignal::Moved { pid, epoch, runtime, node: name.clone() });

@@ -18,7 +18,6 @@ use super::super::watchers::CARRIED_MAX;
 use super::super::{Time, translate};
 use super::link::Link;
 use super::paths::{Behind, Heard, Hop, Way};
-use super::settling::Settling;
 use super::surroundings::Guest;
 use super::unsent::Unsent;
 use super::{Online, names};
@@ -26,6 +25,7 @@ use crate::migration::arrivals::Arrivals;
 use crate::migration::frozen::Fault;
 use crate::migration::handover::{Decision, Handover, Phase};
 use crate::migration::routes::{Place, Routes, Sent};
+use crate::migration::settling::Settling;
 use crate::process::signal::{Answer, Name, Signal};
 use crate::sync::MutexGuard;
 use rlua_machine::value::{Pid, Runtime};
@@ -329,28 +329,24 @@ impl Online {
             }
             MoveSignal::Mark { pid, asker, id } => {
                 let Some(asker) = Runtime::find(u128::from_be_bytes(asker)) else { return };
+                let (own, key) = (self.program.runtime(), (pid, asker, id));
                 match moves.routes.place(pid) {
                     None => self.mark_waits_or_is_out(moves, pid, (asker, id), &mut after),
-                    Some(place) if place.runtime == self.program.runtime() => {
-                        let from = (asker != self.program.runtime()).then_some(from);
-                        let held = from.map(|from| moves.routes.hold_back(pid, Some(from), Held::Mark { asker, id }));
-                        if !matches!(held, Some(Ok(()))) {
-                            self.answer_mark(moves, pid, asker, id, &mut after);
-                        }
+                    Some(place) if place.runtime == own && asker == own => {
+                        self.answer_mark(moves, pid, asker, id, &mut after);
                     }
-                    Some(_) if !moves.routes.mark_passes((pid, asker, id)) => {
-                        self.mark_waits_or_is_out(moves, pid, (asker, id), &mut after);
-                    }
-                    Some(_) if asker == self.program.runtime() => {
-                        if let Some(runtime) = moves.routes.own_mark(pid) {
-                            self.pass(moves, runtime, pid, Held::Mark { asker, id }, &mut after);
-                        }
-                    }
-                    Some(_) => {
-                        if let Sent::To(runtime, held) =
-                            moves.routes.send_on(pid, Some(from), false, Held::Mark { asker, id })
-                        {
-                            self.pass(moves, runtime, pid, held, &mut after);
+                    Some(place) => {
+                        let is_round = moves.routes.has_passed(key);
+                        let mark = Held::Mark { asker, id };
+                        let sent = match asker == own {
+                            true => moves.routes.own_mark(pid).map_or(Sent::Held, |to| Sent::To(to, mark)),
+                            false => moves.routes.send_on(pid, Some(from), is_round, mark),
+                        };
+                        let comes_to_it = place.runtime == own && matches!(sent, Sent::To(..));
+                        if !comes_to_it && !moves.routes.mark_passes(key) {
+                            self.mark_waits_or_is_out(moves, pid, (asker, id), &mut after);
+                        } else {
+                            _ = self.goes_on(moves, pid, sent, &mut after);
                         }
                     }
                 }

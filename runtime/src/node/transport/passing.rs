@@ -36,7 +36,7 @@ impl Online {
         let result = match moves.routes.send(to, Held::Own(signal, from)) {
             Sent::Held => Ok(true),
             Sent::Home(Held::Own(signal, _)) => Err(signal),
-            Sent::Home(_) => unreachable!("what was sent comes back"),
+            Sent::Home(_) | Sent::By(..) => unreachable!("it is not sent on, and comes back"),
             Sent::To(runtime, held) => {
                 self.pass(&mut moves, runtime, to, held, &mut after);
                 Ok(after.told.is_empty())
@@ -61,28 +61,44 @@ impl Online {
                 self.see_to(after);
                 return Err(signal);
             }
-            // It has come all the way: what is held back is what was sent here.
-            Some(place) if place.runtime == self.program.runtime() => {
-                // What has come here before, and has followed it, may still be on its way back.
-                let passing = Held::Passing(signal, way(&moves));
-                match moves.routes.hold_back(to, link.peer_runtime(), passing) {
-                    Ok(()) => self.has_passed(&mut moves, link, to),
-                    Err(held) => reached = self.pass_here(&mut moves, to, held, &mut after),
+            Some(place) => {
+                let is_here = place.runtime == self.program.runtime();
+                if !is_here {
+                    link.with_ties(|t| t.forget_here(to));
+                    self.tell_of_place(&mut moves, link, to);
+                    self.has_passed(&mut moves, link, to);
                 }
-            }
-            Some(_) => {
-                link.with_ties(|t| t.forget_here(to));
-                self.tell_of_place(&mut moves, link, to);
-                self.has_passed(&mut moves, link, to);
                 let passing = Held::Passing(signal, way(&moves));
-                if let Sent::To(runtime, held) = moves.routes.send_on(to, link.peer_runtime(), true, passing) {
-                    self.pass(&mut moves, runtime, to, held, &mut after);
+                match moves.routes.send_on(to, link.peer_runtime(), false, passing) {
+                    Sent::To(_, held) if is_here => reached = self.pass_here(&mut moves, to, held, &mut after),
+                    sent => {
+                        if is_here {
+                            self.has_passed(&mut moves, link, to);
+                        }
+                        _ = self.goes_on(&mut moves, to, sent, &mut after);
+                    }
                 }
             }
         }
         drop(moves);
         self.see_to(after);
         Ok(reached)
+    }
+    /// What others have sent goes on to where it is to go. What is for one that is not known to have moved comes back.
+    pub(super) fn goes_on(&self, moves: &mut Moves, to: Pid, sent: Sent<Held>, after: &mut After) -> Option<Held> {
+        match sent {
+            Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
+            Sent::By(runtime, path, held) => {
+                let held = match held {
+                    Held::Passing(signal, way) => Held::Passing(signal, way.by_older(self.program.runtime(), path)),
+                    held => held,
+                };
+                self.pass(moves, runtime, to, held, after);
+            }
+            Sent::Held => {}
+            Sent::Home(held) => return Some(held),
+        }
+        None
     }
     /// Gives what is for a process to the runtime where it is, or keeps it if that is not known for sure.
     pub(super) fn pass(&self, moves: &mut Moves, runtime: Runtime, to: Pid, held: Held, after: &mut After) {
@@ -231,13 +247,14 @@ impl Online {
             }
             self.breaks(moves, to, &signal, after);
             let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
-            // What this node has sent on, or the process had in its inbox, was sent before all that is held back here.
-            let is_ahead = way.is_ahead_at(self.program.runtime());
-            let passing = Held::Passing(signal, way);
-            let held = if is_ahead { Err(passing) } else { moves.routes.hold_back(to, link.peer_runtime(), passing) };
-            match held {
-                Ok(()) => self.has_passed(moves, link, to),
-                Err(held) => _ = self.pass_here(moves, to, held, after),
+            // What this node has sent on, or the process had in its inbox, was sent before all that comes by the old path.
+            let is_round = way.is_ahead_at(self.program.runtime());
+            match moves.routes.send_on(to, link.peer_runtime(), is_round, Held::Passing(signal, way)) {
+                Sent::To(_, held) | Sent::Home(held) => _ = self.pass_here(moves, to, held, after),
+                sent => {
+                    self.has_passed(moves, link, to);
+                    _ = self.goes_on(moves, to, sent, after);
+                }
             }
             if is_spawned {
                 // What hangs on that is known to the process alone.
@@ -251,15 +268,12 @@ impl Online {
         let Some(signal) = self.unless_overtaken(moves, to, (signal, &way), after) else { return };
         self.tell_of_place(moves, link, to);
         self.has_passed(moves, link, to);
-        match moves.routes.send_on(to, link.peer_runtime(), false, Held::Passing(signal, way)) {
-            Sent::To(runtime, held) => self.pass(moves, runtime, to, held, after),
-            Sent::Held => {}
-            Sent::Home(held) => {
-                if let Err(Held::Passing(signal, _)) = moves.handover.awaits(to, held) {
-                    moves.settling_others.forget(to);
-                    after.told.extend(signal.bounce(to));
-                }
-            }
+        let sent = moves.routes.send_on(to, link.peer_runtime(), false, Held::Passing(signal, way));
+        if let Some(held) = self.goes_on(moves, to, sent, after)
+            && let Err(Held::Passing(signal, _)) = moves.handover.awaits(to, held)
+        {
+            moves.settling_others.forget(to);
+            after.told.extend(signal.bounce(to));
         }
     }
     /// A signal has come back that this node has sent on, and nothing was heard of its receiver meanwhile. That is on its way here; or it is
@@ -345,7 +359,10 @@ impl Online {
     /// A place was learnt: a mark goes by the old path, if there was one.
     pub(super) fn learn(&self, moves: &mut Moves, pid: Pid, place: Place, after: &mut After) {
         let up = |runtime| runtime != self.program.runtime() && self.link_to(runtime).is_some();
-        let mark = moves.routes.learn(pid, place, self.now(), up);
+        let mark = match place.runtime == self.program.runtime() {
+            true => moves.routes.arrived(pid, place, self.now(), up),
+            false => moves.routes.learn(pid, place, self.now(), up),
+        };
         self.any_moved.store(true, Ordering::Release);
         self.mark(moves, pid, mark);
         self.go_after(moves, pid, place.runtime, after);

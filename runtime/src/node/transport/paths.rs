@@ -46,8 +46,8 @@ pub struct Way {
     hops: Vec<Hop>,
     /// Of a message: who has sent it, and how often that had moved then, if that is known.
     sender: Option<(Pid, u64)>,
-    /// It was in the inbox of a process that has left this node, and follows it: that is none of this node's paths.
-    follows: bool,
+    /// This node's path is among these already; or it is none of its: it was in the inbox of a process that has left here, and follows it.
+    has_path: bool,
     /// The same of one that has come here: it was in the inbox of the process at its last place.
     has_followed: bool,
 }
@@ -59,7 +59,7 @@ impl Way {
     }
     /// Of what had come to a process before it left here.
     pub fn of_inbox() -> Way {
-        Way { follows: true, ..Way::default() }
+        Way { has_path: true, ..Way::default() }
     }
     /// The same, of somebody's message.
     pub fn sent_by(self, sender: Option<(Pid, u64)>) -> Way {
@@ -85,6 +85,10 @@ impl Way {
         self.hops.push((id, path));
         self.has_followed = false;
         self
+    }
+    /// The same, though this node has a later path.
+    pub(super) fn by_older(self, runtime: Runtime, path: u64) -> Way {
+        Way { has_path: true, ..self.by(runtime, path) }
     }
 }
 
@@ -155,7 +159,7 @@ impl Online {
     /// What is sent on to a process that has moved.
     pub(super) fn forward_by(&self, moves: &Moves, to: Pid, carried: Carried<Pid>, way: Way) -> Wire<Pid> {
         let sender = way.sender.filter(|_| matches!(carried, Carried::Message(_)));
-        let way = if way.follows { way } else { way.by(self.program.runtime(), moves.routes.path(to)) };
+        let way = if way.has_path { way } else { way.by(self.program.runtime(), moves.routes.path(to)) };
         let by = way.hops;
         Wire::Move(match sender {
             Some((from, epoch)) => MoveSignal::ForwardOf { to, by, from, epoch, carried },

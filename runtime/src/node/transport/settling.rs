@@ -3,12 +3,11 @@
 //! Journey: a process that has come -> **what it has sent from its last place is where it was to** -> it runs. The nodes that its
 //! last place had sessions with say so when they have got all of it. Of that they may have sent something on, to a process that had
 //! moved itself, or hold it back; then they say so when that has come out as well: a mark goes behind it. What is sent on has
-//! not always a name of its sender on it, so marks go to all for which something of that place has gone on since the last.
+//! not always a name of its sender on it, so marks go to all for which something of that place has gone on since the last. What is waited
+//! for is decided in migration/settling.rs; here are the connections.
 //!
-//! Always: a mark goes behind the same things once. Who waits for something that is lost waits in vain, and the process for it until
-//! its time is over.
+//! Always: who waits for something that is lost waits in vain, and the process for it until its time is over.
 
-use super::super::Time;
 use super::super::connections::Connection;
 use super::super::hello::features;
 use super::super::name::NodeName;
@@ -16,83 +15,10 @@ use super::super::signal::MoveSignal;
 use super::Online;
 use super::link::Link;
 use super::moves::{After, Held, Left, Moves};
-use crate::migration::arrivals::SETTLE_TIME;
 use crate::migration::routes::{Place, Sent};
+use crate::migration::settling::Unsaid;
 use rlua_machine::value::{Pid, Runtime};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-
-/// Moves at most whose targets are told later that this node has settled.
-const UNSAID_MAX: usize = 4096;
-
-/// What this node has to tell the targets of moves between others.
-#[derive(Default)]
-pub struct Settling {
-    /// Processes for which something has come over a connection and has gone on, or is held back; the number of the mark behind it.
-    passed: BTreeMap<Connection, BTreeMap<Pid, Option<u64>>>,
-    /// Marks that are not out, by number.
-    marks: BTreeMap<u64, (Connection, Pid)>,
-    /// Moves of which it has heard, and what is to come out before it says so.
-    unsaid: VecDeque<Unsaid>,
-}
-
-/// A move whose target has not been told yet that this node has settled.
-struct Unsaid {
-    target: Runtime,
-    /// The connection with its last place, which passes it on.
-    last: Connection,
-    pid: Pid,
-    epoch: u64,
-    /// When the target does not wait any more.
-    until: Time,
-    /// Numbers of marks that are not out.
-    marks: BTreeSet<u64>,
-}
-
-impl Settling {
-    /// Marks may be lost: of what is to come out nothing is known.
-    pub(super) fn loses_marks(&mut self) {
-        self.passed.values_mut().flat_map(BTreeMap::values_mut).for_each(|mark| *mark = None);
-    }
-    /// A connection is over.
-    pub(super) fn forget_connection(&mut self, c: Connection) {
-        self.passed.remove(&c);
-    }
-    /// A process has ended.
-    pub(super) fn forget(&mut self, pid: Pid) {
-        self.passed.values_mut().for_each(|passed| _ = passed.remove(&pid));
-    }
-    /// Those that have waited for long enough do not wait any more.
-    fn times_are_over(&mut self, now: Time) {
-        while self.unsaid.front().is_some_and(|u| u.until <= now) || self.unsaid.len() >= UNSAID_MAX {
-            for id in self.unsaid.pop_front().into_iter().flat_map(|u| u.marks) {
-                if let Some((c, to)) = self.marks.remove(&id)
-                    && let Some(mark) = self.passed.get_mut(&c).and_then(|passed| passed.get_mut(&to))
-                {
-                    *mark = mark.filter(|last| *last != id);
-                }
-            }
-        }
-    }
-    /// A mark has come out; whether it was waited for.
-    fn comes_out(&mut self, id: u64) -> bool {
-        let Some((c, to)) = self.marks.remove(&id) else { return false };
-        if let Some(passed) = self.passed.get_mut(&c)
-            && passed.get(&to) == Some(&Some(id))
-        {
-            passed.remove(&to);
-        }
-        self.unsaid.iter_mut().for_each(|u| _ = u.marks.remove(&id));
-        true
-    }
-    /// Moves of which all has come out, and whose targets can be told.
-    fn take_settled(&mut self, can_be_told: impl Fn(&Unsaid) -> bool) -> Vec<Unsaid> {
-        let all = std::mem::take(&mut self.unsaid);
-        let (settled, unsaid) = all.into_iter().partition(|u| u.marks.is_empty() && can_be_told(u));
-        self.unsaid = unsaid;
-        Vec::from(settled)
-    }
-}
 
 impl Link {
     /// Whether its peer passes on that others have settled.
@@ -136,51 +62,36 @@ impl Online {
     }
     /// Something for a process has come over a connection, and goes on or is held back.
     pub(super) fn has_passed(&self, moves: &mut Moves, link: &Link, to: Pid) {
-        moves.settling_others.passed.entry(link.number).or_default().insert(to, None);
+        moves.settling_others.passes(link.number, to);
     }
     /// Over a connection has come that a process has left from there: its target is told when all that was before that is where it was to.
     pub(super) fn settles(&self, moves: &mut Moves, link: &Link, (pid, place): (Pid, Place), after: &mut After) {
         let now = self.now();
-        moves.settling_others.times_are_over(now);
-        let passed = moves.settling_others.passed.get(&link.number).into_iter().flatten();
-        let passed: Vec<(Pid, Option<u64>)> = passed.map(|(to, mark)| (*to, *mark)).collect();
         let teller = self.teller(place.runtime, link.number);
-        if let (true, Some(teller)) = (passed.is_empty(), &teller) {
-            self.send_move(teller, MoveSignal::Settled { pid, epoch: place.epoch });
-            return;
-        }
-        let (mut marks, mut sent) = (BTreeSet::new(), Vec::new());
-        for (to, mark) in passed {
-            let id = mark.unwrap_or_else(|| {
-                let id = moves.routes.next_number();
-                sent.push((to, id));
-                id
-            });
-            let settling = &mut moves.settling_others;
-            settling.passed.entry(link.number).or_default().insert(to, Some(id));
-            settling.marks.insert(id, (link.number, to));
-            marks.insert(id);
-        }
-        let (target, last, epoch) = (place.runtime, link.number, place.epoch);
-        let unsaid = Unsaid { target, last, pid, epoch, until: now + SETTLE_TIME, marks };
-        moves.settling_others.unsaid.push_back(unsaid);
-        for (to, id) in sent {
-            if let Err(id) = self.mark_goes_behind(moves, to, id, after) {
-                self.has_come_out(moves, id);
+        let unsaid = Unsaid::new(place.runtime, link.number, (pid, place.epoch), now);
+        let (settling, routes) = (&mut moves.settling_others, &mut moves.routes);
+        match settling.hears(unsaid, now, teller.is_some(), || routes.next_number()) {
+            Ok(sent) => {
+                for (to, id) in sent {
+                    if let Err(id) = self.mark_goes_behind(moves, to, id, after) {
+                        self.has_come_out(moves, id);
+                    }
+                }
+            }
+            Err(Unsaid { pid, epoch, .. }) => {
+                teller.into_iter().for_each(|link| _ = self.send_move(&link, MoveSignal::Settled { pid, epoch }));
             }
         }
     }
-    /// A mark of this node goes behind all that it has sent on to a process, or holds back. Err: there is nothing before it.
+    /// A mark of this node goes behind all that it has sent on to a process. Err: there is nothing before it.
     fn mark_goes_behind(&self, moves: &mut Moves, to: Pid, id: u64, after: &mut After) -> Result<(), u64> {
         let own = self.program.runtime();
         let mark = Held::Mark { asker: own, id };
-        match moves.routes.place(to) {
-            None => moves.handover.awaits(to, mark).map_err(|_| id),
-            Some(place) if place.runtime == own => moves.routes.hold_back(to, None, mark).map_err(|_| id),
-            Some(_) => {
-                if let Sent::To(runtime, mark) = moves.routes.send(to, mark) {
-                    self.pass(moves, runtime, to, mark, after);
-                }
+        match moves.routes.send_on(to, None, false, mark) {
+            Sent::Home(mark) => moves.handover.awaits(to, mark).map_err(|_| id),
+            Sent::To(runtime, _) if runtime == own => Err(id),
+            sent => {
+                _ = self.goes_on(moves, to, sent, after);
                 Ok(())
             }
         }

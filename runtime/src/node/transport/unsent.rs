@@ -2,7 +2,8 @@
 //!
 //! Journey: a stopped process -> offer, ready, **all that it has sent has left**, commit, running -> a process that goes on. A
 //! signal may wait for a connection, or be held back until a mark is out (migration/routes.rs). What the process sends from its
-//! next place could overtake that. So the commit waits for it; the process stands still, and sends nothing new.
+//! next place could overtake that. So the commit waits for it; the process stands still, and sends nothing new. It waits, too, until all
+//! that was sent to it by this node before it came here has come.
 //!
 //! Of what is held back it is not always known who has sent it: then all that was held back by then is waited for.
 //!
@@ -127,7 +128,9 @@ impl Online {
         let mut nodes: Vec<NodeName> = nodes.map(|(node, _)| node.clone()).collect();
         drop(table);
         nodes.sort();
-        let holds = moves.routes.holds(|held| may_be_of(pid, held));
+        let mut holds = moves.routes.holds(|held| may_be_of(pid, held));
+        // What others have sent may still be on its way round to here (migration/routes.rs).
+        holds.extend(moves.routes.hold_of(pid).map(|id| (pid, id)));
         let doubts = moves.handover.keeps(|held| may_be_of(pid, held));
         let waits = !(nodes.is_empty() && holds.is_empty() && doubts.is_empty());
         waits.then_some(Unsent { nodes, holds, doubts })
