@@ -755,4 +755,6 @@ pub unsafe fn value_of(object: *mut Header) -> Value {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;
