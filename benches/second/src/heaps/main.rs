@@ -1,4 +1,5 @@
-//! Our heap beside gc-arena's, doing the same work: `heaps [ROUNDS]` prints a table of time and bytes for an object.
+//! Our heap beside gc-arena's, doing the same work: `heaps [ROUNDS [WORD]]` prints a table of time and bytes for an object;
+//! of the work with this word in its name alone.
 //!
 //! Each round does every piece of work with both, one right after the other, the first one by turns; times are processor time
 //! of the thread, ratios are taken round by round, and the table shows medians. Both allocate by the allocator of rlua-actor.
@@ -62,8 +63,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn main() {
     let rounds: usize = std::env::args().nth(1).map_or(7, |n| n.parse().expect("a number of rounds"));
+    let word = std::env::args().nth(2).unwrap_or_default();
     println!("| work | ours, ns each | gc-arena, ns each | gc-arena / ours |\n| --- | ---: | ---: | ---: |");
-    for (name, n, ours, theirs) in WORK {
+    for (name, n, ours, theirs) in WORK.into_iter().filter(|w| w.0.contains(&word)) {
         let mut times = [Vec::new(), Vec::new()];
         for round in 0..rounds {
             for i in [round % 2, 1 - round % 2] {
