@@ -32,7 +32,7 @@ fn root() -> PathBuf {
 }
 fn rust_files() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for folder in ["src", "compiler", "runtime", "tests", "fuzz/fuzz_targets"] {
+    for folder in ["src", "compiler", "runtime", "tests", "fuzz/fuzz_targets", "benches/second/src"] {
         collect(&root().join(folder), &mut found);
     }
     assert!(found.len() > 100, "the sources are where they were");

@@ -28,6 +28,8 @@ impl Heap {
             unsafe { self.mark_keeping(v) }
         }
     }
+    // Into the loop over a table's entries as well, so that one entry's memory is waited for beside the next one's.
+    #[inline(always)]
     unsafe fn mark_keeping(&mut self, v: Value) {
         unsafe {
             if v.tag & tag::HEAP_BIT != 0 {
@@ -38,6 +40,7 @@ impl Heap {
             }
         }
     }
+    #[inline(always)]
     pub(crate) unsafe fn mark_object(&mut self, o: *mut Header) {
         unsafe {
             let m = (*o).mark.get();

@@ -11,7 +11,7 @@ fn list(heap: &mut Heap, n: usize) -> Ref<Table> {
     }
     list
 }
-fn roots(vm: &mut Vm) -> Roots {
+pub(super) fn roots(vm: &mut Vm) -> Roots {
     let (main, none) = (vm.main, std::ptr::null_mut());
     let (globals, registry) = (vm.globals().as_ptr(), vm.registry().as_ptr());
     vm.save_thread();
@@ -21,7 +21,7 @@ fn roots(vm: &mut Vm) -> Roots {
         error: Value::NIL,
     }
 }
-fn machine() -> Vm {
+pub(super) fn machine() -> Vm {
     Vm::new(Box::new(()), |_| None)
 }
 
