@@ -51,6 +51,8 @@ pub(crate) struct FunctionState {
     pub last_target: i32,
     /// Whether returns must close upvalues or variables.
     pub needs_close: bool,
+    /// Names of its upvalues.
+    pub upvalues: Vec<Name>,
     /// Where each constant is.
     constants: HashTable<u32>,
 }
@@ -79,6 +81,7 @@ impl FunctionState {
             free_register: 0,
             last_target: 0,
             needs_close: false,
+            upvalues: Vec::new(),
             constants: HashTable::new(),
         }
     }

@@ -16,8 +16,8 @@ pub(crate) mod scope;
 mod statement;
 
 use crate::codegen::FunctionState;
-use crate::error::{Result, short_source};
-use crate::lexer::{Lexer, Name, Token};
+use crate::error::Result;
+use crate::lexer::{Fixed, Lexer, Name, Token};
 use crate::opcode::{MAX_BX, Opcode};
 use crate::prototype::{Chunk, Prototype, UpvalueOrigin, VariableKind};
 use scope::{Label, PendingJump, Variable};
@@ -56,7 +56,7 @@ pub(crate) struct Parser<'s> {
 }
 
 impl<'s> Parser<'s> {
-    pub fn compile(source: &'s [u8], chunk_name: &[u8]) -> Result<Chunk> {
+    pub fn compile(source: &'s [u8], chunk_name: &'s [u8]) -> Result<Chunk> {
         let mut parser = Parser::new(source, chunk_name);
         if source.len() > MAX_SOURCE {
             return Err(parser.lexer.error(b"chunk is too large"));
@@ -65,9 +65,9 @@ impl<'s> Parser<'s> {
         Ok(Chunk { name: chunk_name.into(), prototypes: parser.prototypes.into_iter().flatten().collect() })
     }
 
-    fn new(source: &'s [u8], chunk_name: &[u8]) -> Self {
+    fn new(source: &'s [u8], chunk_name: &'s [u8]) -> Self {
         Parser {
-            lexer: Lexer::new(source, short_source(chunk_name)),
+            lexer: Lexer::new(source, chunk_name),
             function: FunctionState::new(0, 0, 0, 0),
             enclosing: Vec::new(),
             variables: Vec::new(),
@@ -84,6 +84,7 @@ impl<'s> Parser<'s> {
     fn main_function(&mut self) -> Result<()> {
         self.enter_block(scope::BlockKind::Plain);
         self.set_vararg(0);
+        self.function.upvalues.push(Name::ENV);
         self.function.prototype.upvalues.push(UpvalueOrigin {
             name: self.lexer.names.text(Name::ENV).clone(),
             in_stack: true,
@@ -203,7 +204,7 @@ impl Parser<'_> {
     }
 
     /// Expects the end of a block; answers whether it was there, or else one had to be imagined (recovery.rs).
-    fn close_block(&mut self, token: &'static str, opening: &'static str, line: u32) -> Result<bool> {
+    fn close_block(&mut self, token: Fixed, opening: Fixed, line: u32) -> Result<bool> {
         if self.accept(Token::Fixed(token))? {
             return Ok(true);
         }
