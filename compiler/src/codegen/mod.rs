@@ -15,6 +15,7 @@ pub(crate) mod operator;
 
 use crate::error::Result;
 use crate::lexer::Name;
+use crate::lines::Lines;
 use crate::opcode::{Instruction, MAX_ARG, MAX_AX, MAX_BX, MAX_REGISTERS, OFFSET_SJ, Opcode};
 use crate::parser::Parser;
 use crate::parser::scope::Block;
@@ -70,7 +71,7 @@ impl FunctionState {
                 constants: Vec::new(),
                 upvalues: Vec::new(),
                 nested: Vec::new(),
-                lines: Vec::new(),
+                lines: Lines::default(),
                 locals: Vec::new(),
             },
             index,
@@ -207,9 +208,7 @@ impl Parser<'_> {
 
     /// Changes the line of the last instruction.
     pub(crate) fn fix_line(&mut self, line: u32) {
-        if let Some(last) = self.function.prototype.lines.last_mut() {
-            *last = line;
-        }
+        self.function.prototype.lines.set_last(line);
     }
 
     pub(crate) fn emit_return(&mut self, first: u32, count: i32) {

@@ -8,10 +8,10 @@
 //! Tests carry the target of the jump that follows them in `c`, unless it is a jump backwards or too far: then `c` is 0
 //! and leads to that jump itself.
 
-use super::op::{Op, PAIRS, When};
+use super::op::{Op, When, pairs_of};
 use crate::value::string::{Str, find_atom, make_atom};
 use crate::value::table::Template;
-use crate::value::{Value, tag};
+use crate::value::{Kind, Value, tag};
 use foldhash::fast::RandomState;
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Chunk, Constant, Prototype};
@@ -45,6 +45,7 @@ pub struct Proto {
 
 /// A chunk made ready to run.
 pub struct Module {
+    /// The chunk without its constants: they are values of the execution form, and no large table is held twice.
     chunk: Chunk,
     hash: OnceLock<[u8; 32]>,
     protos: Box<[Proto]>,
@@ -80,32 +81,23 @@ impl Module {
         });
         let owner = Arc::as_ptr(&module);
         let m = Arc::get_mut(&mut module).expect("the module is not shared yet");
-        let mut known: HashMap<Arc<[u8]>, Value, RandomState> = HashMap::default();
-        let mut strings = Vec::new();
+        let mut texts = Texts { owner, literals, own: Vec::new(), known: None };
+        if m.chunk.prototypes.len() > 1 {
+            texts.known = Some(Default::default());
+        }
         let mut protos: Vec<Proto> = Vec::with_capacity(m.chunk.prototypes.len());
-        for (index, p) in m.chunk.prototypes.iter().enumerate() {
-            let k_box: Box<[Value]> = p
-                .constants
-                .iter()
+        for (index, p) in m.chunk.prototypes.iter_mut().enumerate() {
+            let mut code_box = translate(p);
+            let k_box: Box<[Value]> = std::mem::take(&mut p.constants)
+                .into_iter()
                 .map(|c| match c {
                     Constant::Nil => Value::NIL,
-                    Constant::Boolean(b) => Value::boolean(*b),
-                    Constant::Integer(n) => Value::integer(*n),
-                    Constant::Float(n) => Value::float(*n),
-                    Constant::String(s) => *known.entry(s.clone()).or_insert_with(|| {
-                        let atom = if literals == Literals::Atoms { make_atom(s) } else { find_atom(s) };
-                        match atom {
-                            Some(a) => Value::object(tag::ATOM, a),
-                            None => {
-                                let own = Str::new_shared(s, owner.cast());
-                                strings.push(own);
-                                Value::object(tag::MODULE_STRING, own)
-                            }
-                        }
-                    }),
+                    Constant::Boolean(b) => Value::boolean(b),
+                    Constant::Integer(n) => Value::integer(n),
+                    Constant::Float(n) => Value::float(n),
+                    Constant::String(s) => texts.value(&s),
                 })
                 .collect();
-            let mut code_box = translate(p);
             let templates = set_templates(p, &k_box, &mut code_box);
             protos.push(Proto {
                 code: code_box.as_ptr(),
@@ -128,20 +120,41 @@ impl Module {
             p.nested = q.nested.iter().map(|&n| first.wrapping_add(n as usize)).collect();
         }
         m.protos = protos;
-        m.strings = strings;
+        texts.own.shrink_to_fit();
+        m.strings = texts.own;
         module
     }
-    /// The canonical form.
-    pub fn chunk(&self) -> &Chunk {
+    /// The name of the chunk.
+    pub fn name(&self) -> &Arc<[u8]> {
+        &self.chunk.name
+    }
+    /// The chunk without constants.
+    pub fn bare_chunk(&self) -> &Chunk {
         &self.chunk
+    }
+    /// The canonical form, with constants again.
+    pub fn chunk(&self) -> Chunk {
+        let mut chunk = self.chunk.clone();
+        for (p, proto) in chunk.prototypes.iter_mut().zip(&self.protos) {
+            p.constants = proto.constants().iter().map(|&k| constant(k)).collect();
+        }
+        chunk
+    }
+    /// The bytes of the chunk.
+    pub fn dump(&self) -> Vec<u8> {
+        rlua_compiler::dump(&self.chunk(), false)
     }
     /// The SHA-256 that names it.
     pub fn hash(&self) -> &[u8; 32] {
-        self.hash.get_or_init(|| rlua_compiler::hash(&self.chunk))
+        self.hash.get_or_init(|| rlua_compiler::hash(&self.chunk()))
     }
     /// Whether its literals are atoms.
     pub fn literals(&self) -> Literals {
         if self.atoms { Literals::Atoms } else { Literals::Owned }
+    }
+    /// Its prototypes.
+    pub fn protos(&self) -> &[Proto] {
+        &self.protos
     }
     /// A prototype by its index.
     pub fn proto(&self, index: usize) -> Option<&Proto> {
@@ -158,10 +171,64 @@ impl Drop for Module {
     }
 }
 
+/// The strings of a module while it is made.
+struct Texts {
+    owner: *const Module,
+    literals: Literals,
+    /// Those that the module owns.
+    own: Vec<*mut Str>,
+    /// All of them, so that each is there once, if there may be several of the same text: a prototype has one.
+    known: Option<HashMap<Arc<[u8]>, Value, RandomState>>,
+}
+
+impl Texts {
+    fn value(&mut self, text: &Arc<[u8]>) -> Value {
+        if let Some(&v) = self.known.as_ref().and_then(|known| known.get(text)) {
+            return v;
+        }
+        let atom = if self.literals == Literals::Atoms { make_atom(text) } else { find_atom(text) };
+        let v = match atom {
+            Some(a) => Value::object(tag::ATOM, a),
+            None => {
+                let own = Str::new_shared(text, self.owner.cast());
+                self.own.push(own);
+                Value::object(tag::MODULE_STRING, own)
+            }
+        };
+        if let Some(known) = &mut self.known {
+            known.insert(text.clone(), v);
+        }
+        v
+    }
+}
+
+/// The constant that became this value.
+fn constant(v: Value) -> Constant {
+    match v.kind() {
+        Kind::Boolean(b) => Constant::Boolean(b),
+        Kind::Integer(n) => Constant::Integer(n),
+        Kind::Float(n) => Constant::Float(n),
+        Kind::String(s) => Constant::String(s.bytes().into()),
+        _ => Constant::Nil,
+    }
+}
+
 impl Proto {
-    /// The canonical form.
+    /// The canonical form, but without constants.
     pub fn canonical(&self) -> &Prototype {
         &self.module().chunk.prototypes[self.index as usize]
+    }
+    /// The constants.
+    pub fn constants(&self) -> &[Value] {
+        &self.k_box
+    }
+    /// The text of a constant, if it is a string.
+    pub fn text(&self, constant: u32) -> Option<&[u8]> {
+        match self.k_box.get(constant as usize)?.kind() {
+            // SAFETY: a module's strings, and atoms, live as long as its prototypes.
+            Kind::String(s) => Some(unsafe { &*std::ptr::from_ref(s.bytes()) }),
+            _ => None,
+        }
     }
     /// The module it stands in.
     pub fn module(&self) -> &Module {
@@ -328,13 +395,13 @@ fn fuse(words: &mut [u64]) {
     while i + 1 < words.len() {
         let (first, second) = (words[i], words[i + 1]);
         let (a, b, c) = ((first >> 16) as u16, (second >> 32) as u16, (second >> 48) as u16);
-        let found = PAIRS.iter().find(|(one, two, when, _)| {
+        let found = pairs_of(first as u8).iter().find(|(_, two, when, _)| {
             let fits = match when {
                 When::Always => true,
                 When::B => b == a && c != a,
                 When::C => c == a && b != a,
             };
-            *one as u8 == first as u8 && *two as u8 == second as u8 && fits
+            *two as u8 == second as u8 && fits
         });
         if let Some((.., pair)) = found {
             words[i] = first & !0xff | *pair as u64;
