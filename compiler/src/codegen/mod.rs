@@ -439,21 +439,13 @@ impl Parser<'_> {
 impl Parser<'_> {
     /// The index of a constant, which is added if it is new.
     fn constant(&mut self, key: ConstantKey) -> u32 {
-        let names = &self.lexer.names;
-        let wanted = match key {
-            ConstantKey::Nil => (0, 0),
-            ConstantKey::Boolean(value) => (1, u64::from(value)),
-            ConstantKey::Integer(value) => (2, value as u64),
-            ConstantKey::Float(bits) => (3, bits),
-            ConstantKey::String(name) => (4, names.text(name).as_ptr() as u64),
-        };
-        let function = &mut self.function;
-        let constants = &mut function.prototype.constants;
-        let hash = names.hasher.hash_one(wanted);
-        let is_it = |&index: &u32| constant_bits(&constants[index as usize]) == wanted;
-        if let Some(&index) = function.constants.find(hash, is_it) {
+        let (hash, known) = self.find_constant(key);
+        if let Some(index) = known {
             return index;
         }
+        let names = &self.lexer.names;
+        let function = &mut self.function;
+        let constants = &mut function.prototype.constants;
         let index = constants.len() as u32;
         let hash_of = |&index: &u32| names.hasher.hash_one(constant_bits(&constants[index as usize]));
         function.constants.insert_unique(hash, index, hash_of);
@@ -465,6 +457,31 @@ impl Parser<'_> {
             ConstantKey::String(name) => Constant::String(names.text(name).clone()),
         });
         index
+    }
+
+    /// The index of a constant if it fits an operand. One that would not is not added, as it may not be needed then.
+    fn operand_constant(&mut self, key: ConstantKey) -> Option<u32> {
+        let index = match self.function.prototype.constants.len() <= MAX_ARG as usize {
+            true => self.constant(key),
+            false => self.find_constant(key).1?,
+        };
+        (index <= MAX_ARG).then_some(index)
+    }
+
+    /// The hash of a constant, and its index if it is there.
+    fn find_constant(&self, key: ConstantKey) -> (u64, Option<u32>) {
+        let names = &self.lexer.names;
+        let wanted = match key {
+            ConstantKey::Nil => (0, 0),
+            ConstantKey::Boolean(value) => (1, u64::from(value)),
+            ConstantKey::Integer(value) => (2, value as u64),
+            ConstantKey::Float(bits) => (3, bits),
+            ConstantKey::String(name) => (4, names.text(name).as_ptr() as u64),
+        };
+        let hash = names.hasher.hash_one(wanted);
+        let constants = &self.function.prototype.constants;
+        let is_it = |&index: &u32| constant_bits(&constants[index as usize]) == wanted;
+        (hash, self.function.constants.find(hash, is_it).copied())
     }
 }
 

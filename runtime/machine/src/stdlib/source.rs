@@ -6,12 +6,30 @@
 //!
 //! Always: what is returned is all there is, or a beginning for which the compiler has the same answer.
 
+use std::fs::File;
 use std::io::{Error, Read, Result};
 
 /// Bytes of the largest program.
 pub const MAX_BYTES: usize = 256 << 20;
 /// Bytes after which the text so far is looked at. A program of more will be one.
 const LOOKS: [usize; 2] = [64 << 10, 1 << 20];
+
+/// Bytes of a file that is read to its end, whatever it begins with.
+const SMALL: u64 = 16 << 20;
+
+/// As [`read`], of a file. Of one that is on a disk and no larger than programs are, all is read at once.
+pub fn read_file(mut file: File, limit: usize, is_enough: impl FnMut(&[u8]) -> bool) -> Result<Vec<u8>> {
+    let known = file.metadata().ok().filter(|m| m.is_file() && m.len() <= SMALL && m.len() < limit as u64);
+    let Some(m) = known else { return read(file, limit, is_enough) };
+    let mut text = Vec::new();
+    text.try_reserve_exact(m.len() as usize + 1)?; // one more to meet the end
+    // It may grow meanwhile.
+    file.by_ref().take(m.len() + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > m.len() {
+        text.extend(read(file, limit - text.len(), |_| false)?);
+    }
+    Ok(text)
+}
 
 /// Reads a program of at most so many bytes. `is_enough` is asked about beginnings.
 pub fn read(mut from: impl Read, limit: usize, mut is_enough: impl FnMut(&[u8]) -> bool) -> Result<Vec<u8>> {

@@ -47,7 +47,11 @@ fn describe(p: &Proto, pc: u32, register: u32, moves: u32) -> Option<(&'static s
         Opcode::GetField => Some((table_kind(p, setter, i.b(), moves - 1), constant_name(p, i.c()))),
         Opcode::GetUpval => Some(("upvalue", upvalue_name(p, i.b()).to_vec())),
         Opcode::LoadK | Opcode::LoadKX => {
-            let index = if i.opcode() == Opcode::LoadK { i.bx() } else { p.canonical().code.get(setter as usize + 1)?.ax_arg() };
+            let index = if i.opcode() == Opcode::LoadK {
+                i.bx()
+            } else {
+                p.canonical().code.get(setter as usize + 1)?.ax_arg()
+            };
             p.text(index).map(|text| ("constant", text.to_vec()))
         }
         Opcode::Self_ => {

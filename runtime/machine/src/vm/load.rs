@@ -9,12 +9,14 @@
 //! and leads to that jump itself.
 
 use super::op::{Op, When, pairs_of};
+use crate::heap::surplus;
 use crate::value::string::{Str, find_atom, make_atom};
 use crate::value::table::Template;
 use crate::value::{Kind, Value, tag};
 use foldhash::fast::RandomState;
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Chunk, Constant, Prototype};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -59,6 +61,9 @@ pub struct Module {
 unsafe impl Send for Module {}
 // SAFETY: as above.
 unsafe impl Sync for Module {}
+
+/// Instructions of a chunk from which on it is worth a look at what is left behind.
+const LARGE: usize = 1 << 16;
 
 /// What may become of a module's string literals.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,6 +127,9 @@ impl Module {
         m.protos = protos;
         texts.own.shrink_to_fit();
         m.strings = texts.own;
+        if m.chunk.prototypes.iter().map(|p| p.code.len()).sum::<usize>() >= LARGE {
+            surplus::give_back();
+        }
         module
     }
     /// The name of the chunk.
@@ -412,34 +420,107 @@ fn fuse(words: &mut [u64]) {
 }
 
 /// Finds out which fields constructors set, and notes a template in the EXTRAARG that follows each NEWTABLE.
+///
+/// A field is a string that is set in a table's register as long as the table is the topmost that is not temporary. There may
+/// be one too many, of what follows a constructor: that has its place then, and no value until it is set.
 fn set_templates(p: &Prototype, k: &[Value], words: &mut [u64]) -> Box<[Template]> {
-    let (mut all, mut places) = (Vec::new(), Vec::new());
+    use Opcode as O;
+    let mut made = Made::default();
+    // Constructors that may go on, by ascending registers.
+    let mut open: Vec<Constructor> = Vec::new();
     for (i, ins) in p.code.iter().enumerate() {
-        if ins.opcode() != Opcode::NewTable || !(1..=TEMPLATE_BITS).contains(&ins.b()) {
-            continue;
-        }
-        let count = 1 << (ins.b() - 1);
-        let keys = constructor_keys(&p.code[i + 2..], ins.a(), count, k);
-        if !keys.is_empty()
-            && let Some(template) = Template::new(count, &keys)
-        {
-            // Rows of a table have the same fields.
-            let near = all.len().saturating_sub(NEAR);
-            let known = all[near..].iter().position(|t: &Template| t.is_same(&template)).map(|n| near + n);
-            if known.is_none() && all.len() == MOST_TEMPLATES {
-                continue;
+        let a = ins.a();
+        match ins.opcode() {
+            O::SetField => {
+                let Ok(at) = open.binary_search_by_key(&a, |c| c.register) else { continue };
+                let (constructor, key) = (&mut open[at], k[ins.b() as usize]);
+                if !constructor.keys.iter().any(|known| known.raw_equals(key)) {
+                    constructor.keys.push(key);
+                }
+                if constructor.keys.len() == constructor.count {
+                    made.close(&open.remove(at), words);
+                }
             }
-            places.push((i + 1, known.unwrap_or(all.len())));
-            if known.is_none() {
-                all.push(template);
+            O::Return | O::Return0 | O::Return1 | O::TailCall | O::ForLoop | O::ForPrep | O::TForPrep | O::TForLoop => {
+                open.drain(..).for_each(|c| made.close(&c, words));
+            }
+            O::Jmp if ins.sj_arg() < 0 => open.drain(..).for_each(|c| made.close(&c, words)),
+            // These set no register.
+            O::SetUpval | O::SetTabUp | O::SetTable | O::SetI | O::SetList | O::Close | O::Tbc => {}
+            O::Jmp | O::Eq | O::Lt | O::Le | O::EqK | O::EqI | O::LtI | O::LeI | O::GtI | O::GeI | O::Test => {}
+            O::ExtraArg | O::VarArgPrep => {}
+            op => {
+                while open.last().is_some_and(|c| c.register >= a)
+                    && let Some(constructor) = open.pop()
+                {
+                    made.close(&constructor, words);
+                }
+                if op == O::NewTable && (1..=TEMPLATE_BITS).contains(&ins.b()) {
+                    open.push(Constructor {
+                        extra: i + 1,
+                        register: a,
+                        count: 1 << (ins.b() - 1),
+                        keys: SmallVec::new(),
+                    });
+                }
             }
         }
     }
-    let all = all.into_boxed_slice();
-    for (at, n) in places {
-        words[at] = Op::ExtraArg as u64 | (std::ptr::from_ref(&all[n]) as u64) << 8;
+    open.drain(..).for_each(|c| made.close(&c, words));
+    let all = made.all.into_boxed_slice();
+    if !all.is_empty() {
+        for (i, _) in p.code.iter().enumerate().filter(|(_, ins)| ins.opcode() == O::NewTable) {
+            if let Some(number) = (words[i + 1] >> 8).checked_sub(1) {
+                words[i + 1] = Op::ExtraArg as u64 | (std::ptr::from_ref(&all[number as usize]) as u64) << 8;
+            }
+        }
     }
     all
+}
+/// A constructor whose fields are looked for.
+struct Constructor {
+    /// Index of the EXTRAARG that follows its NEWTABLE.
+    extra: usize,
+    register: u32,
+    /// Nodes of its table.
+    count: usize,
+    keys: SmallVec<[Value; 4]>,
+}
+/// Templates under way.
+#[derive(Default)]
+struct Made {
+    all: Vec<Template>,
+    /// The last constructor, and its template's number from 1.
+    last: Option<(usize, SmallVec<[Value; 4]>, u64)>,
+}
+impl Made {
+    /// Notes the number of a constructor's template, from 1, where its address will be.
+    fn close(&mut self, c: &Constructor, words: &mut [u64]) {
+        if c.keys.is_empty() {
+            return;
+        }
+        // Rows of a table have the same fields.
+        if let Some((count, keys, number)) = &self.last
+            && *count == c.count
+            && keys.iter().zip(&c.keys).all(|(a, b)| a.raw_equals(*b))
+            && keys.len() == c.keys.len()
+        {
+            words[c.extra] |= number << 8;
+            return;
+        }
+        let Some(template) = Template::new(c.count, &c.keys) else { return };
+        let near = self.all.len().saturating_sub(NEAR);
+        let known = self.all[near..].iter().position(|t| t.is_same(&template)).map(|n| near + n);
+        if known.is_none() && self.all.len() == MOST_TEMPLATES {
+            return;
+        }
+        let number = known.unwrap_or(self.all.len()) as u64 + 1;
+        if known.is_none() {
+            self.all.push(template);
+        }
+        words[c.extra] |= number << 8;
+        self.last = Some((c.count, c.keys.clone(), number));
+    }
 }
 /// Templates of a prototype: one with more constructors is a table that was written down, and runs once.
 const MOST_TEMPLATES: usize = 256;
@@ -451,38 +532,6 @@ const TEMPLATE_BITS: u32 = 5;
 #[inline(always)]
 pub(super) fn template_at(extra: u64) -> *const Template {
     (extra >> 8) as *const Template
-}
-/// The strings that are set as fields of the table in register `a`, so many at most, as long as it is the topmost that is not
-/// temporary. It may be one too many, of what follows a constructor: that has its place then, and no value until it is set.
-fn constructor_keys(code: &[Instruction], a: u32, count: usize, k: &[Value]) -> Vec<Value> {
-    use Opcode as O;
-    /// Instructions that are looked at: constructors in constructors are looked at again for each.
-    const FAR: usize = 500;
-    let mut keys: Vec<Value> = Vec::new();
-    for ins in code.iter().take(FAR) {
-        match ins.opcode() {
-            O::SetField if ins.a() == a => {
-                let key = k[ins.b() as usize];
-                if !keys.iter().any(|known| known.raw_equals(key)) {
-                    keys.push(key);
-                }
-                if keys.len() == count {
-                    break;
-                }
-            }
-            O::Return | O::Return0 | O::Return1 | O::TailCall | O::ForLoop | O::ForPrep | O::TForPrep | O::TForLoop => {
-                break;
-            }
-            O::Jmp if ins.sj_arg() < 0 => break,
-            // These set no register.
-            O::SetUpval | O::SetTabUp | O::SetTable | O::SetI | O::SetField | O::SetList | O::Close | O::Tbc => {}
-            O::Jmp | O::Eq | O::Lt | O::Le | O::EqK | O::EqI | O::LtI | O::LeI | O::GtI | O::GeI | O::Test => {}
-            O::ExtraArg | O::VarArgPrep => {}
-            _ if ins.a() <= a => break,
-            _ => {}
-        }
-    }
-    keys
 }
 
 /// `x` is the size of the hash part as the canonical `B`; the array's is in the upper 32 bits.
