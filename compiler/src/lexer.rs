@@ -10,6 +10,7 @@
 //!
 //! Not here: the values of numerals (number.rs), what a token means (parser/).
 
+use crate::codegen::push;
 use crate::error::{CompileError, Place, Result, short_source};
 use crate::number::{Number, hex_value, is_space, parse_number};
 use foldhash::fast::RandomState;
@@ -67,7 +68,7 @@ impl Names {
         }
         let name = Name((FIRST.len() + texts.len()) as u32); // fewer than the bytes of the source, which are limited
         self.numbers.insert_unique(hash, name, |&name| self.hasher.hash_one(&*texts[name.0 as usize - FIRST.len()]));
-        texts.push(text.into());
+        push(texts, text.into());
         name
     }
 

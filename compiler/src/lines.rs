@@ -6,6 +6,7 @@
 //! Always: the same lines are held in the same way, however they came about. Where a distance does not fit, and every
 //! so often, the line itself is noted, so that it is found in a few steps.
 
+use crate::codegen::push;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -71,10 +72,10 @@ impl Lines {
         let pc = self.len();
         self.last = line;
         match i8::try_from(distance) {
-            Ok(distance) if pc == 0 || !pc.is_multiple_of(EVERY) => self.distances.push(distance),
+            Ok(distance) if pc == 0 || !pc.is_multiple_of(EVERY) => push(&mut self.distances, distance),
             _ => {
                 self.noted.push((pc as u32, line)); // a prototype's code is far shorter
-                self.distances.push(0);
+                push(&mut self.distances, 0);
             }
         }
     }

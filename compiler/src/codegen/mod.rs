@@ -93,6 +93,25 @@ impl FunctionState {
     }
 }
 
+/// Appends to a list of a prototype. A long one grows by much more than it has: room that is not used costs nothing, and what
+/// it leaves behind when it grows can be more than the list.
+#[inline(always)]
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        grow(list);
+    }
+    list.push(item);
+}
+#[cold]
+#[inline(never)]
+fn grow<T>(list: &mut Vec<T>) {
+    const LONG: usize = 4096;
+    // If there is not so much, it grows as lists do.
+    if list.len() < LONG || list.try_reserve_exact(7 * list.len()).is_err() {
+        list.reserve(1);
+    }
+}
+
 /// A constant to be: floats by their bits, so that integers stay apart from them.
 #[derive(Clone, Copy)]
 pub(crate) enum ConstantKey {
@@ -154,7 +173,7 @@ impl Parser<'_> {
     /// Appends an instruction, at the line of the last token consumed; returns its pc.
     pub(crate) fn emit(&mut self, instruction: Instruction) -> i32 {
         let pc = self.function.pc();
-        self.function.prototype.code.push(instruction);
+        push(&mut self.function.prototype.code, instruction);
         self.function.prototype.lines.push(self.lexer.last_line);
         pc
     }
@@ -449,13 +468,14 @@ impl Parser<'_> {
         let index = constants.len() as u32;
         let hash_of = |&index: &u32| names.hasher.hash_one(constant_bits(&constants[index as usize]));
         function.constants.insert_unique(hash, index, hash_of);
-        constants.push(match key {
+        let constant = match key {
             ConstantKey::Nil => Constant::Nil,
             ConstantKey::Boolean(value) => Constant::Boolean(value),
             ConstantKey::Integer(value) => Constant::Integer(value),
             ConstantKey::Float(bits) => Constant::Float(f64::from_bits(bits)),
             ConstantKey::String(name) => Constant::String(names.text(name).clone()),
-        });
+        };
+        push(constants, constant);
         index
     }
 

@@ -131,11 +131,10 @@ impl<'s> Parser<'s> {
         let outer = self.enclosing.pop().unwrap_or_else(|| FunctionState::new(0, 0, 0, 0));
         let mut function = std::mem::replace(&mut self.function, outer);
         let p = &mut function.prototype;
-        // What a large function has too much, to half of it, would be there as long as the program runs.
+        // What a large function has too much would be there as long as the program runs. (Constants become values.)
         if p.code.len() > SHRUNK {
             p.code.shrink_to_fit();
             p.lines.shrink_to_fit();
-            p.constants.shrink_to_fit();
         }
         self.prototypes[function.index] = Some(function.prototype);
         Ok(())

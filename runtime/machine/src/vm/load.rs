@@ -8,6 +8,8 @@
 //! Tests carry the target of the jump that follows them in `c`, unless it is a jump backwards or too far: then `c` is 0
 //! and leads to that jump itself.
 
+mod templates;
+
 use super::op::{Op, When, pairs_of};
 use crate::heap::surplus;
 use crate::value::string::{Str, find_atom, make_atom};
@@ -16,9 +18,10 @@ use crate::value::{Kind, Value, tag};
 use foldhash::fast::RandomState;
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Chunk, Constant, Prototype};
-use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use templates::set_templates;
+pub(super) use templates::template_at;
 
 /// A prototype in execution form.
 #[repr(C)]
@@ -92,7 +95,7 @@ impl Module {
         }
         let mut protos: Vec<Proto> = Vec::with_capacity(m.chunk.prototypes.len());
         for (index, p) in m.chunk.prototypes.iter_mut().enumerate() {
-            let mut code_box = translate(p);
+            // First, so that what follows can be where the constants were.
             let k_box: Box<[Value]> = std::mem::take(&mut p.constants)
                 .into_iter()
                 .map(|c| match c {
@@ -103,6 +106,7 @@ impl Module {
                     Constant::String(s) => texts.value(&s),
                 })
                 .collect();
+            let mut code_box = translate(p, &k_box);
             let templates = set_templates(p, &k_box, &mut code_box);
             protos.push(Proto {
                 code: code_box.as_ptr(),
@@ -256,8 +260,11 @@ fn word32(op: Op, a: u32, d: i32) -> u64 {
     op as u64 | (a as u16 as u64) << 16 | (d as u32 as u64) << 32
 }
 
+/// Entries of a table for which a constructor makes room, in code of whatever length.
+const MOST_ENTRIES: u32 = 1 << 16;
+
 /// One word per instruction.
-fn translate(p: &Prototype) -> Box<[u64]> {
+fn translate(p: &Prototype, constants: &[Value]) -> Box<[u64]> {
     use Opcode as O;
     let code = &p.code;
     let extra = |i: usize| code.get(i + 1).map_or(0, |e| e.ax_arg());
@@ -272,13 +279,15 @@ fn translate(p: &Prototype) -> Box<[u64]> {
         }
     };
     let reg = |r: u32| r * 16;
+    // Sizes of constructors are hints, and bytecode may say anything. What is written down takes an instruction each.
+    let most_entries = (code.len() as u32).clamp(MOST_ENTRIES, 1 << 24);
     // Arithmetic with a constant: an operation of its own for floats.
-    let by_kind = |n: u32, integer: Op, float: Op| match p.constants.get(n as usize) {
-        Some(Constant::Float(_)) => float,
+    let by_kind = |n: u32, integer: Op, float: Op| match constants.get(n as usize) {
+        Some(k) if matches!(k.kind(), Kind::Float(_)) => float,
         _ => integer,
     };
-    let power_of_two = |n: u32| match p.constants.get(n as usize) {
-        Some(Constant::Integer(n)) if *n > 0 && n & (n - 1) == 0 => Some(n.trailing_zeros()),
+    let power_of_two = |n: u32| match constants.get(n as usize)?.kind() {
+        Kind::Integer(n) if n > 0 && n & (n - 1) == 0 => Some(n.trailing_zeros()),
         _ => None,
     };
     let mut words: Box<[u64]> = code
@@ -309,7 +318,7 @@ fn translate(p: &Prototype) -> Box<[u64]> {
                 O::SetField => abc(if k { Op::SetFieldK } else { Op::SetField }),
                 O::NewTable => {
                     let array = ins.c() + if k { extra(i).wrapping_mul(256) } else { 0 };
-                    op_new_table(a, ins.b(), array)
+                    op_new_table(a, ins.b().min(most_entries.next_power_of_two().ilog2() + 1), array.min(most_entries))
                 }
                 O::Self_ => abc(if k { Op::SelfK } else { Op::SelfR }),
                 O::AddI => word(Op::AddI, k as u8, a, b, ins.sc() as u32),
@@ -355,9 +364,9 @@ fn translate(p: &Prototype) -> Box<[u64]> {
                 O::Lt => word(if k { Op::Lt1 } else { Op::Lt0 }, k as u8, a, b, jump_after(i)),
                 O::Le => word(if k { Op::Le1 } else { Op::Le0 }, k as u8, a, b, jump_after(i)),
                 O::EqK => {
-                    let (no, yes) = match p.constants.get(ins.b() as usize) {
-                        Some(Constant::Nil | Constant::Boolean(_)) => (Op::EqTag0, Op::EqTag1),
-                        Some(Constant::String(_)) => (Op::EqStr0, Op::EqStr1),
+                    let (no, yes) = match constants.get(ins.b() as usize).map(|k| k.kind()) {
+                        Some(Kind::Nil | Kind::Boolean(_)) => (Op::EqTag0, Op::EqTag1),
+                        Some(Kind::String(_)) => (Op::EqStr0, Op::EqStr1),
                         _ => (Op::EqK0, Op::EqK1),
                     };
                     word(if k { yes } else { no }, k as u8, a, b, jump_after(i))
@@ -419,122 +428,7 @@ fn fuse(words: &mut [u64]) {
     }
 }
 
-/// Finds out which fields constructors set, and notes a template in the EXTRAARG that follows each NEWTABLE.
-///
-/// A field is a string that is set in a table's register as long as the table is the topmost that is not temporary. There may
-/// be one too many, of what follows a constructor: that has its place then, and no value until it is set.
-fn set_templates(p: &Prototype, k: &[Value], words: &mut [u64]) -> Box<[Template]> {
-    use Opcode as O;
-    let mut made = Made::default();
-    // Constructors that may go on, by ascending registers.
-    let mut open: Vec<Constructor> = Vec::new();
-    for (i, ins) in p.code.iter().enumerate() {
-        let a = ins.a();
-        match ins.opcode() {
-            O::SetField => {
-                let Ok(at) = open.binary_search_by_key(&a, |c| c.register) else { continue };
-                let (constructor, key) = (&mut open[at], k[ins.b() as usize]);
-                if !constructor.keys.iter().any(|known| known.raw_equals(key)) {
-                    constructor.keys.push(key);
-                }
-                if constructor.keys.len() == constructor.count {
-                    made.close(&open.remove(at), words);
-                }
-            }
-            O::Return | O::Return0 | O::Return1 | O::TailCall | O::ForLoop | O::ForPrep | O::TForPrep | O::TForLoop => {
-                open.drain(..).for_each(|c| made.close(&c, words));
-            }
-            O::Jmp if ins.sj_arg() < 0 => open.drain(..).for_each(|c| made.close(&c, words)),
-            // These set no register.
-            O::SetUpval | O::SetTabUp | O::SetTable | O::SetI | O::SetList | O::Close | O::Tbc => {}
-            O::Jmp | O::Eq | O::Lt | O::Le | O::EqK | O::EqI | O::LtI | O::LeI | O::GtI | O::GeI | O::Test => {}
-            O::ExtraArg | O::VarArgPrep => {}
-            op => {
-                while open.last().is_some_and(|c| c.register >= a)
-                    && let Some(constructor) = open.pop()
-                {
-                    made.close(&constructor, words);
-                }
-                if op == O::NewTable && (1..=TEMPLATE_BITS).contains(&ins.b()) {
-                    open.push(Constructor {
-                        extra: i + 1,
-                        register: a,
-                        count: 1 << (ins.b() - 1),
-                        keys: SmallVec::new(),
-                    });
-                }
-            }
-        }
-    }
-    open.drain(..).for_each(|c| made.close(&c, words));
-    let all = made.all.into_boxed_slice();
-    if !all.is_empty() {
-        for (i, _) in p.code.iter().enumerate().filter(|(_, ins)| ins.opcode() == O::NewTable) {
-            if let Some(number) = (words[i + 1] >> 8).checked_sub(1) {
-                words[i + 1] = Op::ExtraArg as u64 | (std::ptr::from_ref(&all[number as usize]) as u64) << 8;
-            }
-        }
-    }
-    all
-}
-/// A constructor whose fields are looked for.
-struct Constructor {
-    /// Index of the EXTRAARG that follows its NEWTABLE.
-    extra: usize,
-    register: u32,
-    /// Nodes of its table.
-    count: usize,
-    keys: SmallVec<[Value; 4]>,
-}
-/// Templates under way.
-#[derive(Default)]
-struct Made {
-    all: Vec<Template>,
-    /// The last constructor, and its template's number from 1.
-    last: Option<(usize, SmallVec<[Value; 4]>, u64)>,
-}
-impl Made {
-    /// Notes the number of a constructor's template, from 1, where its address will be.
-    fn close(&mut self, c: &Constructor, words: &mut [u64]) {
-        if c.keys.is_empty() {
-            return;
-        }
-        // Rows of a table have the same fields.
-        if let Some((count, keys, number)) = &self.last
-            && *count == c.count
-            && keys.iter().zip(&c.keys).all(|(a, b)| a.raw_equals(*b))
-            && keys.len() == c.keys.len()
-        {
-            words[c.extra] |= number << 8;
-            return;
-        }
-        let Some(template) = Template::new(c.count, &c.keys) else { return };
-        let near = self.all.len().saturating_sub(NEAR);
-        let known = self.all[near..].iter().position(|t| t.is_same(&template)).map(|n| near + n);
-        if known.is_none() && self.all.len() == MOST_TEMPLATES {
-            return;
-        }
-        let number = known.unwrap_or(self.all.len()) as u64 + 1;
-        if known.is_none() {
-            self.all.push(template);
-        }
-        words[c.extra] |= number << 8;
-        self.last = Some((c.count, c.keys.clone(), number));
-    }
-}
-/// Templates of a prototype: one with more constructors is a table that was written down, and runs once.
-const MOST_TEMPLATES: usize = 256;
-/// The latest of them among which the same is looked for.
-const NEAR: usize = 8;
-/// The largest `B` of a NEWTABLE for which there are templates.
-const TEMPLATE_BITS: u32 = 5;
-/// The template that an EXTRAARG after NEWTABLE names, or null. Addresses have 56 bits at most.
-#[inline(always)]
-pub(super) fn template_at(extra: u64) -> *const Template {
-    (extra >> 8) as *const Template
-}
-
-/// `x` is the size of the hash part as the canonical `B`; the array's is in the upper 32 bits.
+/// `x` is the size of the hash part as the canonical `B`; the array's is in the upper 32 bits. Both are bounded.
 fn op_new_table(a: u32, hash: u32, array: u32) -> u64 {
     word32(Op::NewTable, a, array as i32) | (hash as u64) << 8
 }
