@@ -46,7 +46,7 @@ impl Lines {
             Some(note) => (self.noted[note].0 as usize + 1, self.noted[note].1),
             None => (0, 0),
         };
-        let distance: i32 = self.distances[first..=pc].iter().map(|&d| i32::from(d)).sum();
+        let distance: i32 = self.distances[first..=pc].iter().map(|&d| i32::from(d)).sum(); // of 128 at most
         Some(line.wrapping_add_signed(distance))
     }
 
@@ -67,8 +67,10 @@ impl Lines {
     }
 
     /// Appends a line.
+    #[inline]
     pub fn push(&mut self, line: u32) {
-        let distance = i64::from(line) - i64::from(self.last);
+        // Around the end of the numbers, as where they are added up.
+        let distance = line.wrapping_sub(self.last).cast_signed();
         let pc = self.len();
         self.last = line;
         match i8::try_from(distance) {

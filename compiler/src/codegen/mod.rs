@@ -106,9 +106,11 @@ pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
 #[inline(never)]
 fn grow<T>(list: &mut Vec<T>) {
     const LONG: usize = 4096;
+    /// Of what is small, a function has that many at least.
+    const FIRST: usize = 16;
     // If there is not so much, it grows as lists do.
     if list.len() < LONG || list.try_reserve_exact(7 * list.len()).is_err() {
-        list.reserve(1);
+        list.reserve(if size_of::<T>() <= 4 && list.is_empty() { FIRST } else { 1 });
     }
 }
 

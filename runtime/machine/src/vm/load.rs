@@ -18,7 +18,9 @@ use crate::value::{Kind, Value, tag};
 use foldhash::fast::RandomState;
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Chunk, Constant, Prototype};
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 use templates::set_templates;
 pub(super) use templates::template_at;
@@ -189,30 +191,47 @@ struct Texts {
     literals: Literals,
     /// Those that the module owns.
     own: Vec<*mut Str>,
-    /// All of them, so that each is there once, if there may be several of the same text: a prototype has one.
-    known: Option<HashMap<Arc<[u8]>, Value, RandomState>>,
+    /// The same, so that each is there once, if there may be several of the same text: a prototype has one.
+    known: Option<HashSet<OwnText, RandomState>>,
 }
 
 impl Texts {
-    fn value(&mut self, text: &Arc<[u8]>) -> Value {
-        if let Some(&v) = self.known.as_ref().and_then(|known| known.get(text)) {
-            return v;
-        }
+    fn value(&mut self, text: &[u8]) -> Value {
         let atom = if self.literals == Literals::Atoms { make_atom(text) } else { find_atom(text) };
-        let v = match atom {
-            Some(a) => Value::object(tag::ATOM, a),
-            None => {
-                let own = Str::new_shared(text, self.owner.cast());
-                self.own.push(own);
-                Value::object(tag::MODULE_STRING, own)
-            }
-        };
-        if let Some(known) = &mut self.known {
-            known.insert(text.clone(), v);
+        if let Some(a) = atom {
+            return Value::object(tag::ATOM, a);
         }
-        v
+        if let Some(own) = self.known.as_ref().and_then(|known| known.get(text)) {
+            return Value::object(tag::MODULE_STRING, own.0);
+        }
+        let own = Str::new_shared(text, self.owner.cast());
+        self.own.push(own);
+        if let Some(known) = &mut self.known {
+            known.insert(OwnText(own));
+        }
+        Value::object(tag::MODULE_STRING, own)
     }
 }
+
+/// A module's string, which is found by its bytes.
+struct OwnText(*mut Str);
+impl Borrow<[u8]> for OwnText {
+    fn borrow(&self) -> &[u8] {
+        // SAFETY: a module that is being made frees none of its strings.
+        unsafe { (*self.0).bytes() }
+    }
+}
+impl Hash for OwnText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Borrow::<[u8]>::borrow(self).hash(state);
+    }
+}
+impl PartialEq for OwnText {
+    fn eq(&self, other: &Self) -> bool {
+        Borrow::<[u8]>::borrow(self) == Borrow::<[u8]>::borrow(other)
+    }
+}
+impl Eq for OwnText {}
 
 /// The constant that became this value.
 fn constant(v: Value) -> Constant {

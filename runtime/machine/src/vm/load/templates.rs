@@ -22,8 +22,11 @@ pub(super) fn set_templates(p: &Prototype, k: &[Value], words: &mut [u64]) -> Bo
     // Constructors that may go on, by ascending registers.
     let mut open: Vec<Constructor> = Vec::new();
     for (i, ins) in p.code.iter().enumerate() {
-        let a = ins.a();
-        match ins.opcode() {
+        let (op, a) = (ins.opcode(), ins.a());
+        if open.is_empty() && op != O::NewTable {
+            continue;
+        }
+        match op {
             O::SetField => {
                 let Ok(at) = open.binary_search_by_key(&a, |c| c.register) else { continue };
                 let (constructor, key) = (&mut open[at], k[ins.b() as usize]);
@@ -42,7 +45,7 @@ pub(super) fn set_templates(p: &Prototype, k: &[Value], words: &mut [u64]) -> Bo
             O::SetUpval | O::SetTabUp | O::SetTable | O::SetI | O::SetList | O::Close | O::Tbc => {}
             O::Jmp | O::Eq | O::Lt | O::Le | O::EqK | O::EqI | O::LtI | O::LeI | O::GtI | O::GeI | O::Test => {}
             O::ExtraArg | O::VarArgPrep => {}
-            op => {
+            _ => {
                 while open.last().is_some_and(|c| c.register >= a)
                     && let Some(constructor) = open.pop()
                 {
