@@ -78,6 +78,7 @@ pub fn is_hopeless(beginning: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Seek, Write};
 
     #[test]
     fn what_nothing_can_mend() {
@@ -113,6 +114,23 @@ mod tests {
         ] {
             assert!(!is_hopeless(text), "{}", text.escape_ascii());
         }
+    }
+
+    #[test]
+    fn files_are_read_to_their_end() {
+        let read_whole = |text: &[u8], limit| {
+            let mut file = tempfile::tempfile().expect("a file");
+            file.write_all(text).and_then(|()| file.rewind()).expect("it is written");
+            read_file(file, limit, |_| true)
+        };
+        for size in [0, 1, LOOKS[0], LOOKS[1] + 1] {
+            let text = vec![b' '; size];
+            assert_eq!(read_whole(&text, MAX_BYTES).expect("it ends"), text);
+            assert!(size == 0 || read_whole(&text, size - 1).is_err() || size > LOOKS[0]);
+        }
+        // What is no file on a disk may have no end.
+        let endless = File::open("/dev/zero").expect("it is there");
+        assert_eq!(read_file(endless, MAX_BYTES, is_hopeless).expect("the first look").len(), LOOKS[0]);
     }
 
     #[test]

@@ -487,3 +487,23 @@ pub(crate) fn live_registers(p: &Proto, pc: usize) -> Option<usize> {
     // A list that is being made, and what came before the new object, are below it.
     Some(made.max(read) as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_put_together_again() {
+        let source =
+            b"local a = { 'x', 300000, 1.5, nil, true, x = 'x' } function f() return 'x', 'y', 0x7fffffffffff, -0.5 end
+            return a == 'a string of more than forty bytes, which becomes none of the atoms', a == nil, a == false";
+        let chunk = rlua_compiler::compile(source, b"=chunk").expect("it compiles");
+        for literals in [Literals::Atoms, Literals::Owned] {
+            let module = Module::new(chunk.clone(), literals);
+            assert_eq!(module.chunk(), chunk);
+            assert_eq!(module.dump(), rlua_compiler::dump(&chunk, false));
+            assert_eq!(module.hash(), &rlua_compiler::hash(&chunk));
+            assert_eq!(module.protos().len(), 2);
+        }
+    }
+}
