@@ -67,7 +67,8 @@ unsafe impl Send for Module {}
 // SAFETY: as above.
 unsafe impl Sync for Module {}
 
-/// Instructions of a chunk from which on it is worth a look at what is left behind.
+/// Instructions of one function from which on it is worth a look at what is left behind: its lists were long. It takes a page
+/// fault for each page that is used again, so code of many functions, which leave little each, does without.
 const LARGE: usize = 1 << 16;
 
 /// What may become of a module's string literals.
@@ -133,7 +134,7 @@ impl Module {
         m.protos = protos;
         texts.own.shrink_to_fit();
         m.strings = texts.own;
-        if m.chunk.prototypes.iter().map(|p| p.code.len()).sum::<usize>() >= LARGE {
+        if m.chunk.prototypes.iter().any(|p| p.code.len() >= LARGE) {
             surplus::give_back();
         }
         module
