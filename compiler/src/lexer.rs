@@ -2,7 +2,7 @@
 //!
 //! Journey: source text -> **tokens** -> prototype. Written by hand: a byte's class says what begins there, and each
 //! element is read by a loop, so a token of any length costs no stack. (The reader might expect a generated lexer: that took
-//! twice the instructions, and strings, long brackets and comments, whose errors quote what was read so far, were
+//! five thirds of the instructions, and strings, long brackets and comments, whose errors quote what was read so far, were
 //! read by hand anyway.)
 //!
 //! Always: `line` is the line where reading has come to, `last_line` that of the last token the parser consumed: the
