@@ -1,9 +1,8 @@
 //! The lexer: bytes to tokens, one at a time, with one token of look-ahead.
 //!
-//! Journey: source text -> **tokens** -> prototype. Written by hand: a byte's class says what begins there, and each
-//! element is read by a loop, so a token of any length costs no stack. (The reader might expect a generated lexer: that took
-//! five thirds of the instructions, and strings, long brackets and comments, whose errors quote what was read so far, were
-//! read by hand anyway.)
+//! Journey: source text -> **tokens** -> prototype. `logos` finds what an element is and where it ends (names, reserved
+//! words, numerals, operators, blanks); strings, long brackets and comments, whose errors quote what was read so far, are
+//! read by hand from where it stops. It runs as a state machine, so a token of any length costs no stack.
 //!
 //! Always: `line` is the line where reading has come to, `last_line` that of the last token the parser consumed: the
 //! first goes into error messages, the second into the line table of the code. Every distinct string exists once.
@@ -15,6 +14,7 @@ use crate::error::{CompileError, Place, Result, short_source};
 use crate::number::{Number, hex_value, is_space, parse_number};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use logos::Logos;
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Names {
     }
 }
 
-/// Declares [`Fixed`] and its texts.
+/// Declares [`Fixed`] with its texts, and [`Raw`], in which each of them is a pattern.
 macro_rules! fixed {
     ($($name:ident = $text:literal),* $(,)?) => {
         /// A reserved word, or an operator of more than one byte.
@@ -97,6 +97,36 @@ macro_rules! fixed {
                     $(Fixed::$name => $text),*
                 }
             }
+        }
+
+        /// What `logos` recognises.
+        #[derive(Logos, Clone, Copy)]
+        #[logos(utf8 = false, skip r"[ \t\x0b\x0c]+")]
+        enum Raw {
+            #[regex(r"\r\n|\n\r|\r|\n")]
+            NewLine,
+            /// Its two signs.
+            #[token("--")]
+            Comment,
+            #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
+            Name,
+            // All that could belong to one, and a letter, which makes `3x` one malformed numeral.
+            #[regex(r"\.?0[xX]([pP][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 20)]
+            #[regex(r"\.?[0-9]([eE][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 10)]
+            Numeral,
+            /// What a string begins with.
+            #[regex(r#"["']"#)]
+            Quote,
+            /// What a long string begins with.
+            #[regex(r"\[=*\[")]
+            LongBracket,
+            #[regex(r"\[=+")]
+            BrokenLongBracket,
+            $(#[token($text, |_| Fixed::$name)])*
+            Fixed(Fixed),
+            /// An operator of one byte, or nothing that Lua knows.
+            #[regex(r"(?s-u:.)", priority = 0)]
+            Byte,
         }
     };
 }
@@ -134,89 +164,6 @@ fixed! {
     ShiftLeft = "<<",
     ShiftRight = ">>",
     DoubleColon = "::",
-}
-
-/// The reserved word that a name is. By its first byte: most names are none.
-fn reserved(name: &[u8]) -> Option<Fixed> {
-    use Fixed::*;
-    let candidates: &[Fixed] = match name.first()? {
-        b'a' => &[And],
-        b'b' => &[Break],
-        b'd' => &[Do],
-        b'e' => &[End, Else, ElseIf],
-        b'f' => &[Function, For, False],
-        b'g' => &[Goto],
-        b'i' => &[If, In],
-        b'l' => &[Local],
-        b'n' => &[Nil, Not],
-        b'o' => &[Or],
-        b'r' => &[Return, Repeat],
-        b't' => &[Then, True],
-        b'u' => &[Until],
-        b'w' => &[While],
-        _ => return None,
-    };
-    candidates.iter().copied().find(|word| word.text().as_bytes() == name)
-}
-
-/// What begins with a byte.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// An operator of one byte, or nothing that Lua knows.
-    Other,
-    Blank,
-    NewLine,
-    /// A letter or `_`: what begins a name and goes on in it.
-    Letter,
-    /// A numeral; it goes on in a name.
-    Digit,
-    /// A string.
-    Quote,
-    /// What may be more than that byte.
-    Several,
-}
-
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Other; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = match byte as u8 {
-            b' ' | b'\t' | 0x0b | 0x0c => Class::Blank,
-            b'\n' | b'\r' => Class::NewLine,
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' => Class::Letter,
-            b'0'..=b'9' => Class::Digit,
-            b'"' | b'\'' => Class::Quote,
-            b'-' | b'[' | b'.' | b'/' | b'=' | b'<' | b'>' | b'~' | b':' => Class::Several,
-            _ => Class::Other,
-        };
-        byte += 1;
-    }
-    classes
-};
-
-fn class(byte: u8) -> Class {
-    CLASSES[byte as usize]
-}
-
-/// Length of the numeral at the beginning: all that could belong to one, and a letter, which makes `3x` one malformed
-/// numeral.
-fn numeral_length(text: &[u8]) -> usize {
-    let mut at = usize::from(text.first() == Some(&b'.'));
-    let exponent = match text[at..] {
-        [b'0', b'x' | b'X', ..] => b'p',
-        _ => b'e',
-    };
-    at += if exponent == b'p' { 2 } else { 1 };
-    while let Some(&byte) = text.get(at) {
-        if byte | 0x20 == exponent {
-            at += 1 + usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        } else if byte.is_ascii_hexdigit() || byte == b'.' {
-            at += 1;
-        } else {
-            return at + usize::from(class(byte) == Class::Letter);
-        }
-    }
-    at
 }
 
 /// A token.
@@ -273,8 +220,8 @@ impl Placed {
 }
 
 /// Where a lexer stood, to go back to.
-pub(crate) struct Saved {
-    offset: usize,
+pub(crate) struct Saved<'s> {
+    raw: logos::Lexer<'s, Raw>,
     current: Placed,
     ahead: Option<Placed>,
     line: u32,
@@ -289,8 +236,8 @@ pub(crate) struct Saved {
 /// The lexer and its look-ahead.
 pub(crate) struct Lexer<'s> {
     source: &'s [u8],
-    /// Where reading has come to.
-    offset: usize,
+    /// It stands where reading has come to.
+    raw: logos::Lexer<'s, Raw>,
     /// The chunk's name.
     chunk_name: &'s [u8],
     /// The current token, or the element being read: what stands for it if it is malformed.
@@ -321,7 +268,7 @@ impl<'s> Lexer<'s> {
         let none = Placed { token: Token::End, start: 0, end: 0, column: 1, line: 1, is_first: false };
         Lexer {
             source,
-            offset: 0,
+            raw: Raw::lexer(source),
             chunk_name,
             current: none,
             ahead: None,
@@ -368,7 +315,7 @@ impl<'s> Lexer<'s> {
                 self.tolerate(error)?;
             }
         }
-        self.current.end = self.offset;
+        self.current.end = self.offset();
         self.end_line = self.line;
         Ok(())
     }
@@ -404,9 +351,9 @@ impl<'s> Lexer<'s> {
         error.message.strip_prefix(&place[..]).unwrap_or(&error.message).to_vec()
     }
 
-    pub fn save(&self) -> Saved {
+    pub fn save(&self) -> Saved<'s> {
         Saved {
-            offset: self.offset,
+            raw: self.raw.clone(),
             current: self.current,
             ahead: self.ahead,
             line: self.line,
@@ -419,8 +366,8 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    pub fn go_back(&mut self, saved: Saved) {
-        self.offset = saved.offset;
+    pub fn go_back(&mut self, saved: Saved<'s>) {
+        self.raw = saved.raw;
         self.current = saved.current;
         self.ahead = saved.ahead;
         self.line = saved.line;
@@ -495,7 +442,7 @@ impl<'s> Lexer<'s> {
 
     /// The element being read, as far as it was read.
     fn place_read(&self) -> Place {
-        Place { end: self.offset, ..self.current.place() }
+        Place { end: self.offset(), ..self.current.place() }
     }
 
     /// Keeps an error after which reading can go on, if that is wanted.
@@ -511,83 +458,44 @@ impl<'s> Lexer<'s> {
     /// Reads an element that is a token. What is known of it before it is read becomes that of the current token.
     fn read_token(&mut self) -> Result<Token> {
         loop {
-            let start = self.offset;
-            let byte = self.source.get(start).copied();
-            match byte.map(class) {
-                Some(Class::Blank) => {
-                    self.offset += 1;
-                    while self.peek_byte().is_some_and(|byte| class(byte) == Class::Blank) {
-                        self.offset += 1;
-                    }
-                    continue;
-                }
-                Some(Class::NewLine) => {
-                    self.skip_line_break();
-                    continue;
-                }
-                _ => {}
-            }
-            self.current.start = start;
-            self.current.column = (start - self.line_start) as u32 + 1; // the source's length is limited
+            let raw = self.raw.next();
+            let span = self.raw.span();
+            self.current.start = span.start;
+            self.current.column = (span.start - self.line_start) as u32 + 1; // the source's length is limited
             self.current.line = self.line;
             self.current.is_first = self.line != self.end_line;
-            let Some(byte) = byte else {
+            let Some(raw) = raw else {
                 return Ok(Token::End);
             };
-            self.offset += 1;
-            return Ok(match class(byte) {
-                Class::Letter => self.read_name(start),
-                Class::Digit => self.read_numeral(start)?,
-                Class::Quote => Token::String(self.read_string(byte)?),
-                Class::Several => {
-                    let fixed = match (byte, self.peek_byte()) {
-                        (b'-', Some(b'-')) => {
-                            self.offset += 1;
-                            self.skip_comment()?;
-                            continue;
-                        }
-                        (b'[', Some(b'[' | b'=')) => return self.read_long_string(),
-                        (b'.', Some(b'0'..=b'9')) => return self.read_numeral(start),
-                        (b'.', Some(b'.')) if self.source.get(start + 2) == Some(&b'.') => {
-                            self.offset += 1;
-                            Fixed::Dots
-                        }
-                        (b'.', Some(b'.')) => Fixed::Concat,
-                        (b'/', Some(b'/')) => Fixed::IntegerDivide,
-                        (b'=', Some(b'=')) => Fixed::Equal,
-                        (b'>', Some(b'=')) => Fixed::GreaterEqual,
-                        (b'<', Some(b'=')) => Fixed::LessEqual,
-                        (b'~', Some(b'=')) => Fixed::NotEqual,
-                        (b'<', Some(b'<')) => Fixed::ShiftLeft,
-                        (b'>', Some(b'>')) => Fixed::ShiftRight,
-                        (b':', Some(b':')) => Fixed::DoubleColon,
-                        _ => return Ok(Token::Byte(byte)),
-                    };
-                    self.offset += 1;
-                    Token::Fixed(fixed)
+            return Ok(match raw.unwrap_or(Raw::Byte) {
+                Raw::NewLine => {
+                    self.start_line(span.end);
+                    continue;
                 }
-                _ => Token::Byte(byte),
+                Raw::Comment => {
+                    self.skip_comment()?;
+                    continue;
+                }
+                Raw::Fixed(fixed) => Token::Fixed(fixed),
+                Raw::Name => Token::Name(self.names.intern(self.raw.slice())),
+                Raw::Byte => Token::Byte(self.source[span.start]),
+                Raw::Numeral => self.read_numeral()?,
+                Raw::Quote => Token::String(self.read_string(self.source[span.start])?),
+                Raw::LongBracket => {
+                    self.buffer.clear();
+                    self.read_long_bracket(span.len() - 2, "string")?;
+                    Token::String(self.names.intern(&self.buffer))
+                }
+                Raw::BrokenLongBracket => {
+                    return Err(self.lexical_error("invalid long string delimiter", self.raw.slice()));
+                }
             });
         }
     }
 
-    /// Reads the rest of a name.
-    fn read_name(&mut self, start: usize) -> Token {
-        let rest = &self.source[self.offset..];
-        let length = rest.iter().position(|&b| !matches!(class(b), Class::Letter | Class::Digit));
-        self.offset += length.unwrap_or(rest.len());
-        let name = &self.source[start..self.offset];
-        match reserved(name) {
-            Some(fixed) => Token::Fixed(fixed),
-            None => Token::Name(self.names.intern(name)),
-        }
-    }
-
-    /// Reads the rest of a numeral.
-    fn read_numeral(&mut self, start: usize) -> Result<Token> {
-        let text = &self.source[start..];
-        let text = &text[..numeral_length(text)];
-        self.offset = start + text.len();
+    /// The value of a numeral.
+    fn read_numeral(&mut self) -> Result<Token> {
+        let text = self.raw.slice();
         Ok(match parse_number(text) {
             Some(Number::Integer(value)) => Token::Integer(value),
             Some(Number::Float(value)) => Token::Float(value),
@@ -598,33 +506,23 @@ impl<'s> Lexer<'s> {
         })
     }
 
-    /// Reads a long string after its `[`.
-    fn read_long_string(&mut self) -> Result<Token> {
-        let rest = self.rest();
-        let level = rest.iter().take_while(|&&b| b == b'=').count();
-        self.offset += level;
-        if rest.get(level) != Some(&b'[') {
-            let text = &self.source[self.current.start..self.offset];
-            return Err(self.lexical_error("invalid long string delimiter", text));
-        }
-        self.offset += 1;
-        self.buffer.clear();
-        self.read_long_bracket(level, "string")?;
-        Ok(Token::String(self.names.intern(&self.buffer)))
-    }
-
     fn start_line(&mut self, offset: usize) {
         self.line = self.line.saturating_add(1);
         self.line_start = offset;
     }
 
+    /// Where reading has come to.
+    fn offset(&self) -> usize {
+        self.raw.span().end
+    }
+
     /// The text that was not read yet.
     fn rest(&self) -> &'s [u8] {
-        &self.source[self.offset..]
+        self.raw.remainder()
     }
 
     fn peek_byte(&self) -> Option<u8> {
-        self.source.get(self.offset).copied()
+        self.rest().first().copied()
     }
 
     /// Skips a line break at the current offset, if there is one: one of `\n`, `\r`, `\r\n`, `\n\r`.
@@ -634,8 +532,8 @@ impl<'s> Lexer<'s> {
             [b'\r' | b'\n', ..] => 1,
             _ => return false,
         };
-        self.offset += length;
-        self.start_line(self.offset);
+        self.raw.bump(length);
+        self.start_line(self.offset());
         true
     }
 
@@ -644,12 +542,12 @@ impl<'s> Lexer<'s> {
         if let [b'[', after @ ..] = rest {
             let level = after.iter().take_while(|&&b| b == b'=').count();
             if after.get(level) == Some(&b'[') {
-                self.offset += level + 2;
+                self.raw.bump(level + 2);
                 return self.read_long_bracket(level, "comment");
             }
         }
         let length = rest.iter().position(|&b| b == b'\n' || b == b'\r').unwrap_or(rest.len());
-        self.offset += length;
+        self.raw.bump(length);
         Ok(())
     }
 
@@ -663,13 +561,13 @@ impl<'s> Lexer<'s> {
             let plain = rest.iter().position(|b| matches!(b, b']' | b'\n' | b'\r'));
             let Some(plain) = plain else {
                 let message = format!("unfinished long {what} (starting at line {first_line}) near <eof>");
-                self.offset += rest.len();
+                self.raw.bump(rest.len());
                 return Err(self.error_at(message.as_bytes(), self.place_read()));
             };
             if !is_comment {
                 self.buffer.extend_from_slice(&rest[..plain]);
             }
-            self.offset += plain;
+            self.raw.bump(plain);
             if self.skip_line_break() {
                 if !is_comment {
                     self.buffer.push(b'\n');
@@ -680,13 +578,13 @@ impl<'s> Lexer<'s> {
             let signs = self.rest()[1..].iter().take_while(|&&b| b == b'=').count();
             let closes = signs == level && self.rest().get(1 + signs) == Some(&b']');
             if closes {
-                self.offset += signs + 2;
+                self.raw.bump(signs + 2);
                 return Ok(());
             }
             if !is_comment {
                 self.buffer.extend_from_slice(&self.rest()[..=signs]);
             }
-            self.offset += signs + 1;
+            self.raw.bump(signs + 1);
         }
     }
 
@@ -694,7 +592,7 @@ impl<'s> Lexer<'s> {
     fn keep(&mut self) {
         if let Some(byte) = self.peek_byte() {
             self.buffer.push(byte);
-            self.offset += 1;
+            self.raw.bump(1);
         }
     }
 
@@ -715,21 +613,21 @@ impl<'s> Lexer<'s> {
             let plain =
                 rest.iter().position(|&b| b == delimiter || matches!(b, b'\\' | b'\n' | b'\r')).unwrap_or(rest.len());
             self.buffer.extend_from_slice(&rest[..plain]);
-            self.offset += plain;
+            self.raw.bump(plain);
             match self.peek_byte() {
                 None => return Err(self.error_at(b"unfinished string near <eof>", self.place_read())),
                 Some(b'\n' | b'\r') => {
                     return Err(self.lexical_error("unfinished string", &self.buffer));
                 }
                 Some(b'\\') => {
-                    let (start, line) = (self.offset, self.line);
+                    let (start, line) = (self.offset(), self.line);
                     if let Err(mut error) = self.read_escape() {
                         error.place = Place { start, line, ..error.place };
                         self.tolerate(error)?;
                     }
                 }
                 Some(_) => {
-                    self.offset += 1;
+                    self.raw.bump(1);
                     return Ok(self.names.intern(&self.buffer[1..]));
                 }
             }
@@ -774,12 +672,12 @@ impl<'s> Lexer<'s> {
             }
             b'z' => {
                 self.buffer.truncate(start);
-                self.offset += 1;
+                self.raw.bump(1);
                 while let Some(byte) = self.peek_byte().filter(|&b| is_space(b)) {
                     if byte == b'\n' || byte == b'\r' {
                         self.skip_line_break();
                     } else {
-                        self.offset += 1;
+                        self.raw.bump(1);
                     }
                 }
                 return Ok(());
@@ -802,7 +700,7 @@ impl<'s> Lexer<'s> {
             }
             _ => return Err(self.escape_error("invalid escape sequence")),
         };
-        self.offset += 1;
+        self.raw.bump(1);
         self.buffer.truncate(start);
         self.buffer.push(value);
         Ok(())
