@@ -174,12 +174,14 @@ pub unsafe fn grow_zeroed(p: *mut u8, layout: Layout, size: usize) -> *mut u8 {
     }
 }
 
-/// Keeps a reserve, from which small blocks come when the system refuses them; and says that large blocks can grow by zeros.
+/// Keeps a reserve, from which small blocks come when the system refuses them; and says that large blocks can grow by zeros, and
+/// how the system gets memory back.
 #[cfg(target_os = "linux")]
 pub fn begin() {
     large::keep_reserve();
     // SAFETY: it does what is asked for, and this is the global allocator.
     unsafe { rlua_runtime::set_zeroed_growth(grow_zeroed) }
+    rlua_runtime::set_give_back(crate::mimalloc::give_back);
 }
 /// Tries once more with the reserve, if there was no memory.
 #[cfg(target_os = "linux")]
@@ -191,7 +193,9 @@ fn again(allocate: impl Fn() -> *mut u8) -> *mut u8 {
 
 /// There is no reserve here, and mimalloc's blocks have no zeros that cost nothing.
 #[cfg(not(target_os = "linux"))]
-pub fn begin() {}
+pub fn begin() {
+    rlua_runtime::set_give_back(crate::mimalloc::give_back);
+}
 
 #[cfg(not(target_os = "linux"))]
 // SAFETY: all is mimalloc's.

@@ -45,7 +45,7 @@ fn write_prototype(out: &mut String, chunk: &Chunk, index: usize, prototype: &Pr
         prototype.nested.len()
     )?;
     for (pc, &i) in prototype.code.iter().enumerate() {
-        let line = prototype.lines.get(pc).map_or("-".to_string(), u32::to_string);
+        let line = prototype.lines.get(pc).map_or("-".to_string(), |line| line.to_string());
         let Some(op) = i.checked_opcode() else {
             writeln!(out, "\t{}\t[{line}]\t?{:#010x}", pc + 1, i.0)?;
             continue;

@@ -7,6 +7,7 @@
 //! Always: what [`undump`] returns has passed [`verify`]. Decoding allocates no more than a bounded amount ahead of
 //! the bytes it has read, whatever lengths they claim.
 
+use crate::lines::Lines;
 use crate::prototype::{Chunk, Prototype};
 use crate::verify::{VerifyError, verify};
 use sha2::{Digest, Sha256};
@@ -78,7 +79,7 @@ pub fn dump(chunk: &Chunk, strip: bool) -> Vec<u8> {
 fn stripped(chunk: &Chunk) -> Chunk {
     let mut chunk = Chunk { name: b"=?"[..].into(), prototypes: chunk.prototypes.clone() };
     for prototype in &mut chunk.prototypes {
-        prototype.lines = Vec::new();
+        prototype.lines = Lines::default();
         prototype.locals = Vec::new();
         for upvalue in &mut prototype.upvalues {
             upvalue.name = b""[..].into();

@@ -1,19 +1,21 @@
 //! The lexer: bytes to tokens, one at a time, with one token of look-ahead.
 //!
-//! Journey: source text -> **tokens** -> prototype. `logos` finds where a lexical element ends (names, numerals,
-//! operators, blanks); strings, long brackets and comments, whose errors quote what was read so far, are read by hand
-//! from where it stops. It runs as a state machine, so a token of any length costs no stack.
+//! Journey: source text -> **tokens** -> prototype. `logos` finds what an element is and where it ends (names, reserved
+//! words, numerals, operators, blanks); strings, long brackets and comments, whose errors quote what was read so far, are
+//! read by hand from where it stops. It runs as a state machine, so a token of any length costs no stack.
 //!
 //! Always: `line` is the line where reading has come to, `last_line` that of the last token the parser consumed: the
 //! first goes into error messages, the second into the line table of the code. Every distinct string exists once.
 //!
 //! Not here: the values of numerals (number.rs), what a token means (parser/).
 
-use crate::error::{CompileError, Place, Result};
+use crate::codegen::push;
+use crate::error::{CompileError, Place, Result, short_source};
 use crate::number::{Number, hex_value, is_space, parse_number};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use logos::Logos;
+use std::cell::OnceCell;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -24,137 +26,144 @@ pub(crate) struct Name(u32);
 impl Name {
     /// `_ENV`
     pub const ENV: Name = Name(0);
-    /// `break`, which no label can be called.
-    pub const BREAK: Name = Name(1);
     /// `self`
-    pub const SELF: Name = Name(2);
+    pub const SELF: Name = Name(1);
+    /// `break`, which no label can be called.
+    pub const BREAK: Name = Name(2);
     /// The hidden variables of loops.
     pub const FOR_STATE: Name = Name(3);
 }
+
+/// The texts of the names that are there from the beginning.
+const FIRST: [&str; 4] = ["_ENV", "self", "break", "(for state)"];
 
 /// The strings of a chunk.
 pub(crate) struct Names {
     /// Their numbers, found by their texts.
     numbers: HashTable<Name>,
     texts: Vec<Arc<[u8]>>,
+    /// Texts of the first names, made when they are asked for: a small chunk is soon compiled.
+    first: [OnceCell<Arc<[u8]>>; FIRST.len()],
     /// Quick, and with a random seed, as the texts are whatever a source says.
     pub hasher: RandomState,
 }
 
 impl Names {
     fn new() -> Self {
-        let mut names = Names { numbers: HashTable::new(), texts: Vec::new(), hasher: RandomState::default() };
-        for text in ["_ENV", "break", "self", "(for state)"] {
-            names.intern(text.as_bytes());
-        }
-        names
+        let first = [const { OnceCell::new() }; FIRST.len()];
+        Names { numbers: HashTable::new(), texts: Vec::new(), first, hasher: RandomState::default() }
     }
 
     fn intern(&mut self, text: &[u8]) -> Name {
-        let hash = |text: &[u8]| self.hasher.hash_one(text);
-        let of = |name: Name| &*self.texts[name.0 as usize];
-        if let Some(&name) = self.numbers.find(hash(text), |&name| of(name) == text) {
+        // The other two of the first names are nothing that a source can say.
+        match text {
+            b"_ENV" => return Name::ENV,
+            b"self" => return Name::SELF,
+            _ => {}
+        }
+        let texts = &mut self.texts;
+        let hash = self.hasher.hash_one(text);
+        if let Some(&name) = self.numbers.find(hash, |&name| *texts[name.0 as usize - FIRST.len()] == *text) {
             return name;
         }
-        let name = Name(self.texts.len() as u32); // fewer than the bytes of the source, which are limited
-        self.numbers.insert_unique(hash(text), name, |&name| hash(of(name)));
-        self.texts.push(text.into());
+        let name = Name((FIRST.len() + texts.len()) as u32); // fewer than the bytes of the source, which are limited
+        self.numbers.insert_unique(hash, name, |&name| self.hasher.hash_one(&*texts[name.0 as usize - FIRST.len()]));
+        push(texts, text.into());
         name
     }
 
     pub fn text(&self, name: Name) -> &Arc<[u8]> {
-        &self.texts[name.0 as usize]
+        let number = name.0 as usize;
+        match FIRST.get(number) {
+            Some(text) => self.first[number].get_or_init(|| text.as_bytes().into()),
+            None => &self.texts[number - FIRST.len()],
+        }
     }
 }
 
-/// What `logos` recognises.
-#[derive(Logos, Clone, Copy, PartialEq, Debug)]
-#[logos(utf8 = false)]
-enum Raw {
-    #[regex(r"\r\n|\n\r|\r|\n")]
-    NewLine,
-    #[regex(r"[ \t\x0b\x0c]+")]
-    Blank,
-    #[token("--")]
-    Comment,
-    #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
-    Name,
-    // The trailing letter makes `3x` one malformed numeral.
-    #[regex(r"\.?0[xX]([pP][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 20)]
-    #[regex(r"\.?[0-9]([eE][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 10)]
-    Numeral,
-    #[regex(r#"["']"#)]
-    Quote,
-    #[regex(r"\[=*\[")]
-    LongBracket,
-    #[regex(r"\[=+")]
-    BrokenLongBracket,
-    #[token("and")]
-    And,
-    #[token("break")]
-    Break,
-    #[token("do")]
-    Do,
-    #[token("else")]
-    Else,
-    #[token("elseif")]
-    ElseIf,
-    #[token("end")]
-    End,
-    #[token("false")]
-    False,
-    #[token("for")]
-    For,
-    #[token("function")]
-    Function,
-    #[token("goto")]
-    Goto,
-    #[token("if")]
-    If,
-    #[token("in")]
-    In,
-    #[token("local")]
-    Local,
-    #[token("nil")]
-    Nil,
-    #[token("not")]
-    Not,
-    #[token("or")]
-    Or,
-    #[token("repeat")]
-    Repeat,
-    #[token("return")]
-    Return,
-    #[token("then")]
-    Then,
-    #[token("true")]
-    True,
-    #[token("until")]
-    Until,
-    #[token("while")]
-    While,
-    #[token("//")]
-    IntegerDivide,
-    #[token("..")]
-    Concat,
-    #[token("...")]
-    Dots,
-    #[token("==")]
-    Equal,
-    #[token(">=")]
-    GreaterEqual,
-    #[token("<=")]
-    LessEqual,
-    #[token("~=")]
-    NotEqual,
-    #[token("<<")]
-    ShiftLeft,
-    #[token(">>")]
-    ShiftRight,
-    #[token("::")]
-    DoubleColon,
-    #[regex(r"(?s-u:.)", priority = 0)]
-    Byte,
+/// Declares [`Fixed`] with its texts, and [`Raw`], in which each of them is a pattern.
+macro_rules! fixed {
+    ($($name:ident = $text:literal),* $(,)?) => {
+        /// A reserved word, or an operator of more than one byte.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(crate) enum Fixed {
+            $($name),*
+        }
+
+        impl Fixed {
+            /// As it is written.
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Fixed::$name => $text),*
+                }
+            }
+        }
+
+        /// What `logos` recognises.
+        #[derive(Logos, Clone, Copy)]
+        #[logos(utf8 = false, skip r"[ \t\x0b\x0c]+")]
+        enum Raw {
+            #[regex(r"\r\n|\n\r|\r|\n")]
+            NewLine,
+            /// Its two signs.
+            #[token("--")]
+            Comment,
+            #[regex(r"[A-Za-z_][A-Za-z0-9_]*")]
+            Name,
+            // All that could belong to one, and a letter, which makes `3x` one malformed numeral.
+            #[regex(r"\.?0[xX]([pP][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 20)]
+            #[regex(r"\.?[0-9]([eE][+\-]?|[0-9A-Fa-f.])*[A-Za-z_]?", priority = 10)]
+            Numeral,
+            /// What a string begins with.
+            #[regex(r#"["']"#)]
+            Quote,
+            /// What a long string begins with.
+            #[regex(r"\[=*\[")]
+            LongBracket,
+            #[regex(r"\[=+")]
+            BrokenLongBracket,
+            $(#[token($text, |_| Fixed::$name)])*
+            Fixed(Fixed),
+            /// An operator of one byte, or nothing that Lua knows.
+            #[regex(r"(?s-u:.)", priority = 0)]
+            Byte,
+        }
+    };
+}
+
+fixed! {
+    And = "and",
+    Break = "break",
+    Do = "do",
+    Else = "else",
+    ElseIf = "elseif",
+    End = "end",
+    False = "false",
+    For = "for",
+    Function = "function",
+    Goto = "goto",
+    If = "if",
+    In = "in",
+    Local = "local",
+    Nil = "nil",
+    Not = "not",
+    Or = "or",
+    Repeat = "repeat",
+    Return = "return",
+    Then = "then",
+    True = "true",
+    Until = "until",
+    While = "while",
+    IntegerDivide = "//",
+    Concat = "..",
+    Dots = "...",
+    Equal = "==",
+    GreaterEqual = ">=",
+    LessEqual = "<=",
+    NotEqual = "~=",
+    ShiftLeft = "<<",
+    ShiftRight = ">>",
+    DoubleColon = "::",
 }
 
 /// A token.
@@ -162,8 +171,8 @@ enum Raw {
 pub(crate) enum Token {
     /// The end of the source.
     End,
-    /// A reserved word or an operator of more than one byte, as it is written.
-    Fixed(&'static str),
+    /// A reserved word or an operator of more than one byte.
+    Fixed(Fixed),
     /// An operator of one byte, or a byte that Lua has no use for.
     Byte(u8),
     Name(Name),
@@ -177,7 +186,7 @@ impl Token {
     pub fn describe(self) -> Vec<u8> {
         match self {
             Token::End => b"<eof>".to_vec(),
-            Token::Fixed(text) => format!("'{text}'").into_bytes(),
+            Token::Fixed(fixed) => format!("'{}'", fixed.text()).into_bytes(),
             Token::Byte(byte @ b' '..=b'~') => vec![b'\'', byte, b'\''],
             Token::Byte(byte) => format!("'<\\{byte}>'").into_bytes(),
             Token::Name(_) => b"<name>".to_vec(),
@@ -226,10 +235,12 @@ pub(crate) struct Saved<'s> {
 
 /// The lexer and its look-ahead.
 pub(crate) struct Lexer<'s> {
-    raw: logos::Lexer<'s, Raw>,
     source: &'s [u8],
-    /// The chunk's name as messages show it.
-    short_name: Vec<u8>,
+    /// It stands where reading has come to.
+    raw: logos::Lexer<'s, Raw>,
+    /// The chunk's name.
+    chunk_name: &'s [u8],
+    /// The current token, or the element being read: what stands for it if it is malformed.
     current: Placed,
     ahead: Option<Placed>,
     /// Line where reading has come to.
@@ -238,8 +249,6 @@ pub(crate) struct Lexer<'s> {
     pub last_line: u32,
     /// Offset where that line begins.
     line_start: usize,
-    /// The element being read; what stands for it if it is malformed.
-    reading: Placed,
     /// Line where the last element ended.
     end_line: u32,
     /// The last token that was consumed.
@@ -255,18 +264,17 @@ pub(crate) struct Lexer<'s> {
 }
 
 impl<'s> Lexer<'s> {
-    pub fn new(source: &'s [u8], short_name: Vec<u8>) -> Self {
+    pub fn new(source: &'s [u8], chunk_name: &'s [u8]) -> Self {
         let none = Placed { token: Token::End, start: 0, end: 0, column: 1, line: 1, is_first: false };
         Lexer {
-            raw: Raw::lexer(source),
             source,
-            short_name,
+            raw: Raw::lexer(source),
+            chunk_name,
             current: none,
             ahead: None,
             line: 1,
             last_line: 1,
             line_start: 0,
-            reading: none,
             end_line: 0,
             previous: none.place(),
             brackets: 0,
@@ -290,21 +298,26 @@ impl<'s> Lexer<'s> {
             Token::Byte(b')' | b']' | b'}') => self.brackets -= 1,
             _ => {}
         }
-        self.current = match self.ahead.take() {
-            Some(placed) => placed,
-            None => match self.scan() {
-                Ok(placed) => placed,
-                Err(error) => self.stand_in(error)?,
-            },
-        };
-        Ok(())
+        if let Some(placed) = self.ahead.take() {
+            self.current = placed;
+            return Ok(());
+        }
+        self.scan()
     }
 
-    /// For an element that is no token: if reading goes on nevertheless, a token that fits nowhere.
-    fn stand_in(&mut self, error: Box<CompileError>) -> Result<Placed> {
-        self.tolerate(error)?;
+    /// Reads the next token, which becomes the current one.
+    fn scan(&mut self) -> Result<()> {
+        match self.read_token() {
+            Ok(token) => self.current.token = token,
+            Err(error) => {
+                // If reading goes on nevertheless: a token that fits nowhere.
+                self.current.token = Token::Byte(b' ');
+                self.tolerate(error)?;
+            }
+        }
+        self.current.end = self.offset();
         self.end_line = self.line;
-        Ok(Placed { end: self.offset(), ..self.reading })
+        Ok(())
     }
 
     /// Where the current token stands.
@@ -334,7 +347,7 @@ impl<'s> Lexer<'s> {
 
     /// An error's message without its place in front.
     pub fn bare_message(&self, error: &CompileError) -> Vec<u8> {
-        let place = [&self.short_name, format!(":{}: ", error.line).as_bytes()].concat();
+        let place = [&short_source(self.chunk_name)[..], format!(":{}: ", error.line).as_bytes()].concat();
         error.message.strip_prefix(&place[..]).unwrap_or(&error.message).to_vec()
     }
 
@@ -370,15 +383,15 @@ impl<'s> Lexer<'s> {
 
     /// The token after the current one.
     pub fn peek(&mut self) -> Result<Token> {
-        let placed = match self.ahead {
-            Some(placed) => placed,
-            None => match self.scan() {
-                Ok(placed) => placed,
-                Err(error) => self.stand_in(error)?,
-            },
-        };
-        self.ahead = Some(placed);
-        Ok(placed.token)
+        if let Some(placed) = self.ahead {
+            return Ok(placed.token);
+        }
+        let current = self.current;
+        let scanned = self.scan();
+        let ahead = std::mem::replace(&mut self.current, current);
+        scanned?;
+        self.ahead = Some(ahead);
+        Ok(ahead.token)
     }
 
     /// An error at the current token, which the message quotes.
@@ -402,12 +415,12 @@ impl<'s> Lexer<'s> {
             Token::Byte(0) => return self.error(what), // where the reference takes it for no token
             token => token.describe(),
         };
-        self.error_at(&[what, b" near ", &near].concat(), self.current.column, self.current.place())
+        self.error_at(&[what, b" near ", &near].concat(), self.current.place())
     }
 
     /// An error that quotes no token.
     pub fn error(&self, what: &[u8]) -> Box<CompileError> {
-        self.error_at(what, self.current.column, self.current.place())
+        self.error_at(what, self.current.place())
     }
 
     /// An error whose message says no place: the limits that the reference checks outside its parser.
@@ -416,20 +429,20 @@ impl<'s> Lexer<'s> {
         Box::new(CompileError { message: what.to_vec(), line: self.line, column, place: self.current.place() })
     }
 
-    fn error_at(&self, what: &[u8], column: u32, place: Place) -> Box<CompileError> {
-        let message = [&self.short_name, format!(":{}: ", self.line).as_bytes(), what].concat();
-        Box::new(CompileError { message, line: self.line, column, place })
+    fn error_at(&self, what: &[u8], place: Place) -> Box<CompileError> {
+        let message = [&short_source(self.chunk_name)[..], format!(":{}: ", self.line).as_bytes(), what].concat();
+        Box::new(CompileError { message, line: self.line, column: self.current.column, place })
     }
 
     /// An error in the lexical element that starts at `start`, quoting `near`.
-    fn lexical_error(&self, what: &str, near: &[u8], column: u32) -> Box<CompileError> {
+    fn lexical_error(&self, what: &str, near: &[u8]) -> Box<CompileError> {
         let end = near.iter().position(|&b| b == 0).unwrap_or(near.len());
-        self.error_at(&[what.as_bytes(), b" near '", &near[..end], b"'"].concat(), column, self.place_read())
+        self.error_at(&[what.as_bytes(), b" near '", &near[..end], b"'"].concat(), self.place_read())
     }
 
     /// The element being read, as far as it was read.
     fn place_read(&self) -> Place {
-        Place { end: self.offset(), ..self.reading.place() }
+        Place { end: self.offset(), ..self.current.place() }
     }
 
     /// Keeps an error after which reading can go on, if that is wanted.
@@ -442,94 +455,55 @@ impl<'s> Lexer<'s> {
         Ok(())
     }
 
-    fn scan(&mut self) -> Result<Placed> {
+    /// Reads an element that is a token. What is known of it before it is read becomes that of the current token.
+    fn read_token(&mut self) -> Result<Token> {
         loop {
-            let Some(raw) = self.raw.next() else {
-                let start = self.source.len();
-                let is_first = self.line != self.end_line;
-                let column = self.column(start);
-                return Ok(Placed { token: Token::End, start, end: start, column, line: self.line, is_first });
-            };
+            let raw = self.raw.next();
             let span = self.raw.span();
-            let column = self.column(span.start);
-            self.reading = Placed {
-                token: Token::Byte(b' '),
-                start: span.start,
-                end: span.end,
-                column,
-                line: self.line,
-                is_first: self.line != self.end_line,
+            self.current.start = span.start;
+            self.current.column = (span.start - self.line_start) as u32 + 1; // the source's length is limited
+            self.current.line = self.line;
+            self.current.is_first = self.line != self.end_line;
+            let Some(raw) = raw else {
+                return Ok(Token::End);
             };
-            let token = match raw.unwrap_or(Raw::Byte) {
+            return Ok(match raw.unwrap_or(Raw::Byte) {
                 Raw::NewLine => {
                     self.start_line(span.end);
                     continue;
                 }
-                Raw::Blank => continue,
                 Raw::Comment => {
-                    self.skip_comment(column)?;
+                    self.skip_comment()?;
                     continue;
                 }
+                Raw::Fixed(fixed) => Token::Fixed(fixed),
                 Raw::Name => Token::Name(self.names.intern(self.raw.slice())),
-                Raw::Numeral => match parse_number(self.raw.slice()) {
-                    Some(Number::Integer(value)) => Token::Integer(value),
-                    Some(Number::Float(value)) => Token::Float(value),
-                    None => {
-                        self.tolerate(self.lexical_error("malformed number", self.raw.slice(), column))?;
-                        Token::Integer(0)
-                    }
-                },
-                Raw::Quote => Token::String(self.read_string(self.source[span.start], column)?),
+                Raw::Byte => Token::Byte(self.source[span.start]),
+                Raw::Numeral => self.read_numeral()?,
+                Raw::Quote => Token::String(self.read_string(self.source[span.start])?),
                 Raw::LongBracket => {
-                    let level = span.len() - 2;
                     self.buffer.clear();
-                    self.read_long_bracket(level, "string", column)?;
+                    self.read_long_bracket(span.len() - 2, "string")?;
                     Token::String(self.names.intern(&self.buffer))
                 }
                 Raw::BrokenLongBracket => {
-                    return Err(self.lexical_error("invalid long string delimiter", self.raw.slice(), column));
+                    return Err(self.lexical_error("invalid long string delimiter", self.raw.slice()));
                 }
-                Raw::Byte => Token::Byte(self.source[span.start]),
-                Raw::And => Token::Fixed("and"),
-                Raw::Break => Token::Fixed("break"),
-                Raw::Do => Token::Fixed("do"),
-                Raw::Else => Token::Fixed("else"),
-                Raw::ElseIf => Token::Fixed("elseif"),
-                Raw::End => Token::Fixed("end"),
-                Raw::False => Token::Fixed("false"),
-                Raw::For => Token::Fixed("for"),
-                Raw::Function => Token::Fixed("function"),
-                Raw::Goto => Token::Fixed("goto"),
-                Raw::If => Token::Fixed("if"),
-                Raw::In => Token::Fixed("in"),
-                Raw::Local => Token::Fixed("local"),
-                Raw::Nil => Token::Fixed("nil"),
-                Raw::Not => Token::Fixed("not"),
-                Raw::Or => Token::Fixed("or"),
-                Raw::Repeat => Token::Fixed("repeat"),
-                Raw::Return => Token::Fixed("return"),
-                Raw::Then => Token::Fixed("then"),
-                Raw::True => Token::Fixed("true"),
-                Raw::Until => Token::Fixed("until"),
-                Raw::While => Token::Fixed("while"),
-                Raw::IntegerDivide => Token::Fixed("//"),
-                Raw::Concat => Token::Fixed(".."),
-                Raw::Dots => Token::Fixed("..."),
-                Raw::Equal => Token::Fixed("=="),
-                Raw::GreaterEqual => Token::Fixed(">="),
-                Raw::LessEqual => Token::Fixed("<="),
-                Raw::NotEqual => Token::Fixed("~="),
-                Raw::ShiftLeft => Token::Fixed("<<"),
-                Raw::ShiftRight => Token::Fixed(">>"),
-                Raw::DoubleColon => Token::Fixed("::"),
-            };
-            self.end_line = self.line;
-            return Ok(Placed { token, end: self.offset(), ..self.reading });
+            });
         }
     }
 
-    fn column(&self, offset: usize) -> u32 {
-        u32::try_from(offset - self.line_start).unwrap_or(u32::MAX - 1) + 1
+    /// The value of a numeral.
+    fn read_numeral(&mut self) -> Result<Token> {
+        let text = self.raw.slice();
+        Ok(match parse_number(text) {
+            Some(Number::Integer(value)) => Token::Integer(value),
+            Some(Number::Float(value)) => Token::Float(value),
+            None => {
+                self.tolerate(self.lexical_error("malformed number", text))?;
+                Token::Integer(0)
+            }
+        })
     }
 
     fn start_line(&mut self, offset: usize) {
@@ -537,18 +511,23 @@ impl<'s> Lexer<'s> {
         self.line_start = offset;
     }
 
-    /// Offset where the hand-written readers stand.
+    /// Where reading has come to.
     fn offset(&self) -> usize {
         self.raw.span().end
     }
 
+    /// The text that was not read yet.
+    fn rest(&self) -> &'s [u8] {
+        self.raw.remainder()
+    }
+
     fn peek_byte(&self) -> Option<u8> {
-        self.raw.remainder().first().copied()
+        self.rest().first().copied()
     }
 
     /// Skips a line break at the current offset, if there is one: one of `\n`, `\r`, `\r\n`, `\n\r`.
     fn skip_line_break(&mut self) -> bool {
-        let length = match self.raw.remainder() {
+        let length = match self.rest() {
             [b'\r', b'\n', ..] | [b'\n', b'\r', ..] => 2,
             [b'\r' | b'\n', ..] => 1,
             _ => return false,
@@ -558,13 +537,13 @@ impl<'s> Lexer<'s> {
         true
     }
 
-    fn skip_comment(&mut self, column: u32) -> Result<()> {
-        let rest = self.raw.remainder();
+    fn skip_comment(&mut self) -> Result<()> {
+        let rest = self.rest();
         if let [b'[', after @ ..] = rest {
             let level = after.iter().take_while(|&&b| b == b'=').count();
             if after.get(level) == Some(&b'[') {
                 self.raw.bump(level + 2);
-                return self.read_long_bracket(level, "comment", column);
+                return self.read_long_bracket(level, "comment");
             }
         }
         let length = rest.iter().position(|&b| b == b'\n' || b == b'\r').unwrap_or(rest.len());
@@ -573,17 +552,17 @@ impl<'s> Lexer<'s> {
     }
 
     /// Reads the inside of a long bracket up to and with its end into the buffer.
-    fn read_long_bracket(&mut self, level: usize, what: &str, column: u32) -> Result<()> {
+    fn read_long_bracket(&mut self, level: usize, what: &str) -> Result<()> {
         let is_comment = what == "comment";
         let first_line = self.line;
         self.skip_line_break();
         loop {
-            let rest = self.raw.remainder();
+            let rest = self.rest();
             let plain = rest.iter().position(|b| matches!(b, b']' | b'\n' | b'\r'));
             let Some(plain) = plain else {
                 let message = format!("unfinished long {what} (starting at line {first_line}) near <eof>");
                 self.raw.bump(rest.len());
-                return Err(self.error_at(message.as_bytes(), column, self.place_read()));
+                return Err(self.error_at(message.as_bytes(), self.place_read()));
             };
             if !is_comment {
                 self.buffer.extend_from_slice(&rest[..plain]);
@@ -596,14 +575,14 @@ impl<'s> Lexer<'s> {
                 continue;
             }
             // A `]`: it ends the bracket if `level` signs and another `]` follow; that one may begin the real end.
-            let signs = self.raw.remainder()[1..].iter().take_while(|&&b| b == b'=').count();
-            let closes = signs == level && self.raw.remainder().get(1 + signs) == Some(&b']');
+            let signs = self.rest()[1..].iter().take_while(|&&b| b == b'=').count();
+            let closes = signs == level && self.rest().get(1 + signs) == Some(&b']');
             if closes {
                 self.raw.bump(signs + 2);
                 return Ok(());
             }
             if !is_comment {
-                self.buffer.extend_from_slice(&self.raw.remainder()[..=signs]);
+                self.buffer.extend_from_slice(&self.rest()[..=signs]);
             }
             self.raw.bump(signs + 1);
         }
@@ -618,31 +597,31 @@ impl<'s> Lexer<'s> {
     }
 
     /// The error of an escape sequence: quotes the string up to and with the byte that does not fit.
-    fn escape_error(&self, what: &str, column: u32) -> Box<CompileError> {
+    fn escape_error(&self, what: &str) -> Box<CompileError> {
         let next = self.peek_byte();
         let near: Vec<u8> = self.buffer.iter().copied().chain(next).collect();
-        let mut error = self.lexical_error(what, &near, column);
+        let mut error = self.lexical_error(what, &near);
         error.place.end += usize::from(next.is_some());
         error
     }
 
-    fn read_string(&mut self, delimiter: u8, column: u32) -> Result<Name> {
+    fn read_string(&mut self, delimiter: u8) -> Result<Name> {
         self.buffer.clear();
         self.buffer.push(delimiter);
         loop {
-            let rest = self.raw.remainder();
+            let rest = self.rest();
             let plain =
                 rest.iter().position(|&b| b == delimiter || matches!(b, b'\\' | b'\n' | b'\r')).unwrap_or(rest.len());
             self.buffer.extend_from_slice(&rest[..plain]);
             self.raw.bump(plain);
             match self.peek_byte() {
-                None => return Err(self.error_at(b"unfinished string near <eof>", column, self.place_read())),
+                None => return Err(self.error_at(b"unfinished string near <eof>", self.place_read())),
                 Some(b'\n' | b'\r') => {
-                    return Err(self.lexical_error("unfinished string", &self.buffer, column));
+                    return Err(self.lexical_error("unfinished string", &self.buffer));
                 }
                 Some(b'\\') => {
                     let (start, line) = (self.offset(), self.line);
-                    if let Err(mut error) = self.read_escape(column) {
+                    if let Err(mut error) = self.read_escape() {
                         error.place = Place { start, line, ..error.place };
                         self.tolerate(error)?;
                     }
@@ -656,7 +635,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// Reads an escape sequence. The buffer holds its text while it is being read, for error messages.
-    fn read_escape(&mut self, column: u32) -> Result<()> {
+    fn read_escape(&mut self) -> Result<()> {
         let start = self.buffer.len();
         self.keep(); // the backslash
         let Some(letter) = self.peek_byte() else {
@@ -673,14 +652,14 @@ impl<'s> Lexer<'s> {
             b'\\' | b'"' | b'\'' => letter,
             b'x' => {
                 self.keep();
-                let high = self.read_hex_digit(column)?;
-                let low = self.read_hex_digit(column)?;
+                let high = self.read_hex_digit()?;
+                let low = self.read_hex_digit()?;
                 self.buffer.truncate(start);
                 self.buffer.push(high << 4 | low);
                 return Ok(());
             }
             b'u' => {
-                let code = self.read_code_point(column)?;
+                let code = self.read_code_point()?;
                 self.buffer.truncate(start);
                 push_utf8(&mut self.buffer, code);
                 return Ok(());
@@ -713,13 +692,13 @@ impl<'s> Lexer<'s> {
                     self.keep();
                 }
                 let Ok(value) = u8::try_from(value) else {
-                    return Err(self.escape_error("decimal escape too large", column));
+                    return Err(self.escape_error("decimal escape too large"));
                 };
                 self.buffer.truncate(start);
                 self.buffer.push(value);
                 return Ok(());
             }
-            _ => return Err(self.escape_error("invalid escape sequence", column)),
+            _ => return Err(self.escape_error("invalid escape sequence")),
         };
         self.raw.bump(1);
         self.buffer.truncate(start);
@@ -727,33 +706,33 @@ impl<'s> Lexer<'s> {
         Ok(())
     }
 
-    fn read_hex_digit(&mut self, column: u32) -> Result<u8> {
+    fn read_hex_digit(&mut self) -> Result<u8> {
         match self.peek_byte().and_then(hex_value) {
             Some(value) => {
                 self.keep();
                 Ok(value)
             }
-            None => Err(self.escape_error("hexadecimal digit expected", column)),
+            None => Err(self.escape_error("hexadecimal digit expected")),
         }
     }
 
     /// The number in `u{XXX}`.
-    fn read_code_point(&mut self, column: u32) -> Result<u32> {
+    fn read_code_point(&mut self) -> Result<u32> {
         self.keep(); // the `u`
         if self.peek_byte() != Some(b'{') {
-            return Err(self.escape_error("missing '{'", column));
+            return Err(self.escape_error("missing '{'"));
         }
         self.keep();
-        let mut code = u32::from(self.read_hex_digit(column)?);
+        let mut code = u32::from(self.read_hex_digit()?);
         while let Some(digit) = self.peek_byte().and_then(hex_value) {
             if code > 0x7fff_ffff >> 4 {
-                return Err(self.escape_error("UTF-8 value too large", column));
+                return Err(self.escape_error("UTF-8 value too large"));
             }
             code = code << 4 | u32::from(digit);
             self.keep();
         }
         if self.peek_byte() != Some(b'}') {
-            return Err(self.escape_error("missing '}'", column));
+            return Err(self.escape_error("missing '}'"));
         }
         self.keep();
         Ok(code)

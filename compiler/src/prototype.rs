@@ -8,6 +8,7 @@
 //! Always: the main function is prototype 0; a nested prototype has a greater index than the one it stands in, and is
 //! named by exactly one other. The verifier (verify.rs) checks this for chunks that were not compiled here.
 
+use crate::lines::Lines;
 use crate::opcode::Instruction;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub struct Prototype {
     /// Indices in the chunk of the prototypes that CLOSURE names.
     pub nested: Vec<u32>,
     /// Line of each instruction; empty if the debug information was stripped.
-    pub lines: Vec<u32>,
+    pub lines: Lines,
     /// Local variables, in the order of their start, for messages and the debug library; empty if stripped.
     pub locals: Vec<LocalVariable>,
 }
@@ -119,7 +120,7 @@ impl Prototype {
 
     /// Line of an instruction, if it is known.
     pub fn line(&self, pc: u32) -> Option<u32> {
-        self.lines.get(pc as usize).copied()
+        self.lines.get(pc as usize)
     }
 }
 

@@ -105,7 +105,7 @@ fn damaged_code() {
             }
             let mut chunk = chunk.clone();
             chunk.prototypes[index].code.remove(pc);
-            chunk.prototypes[index].lines.clear();
+            chunk.prototypes[index].lines = Default::default();
             let _ = verify(&chunk);
         }
     }

@@ -70,6 +70,7 @@ pub use program::{Interrupter, Program, Start};
 /// For an allocator that keeps a reserve: says that it is being used. See the source for what follows from that.
 pub use rlua_machine::heap::growth::set as set_zeroed_growth;
 pub use rlua_machine::heap::reserve::is_used as reserve_is_used;
+pub use rlua_machine::heap::surplus::{give_back, set as set_give_back};
 pub use rlua_machine::stdlib::io::reason;
 pub use rlua_machine::stdlib::source;
 pub use rlua_machine::stdlib::standalone::{Action, Line, SHOW, Terminal};

@@ -377,18 +377,15 @@ impl Parser<'_> {
             return None;
         }
         let index = match e.kind {
-            Kind::True => self.constant(ConstantKey::Boolean(true)),
-            Kind::False => self.constant(ConstantKey::Boolean(false)),
-            Kind::Nil => self.constant(ConstantKey::Nil),
-            Kind::Integer(value) => self.constant(ConstantKey::Integer(value)),
-            Kind::Float(value) => self.constant(ConstantKey::Float(value.to_bits())),
-            Kind::String(name) => self.constant(ConstantKey::String(name)),
-            Kind::Constant(index) => index,
-            _ => return None,
-        };
-        if index > MAX_ARG {
-            return None;
-        }
+            Kind::True => self.operand_constant(ConstantKey::Boolean(true)),
+            Kind::False => self.operand_constant(ConstantKey::Boolean(false)),
+            Kind::Nil => self.operand_constant(ConstantKey::Nil),
+            Kind::Integer(value) => self.operand_constant(ConstantKey::Integer(value)),
+            Kind::Float(value) => self.operand_constant(ConstantKey::Float(value.to_bits())),
+            Kind::String(name) => self.operand_constant(ConstantKey::String(name)),
+            Kind::Constant(index) => Some(index).filter(|&index| index <= MAX_ARG),
+            _ => None,
+        }?;
         e.kind = Kind::Constant(index);
         Some(index)
     }

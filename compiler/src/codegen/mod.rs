@@ -15,6 +15,7 @@ pub(crate) mod operator;
 
 use crate::error::Result;
 use crate::lexer::Name;
+use crate::lines::Lines;
 use crate::opcode::{Instruction, MAX_ARG, MAX_AX, MAX_BX, MAX_REGISTERS, OFFSET_SJ, Opcode};
 use crate::parser::Parser;
 use crate::parser::scope::Block;
@@ -51,6 +52,8 @@ pub(crate) struct FunctionState {
     pub last_target: i32,
     /// Whether returns must close upvalues or variables.
     pub needs_close: bool,
+    /// Names of its upvalues.
+    pub upvalues: Vec<Name>,
     /// Where each constant is.
     constants: HashTable<u32>,
 }
@@ -68,7 +71,7 @@ impl FunctionState {
                 constants: Vec::new(),
                 upvalues: Vec::new(),
                 nested: Vec::new(),
-                lines: Vec::new(),
+                lines: Lines::default(),
                 locals: Vec::new(),
             },
             index,
@@ -79,6 +82,7 @@ impl FunctionState {
             free_register: 0,
             last_target: 0,
             needs_close: false,
+            upvalues: Vec::new(),
             constants: HashTable::new(),
         }
     }
@@ -86,6 +90,27 @@ impl FunctionState {
     /// pc of the next instruction.
     pub fn pc(&self) -> i32 {
         self.prototype.code.len() as i32 // the source's length is limited so that this fits
+    }
+}
+
+/// Appends to a list of a prototype. A long one grows by much more than it has: room that is not used costs nothing, and what
+/// it leaves behind when it grows can be more than the list.
+#[inline(always)]
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        grow(list);
+    }
+    list.push(item);
+}
+#[cold]
+#[inline(never)]
+fn grow<T>(list: &mut Vec<T>) {
+    const LONG: usize = 4096;
+    /// Of what is small, a function has that many at least.
+    const FIRST: usize = 16;
+    // If there is not so much, it grows as lists do.
+    if list.len() < LONG || list.try_reserve_exact(7 * list.len()).is_err() {
+        list.reserve(if size_of::<T>() <= 4 && list.is_empty() { FIRST } else { 1 });
     }
 }
 
@@ -150,7 +175,7 @@ impl Parser<'_> {
     /// Appends an instruction, at the line of the last token consumed; returns its pc.
     pub(crate) fn emit(&mut self, instruction: Instruction) -> i32 {
         let pc = self.function.pc();
-        self.function.prototype.code.push(instruction);
+        push(&mut self.function.prototype.code, instruction);
         self.function.prototype.lines.push(self.lexer.last_line);
         pc
     }
@@ -204,9 +229,7 @@ impl Parser<'_> {
 
     /// Changes the line of the last instruction.
     pub(crate) fn fix_line(&mut self, line: u32) {
-        if let Some(last) = self.function.prototype.lines.last_mut() {
-            *last = line;
-        }
+        self.function.prototype.lines.set_last(line);
     }
 
     pub(crate) fn emit_return(&mut self, first: u32, count: i32) {
@@ -437,6 +460,38 @@ impl Parser<'_> {
 impl Parser<'_> {
     /// The index of a constant, which is added if it is new.
     fn constant(&mut self, key: ConstantKey) -> u32 {
+        let (hash, known) = self.find_constant(key);
+        if let Some(index) = known {
+            return index;
+        }
+        let names = &self.lexer.names;
+        let function = &mut self.function;
+        let constants = &mut function.prototype.constants;
+        let index = constants.len() as u32;
+        let hash_of = |&index: &u32| names.hasher.hash_one(constant_bits(&constants[index as usize]));
+        function.constants.insert_unique(hash, index, hash_of);
+        let constant = match key {
+            ConstantKey::Nil => Constant::Nil,
+            ConstantKey::Boolean(value) => Constant::Boolean(value),
+            ConstantKey::Integer(value) => Constant::Integer(value),
+            ConstantKey::Float(bits) => Constant::Float(f64::from_bits(bits)),
+            ConstantKey::String(name) => Constant::String(names.text(name).clone()),
+        };
+        push(constants, constant);
+        index
+    }
+
+    /// The index of a constant if it fits an operand. One that would not is not added, as it may not be needed then.
+    fn operand_constant(&mut self, key: ConstantKey) -> Option<u32> {
+        let index = match self.function.prototype.constants.len() <= MAX_ARG as usize {
+            true => self.constant(key),
+            false => self.find_constant(key).1?,
+        };
+        (index <= MAX_ARG).then_some(index)
+    }
+
+    /// The hash of a constant, and its index if it is there.
+    fn find_constant(&self, key: ConstantKey) -> (u64, Option<u32>) {
         let names = &self.lexer.names;
         let wanted = match key {
             ConstantKey::Nil => (0, 0),
@@ -445,24 +500,10 @@ impl Parser<'_> {
             ConstantKey::Float(bits) => (3, bits),
             ConstantKey::String(name) => (4, names.text(name).as_ptr() as u64),
         };
-        let function = &mut self.function;
-        let constants = &mut function.prototype.constants;
         let hash = names.hasher.hash_one(wanted);
+        let constants = &self.function.prototype.constants;
         let is_it = |&index: &u32| constant_bits(&constants[index as usize]) == wanted;
-        if let Some(&index) = function.constants.find(hash, is_it) {
-            return index;
-        }
-        let index = constants.len() as u32;
-        let hash_of = |&index: &u32| names.hasher.hash_one(constant_bits(&constants[index as usize]));
-        function.constants.insert_unique(hash, index, hash_of);
-        constants.push(match key {
-            ConstantKey::Nil => Constant::Nil,
-            ConstantKey::Boolean(value) => Constant::Boolean(value),
-            ConstantKey::Integer(value) => Constant::Integer(value),
-            ConstantKey::Float(bits) => Constant::Float(f64::from_bits(bits)),
-            ConstantKey::String(name) => Constant::String(names.text(name).clone()),
-        });
-        index
+        (hash, self.function.constants.find(hash, is_it).copied())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::codegen::expression::{Expression, Kind};
 use crate::codegen::operator::{Binary, Unary};
 use crate::codegen::{FIELDS_PER_FLUSH, MULTIPLE};
 use crate::error::Result;
-use crate::lexer::{Name, Token};
+use crate::lexer::{Fixed, Name, Token};
 use crate::opcode::{Instruction, Opcode};
 
 /// Binds tighter than all binary operators but `^`.
@@ -16,7 +16,7 @@ const UNARY_PRIORITY: u8 = 12;
 
 fn unary_operator(token: Token) -> Option<Unary> {
     Some(match token {
-        Token::Fixed("not") => Unary::Not,
+        Token::Fixed(Fixed::Not) => Unary::Not,
         Token::Byte(b'-') => Unary::Minus,
         Token::Byte(b'~') => Unary::BNot,
         Token::Byte(b'#') => Unary::Len,
@@ -41,17 +41,17 @@ fn binary_operator(token: Token) -> Option<(Binary, u8, u8)> {
             b'>' => (Binary::Gt, 3, 3),
             _ => return None,
         },
-        Token::Fixed(text) => match text {
-            "//" => (Binary::IDiv, 11, 11),
-            "<<" => (Binary::Shl, 7, 7),
-            ">>" => (Binary::Shr, 7, 7),
-            ".." => (Binary::Concat, 9, 8),
-            "==" => (Binary::Eq, 3, 3),
-            "<=" => (Binary::Le, 3, 3),
-            "~=" => (Binary::Ne, 3, 3),
-            ">=" => (Binary::Ge, 3, 3),
-            "and" => (Binary::And, 2, 2),
-            "or" => (Binary::Or, 1, 1),
+        Token::Fixed(fixed) => match fixed {
+            Fixed::IntegerDivide => (Binary::IDiv, 11, 11),
+            Fixed::ShiftLeft => (Binary::Shl, 7, 7),
+            Fixed::ShiftRight => (Binary::Shr, 7, 7),
+            Fixed::Concat => (Binary::Concat, 9, 8),
+            Fixed::Equal => (Binary::Eq, 3, 3),
+            Fixed::LessEqual => (Binary::Le, 3, 3),
+            Fixed::NotEqual => (Binary::Ne, 3, 3),
+            Fixed::GreaterEqual => (Binary::Ge, 3, 3),
+            Fixed::And => (Binary::And, 2, 2),
+            Fixed::Or => (Binary::Or, 1, 1),
             _ => return None,
         },
         _ => return None,
@@ -108,10 +108,10 @@ impl Parser<'_> {
             Token::Float(value) => Kind::Float(value),
             Token::Integer(value) => Kind::Integer(value),
             Token::String(name) => Kind::String(name),
-            Token::Fixed("nil") => Kind::Nil,
-            Token::Fixed("true") => Kind::True,
-            Token::Fixed("false") => Kind::False,
-            Token::Fixed("...") => {
+            Token::Fixed(Fixed::Nil) => Kind::Nil,
+            Token::Fixed(Fixed::True) => Kind::True,
+            Token::Fixed(Fixed::False) => Kind::False,
+            Token::Fixed(Fixed::Dots) => {
                 if !self.function.prototype.is_vararg {
                     let error = self.lexer.error_near(b"cannot use '...' outside a vararg function");
                     self.complain(error, self.lexer.place())?;
@@ -119,7 +119,7 @@ impl Parser<'_> {
                 Kind::VarArg(self.emit_abc(Opcode::VarArg, 0, 0, 1))
             }
             Token::Byte(b'{') => return self.constructor(),
-            Token::Fixed("function") => {
+            Token::Fixed(Fixed::Function) => {
                 self.lexer.advance()?;
                 return self.function_body(false, self.lexer.line);
             }
@@ -350,7 +350,7 @@ impl Parser<'_> {
     pub(super) fn function_rest(&mut self, nested_index: u32, line: u32) -> Result<Expression> {
         self.statements()?;
         self.function.prototype.last_line_defined = self.lexer.line;
-        self.close_block("end", "function", line)?;
+        self.close_block(Fixed::End, Fixed::Function, line)?;
         self.finish_function()?;
         let mut e = Kind::Relocatable(self.emit(Instruction::abx(Opcode::Closure, 0, nested_index))).into();
         self.place_in_next_register(&mut e)?;
@@ -368,7 +368,7 @@ impl Parser<'_> {
                         self.declare(name)?;
                         count += 1;
                     }
-                    Token::Fixed("...") => {
+                    Token::Fixed(Fixed::Dots) => {
                         self.lexer.advance()?;
                         is_vararg = true;
                     }

@@ -16,8 +16,8 @@ pub(crate) mod scope;
 mod statement;
 
 use crate::codegen::FunctionState;
-use crate::error::{Result, short_source};
-use crate::lexer::{Lexer, Name, Token};
+use crate::error::Result;
+use crate::lexer::{Fixed, Lexer, Name, Token};
 use crate::opcode::{MAX_BX, Opcode};
 use crate::prototype::{Chunk, Prototype, UpvalueOrigin, VariableKind};
 use scope::{Label, PendingJump, Variable};
@@ -56,7 +56,7 @@ pub(crate) struct Parser<'s> {
 }
 
 impl<'s> Parser<'s> {
-    pub fn compile(source: &'s [u8], chunk_name: &[u8]) -> Result<Chunk> {
+    pub fn compile(source: &'s [u8], chunk_name: &'s [u8]) -> Result<Chunk> {
         let mut parser = Parser::new(source, chunk_name);
         if source.len() > MAX_SOURCE {
             return Err(parser.lexer.error(b"chunk is too large"));
@@ -65,9 +65,9 @@ impl<'s> Parser<'s> {
         Ok(Chunk { name: chunk_name.into(), prototypes: parser.prototypes.into_iter().flatten().collect() })
     }
 
-    fn new(source: &'s [u8], chunk_name: &[u8]) -> Self {
+    fn new(source: &'s [u8], chunk_name: &'s [u8]) -> Self {
         Parser {
-            lexer: Lexer::new(source, short_source(chunk_name)),
+            lexer: Lexer::new(source, chunk_name),
             function: FunctionState::new(0, 0, 0, 0),
             enclosing: Vec::new(),
             variables: Vec::new(),
@@ -84,6 +84,7 @@ impl<'s> Parser<'s> {
     fn main_function(&mut self) -> Result<()> {
         self.enter_block(scope::BlockKind::Plain);
         self.set_vararg(0);
+        self.function.upvalues.push(Name::ENV);
         self.function.prototype.upvalues.push(UpvalueOrigin {
             name: self.lexer.names.text(Name::ENV).clone(),
             in_stack: true,
@@ -130,11 +131,10 @@ impl<'s> Parser<'s> {
         let outer = self.enclosing.pop().unwrap_or_else(|| FunctionState::new(0, 0, 0, 0));
         let mut function = std::mem::replace(&mut self.function, outer);
         let p = &mut function.prototype;
-        // What a large function has too much, to half of it, would be there as long as the program runs.
+        // What a large function has too much would be there as long as the program runs. (Constants become values.)
         if p.code.len() > SHRUNK {
             p.code.shrink_to_fit();
             p.lines.shrink_to_fit();
-            p.constants.shrink_to_fit();
         }
         self.prototypes[function.index] = Some(function.prototype);
         Ok(())
@@ -203,7 +203,7 @@ impl Parser<'_> {
     }
 
     /// Expects the end of a block; answers whether it was there, or else one had to be imagined (recovery.rs).
-    fn close_block(&mut self, token: &'static str, opening: &'static str, line: u32) -> Result<bool> {
+    fn close_block(&mut self, token: Fixed, opening: Fixed, line: u32) -> Result<bool> {
         if self.accept(Token::Fixed(token))? {
             return Ok(true);
         }

@@ -14,7 +14,7 @@
 use super::{MAX_SOURCE, Parser, STACK_OVERFLOW};
 use crate::codegen::NO_JUMP;
 use crate::error::{CompileError, Diagnostic, Place, Result};
-use crate::lexer::{Name, Token};
+use crate::lexer::{Fixed, Name, Token};
 use crate::number::is_space;
 use std::collections::HashSet;
 
@@ -239,6 +239,7 @@ impl Parser<'_> {
     pub(super) fn mark(&self) -> Mark {
         let start = self.lexer.place();
         let misspelt = match (self.token(), self.lexer.text(start)) {
+            _ if self.recovery.is_none() => Misspelt::None,
             (Token::Name(_), [b'e', b'l', ..]) if self.open_ifs > 0 => Misspelt::ElseIf,
             (Token::Name(_), b"def" | b"fn" | b"fun" | b"func" | [b'F' | b'f', _, _, _, .., b'n']) => {
                 Misspelt::Function
@@ -313,7 +314,7 @@ impl Parser<'_> {
         if rest.starts_with(b"/*") {
             let limit = rest.len().min(MAX_COMMENT);
             end += rest[..limit].windows(2).position(|w| w == b"*/").map_or(0, |i| i + 2);
-        } else if !matches!(self.token(), Token::Fixed("//") | Token::Byte(b'#')) {
+        } else if !matches!(self.token(), Token::Fixed(Fixed::IntegerDivide) | Token::Byte(b'#')) {
             return Ok(false);
         }
         loop {
@@ -343,7 +344,7 @@ impl Parser<'_> {
             let is_inside = self.lexer.brackets > mark.brackets;
             let is_first = self.lexer.is_first();
             match self.token() {
-                Token::End | Token::Fixed("end" | "else" | "elseif" | "until") => break,
+                Token::End | Token::Fixed(Fixed::End | Fixed::Else | Fixed::ElseIf | Fixed::Until) => break,
                 Token::Byte(b';') if !is_inside => {
                     self.lexer.advance()?;
                     if let Some(recovery) = &mut self.recovery {
@@ -351,7 +352,7 @@ impl Parser<'_> {
                     }
                     break;
                 }
-                Token::Fixed("function") => {
+                Token::Fixed(Fixed::Function) => {
                     let next = self.lexer.peek()?;
                     if next == Token::Byte(b'(') {
                         // Its statements are as good as any, and its `end` must not end something else.
@@ -369,7 +370,7 @@ impl Parser<'_> {
                         break;
                     }
                 }
-                Token::Fixed("then") if self.starts_block() => {
+                Token::Fixed(Fixed::Then) if self.starts_block() => {
                     self.lexer.advance()?;
                     if mark.misspelt != Misspelt::ElseIf {
                         self.recover_misspelt_if()?;
@@ -377,14 +378,16 @@ impl Parser<'_> {
                     break;
                 }
                 _ if must_skip => {}
-                Token::Fixed("local" | "return" | "goto" | "break" | "repeat" | "::") => break,
-                Token::Fixed("if" | "while" | "for") => {
+                Token::Fixed(
+                    Fixed::Local | Fixed::Return | Fixed::Goto | Fixed::Break | Fixed::Repeat | Fixed::DoubleColon,
+                ) => break,
+                Token::Fixed(Fixed::If | Fixed::While | Fixed::For) => {
                     if is_first || self.finds_opener() {
                         break;
                     }
                     self.lose_structure();
                 }
-                Token::Fixed("do") if is_first || self.starts_block() => break,
+                Token::Fixed(Fixed::Do) if is_first || self.starts_block() => break,
                 Token::Name(_) | Token::Byte(b'(' | b'$' | b'!' | b'?' | b'@' | b'\\' | b'`')
                     if is_first && self.lexer.token_column() <= mark.column =>
                 {
@@ -419,7 +422,7 @@ impl Parser<'_> {
                 answer = i == 0;
                 break;
             }
-            if self.is(Token::Fixed("end")) {
+            if self.is(Token::Fixed(Fixed::End)) {
                 answer = true;
                 break;
             }
@@ -431,18 +434,20 @@ impl Parser<'_> {
     /// Whether the `then` or `do` of the current `if`, `while` or `for` is in sight.
     fn finds_opener(&mut self) -> bool {
         let saved = self.lexer.save();
-        let found = self.lexer.advance().is_ok() && self.skip_to_opener("do");
+        let found = self.lexer.advance().is_ok() && self.skip_to_opener(Fixed::Do);
         self.lexer.go_back(saved);
         found
     }
 
     /// Skips to a `then` or `do`, which becomes the current token; answers whether there is one in sight, before
     /// another statement.
-    fn skip_to_opener(&mut self, opener: &'static str) -> bool {
+    fn skip_to_opener(&mut self, opener: Fixed) -> bool {
         for _ in 0..LOOK_AHEAD {
             match self.token() {
-                Token::Fixed("then" | "do") if !self.lexer.is_first() || self.is(Token::Fixed(opener)) => return true,
-                Token::Fixed("then" | "do" | "function") | Token::Byte(b';') => return false,
+                Token::Fixed(Fixed::Then | Fixed::Do) if !self.lexer.is_first() || self.is(Token::Fixed(opener)) => {
+                    return true;
+                }
+                Token::Fixed(Fixed::Then | Fixed::Do | Fixed::Function) | Token::Byte(b';') => return false,
                 _ if self.is_statement_keyword() => return false,
                 _ => {}
             }
@@ -459,26 +464,26 @@ impl Parser<'_> {
             Token::End => true,
             Token::Fixed(word) => matches!(
                 word,
-                "local"
-                    | "return"
-                    | "goto"
-                    | "break"
-                    | "repeat"
-                    | "::"
-                    | "if"
-                    | "while"
-                    | "for"
-                    | "end"
-                    | "else"
-                    | "elseif"
-                    | "until"
+                Fixed::Local
+                    | Fixed::Return
+                    | Fixed::Goto
+                    | Fixed::Break
+                    | Fixed::Repeat
+                    | Fixed::DoubleColon
+                    | Fixed::If
+                    | Fixed::While
+                    | Fixed::For
+                    | Fixed::End
+                    | Fixed::Else
+                    | Fixed::ElseIf
+                    | Fixed::Until
             ),
             _ => false,
         }
     }
 
     /// After an error in the head of an `if` or a loop: to its block.
-    pub(super) fn recover_head(&mut self, error: Box<CompileError>, mark: &Mark, opener: &'static str) -> Result<()> {
+    pub(super) fn recover_head(&mut self, error: Box<CompileError>, mark: &Mark, opener: Fixed) -> Result<()> {
         self.report(error)?;
         self.restore(mark);
         let saved = self.lexer.save();
@@ -526,7 +531,7 @@ impl Parser<'_> {
 
     /// Where a block should end and does not: reports it unless that may be a consequence, and goes on to its end.
     /// Answers whether that is there, and is consumed.
-    pub(super) fn recover_block_end(&mut self, error: Box<CompileError>, token: &'static str) -> Result<bool> {
+    pub(super) fn recover_block_end(&mut self, error: Box<CompileError>, token: Fixed) -> Result<bool> {
         if !self.is_structure_lost() {
             self.report(error)?;
             self.doubt_structure();
@@ -541,12 +546,12 @@ impl Parser<'_> {
                     self.lose_structure();
                     return Ok(false);
                 }
-                Token::Fixed("end") => {
+                Token::Fixed(Fixed::End) => {
                     self.lexer.advance()?; // instead of `until`
                     return Ok(false);
                 }
-                Token::Fixed("until") if self.open_repeats > 0 => return Ok(false),
-                Token::Fixed("else" | "elseif") if self.open_ifs > 0 => return Ok(false),
+                Token::Fixed(Fixed::Until) if self.open_repeats > 0 => return Ok(false),
+                Token::Fixed(Fixed::Else | Fixed::ElseIf) if self.open_ifs > 0 => return Ok(false),
                 _ => self.skip_stray()?,
             }
         }
@@ -570,22 +575,22 @@ impl Parser<'_> {
     /// Skips a word that ends no open block, or what follows a `return`, and the statements after it.
     fn skip_stray(&mut self) -> Result<()> {
         match self.token() {
-            Token::Fixed("elseif") => {
+            Token::Fixed(Fixed::ElseIf) => {
                 let saved = self.lexer.save();
                 self.lexer.advance()?;
-                if self.skip_to_opener("then") {
+                if self.skip_to_opener(Fixed::Then) {
                     self.lexer.advance()?;
                 } else {
                     self.lexer.go_back(saved);
                     self.lexer.advance()?;
                 }
             }
-            Token::Fixed("until") => {
+            Token::Fixed(Fixed::Until) => {
                 self.lexer.advance()?;
                 self.skip_line()?;
             }
-            Token::Fixed("end" | "else") => self.lexer.advance()?,
-            _ if self.lexer.is_first() || self.is_statement_keyword() || self.is(Token::Fixed("function")) => {}
+            Token::Fixed(Fixed::End | Fixed::Else) => self.lexer.advance()?,
+            _ if self.lexer.is_first() || self.is_statement_keyword() || self.is(Token::Fixed(Fixed::Function)) => {}
             _ => {
                 let mut mark = self.mark();
                 mark.column = u32::MAX;

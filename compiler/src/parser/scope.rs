@@ -176,9 +176,7 @@ impl Parser<'_> {
                 }
                 break kind;
             }
-            let text = self.lexer.names.text(name).clone();
-            let upvalues = &self.function_at(level).prototype.upvalues;
-            if let Some(index) = upvalues.iter().position(|upvalue| upvalue.name == text) {
+            if let Some(index) = self.function_at(level).upvalues.iter().position(|&upvalue| upvalue == name) {
                 break Kind::Upvalue(index as u32);
             }
             if level == 0 {
@@ -223,10 +221,11 @@ impl Parser<'_> {
             }
             _ => (false, 0, VariableKind::Regular),
         };
-        let name = self.lexer.names.text(name).clone();
-        let upvalues = &mut self.function_at(level).prototype.upvalues;
-        upvalues.push(UpvalueOrigin { name, in_stack, index: index as u8, kind });
-        Ok(upvalues.len() as u32 - 1)
+        let text = self.lexer.names.text(name).clone();
+        let function = self.function_at(level);
+        function.upvalues.push(name);
+        function.prototype.upvalues.push(UpvalueOrigin { name: text, in_stack, index: index as u8, kind });
+        Ok(function.upvalues.len() as u32 - 1)
     }
 
     /// Notes in the block of a variable that it is captured.

@@ -7,7 +7,7 @@ use super::scope::BlockKind;
 use crate::codegen::expression::{Expression, Kind};
 use crate::codegen::{MULTIPLE, NO_JUMP};
 use crate::error::{Place, Result};
-use crate::lexer::{Name, Token};
+use crate::lexer::{Fixed, Name, Token};
 use crate::opcode::{Instruction, MAX_BX, Opcode};
 use crate::prototype::VariableKind;
 
@@ -33,15 +33,15 @@ impl Parser<'_> {
     /// Whether the token ends a block; `until` ends one but keeps its scope open.
     pub(super) fn block_follows(&self, with_until: bool) -> bool {
         match self.token() {
-            Token::Fixed("else" | "elseif" | "end") | Token::End => true,
-            Token::Fixed("until") => with_until,
+            Token::Fixed(Fixed::Else | Fixed::ElseIf | Fixed::End) | Token::End => true,
+            Token::Fixed(Fixed::Until) => with_until,
             _ => false,
         }
     }
 
     pub(super) fn statements(&mut self) -> Result<()> {
         while !self.block_follows(true) {
-            let is_return = self.is(Token::Fixed("return"));
+            let is_return = self.is(Token::Fixed(Fixed::Return));
             let mark = self.mark();
             if let Err(error) = self.statement() {
                 self.recover(error, &mark)?;
@@ -57,40 +57,40 @@ impl Parser<'_> {
         self.enter_level()?;
         match self.token() {
             Token::Byte(b';') => self.lexer.advance()?,
-            Token::Fixed("if") => self.if_statement(line)?,
-            Token::Fixed("while") => self.while_statement(line)?,
-            Token::Fixed("do") => {
+            Token::Fixed(Fixed::If) => self.if_statement(line)?,
+            Token::Fixed(Fixed::While) => self.while_statement(line)?,
+            Token::Fixed(Fixed::Do) => {
                 self.lexer.advance()?;
                 self.block()?;
-                self.close_block("end", "do", line)?;
+                self.close_block(Fixed::End, Fixed::Do, line)?;
             }
-            Token::Fixed("for") => self.for_statement(line)?,
-            Token::Fixed("repeat") => self.repeat_statement(line)?,
-            Token::Fixed("function") => self.function_statement(line)?,
-            Token::Fixed("local") => {
+            Token::Fixed(Fixed::For) => self.for_statement(line)?,
+            Token::Fixed(Fixed::Repeat) => self.repeat_statement(line)?,
+            Token::Fixed(Fixed::Function) => self.function_statement(line)?,
+            Token::Fixed(Fixed::Local) => {
                 self.lexer.advance()?;
-                if self.is(Token::Fixed("function")) {
+                if self.is(Token::Fixed(Fixed::Function)) {
                     self.local_function()?;
                 } else {
                     self.local_statement()?;
                 }
             }
-            Token::Fixed("::") => {
+            Token::Fixed(Fixed::DoubleColon) => {
                 self.lexer.advance()?;
                 let name = self.expect_name()?;
                 self.label_statement(name, line, self.lexer.previous)?;
             }
-            Token::Fixed("return") => {
+            Token::Fixed(Fixed::Return) => {
                 self.lexer.advance()?;
                 self.return_statement()?;
             }
-            Token::Fixed("break") => {
+            Token::Fixed(Fixed::Break) => {
                 let line = self.lexer.line;
                 self.lexer.advance()?;
                 let jump = self.emit_jump();
                 self.add_goto(Name::BREAK, line, jump)?;
             }
-            Token::Fixed("goto") => {
+            Token::Fixed(Fixed::Goto) => {
                 self.lexer.advance()?;
                 let line = self.lexer.line;
                 let name = self.expect_name()?;
@@ -248,7 +248,7 @@ impl Parser<'_> {
         let exit = match self.while_head() {
             Ok(exit) => exit,
             Err(error) => {
-                self.recover_head(error, &mark, "do")?;
+                self.recover_head(error, &mark, Fixed::Do)?;
                 self.enter_block(BlockKind::Loop);
                 NO_JUMP
             }
@@ -256,7 +256,7 @@ impl Parser<'_> {
         self.block()?;
         let back = self.emit_jump();
         self.patch_list(back, start)?;
-        self.close_block("end", "while", line)?;
+        self.close_block(Fixed::End, Fixed::While, line)?;
         self.leave_block()?;
         self.patch_to_here(exit)
     }
@@ -265,7 +265,7 @@ impl Parser<'_> {
         self.lexer.advance()?;
         let exit = self.condition()?;
         self.enter_block(BlockKind::Loop);
-        self.expect(Token::Fixed("do"))?;
+        self.expect(Token::Fixed(Fixed::Do))?;
         Ok(exit)
     }
 
@@ -278,7 +278,7 @@ impl Parser<'_> {
         self.open_repeats += 1;
         self.statements()?;
         self.open_repeats -= 1;
-        if !self.close_block("until", "repeat", line)? {
+        if !self.close_block(Fixed::Until, Fixed::Repeat, line)? {
             self.restore(&mark);
             return Ok(());
         }
@@ -306,14 +306,14 @@ impl Parser<'_> {
 
     /// An `if` after its first block.
     pub(super) fn if_rest(&mut self, mut exits: i32, line: u32) -> Result<()> {
-        while self.is(Token::Fixed("elseif")) {
+        while self.is(Token::Fixed(Fixed::ElseIf)) {
             exits = self.if_branch(exits)?;
         }
         self.open_ifs -= 1;
-        if self.accept(Token::Fixed("else"))? {
+        if self.accept(Token::Fixed(Fixed::Else))? {
             self.block()?;
         }
-        self.close_block("end", "if", line)?;
+        self.close_block(Fixed::End, Fixed::If, line)?;
         self.patch_to_here(exits)
     }
 
@@ -323,11 +323,11 @@ impl Parser<'_> {
         let mut condition = match self.if_head() {
             Ok(condition) => condition,
             Err(error) => {
-                self.recover_head(error, &mark, "then")?;
+                self.recover_head(error, &mark, Fixed::Then)?;
                 Kind::True.into()
             }
         };
-        let skip = if self.is(Token::Fixed("break")) {
+        let skip = if self.is(Token::Fixed(Fixed::Break)) {
             // The condition itself jumps out.
             let line = self.lexer.line;
             self.go_if_false(&mut condition)?;
@@ -347,7 +347,7 @@ impl Parser<'_> {
         };
         self.statements()?;
         self.leave_block()?;
-        if matches!(self.token(), Token::Fixed("else" | "elseif")) {
+        if matches!(self.token(), Token::Fixed(Fixed::Else | Fixed::ElseIf)) {
             let exit = self.emit_jump();
             exits = self.join_jumps(exits, exit)?;
         }
@@ -358,13 +358,13 @@ impl Parser<'_> {
     fn if_head(&mut self) -> Result<Expression> {
         self.lexer.advance()?;
         let condition = self.expression()?;
-        self.expect(Token::Fixed("then"))?;
+        self.expect(Token::Fixed(Fixed::Then))?;
         Ok(condition)
     }
 
     fn label_statement(&mut self, name: Name, line: u32, place: Place) -> Result<()> {
-        self.expect(Token::Fixed("::"))?;
-        while matches!(self.token(), Token::Byte(b';') | Token::Fixed("::")) {
+        self.expect(Token::Fixed(Fixed::DoubleColon))?;
+        while matches!(self.token(), Token::Byte(b';') | Token::Fixed(Fixed::DoubleColon)) {
             self.statement()?;
         }
         self.check_new_label(name, place)?;
@@ -379,11 +379,11 @@ impl Parser<'_> {
         match self.for_head(line) {
             Ok(head) => self.for_body(head)?,
             Err(error) => {
-                self.recover_head(error, &mark, "do")?;
+                self.recover_head(error, &mark, Fixed::Do)?;
                 self.block()?;
             }
         }
-        self.close_block("end", "for", line)?;
+        self.close_block(Fixed::End, Fixed::For, line)?;
         self.leave_block()?;
         Ok(())
     }
@@ -393,10 +393,10 @@ impl Parser<'_> {
         let name = self.expect_name()?;
         let head = match self.token() {
             Token::Byte(b'=') => self.numeric_for(name, line)?,
-            Token::Byte(b',') | Token::Fixed("in") => self.generic_for(name)?,
+            Token::Byte(b',') | Token::Fixed(Fixed::In) => self.generic_for(name)?,
             _ => return Err(self.lexer.error_near(b"'=' or 'in' expected")),
         };
-        self.expect(Token::Fixed("do"))?;
+        self.expect(Token::Fixed(Fixed::Do))?;
         Ok(head)
     }
 
@@ -436,7 +436,7 @@ impl Parser<'_> {
             self.declare(name)?;
             variables += 1;
         }
-        self.expect(Token::Fixed("in"))?;
+        self.expect(Token::Fixed(Fixed::In))?;
         let line = self.lexer.line;
         let (mut last, count) = self.expression_list()?;
         self.adjust_values(4, count, &mut last)?;

@@ -289,7 +289,7 @@ fn head(w: &Writer, with_code: bool) -> Vec<u8> {
         head.byte((m.literals() == Literals::Atoms) as u8);
         head.run(m.hash());
         if with_code {
-            head.text(&rlua_compiler::dump(m.chunk(), false));
+            head.text(&m.dump());
         } else {
             head.byte(0);
         }

@@ -9,9 +9,9 @@
 //! name (`_ENV[x]`) is not seen.
 
 use rlua_compiler::opcode::Opcode;
-use rlua_compiler::prototype::{Constant, Prototype};
 use rlua_machine::value::{Kind, Ref, Table, Value};
 use rlua_machine::vm::Vm;
+use rlua_machine::vm::load::Proto;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ impl Naming {
                 if environments.is_empty() {
                     return c.upvalue_count();
                 }
-                let prototypes = &c.proto().module().chunk().prototypes;
+                let prototypes = c.proto().module().protos();
                 let mut work = 0;
                 for name in names(prototypes, c.proto().index(), environments, &mut work) {
                     self.name(vm, name);
@@ -92,30 +92,29 @@ impl Naming {
             _ => 0,
         }
     }
-    fn name(&mut self, vm: &mut Vm, name: &Arc<[u8]>) {
-        if !self.known.insert(name.clone()) {
+    fn name(&mut self, vm: &mut Vm, name: &[u8]) {
+        if self.known.contains(name) {
             return;
         }
+        let name: Arc<[u8]> = name.into();
+        self.known.insert(name.clone());
         let globals = vm.globals();
-        let v = globals.get_field(&mut vm.heap, name);
-        if !v.is_nil() && !is_of_the_library(vm, name, v) {
-            self.found.push((name.clone(), v));
+        let v = globals.get_field(&mut vm.heap, &name);
+        if !v.is_nil() && !is_of_the_library(vm, &name, v) {
+            self.found.push((name, v));
             self.waiting.push(v);
         }
     }
 }
 
 /// The names by which a function, and those inside it, read the tables of globals that are these upvalues of it.
-fn names<'a>(all: &'a [Prototype], index: u32, environments: Vec<u32>, work: &mut usize) -> Vec<&'a Arc<[u8]>> {
+fn names<'a>(all: &'a [Proto], index: u32, environments: Vec<u32>, work: &mut usize) -> Vec<&'a [u8]> {
     let mut found = Vec::new();
     let mut waiting = vec![(index, environments)];
     while let Some((index, environments)) = waiting.pop() {
-        let Some(p) = all.get(index as usize) else { continue };
+        let Some(proto) = all.get(index as usize) else { continue };
+        let (p, constant) = (proto.canonical(), |i| proto.text(i));
         *work += p.code.len() / 4;
-        let constant = |i: u32| match p.constants.get(i as usize) {
-            Some(Constant::String(s)) => Some(s),
-            _ => None,
-        };
         // Names past the 256th constant are read from the table in a register, by a key in another.
         let (mut table, mut key) = (None, None);
         for i in &p.code {
@@ -135,7 +134,7 @@ fn names<'a>(all: &'a [Prototype], index: u32, environments: Vec<u32>, work: &mu
             let passed = |(_, u): &(u32, &rlua_compiler::prototype::UpvalueOrigin)| {
                 !u.in_stack && environments.contains(&u32::from(u.index))
             };
-            let inherited: Vec<u32> = (0..).zip(&inner.upvalues).filter(passed).map(|(i, _)| i).collect();
+            let inherited: Vec<u32> = (0..).zip(&inner.canonical().upvalues).filter(passed).map(|(i, _)| i).collect();
             if !inherited.is_empty() {
                 waiting.push((nested, inherited));
             }

@@ -511,7 +511,7 @@ fn check_captures(t: &ThreadRecord, slots: &[Value]) -> Check {
             continue;
         }
         if known.as_ref().is_none_or(|k| !std::ptr::eq(k.0, p)) {
-            known = Some((p, rlua_compiler::captured_registers(p.module().chunk(), p.index())));
+            known = Some((p, rlua_compiler::captured_registers(p.module().bare_chunk(), p.index())));
         }
         let (_, sets) = known.as_ref().expect("just set");
         // A handler's instruction will be executed again.

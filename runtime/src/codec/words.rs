@@ -3,7 +3,6 @@
 //! Journey: value -> **bytes** -> value. They belong to the version of the format (spec/format.md): nothing is taken away and
 //! nothing moves. A word that is not here is written out, which is only longer.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// The words of version 3.
@@ -29,25 +28,31 @@ pub const WORDS: &[&str] = &[
     "string.__unm", "concurrent.receive", "concurrent.sleep", "concurrent.migrate", "concurrent.checkpoint",
 ];
 
+/// Marks of strings, found without looking at all of one.
+const MARKS: usize = 1024;
+
 struct Places {
-    /// By a mark that is found without looking at all of a string: whether there is a word with it.
-    marks: [bool; 1024],
-    numbers: HashMap<&'static [u8], u64>,
+    /// Where in `words` those of each mark begin, and end.
+    first: [u16; MARKS + 1],
+    /// Words and their numbers, by their marks.
+    words: Vec<(&'static [u8], u64)>,
 }
 
 fn mark(bytes: &[u8]) -> usize {
     let end = |b: Option<&u8>| *b.unwrap_or(&0) as usize;
-    (bytes.len() * 5 + end(bytes.first()) * 37 + end(bytes.last()) * 101) % 1024
+    (bytes.len() * 5 + end(bytes.first()) * 37 + end(bytes.last()) * 101) % MARKS
 }
 /// The number of a word.
 pub fn find(bytes: &[u8]) -> Option<u64> {
     static PLACES: OnceLock<Places> = OnceLock::new();
     let places = PLACES.get_or_init(|| {
-        let mut marks = [false; 1024];
-        WORDS.iter().for_each(|w| marks[mark(w.as_bytes())] = true);
-        Places { marks, numbers: (0..).zip(WORDS).map(|(i, w)| (w.as_bytes(), i)).collect() }
+        let mut words: Vec<_> = (0..).zip(WORDS).map(|(i, w)| (w.as_bytes(), i)).collect();
+        words.sort_by_key(|w| mark(w.0));
+        Places { first: std::array::from_fn(|m| words.partition_point(|w| mark(w.0) < m) as u16), words }
     });
-    if places.marks[mark(bytes)] { places.numbers.get(bytes).copied() } else { None }
+    let m = mark(bytes);
+    let same_mark = &places.words[places.first[m] as usize..places.first[m + 1] as usize];
+    same_mark.iter().find(|w| w.0 == bytes).map(|w| w.1)
 }
 #[cfg(test)]
 mod tests {

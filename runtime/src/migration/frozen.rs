@@ -216,7 +216,7 @@ impl Record<Pid> {
                 runtimes.push((id, Some(name.as_bytes().into())));
             }
         }
-        let code = modules.iter().map(|m| Bytes(rlua_compiler::dump(m.chunk(), false))).collect();
+        let code = modules.iter().map(|m| Bytes(m.dump())).collect();
         let calls = (std::mem::take(&mut record.calls), record.current_call);
         let more_spawning = std::mem::take(&mut record.more_spawning);
         let version = if more_spawning.is_empty() { COMMON_VERSION } else { VERSION };

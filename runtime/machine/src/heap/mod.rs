@@ -27,6 +27,7 @@ mod modules;
 mod objects;
 pub mod reserve;
 mod seldom;
+pub mod surplus;
 mod weak;
 
 use crate::value::function::{Closure, NativeClosure, Upvalue};

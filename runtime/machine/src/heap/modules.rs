@@ -6,6 +6,7 @@
 
 use super::seldom::Seldom;
 use crate::vm::load::Module;
+use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub(super) struct Modules {
     /// Most heaps keep one.
     list: SmallVec<[Arc<Module>; 1]>,
     /// Places by address, once there are more than a few.
-    places: Seldom<HashMap<*const Module, u32>>,
+    places: Seldom<HashMap<*const Module, u32, RandomState>>,
     /// While a collection goes on.
     marking: Option<Box<Marking>>,
 }

@@ -726,7 +726,7 @@ pub fn read_source(vm: &mut Vm, path: Option<&[u8]>) -> Result<std::result::Resu
         None => host.files.read_program(limit).map_err(|e| ("read", e)),
         Some(path) => File::open(OsStr::from_bytes(path))
             .map_err(|e| ("open", e))
-            .and_then(|file| source::read(file, limit, source::is_hopeless).map_err(|e| ("read", e))),
+            .and_then(|file| source::read_file(file, limit, source::is_hopeless).map_err(|e| ("read", e))),
     });
     Ok(match read {
         Ok(text) => Ok(rlua_compiler::skip_shebang(&text).to_vec()),

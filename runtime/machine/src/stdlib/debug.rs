@@ -108,7 +108,7 @@ fn getinfo(vm: &mut Vm, state: u32) -> Result<Step> {
         let (source, what, line, last) = match closure {
             Some(c) => {
                 let p = c.proto().canonical();
-                let source = c.proto().module().chunk().name.to_vec();
+                let source = c.proto().module().name().to_vec();
                 let what = if p.line_defined == 0 { "main" } else { "Lua" };
                 (source, what, p.line_defined as i64, p.last_line_defined as i64)
             }
@@ -181,10 +181,10 @@ fn active_lines(vm: &mut Vm) -> Result<Step> {
     let p = c.proto().canonical();
     let begin = usize::try_from(at).map_or(p.lines.len(), |at| at.min(p.lines.len()));
     let end = begin + vm.allowance(1).min(p.lines.len() - begin);
-    for i in begin.max(p.is_vararg as usize)..end {
-        let line = p.lines[i] as i64;
+    let begin_shown = begin.max(p.is_vararg as usize);
+    for line in p.lines.from(begin_shown).take(end.saturating_sub(begin_shown)) {
         // The lines of code are far fewer than a table can hold.
-        let _ = lines.set_integer(&mut vm.heap, line, Value::TRUE);
+        let _ = lines.set_integer(&mut vm.heap, line as i64, Value::TRUE);
     }
     vm.charge(end - begin);
     if end == p.lines.len() {

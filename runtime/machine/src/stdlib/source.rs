@@ -6,12 +6,30 @@
 //!
 //! Always: what is returned is all there is, or a beginning for which the compiler has the same answer.
 
+use std::fs::File;
 use std::io::{Error, Read, Result};
 
 /// Bytes of the largest program.
 pub const MAX_BYTES: usize = 256 << 20;
 /// Bytes after which the text so far is looked at. A program of more will be one.
 const LOOKS: [usize; 2] = [64 << 10, 1 << 20];
+
+/// Bytes of a file that is read to its end, whatever it begins with.
+const SMALL: u64 = 16 << 20;
+
+/// As [`read`], of a file. Of one that is on a disk and no larger than programs are, all is read at once.
+pub fn read_file(mut file: File, limit: usize, is_enough: impl FnMut(&[u8]) -> bool) -> Result<Vec<u8>> {
+    let known = file.metadata().ok().filter(|m| m.is_file() && m.len() <= SMALL && m.len() < limit as u64);
+    let Some(m) = known else { return read(file, limit, is_enough) };
+    let mut text = Vec::new();
+    text.try_reserve_exact(m.len() as usize + 1)?; // one more to meet the end
+    // It may grow meanwhile.
+    file.by_ref().take(m.len() + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > m.len() {
+        text.extend(read(file, limit - text.len(), |_| false)?);
+    }
+    Ok(text)
+}
 
 /// Reads a program of at most so many bytes. `is_enough` is asked about beginnings.
 pub fn read(mut from: impl Read, limit: usize, mut is_enough: impl FnMut(&[u8]) -> bool) -> Result<Vec<u8>> {
@@ -60,6 +78,7 @@ pub fn is_hopeless(beginning: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Seek, Write};
 
     #[test]
     fn what_nothing_can_mend() {
@@ -95,6 +114,23 @@ mod tests {
         ] {
             assert!(!is_hopeless(text), "{}", text.escape_ascii());
         }
+    }
+
+    #[test]
+    fn files_are_read_to_their_end() {
+        let read_whole = |text: &[u8], limit| {
+            let mut file = tempfile::tempfile().expect("a file");
+            file.write_all(text).and_then(|()| file.rewind()).expect("it is written");
+            read_file(file, limit, |_| true)
+        };
+        for size in [0, 1, LOOKS[0], LOOKS[1] + 1] {
+            let text = vec![b' '; size];
+            assert_eq!(read_whole(&text, MAX_BYTES).expect("it ends"), text);
+            assert!(size == 0 || read_whole(&text, size - 1).is_err() || size > LOOKS[0]);
+        }
+        // What is no file on a disk may have no end.
+        let endless = File::open("/dev/zero").expect("it is there");
+        assert_eq!(read_file(endless, MAX_BYTES, is_hopeless).expect("the first look").len(), LOOKS[0]);
     }
 
     #[test]

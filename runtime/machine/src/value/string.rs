@@ -11,9 +11,10 @@
 use super::hash::hash_bytes;
 use crate::heap::Header;
 use std::alloc::Layout;
+use std::borrow::Borrow;
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::{OnceLock, RwLock};
 
 /// A string object; its bytes follow it.
@@ -127,6 +128,7 @@ pub(crate) const MAX_ATOM_BYTES: usize = 40;
 /// Atoms past which a literal stays its module's string.
 const MAX_ATOMS: usize = 1 << 20;
 
+/// An atom, which is found by its bytes.
 struct AtomPointer(*mut Str);
 // SAFETY: atoms are immutable after they are made (the hash is computed then) and never freed.
 unsafe impl Send for AtomPointer {}
@@ -139,16 +141,39 @@ unsafe impl Sync for AtomPointer {}
 struct AtomHasher(u64);
 impl Hasher for AtomHasher {
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = (hash_bytes(bytes) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.write_u32(hash_bytes(bytes));
     }
     /// A slice's length, which is part of its hash already.
     fn write_usize(&mut self, _: usize) {}
+    /// The hash of bytes.
+    fn write_u32(&mut self, hash: u32) {
+        self.0 = (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
     fn finish(&self) -> u64 {
         self.0
     }
 }
 
-type Atoms = HashMap<&'static [u8], AtomPointer, BuildHasherDefault<AtomHasher>>;
+impl Borrow<[u8]> for AtomPointer {
+    fn borrow(&self) -> &[u8] {
+        // SAFETY: atoms are never freed.
+        unsafe { (*self.0).bytes() }
+    }
+}
+impl Hash for AtomPointer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // SAFETY: atoms are never freed.
+        state.write_u32(unsafe { (*self.0).hash() });
+    }
+}
+impl PartialEq for AtomPointer {
+    fn eq(&self, other: &Self) -> bool {
+        Borrow::<[u8]>::borrow(self) == Borrow::<[u8]>::borrow(other)
+    }
+}
+impl Eq for AtomPointer {}
+
+type Atoms = HashSet<AtomPointer, BuildHasherDefault<AtomHasher>>;
 /// Atoms that there is room for at first: those of the libraries, and of a small program.
 const FIRST_ATOMS: usize = 800;
 
@@ -198,8 +223,6 @@ pub fn make_atom(bytes: &[u8]) -> Option<*mut Str> {
         return None;
     }
     let s = Str::new_shared(bytes, std::ptr::null());
-    // SAFETY: atoms are never freed.
-    let key: &'static [u8] = unsafe { &*((*s).bytes() as *const [u8]) };
-    all.insert(key, AtomPointer(s));
+    all.insert(AtomPointer(s));
     Some(s)
 }

@@ -180,7 +180,7 @@ impl Vm {
                 text.extend_from_slice(b" value");
                 let frame = &*self.frame;
                 let p = frame.proto().expect("a Lua frame has a prototype");
-                if let Some((kind, name)) = super::debug::called_name(p.canonical(), frame.current_pc()) {
+                if let Some((kind, name)) = super::debug::called_name(p, frame.current_pc()) {
                     text.extend_from_slice(&[b" (", kind.as_bytes(), b" '", &name, b"')"].concat());
                 }
                 self.runtime_error(text)

@@ -4,11 +4,11 @@
 //! for the instruction that set a register, so that they are the same, and missing in the same places.
 
 use super::Vm;
+use super::load::Proto;
 use super::metamethod::Event;
 use super::thread::{Continue, Frame, FrameKind, Status, Thread, flags};
 use crate::value::{Ref, Value};
 use rlua_compiler::opcode::{Instruction, Opcode};
-use rlua_compiler::prototype::{Constant, Prototype};
 
 /// Instructions of a function past which no names are looked for: that would take longer than anybody may wait.
 const NAMED: u32 = 1 << 17;
@@ -16,18 +16,18 @@ const NAMED: u32 = 1 << 17;
 const MOVES: u32 = 16;
 
 /// Kind (`local`, `global`, `field`, ...) and name of what a register holds at an instruction.
-pub(crate) fn describe_register(p: &Prototype, pc: u32, register: u32) -> Option<(&'static str, Vec<u8>)> {
+pub(crate) fn describe_register(p: &Proto, pc: u32, register: u32) -> Option<(&'static str, Vec<u8>)> {
     describe(p, pc, register, MOVES)
 }
-fn describe(p: &Prototype, pc: u32, register: u32, moves: u32) -> Option<(&'static str, Vec<u8>)> {
+fn describe(p: &Proto, pc: u32, register: u32, moves: u32) -> Option<(&'static str, Vec<u8>)> {
     if pc > NAMED || moves == 0 {
         return None;
     }
-    if let Some(name) = p.local_name(register + 1, pc) {
+    if let Some(name) = p.canonical().local_name(register + 1, pc) {
         return Some(("local", name.to_vec()));
     }
     let setter = find_setter(p, pc, register)?;
-    let i = p.code[setter as usize];
+    let i = p.canonical().code[setter as usize];
     match i.opcode() {
         Opcode::Move if i.b() < i.a() => describe(p, setter, i.b(), moves - 1),
         Opcode::GetTabUp => {
@@ -47,11 +47,12 @@ fn describe(p: &Prototype, pc: u32, register: u32, moves: u32) -> Option<(&'stat
         Opcode::GetField => Some((table_kind(p, setter, i.b(), moves - 1), constant_name(p, i.c()))),
         Opcode::GetUpval => Some(("upvalue", upvalue_name(p, i.b()).to_vec())),
         Opcode::LoadK | Opcode::LoadKX => {
-            let index = if i.opcode() == Opcode::LoadK { i.bx() } else { p.code.get(setter as usize + 1)?.ax_arg() };
-            match p.constants.get(index as usize) {
-                Some(Constant::String(s)) => Some(("constant", s.to_vec())),
-                _ => None,
-            }
+            let index = if i.opcode() == Opcode::LoadK {
+                i.bx()
+            } else {
+                p.canonical().code.get(setter as usize + 1)?.ax_arg()
+            };
+            p.text(index).map(|text| ("constant", text.to_vec()))
         }
         Opcode::Self_ => {
             let name = if i.k() {
@@ -78,24 +79,21 @@ fn function_description(view: &FrameView) -> Vec<u8> {
     if p.index == 0 && line == 0 {
         return b"main chunk".to_vec();
     }
-    let source = rlua_compiler::short_source(&p.module().chunk().name);
+    let source = rlua_compiler::short_source(p.module().name());
     [b"function <", &source[..], format!(":{line}>").as_bytes()].concat()
 }
 
-fn constant_name(p: &Prototype, k: u32) -> Vec<u8> {
-    match p.constants.get(k as usize) {
-        Some(Constant::String(s)) => s.to_vec(),
-        _ => b"?".to_vec(),
-    }
+fn constant_name(p: &Proto, k: u32) -> Vec<u8> {
+    p.text(k).unwrap_or(b"?").to_vec()
 }
-fn upvalue_name(p: &Prototype, u: u32) -> &[u8] {
-    match p.upvalues.get(u as usize) {
+fn upvalue_name(p: &Proto, u: u32) -> &[u8] {
+    match p.canonical().upvalues.get(u as usize) {
         Some(u) if !u.name.is_empty() => &u.name,
         _ => b"?",
     }
 }
 /// `global` if the table is a variable called `_ENV`.
-fn table_kind(p: &Prototype, pc: u32, register: u32, moves: u32) -> &'static str {
+fn table_kind(p: &Proto, pc: u32, register: u32, moves: u32) -> &'static str {
     match describe(p, pc, register, moves) {
         Some(("local" | "upvalue", name)) if name == b"_ENV" => "global",
         _ => "field",
@@ -103,11 +101,11 @@ fn table_kind(p: &Prototype, pc: u32, register: u32, moves: u32) -> &'static str
 }
 
 /// The last instruction before `last` that set a register, if that is certain.
-fn find_setter(p: &Prototype, last: u32, register: u32) -> Option<u32> {
+fn find_setter(p: &Proto, last: u32, register: u32) -> Option<u32> {
     let mut setter = None;
     let mut jump_target = 0;
     for pc in 0..last {
-        let i = *p.code.get(pc as usize)?;
+        let i = *p.canonical().code.get(pc as usize)?;
         let a = i.a();
         let changes = match i.opcode() {
             Opcode::LoadNil => a <= register && register <= a + i.b(),
@@ -130,8 +128,8 @@ fn find_setter(p: &Prototype, last: u32, register: u32) -> Option<u32> {
 }
 
 /// Kind and name of the function that an instruction calls.
-pub(crate) fn called_name(p: &Prototype, pc: u32) -> Option<(&'static str, Vec<u8>)> {
-    let i: Instruction = *p.code.get(pc as usize)?;
+pub(crate) fn called_name(p: &Proto, pc: u32) -> Option<(&'static str, Vec<u8>)> {
+    let i: Instruction = *p.canonical().code.get(pc as usize)?;
     use Opcode::*;
     let event = match i.opcode() {
         Call | TailCall => return describe_register(p, pc, i.a()),
@@ -215,7 +213,7 @@ impl FrameView {
             }
             let caller = &*self.frame.sub(1);
             let p = caller.proto()?;
-            called_name(p.canonical(), caller.current_pc())
+            called_name(p, caller.current_pc())
         }
     }
     /// While a hook tells of its call or return: the first value that is handed over, and how many there are.
@@ -325,7 +323,7 @@ impl Vm {
             let p = view.frame().proto();
             match p {
                 Some(p) => {
-                    text.extend_from_slice(&rlua_compiler::short_source(&p.module().chunk().name));
+                    text.extend_from_slice(&rlua_compiler::short_source(p.module().name()));
                     match view.current_line() {
                         Some(line) => text.extend_from_slice(format!(":{line}: in ").as_bytes()),
                         None => text.extend_from_slice(b": in "),
@@ -468,7 +466,7 @@ impl Vm {
             // SAFETY: a leaf's caller is the top frame.
             match unsafe { self.frame.as_ref() } {
                 Some(f) if self.frame_count() > 0 && f.kind == FrameKind::Lua => {
-                    f.proto().and_then(|p| called_name(p.canonical(), f.current_pc()))
+                    f.proto().and_then(|p| called_name(p, f.current_pc()))
                 }
                 _ => None,
             }

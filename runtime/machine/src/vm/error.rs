@@ -16,7 +16,7 @@ impl Vm {
         // SAFETY: the caller gives a frame of a live coroutine.
         let f = unsafe { &*frame };
         let Some(p) = f.proto() else { return Vec::new() };
-        let mut text = rlua_compiler::short_source(&p.module().chunk().name);
+        let mut text = rlua_compiler::short_source(p.module().name());
         match p.canonical().line(f.current_pc()) {
             Some(line) => text.extend_from_slice(format!(":{line}: ").as_bytes()),
             // Code without lines.
@@ -75,7 +75,7 @@ impl Vm {
         let (Some(r), true) = (register, self.frame_count() > 0) else { return Vec::new() };
         // SAFETY: there is a top frame.
         let f = unsafe { &*self.frame };
-        match f.proto().and_then(|p| describe_register(p.canonical(), f.current_pc(), r)) {
+        match f.proto().and_then(|p| describe_register(p, f.current_pc(), r)) {
             Some((kind, name)) => {
                 let mut text = format!(" ({kind} '").into_bytes();
                 text.extend_from_slice(&name);

@@ -8,15 +8,22 @@
 //! Tests carry the target of the jump that follows them in `c`, unless it is a jump backwards or too far: then `c` is 0
 //! and leads to that jump itself.
 
-use super::op::{Op, PAIRS, When};
+mod templates;
+
+use super::op::{Op, When, pairs_of};
+use crate::heap::surplus;
 use crate::value::string::{Str, find_atom, make_atom};
 use crate::value::table::Template;
-use crate::value::{Value, tag};
+use crate::value::{Kind, Value, tag};
 use foldhash::fast::RandomState;
 use rlua_compiler::opcode::{Instruction, Opcode};
 use rlua_compiler::prototype::{Chunk, Constant, Prototype};
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
+use templates::set_templates;
+pub(super) use templates::template_at;
 
 /// A prototype in execution form.
 #[repr(C)]
@@ -45,6 +52,7 @@ pub struct Proto {
 
 /// A chunk made ready to run.
 pub struct Module {
+    /// The chunk without its constants: they are values of the execution form, and no large table is held twice.
     chunk: Chunk,
     hash: OnceLock<[u8; 32]>,
     protos: Box<[Proto]>,
@@ -58,6 +66,10 @@ pub struct Module {
 unsafe impl Send for Module {}
 // SAFETY: as above.
 unsafe impl Sync for Module {}
+
+/// Instructions of one function from which on it is worth a look at what is left behind: its lists were long. It takes a page
+/// fault for each page that is used again, so code of many functions, which leave little each, does without.
+const LARGE: usize = 1 << 16;
 
 /// What may become of a module's string literals.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,32 +92,24 @@ impl Module {
         });
         let owner = Arc::as_ptr(&module);
         let m = Arc::get_mut(&mut module).expect("the module is not shared yet");
-        let mut known: HashMap<Arc<[u8]>, Value, RandomState> = HashMap::default();
-        let mut strings = Vec::new();
+        let mut texts = Texts { owner, literals, own: Vec::new(), known: None };
+        if m.chunk.prototypes.len() > 1 {
+            texts.known = Some(Default::default());
+        }
         let mut protos: Vec<Proto> = Vec::with_capacity(m.chunk.prototypes.len());
-        for (index, p) in m.chunk.prototypes.iter().enumerate() {
-            let k_box: Box<[Value]> = p
-                .constants
-                .iter()
+        for (index, p) in m.chunk.prototypes.iter_mut().enumerate() {
+            // First, so that what follows can be where the constants were.
+            let k_box: Box<[Value]> = std::mem::take(&mut p.constants)
+                .into_iter()
                 .map(|c| match c {
                     Constant::Nil => Value::NIL,
-                    Constant::Boolean(b) => Value::boolean(*b),
-                    Constant::Integer(n) => Value::integer(*n),
-                    Constant::Float(n) => Value::float(*n),
-                    Constant::String(s) => *known.entry(s.clone()).or_insert_with(|| {
-                        let atom = if literals == Literals::Atoms { make_atom(s) } else { find_atom(s) };
-                        match atom {
-                            Some(a) => Value::object(tag::ATOM, a),
-                            None => {
-                                let own = Str::new_shared(s, owner.cast());
-                                strings.push(own);
-                                Value::object(tag::MODULE_STRING, own)
-                            }
-                        }
-                    }),
+                    Constant::Boolean(b) => Value::boolean(b),
+                    Constant::Integer(n) => Value::integer(n),
+                    Constant::Float(n) => Value::float(n),
+                    Constant::String(s) => texts.value(&s),
                 })
                 .collect();
-            let mut code_box = translate(p);
+            let mut code_box = translate(p, &k_box);
             let templates = set_templates(p, &k_box, &mut code_box);
             protos.push(Proto {
                 code: code_box.as_ptr(),
@@ -128,20 +132,44 @@ impl Module {
             p.nested = q.nested.iter().map(|&n| first.wrapping_add(n as usize)).collect();
         }
         m.protos = protos;
-        m.strings = strings;
+        texts.own.shrink_to_fit();
+        m.strings = texts.own;
+        if m.chunk.prototypes.iter().any(|p| p.code.len() >= LARGE) {
+            surplus::give_back();
+        }
         module
     }
-    /// The canonical form.
-    pub fn chunk(&self) -> &Chunk {
+    /// The name of the chunk.
+    pub fn name(&self) -> &Arc<[u8]> {
+        &self.chunk.name
+    }
+    /// The chunk without constants.
+    pub fn bare_chunk(&self) -> &Chunk {
         &self.chunk
+    }
+    /// The canonical form, with constants again.
+    pub fn chunk(&self) -> Chunk {
+        let mut chunk = self.chunk.clone();
+        for (p, proto) in chunk.prototypes.iter_mut().zip(&self.protos) {
+            p.constants = proto.constants().iter().map(|&k| constant(k)).collect();
+        }
+        chunk
+    }
+    /// The bytes of the chunk.
+    pub fn dump(&self) -> Vec<u8> {
+        rlua_compiler::dump(&self.chunk(), false)
     }
     /// The SHA-256 that names it.
     pub fn hash(&self) -> &[u8; 32] {
-        self.hash.get_or_init(|| rlua_compiler::hash(&self.chunk))
+        self.hash.get_or_init(|| rlua_compiler::hash(&self.chunk()))
     }
     /// Whether its literals are atoms.
     pub fn literals(&self) -> Literals {
         if self.atoms { Literals::Atoms } else { Literals::Owned }
+    }
+    /// Its prototypes.
+    pub fn protos(&self) -> &[Proto] {
+        &self.protos
     }
     /// A prototype by its index.
     pub fn proto(&self, index: usize) -> Option<&Proto> {
@@ -158,10 +186,81 @@ impl Drop for Module {
     }
 }
 
+/// The strings of a module while it is made.
+struct Texts {
+    owner: *const Module,
+    literals: Literals,
+    /// Those that the module owns.
+    own: Vec<*mut Str>,
+    /// The same, so that each is there once, if there may be several of the same text: a prototype has one.
+    known: Option<HashSet<OwnText, RandomState>>,
+}
+
+impl Texts {
+    fn value(&mut self, text: &[u8]) -> Value {
+        let atom = if self.literals == Literals::Atoms { make_atom(text) } else { find_atom(text) };
+        if let Some(a) = atom {
+            return Value::object(tag::ATOM, a);
+        }
+        if let Some(own) = self.known.as_ref().and_then(|known| known.get(text)) {
+            return Value::object(tag::MODULE_STRING, own.0);
+        }
+        let own = Str::new_shared(text, self.owner.cast());
+        self.own.push(own);
+        if let Some(known) = &mut self.known {
+            known.insert(OwnText(own));
+        }
+        Value::object(tag::MODULE_STRING, own)
+    }
+}
+
+/// A module's string, which is found by its bytes.
+struct OwnText(*mut Str);
+impl Borrow<[u8]> for OwnText {
+    fn borrow(&self) -> &[u8] {
+        // SAFETY: a module that is being made frees none of its strings.
+        unsafe { (*self.0).bytes() }
+    }
+}
+impl Hash for OwnText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Borrow::<[u8]>::borrow(self).hash(state);
+    }
+}
+impl PartialEq for OwnText {
+    fn eq(&self, other: &Self) -> bool {
+        Borrow::<[u8]>::borrow(self) == Borrow::<[u8]>::borrow(other)
+    }
+}
+impl Eq for OwnText {}
+
+/// The constant that became this value.
+fn constant(v: Value) -> Constant {
+    match v.kind() {
+        Kind::Boolean(b) => Constant::Boolean(b),
+        Kind::Integer(n) => Constant::Integer(n),
+        Kind::Float(n) => Constant::Float(n),
+        Kind::String(s) => Constant::String(s.bytes().into()),
+        _ => Constant::Nil,
+    }
+}
+
 impl Proto {
-    /// The canonical form.
+    /// The canonical form, but without constants.
     pub fn canonical(&self) -> &Prototype {
         &self.module().chunk.prototypes[self.index as usize]
+    }
+    /// The constants.
+    pub fn constants(&self) -> &[Value] {
+        &self.k_box
+    }
+    /// The text of a constant, if it is a string.
+    pub fn text(&self, constant: u32) -> Option<&[u8]> {
+        match self.k_box.get(constant as usize)?.kind() {
+            // SAFETY: a module's strings, and atoms, live as long as its prototypes.
+            Kind::String(s) => Some(unsafe { &*std::ptr::from_ref(s.bytes()) }),
+            _ => None,
+        }
     }
     /// The module it stands in.
     pub fn module(&self) -> &Module {
@@ -181,8 +280,11 @@ fn word32(op: Op, a: u32, d: i32) -> u64 {
     op as u64 | (a as u16 as u64) << 16 | (d as u32 as u64) << 32
 }
 
+/// Entries of a table for which a constructor makes room, in code of whatever length.
+const MOST_ENTRIES: u32 = 1 << 16;
+
 /// One word per instruction.
-fn translate(p: &Prototype) -> Box<[u64]> {
+fn translate(p: &Prototype, constants: &[Value]) -> Box<[u64]> {
     use Opcode as O;
     let code = &p.code;
     let extra = |i: usize| code.get(i + 1).map_or(0, |e| e.ax_arg());
@@ -197,13 +299,15 @@ fn translate(p: &Prototype) -> Box<[u64]> {
         }
     };
     let reg = |r: u32| r * 16;
+    // Sizes of constructors are hints, and bytecode may say anything. What is written down takes an instruction each.
+    let most_entries = (code.len() as u32).clamp(MOST_ENTRIES, 1 << 24);
     // Arithmetic with a constant: an operation of its own for floats.
-    let by_kind = |n: u32, integer: Op, float: Op| match p.constants.get(n as usize) {
-        Some(Constant::Float(_)) => float,
+    let by_kind = |n: u32, integer: Op, float: Op| match constants.get(n as usize) {
+        Some(k) if matches!(k.kind(), Kind::Float(_)) => float,
         _ => integer,
     };
-    let power_of_two = |n: u32| match p.constants.get(n as usize) {
-        Some(Constant::Integer(n)) if *n > 0 && n & (n - 1) == 0 => Some(n.trailing_zeros()),
+    let power_of_two = |n: u32| match constants.get(n as usize)?.kind() {
+        Kind::Integer(n) if n > 0 && n & (n - 1) == 0 => Some(n.trailing_zeros()),
         _ => None,
     };
     let mut words: Box<[u64]> = code
@@ -234,7 +338,7 @@ fn translate(p: &Prototype) -> Box<[u64]> {
                 O::SetField => abc(if k { Op::SetFieldK } else { Op::SetField }),
                 O::NewTable => {
                     let array = ins.c() + if k { extra(i).wrapping_mul(256) } else { 0 };
-                    op_new_table(a, ins.b(), array)
+                    op_new_table(a, ins.b().min(most_entries.next_power_of_two().ilog2() + 1), array.min(most_entries))
                 }
                 O::Self_ => abc(if k { Op::SelfK } else { Op::SelfR }),
                 O::AddI => word(Op::AddI, k as u8, a, b, ins.sc() as u32),
@@ -280,9 +384,9 @@ fn translate(p: &Prototype) -> Box<[u64]> {
                 O::Lt => word(if k { Op::Lt1 } else { Op::Lt0 }, k as u8, a, b, jump_after(i)),
                 O::Le => word(if k { Op::Le1 } else { Op::Le0 }, k as u8, a, b, jump_after(i)),
                 O::EqK => {
-                    let (no, yes) = match p.constants.get(ins.b() as usize) {
-                        Some(Constant::Nil | Constant::Boolean(_)) => (Op::EqTag0, Op::EqTag1),
-                        Some(Constant::String(_)) => (Op::EqStr0, Op::EqStr1),
+                    let (no, yes) = match constants.get(ins.b() as usize).map(|k| k.kind()) {
+                        Some(Kind::Nil | Kind::Boolean(_)) => (Op::EqTag0, Op::EqTag1),
+                        Some(Kind::String(_)) => (Op::EqStr0, Op::EqStr1),
                         _ => (Op::EqK0, Op::EqK1),
                     };
                     word(if k { yes } else { no }, k as u8, a, b, jump_after(i))
@@ -328,13 +432,13 @@ fn fuse(words: &mut [u64]) {
     while i + 1 < words.len() {
         let (first, second) = (words[i], words[i + 1]);
         let (a, b, c) = ((first >> 16) as u16, (second >> 32) as u16, (second >> 48) as u16);
-        let found = PAIRS.iter().find(|(one, two, when, _)| {
+        let found = pairs_of(first as u8).iter().find(|(_, two, when, _)| {
             let fits = match when {
                 When::Always => true,
                 When::B => b == a && c != a,
                 When::C => c == a && b != a,
             };
-            *one as u8 == first as u8 && *two as u8 == second as u8 && fits
+            *two as u8 == second as u8 && fits
         });
         if let Some((.., pair)) = found {
             words[i] = first & !0xff | *pair as u64;
@@ -344,81 +448,7 @@ fn fuse(words: &mut [u64]) {
     }
 }
 
-/// Finds out which fields constructors set, and notes a template in the EXTRAARG that follows each NEWTABLE.
-fn set_templates(p: &Prototype, k: &[Value], words: &mut [u64]) -> Box<[Template]> {
-    let (mut all, mut places) = (Vec::new(), Vec::new());
-    for (i, ins) in p.code.iter().enumerate() {
-        if ins.opcode() != Opcode::NewTable || !(1..=TEMPLATE_BITS).contains(&ins.b()) {
-            continue;
-        }
-        let count = 1 << (ins.b() - 1);
-        let keys = constructor_keys(&p.code[i + 2..], ins.a(), count, k);
-        if !keys.is_empty()
-            && let Some(template) = Template::new(count, &keys)
-        {
-            // Rows of a table have the same fields.
-            let near = all.len().saturating_sub(NEAR);
-            let known = all[near..].iter().position(|t: &Template| t.is_same(&template)).map(|n| near + n);
-            if known.is_none() && all.len() == MOST_TEMPLATES {
-                continue;
-            }
-            places.push((i + 1, known.unwrap_or(all.len())));
-            if known.is_none() {
-                all.push(template);
-            }
-        }
-    }
-    let all = all.into_boxed_slice();
-    for (at, n) in places {
-        words[at] = Op::ExtraArg as u64 | (std::ptr::from_ref(&all[n]) as u64) << 8;
-    }
-    all
-}
-/// Templates of a prototype: one with more constructors is a table that was written down, and runs once.
-const MOST_TEMPLATES: usize = 256;
-/// The latest of them among which the same is looked for.
-const NEAR: usize = 8;
-/// The largest `B` of a NEWTABLE for which there are templates.
-const TEMPLATE_BITS: u32 = 5;
-/// The template that an EXTRAARG after NEWTABLE names, or null. Addresses have 56 bits at most.
-#[inline(always)]
-pub(super) fn template_at(extra: u64) -> *const Template {
-    (extra >> 8) as *const Template
-}
-/// The strings that are set as fields of the table in register `a`, so many at most, as long as it is the topmost that is not
-/// temporary. It may be one too many, of what follows a constructor: that has its place then, and no value until it is set.
-fn constructor_keys(code: &[Instruction], a: u32, count: usize, k: &[Value]) -> Vec<Value> {
-    use Opcode as O;
-    /// Instructions that are looked at: constructors in constructors are looked at again for each.
-    const FAR: usize = 500;
-    let mut keys: Vec<Value> = Vec::new();
-    for ins in code.iter().take(FAR) {
-        match ins.opcode() {
-            O::SetField if ins.a() == a => {
-                let key = k[ins.b() as usize];
-                if !keys.iter().any(|known| known.raw_equals(key)) {
-                    keys.push(key);
-                }
-                if keys.len() == count {
-                    break;
-                }
-            }
-            O::Return | O::Return0 | O::Return1 | O::TailCall | O::ForLoop | O::ForPrep | O::TForPrep | O::TForLoop => {
-                break;
-            }
-            O::Jmp if ins.sj_arg() < 0 => break,
-            // These set no register.
-            O::SetUpval | O::SetTabUp | O::SetTable | O::SetI | O::SetField | O::SetList | O::Close | O::Tbc => {}
-            O::Jmp | O::Eq | O::Lt | O::Le | O::EqK | O::EqI | O::LtI | O::LeI | O::GtI | O::GeI | O::Test => {}
-            O::ExtraArg | O::VarArgPrep => {}
-            _ if ins.a() <= a => break,
-            _ => {}
-        }
-    }
-    keys
-}
-
-/// `x` is the size of the hash part as the canonical `B`; the array's is in the upper 32 bits.
+/// `x` is the size of the hash part as the canonical `B`; the array's is in the upper 32 bits. Both are bounded.
 fn op_new_table(a: u32, hash: u32, array: u32) -> u64 {
     word32(Op::NewTable, a, array as i32) | (hash as u64) << 8
 }
@@ -457,4 +487,24 @@ pub(crate) fn live_registers(p: &Proto, pc: usize) -> Option<usize> {
     };
     // A list that is being made, and what came before the new object, are below it.
     Some(made.max(read) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_put_together_again() {
+        let source =
+            b"local a = { 'x', 300000, 1.5, nil, true, x = 'x' } function f() return 'x', 'y', 0x7fffffffffff, -0.5 end
+            return a == 'a string of more than forty bytes, which becomes none of the atoms', a == nil, a == false";
+        let chunk = rlua_compiler::compile(source, b"=chunk").expect("it compiles");
+        for literals in [Literals::Atoms, Literals::Owned] {
+            let module = Module::new(chunk.clone(), literals);
+            assert_eq!(module.chunk(), chunk);
+            assert_eq!(module.dump(), rlua_compiler::dump(&chunk, false));
+            assert_eq!(module.hash(), &rlua_compiler::hash(&chunk));
+            assert_eq!(module.protos().len(), 2);
+        }
+    }
 }

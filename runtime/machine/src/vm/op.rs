@@ -187,7 +187,8 @@ pub(crate) enum When {
     /// If it is operand `c`, and not `b`.
     C,
 }
-/// Pairs (execute/fused.rs): the first operation, the second, when, and what they make.
+/// Pairs (execute/fused.rs): the first operation, the second, when, and what they make. Those of a first operation stand
+/// together.
 pub(crate) static PAIRS: &[(Op, Op, When, Op)] = &[
     (Op::Move, Op::Move, When::Always, Op::MoveMove),
     (Op::Move, Op::Call, When::Always, Op::MoveCall),
@@ -214,12 +215,12 @@ pub(crate) static PAIRS: &[(Op, Op, When, Op)] = &[
     (Op::Add, Op::ForLoop, When::Always, Op::AddForLoop),
     (Op::Add, Op::Return1, When::Always, Op::AddReturn1),
     (Op::Add, Op::GetTable, When::Always, Op::AddGetTable),
+    (Op::Add, Op::Add, When::B, Op::AddAddB),
     (Op::Mul, Op::Add, When::C, Op::MulAddC),
     (Op::Mul, Op::Add, When::B, Op::MulAddB),
     (Op::Mul, Op::Sub, When::C, Op::MulSubC),
     (Op::Mul, Op::Sub, When::B, Op::MulSubB),
     (Op::Mul, Op::Mul, When::B, Op::MulMulB),
-    (Op::Add, Op::Add, When::B, Op::AddAddB),
     (Op::Sub, Op::Add, When::B, Op::SubAddB),
     (Op::GetTable, Op::Add, When::C, Op::GetTableAdd),
     (Op::GetTable, Op::Sub, When::C, Op::GetTableSub),
@@ -238,6 +239,27 @@ pub(crate) static PAIRS: &[(Op, Op, When, Op)] = &[
     (Op::AddI, Op::JmpBack, When::Always, Op::AddIJmpBack),
     (Op::LoadTrue, Op::Return1, When::Always, Op::LoadTrueReturn1),
 ];
+/// Where the pairs of each first operation begin and end.
+static PAIRS_OF: [(u8, u8); 256] = {
+    let mut all = [(0, 0); 256];
+    let mut i = 0;
+    while i < PAIRS.len() {
+        let place = &mut all[PAIRS[i].0 as usize];
+        assert!(place.1 == 0 || place.1 as usize == i, "pairs of a first operation stand together");
+        if place.1 == 0 {
+            place.0 = i as u8;
+        }
+        place.1 = i as u8 + 1;
+        i += 1;
+    }
+    all
+};
+/// The pairs whose first operation this is.
+#[inline]
+pub(crate) fn pairs_of(first: u8) -> &'static [(Op, Op, When, Op)] {
+    let (start, end) = PAIRS_OF[first as usize];
+    &PAIRS[start as usize..end as usize]
+}
 /// For each operation itself, or the first of the pair that it is.
 pub(crate) static UNFUSED: [u8; 256] = {
     let mut all = [0; 256];

@@ -360,7 +360,7 @@ impl Link {
         for module in &modules {
             // What waits already is not to become much more by what nobody has asked for.
             if peer.session().waiting() < SENT_ALONG && inner.held.passes(module.hash()) {
-                let bytes = rlua_compiler::dump(module.chunk(), false);
+                let bytes = module.dump();
                 if bytes.len() < SENT_ALONG {
                     let code = Signal::Code { hash: *module.hash(), contents: Contents::new(bytes) };
                     // A session that has ended by it refuses what follows, too.

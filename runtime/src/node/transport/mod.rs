@@ -597,7 +597,7 @@ impl Online {
                 let module = link.lock().held.pinned(&hash).or_else(|| self.find(&hash));
                 let answer = match module {
                     Some(m) => {
-                        let bytes = rlua_compiler::dump(m.chunk(), false);
+                        let bytes = m.dump();
                         Wire::Code { hash, contents: super::signal::Contents::new(bytes) }
                     }
                     None => Wire::CodeMissing(hash),

@@ -135,9 +135,10 @@ fn dump(vm: &mut Vm) -> Result<Value> {
     let strip = !vm.arg(1).is_false();
     let Some(c) = f.as_closure() else { return Err(vm.error("unable to dump given function")) };
     let p = c.proto();
-    let chunk = p.module().chunk();
-    let bytes = |_: &mut _| rlua_compiler::extract(chunk, p.index()).map(|chunk| rlua_compiler::dump(&chunk, strip));
-    let size: usize = chunk.prototypes.iter().map(|p| p.code.len() + p.constants.len()).sum();
+    let m = p.module();
+    let bytes =
+        |_: &mut _| rlua_compiler::extract(&m.chunk(), p.index()).map(|chunk| rlua_compiler::dump(&chunk, strip));
+    let size: usize = m.protos().iter().map(|p| p.canonical().code.len() + p.constants().len()).sum();
     vm.charge(size);
     let host = super::host::host(vm);
     let bytes = if size > LONG_CODE { super::host::blocking(vm, bytes) } else { bytes(host) };

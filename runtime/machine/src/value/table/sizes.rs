@@ -243,9 +243,12 @@ impl Table {
     /// Makes sure that the keys from 1 to `n` are in the array part.
     pub(crate) fn reserve_array(&self, heap: &mut Heap, n: u32) -> Result<(), TableError> {
         self.touch();
-        if n <= self.asize.get() {
+        let asize = self.asize.get();
+        if n <= asize {
             return Ok(());
         }
+        // All is copied: not for a few elements each time.
+        let n = if asize as usize > LARGE { n.max((asize + asize / 4).min(1 << MAX_BITS)) } else { n };
         let used = (0..self.node_count())
             // SAFETY: in range.
             .filter(|&i| unsafe { (*self.nodes.get().add(i)).value_tag } != 0)

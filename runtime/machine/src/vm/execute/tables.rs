@@ -484,7 +484,7 @@ slow_set! { slow_seti_k, slower_seti_k(i, pc, base, vm, k, t)
 // Constructors.
 
 outline! { op_newtable(i, pc, base, vm, k, t) {
-    let array = ((i >> 32) as u32).min(1 << 16);
+    let array = (i >> 32) as u32;
     let hash = (i >> 8) as u8;
     // EXTRAARG follows.
     let template = template_at(*pc);
@@ -494,8 +494,7 @@ outline! { op_newtable(i, pc, base, vm, k, t) {
     } else if array | hash as u32 == 0 {
         (*vm).heap.table()
     } else {
-        // Sizes are hints, and bytecode may say anything.
-        let fields = if hash == 0 { 0 } else { 1u32 << (hash as u32 - 1).min(16) };
+        let fields = if hash == 0 { 0 } else { 1u32 << (hash - 1) };
         (*vm).heap.table_of_size(array, fields)
     };
     let a = ra!(i, base);
