@@ -7,6 +7,7 @@
 //!
 //! The allocator is that of rlua-actor, so that two machines are compared and not two allocators.
 
+#[expect(dead_code, reason = "what only the program needs")]
 #[path = "../../../src/mimalloc.rs"]
 mod mimalloc;
 

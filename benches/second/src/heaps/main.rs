@@ -9,6 +9,7 @@
 //! Lua needs (ours has a hash part too).
 
 mod counting;
+#[expect(dead_code, reason = "what only the program needs")]
 #[path = "../../../../src/mimalloc.rs"]
 mod mimalloc;
 mod ours;

@@ -14,7 +14,7 @@ use super::Online;
 use super::link::Link;
 use super::moves::{After, Held, Left, Moves};
 use super::paths::{Heard, Way};
-use crate::migration::handover::Phase;
+use crate::migration::handover::{MOVE_TIME, Phase};
 use crate::migration::routes::Place;
 use crate::process::signal::Signal;
 use crate::scheduler::{Departed, Parcel};
@@ -34,7 +34,8 @@ impl Online {
         self.any_moved.store(true, Ordering::Release);
         self.join_moves(&link);
         let mut moves = self.moves();
-        let number = moves.handover.begin(pid, epoch, target, self.now());
+        let now = self.now();
+        let number = moves.handover.begin(pid, epoch, target, now);
         let offer = Wire::Move(MoveSignal::Offer { number, pid, epoch, contents: frozen });
         if !link.send_along((offer, modules), pid, self) {
             moves.handover.stays(number, String::new());
@@ -44,7 +45,7 @@ impl Online {
         }
         self.reaches(Phase::Offered);
         drop(moves);
-        self.wake();
+        self.wake_before(now + MOVE_TIME);
         Ok(())
     }
     pub(super) fn commit(

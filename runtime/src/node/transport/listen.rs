@@ -155,12 +155,12 @@ impl Online {
     /// Ends when the node does.
     async fn ended(&self) {
         poll_fn(|cx| {
-            let mut wakers = self.wakers.lock().unwrap_or_else(|e| e.into_inner());
+            let mut enders = self.enders.lock().unwrap_or_else(|e| e.into_inner());
             if self.over.load(Ordering::SeqCst) {
                 return Poll::Ready(());
             }
-            if !wakers.iter().any(|w| w.will_wake(cx.waker())) {
-                wakers.push(cx.waker().clone());
+            if !enders.iter().any(|w| w.will_wake(cx.waker())) {
+                enders.push(cx.waker().clone());
             }
             Poll::Pending
         })
@@ -302,8 +302,7 @@ impl Online {
                 if self.is_wanted() {
                     return Poll::Ready(());
                 }
-                let next = self.next_timeout();
-                let Some(at) = next.and_then(|t| scheduler.clock.instant(t)) else { return Poll::Pending };
+                let Some(at) = self.looks_next().and_then(|t| scheduler.clock.instant(t)) else { return Poll::Pending };
                 Pin::new(timer.insert(async_io::Timer::at(at))).poll(cx).map(|_| ())
             })
             .await;

@@ -151,8 +151,12 @@ pub struct Online {
     /// Who monitors nodes.
     watchers: Mutex<Watchers>,
     over: AtomicBool,
-    /// Wakes the tasks that the node has besides its connections.
+    /// Wakes the task that looks after connections and deadlines.
     wakers: Mutex<Vec<Waker>>,
+    /// When that looks by itself.
+    looks_at: AtomicU64,
+    /// Wakes the tasks that wait for the node's end, besides their own business.
+    enders: Mutex<Vec<Waker>>,
 }
 
 /// Modules by hash, and the hashes by age.
@@ -225,6 +229,8 @@ impl Online {
             watchers: Mutex::default(),
             over: AtomicBool::new(false),
             wakers: Mutex::default(),
+            looks_at: AtomicU64::new(Time::MAX),
+            enders: Mutex::default(),
         })
     }
     fn key(&self) -> Key {
@@ -668,6 +674,19 @@ impl Online {
             w.wake();
         }
     }
+    /// The same if something is due before it looks by itself.
+    fn wake_before(&self, due: Time) {
+        if due < self.looks_at.load(Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+    /// The task that looks after deadlines is about to sleep: until when. What is due from now on is seen, or wakes it.
+    fn looks_next(&self) -> Option<Time> {
+        self.looks_at.store(Time::MAX, Ordering::SeqCst);
+        let next = self.next_timeout();
+        self.looks_at.store(next.unwrap_or(Time::MAX), Ordering::SeqCst);
+        next
+    }
     /// It is a node no more.
     fn close(self: &Arc<Self>) {
         self.over.store(true, Ordering::SeqCst);
@@ -695,6 +714,7 @@ impl Online {
         let watched = self.watchers().nodes();
         watched.iter().for_each(|node| self.node_is_down(node, "shutdown"));
         self.wake();
+        std::mem::take(&mut *self.enders.lock().unwrap_or_else(|e| e.into_inner())).into_iter().for_each(Waker::wake);
     }
 }
 

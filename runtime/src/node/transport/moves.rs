@@ -221,7 +221,6 @@ impl Online {
         let global_names = global.as_mut().and_then(|g| g.as_mut());
         let mut guard = self.moves();
         let moves = &mut *guard;
-        let due = moves.next_timeout();
         match signal {
             MoveSignal::Offer { number, pid, epoch, contents } => match unpacked {
                 Some(Ok(guest)) if guest.pid == pid && guest.epoch == epoch => {
@@ -414,12 +413,10 @@ impl Online {
         }
         self.let_go_marked(moves, &mut after);
         let waits = !moves.ready.is_empty();
-        let sooner = moves.next_timeout().is_some_and(|at| due.is_none_or(|due| at < due));
+        let due = moves.next_timeout();
         drop(guard);
         drop(global);
-        if sooner {
-            self.wake();
-        }
+        due.into_iter().for_each(|due| self.wake_before(due));
         watches.into_iter().for_each(|node| self.watch_on(node));
         // Once all know by whom its names are said, they need not be said by its last node any more.
         if let Some(number) = runs {

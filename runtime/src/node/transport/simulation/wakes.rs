@@ -52,6 +52,7 @@ impl World {
         }
         let woken = Arc::new(Woken::default());
         online.wakers.lock().unwrap_or_else(|e| e.into_inner()).push(Waker::from(woken.clone()));
+        let next = online.looks_next();
         self.hosts[host].waits.0 = Some((online, woken, next));
     }
 }
