@@ -272,6 +272,7 @@ impl Online {
         leaving.into_iter().for_each(|(pid, place)| moves.routes.recall(pid, place));
         moves.arrivals.stop_waiting();
         self.start_settled(moves, &mut after);
+        self.let_go_marked(moves, &mut after);
         after.told.extend(moves.take_adrift().into_iter().flat_map(Ties::lost));
         drop(guard);
         self.see_to(after);
