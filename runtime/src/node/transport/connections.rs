@@ -92,16 +92,13 @@ impl Online {
     /// Tells whoever runs the node of a connection that has come to nothing, unless there are too many.
     pub(super) fn complain(&self, text: &str) {
         let mut complaints = self.complaints.lock().unwrap_or_else(|e| e.into_inner());
-        let was_due = complaints.next_timeout();
         let may_say = complaints.may_say(self.now());
-        let is_new = was_due != complaints.next_timeout();
+        let due = complaints.next_timeout();
         drop(complaints);
         if may_say {
             self.program.report(text);
         }
-        if is_new {
-            self.wake();
-        }
+        due.into_iter().for_each(|due| self.wake_before(due));
     }
     /// When that is to be looked at, though nobody wants anything.
     pub(super) fn next_timeout(&self) -> Option<Time> {
@@ -114,7 +111,6 @@ impl Online {
     pub(super) fn decide(self: &Arc<Self>, f: impl FnOnce(&mut Connections, &mut Vec<Action>)) {
         let mut actions = Vec::new();
         let mut control = self.control.lock().unwrap_or_else(|e| e.into_inner());
-        let was_due = control.next_timeout();
         f(&mut control, &mut actions);
         let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
@@ -127,12 +123,9 @@ impl Online {
                 actions.extend(more);
             }
         }
-        let is_sooner = control.next_timeout().is_some_and(|at| was_due.is_none_or(|was| at < was));
+        let due = control.next_timeout();
         drop(control);
-        if is_sooner {
-            // Whoever looks after connections looks later than that.
-            self.wake();
-        }
+        due.into_iter().for_each(|due| self.wake_before(due));
     }
     pub(super) fn carry_out(self: &Arc<Self>, action: Action) {
         match action {

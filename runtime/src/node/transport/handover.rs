@@ -237,13 +237,11 @@ impl Online {
         self.forget_told(moves, c);
         let mut after = After::default();
         self.session_over(moves, runtime, name.as_ref(), &mut after);
-        let waits = moves.handover.next_timeout().is_some();
+        let due = moves.handover.next_timeout();
         drop(guard);
         self.see_to(after);
         self.leave_at_last();
-        if waits {
-            self.wake();
-        }
+        due.into_iter().for_each(|due| self.wake_before(due));
     }
     fn session_over(&self, moves: &mut Moves, runtime: Runtime, name: Option<&NodeName>, after: &mut After) {
         let decided = moves.handover.lost(runtime, self.now());
