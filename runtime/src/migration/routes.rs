@@ -39,8 +39,6 @@ struct Hold<T> {
     held: Vec<T>,
     /// What others have sent has gone by the old path, behind the mark.
     has_more: bool,
-    /// The process has come here, and had not been here before: nothing that others have sent has gone by here until then.
-    is_first: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Route<T> {
@@ -190,7 +188,8 @@ impl<T> Routes<T> {
                 hold.has_more = true;
                 Sent::By(hold.via, hold.by, what)
             }
-            Some(hold) if !(is_round || hold.is_first || Some(hold.via) == from) => {
+            // Where it had not been before nothing of others has gone by.
+            Some(hold) if !(is_round || r.onward.is_none() || Some(hold.via) == from) => {
                 hold.held.push(what);
                 Sent::Held
             }
@@ -210,8 +209,6 @@ impl<T> Routes<T> {
         let mark = self.learn(pid, place, now, up);
         if let Some(r) = self.routes.get_mut(&pid).filter(|r| r.place == place) {
             r.is_here = true;
-            let is_first = r.onward.is_none();
-            r.hold.iter_mut().for_each(|hold| hold.is_first = is_first);
         }
         mark
     }
@@ -240,7 +237,7 @@ impl<T> Routes<T> {
         let marks = via != place.runtime && up(via);
         let hold = marks.then(|| {
             let (id, until) = (self.next_number(), now + HOLD_TIME);
-            Hold { id, via, by, until, held: Vec::new(), has_more: false, is_first: false }
+            Hold { id, via, by, until, held: Vec::new(), has_more: false }
         });
         let mark = hold.as_ref().map(|h| Mark { via, pid, id: h.id });
         self.holding.extend(hold.as_ref().map(|_| pid));

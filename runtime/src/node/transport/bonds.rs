@@ -26,6 +26,16 @@ use rlua_machine::value::{Pid, Runtime};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+impl Link {
+    /// What a signal that has come over it has made does not hang on it, though it may have been noted so.
+    pub(super) fn takes_back(&self, to: Pid, made: Option<Signal>) {
+        let answer = made.and_then(|made| made.bounce(to));
+        if let Some((wire, _)) = answer.and_then(|(other, answer)| translate::outgoing(other, &answer)) {
+            self.with_ties(|t| t.passes(&wire));
+        }
+    }
+}
+
 impl Online {
     /// Ends of these ties hang elsewhere from now on: the others are asked. `torn`: something of what was sent may be lost.
     pub(super) fn compare(&self, moves: &mut Moves, which: &dyn Fn(Pid, Pid) -> bool, torn: bool, after: &mut After) {
@@ -281,6 +291,10 @@ impl Online {
         others.for_each(|l| _ = l.with_ties(|t| t.passes(wire)));
         moves.unmoored().for_each(|t| t.passes(wire));
     }
+}
+/// A signal once more, if it makes a tie.
+pub(super) fn makes_tie(signal: &Signal) -> Option<Signal> {
+    matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone())
 }
 /// Who waits for the answer to a signal.
 fn asker(signal: &Signal) -> Option<Pid> {

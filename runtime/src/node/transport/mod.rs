@@ -583,7 +583,7 @@ impl Online {
         };
         // The answer of one that has ended need not go over this connection, if who has sent that has moved, nor anywhere, if that
         // has ended.
-        let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
+        let made = bonds::makes_tie(&signal);
         let reached = if to.runtime() == self.program.runtime() {
             self.program.route(to, signal)
         } else {
@@ -591,10 +591,7 @@ impl Online {
             answer.into_iter().for_each(|(to, answer)| _ = self.program.route(to, answer));
             false
         };
-        let answer = made.filter(|_| !reached).and_then(|made| made.bounce(to));
-        if let Some((wire, _)) = answer.and_then(|(other, answer)| translate::outgoing(other, &answer)) {
-            link.with_ties(|t| t.passes(&wire));
-        }
+        link.takes_back(to, made.filter(|_| !reached));
         reached
     }
     fn for_node(self: &Arc<Self>, link: &Arc<Link>, signal: Wire<Pid>) {

@@ -12,6 +12,7 @@ use super::super::signal::{Carried, MoveSignal, Signal as Wire, receiver, sender
 use super::super::ties::Ties;
 use super::super::translate;
 use super::Online;
+use super::bonds::makes_tie;
 use super::link::Link;
 use super::moves::{After, Held, Moves};
 use super::paths::Way;
@@ -66,15 +67,12 @@ impl Online {
                 if !is_here {
                     link.with_ties(|t| t.forget_here(to));
                     self.tell_of_place(&mut moves, link, to);
-                    self.has_passed(&mut moves, link, to);
                 }
                 let passing = Held::Passing(signal, way(&moves));
                 match moves.routes.send_on(to, link.peer_runtime(), false, passing) {
                     Sent::To(_, held) if is_here => reached = self.pass_here(&mut moves, to, held, &mut after),
                     sent => {
-                        if is_here {
-                            self.has_passed(&mut moves, link, to);
-                        }
+                        self.has_passed(&mut moves, link, to);
                         _ = self.goes_on(&mut moves, to, sent, &mut after);
                     }
                 }
@@ -246,7 +244,7 @@ impl Online {
                 return;
             }
             self.breaks(moves, to, &signal, after);
-            let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
+            let made = makes_tie(&signal);
             // What this node has sent on, or the process had in its inbox, was sent before all that comes by the old path.
             let is_round = way.is_ahead_at(self.program.runtime());
             match moves.routes.send_on(to, link.peer_runtime(), is_round, Held::Passing(signal, way)) {

@@ -12,8 +12,9 @@
 
 use super::super::hello::features;
 use super::super::signal::{Carried, MoveSignal, Signal as Wire};
-use super::super::translate::{self, Outgoing};
+use super::super::translate::Outgoing;
 use super::Online;
+use super::bonds::makes_tie;
 use super::link::Link;
 use super::moves::{After, Moves};
 use crate::codec::Message;
@@ -96,8 +97,7 @@ impl Way {
     /// Whether it was sent before all that a node holds back for the process, which is there: that has sent it on by a path before, or the
     /// process had it in its inbox.
     pub(super) fn is_ahead_at(&self, runtime: Runtime) -> bool {
-        let id = runtime.id().to_be_bytes();
-        self.has_followed || self.hops.iter().any(|(r, _)| *r == id)
+        self.has_followed || self.path_of(runtime).is_some()
     }
     /// The last path of a node by which it has been sent on.
     fn path_of(&self, runtime: Runtime) -> Option<u64> {
@@ -301,12 +301,8 @@ impl Online {
             return Some(signal);
         };
         // What it makes does not hang there. (What the birth of a process has made does, until that has said that it has left.)
-        let made = matches!(signal, Signal::Link { .. } | Signal::Monitor { .. }).then(|| signal.clone());
-        if let Some(made) =
-            made.filter(|_| moves.routes.place(from).is_some_and(|p| Some(p.runtime) != link.peer_runtime()))
-            && let Some((wire, _)) = made.bounce(to).and_then(|(from, answer)| translate::outgoing(from, &answer))
-        {
-            link.with_ties(|t| t.passes(&wire));
+        if moves.routes.place(from).is_some_and(|p| Some(p.runtime) != link.peer_runtime()) {
+            link.takes_back(to, makes_tie(&signal));
         }
         self.instead(to, signal, after)
     }
