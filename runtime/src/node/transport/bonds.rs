@@ -200,7 +200,7 @@ impl Online {
         let before = moves.whereabouts(pid);
         if let Some(there) = self.link_to(before).filter(|there| before != runtime && there.number != link.number) {
             let epoch = moves.routes.place(pid).map_or(0, |p| p.epoch);
-            self.may_follow(moves, &there, pid, epoch);
+            self.may_still_come(moves, &there, pid, epoch);
         }
         let torn = before != runtime && before != self.program.runtime() && self.link_to(before).is_none();
         self.learn(moves, pid, place, after);

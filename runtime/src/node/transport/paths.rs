@@ -245,9 +245,14 @@ impl Online {
 
     // Those that move and send.
 
-    /// A process was somewhere, as is heard from there or was believed: what it has sent from there may come until that says that it
-    /// has left.
-    pub(super) fn may_follow(&self, moves: &mut Moves, there: &Link, pid: Pid, epoch: u64) {
+    /// A process was believed to be somewhere, and is elsewhere: what it has sent from there may come until that says that it has left. If
+    /// that has not said so yet of the time before, it does first, and what comes until then was sent then.
+    pub(super) fn may_still_come(&self, moves: &mut Moves, there: &Link, pid: Pid, epoch: u64) {
+        if !moves.behind.contains_key(&(there.number, pid)) {
+            self.may_follow(moves, there, pid, epoch);
+        }
+    }
+    fn may_follow(&self, moves: &mut Moves, there: &Link, pid: Pid, epoch: u64) {
         let is_late = moves.ahead.get(&pid).is_some_and(|ahead| *ahead > epoch);
         moves.behind.insert((there.number, pid), Behind { epoch, is_late });
         if is_late {

@@ -91,6 +91,33 @@ fn what_a_process_has_sent_from_where_it_was_and_comes_late_is_left_out() {
     w.ends_well();
 }
 #[test]
+fn what_it_has_sent_comes_late_though_it_was_there_again_since() {
+    let mut w = triangle(1, false, MILLISECOND).losing();
+    let (pid, root) = (w.born(1), w.root(0));
+    let before = messages(&w.program(0), root);
+    let says = |w: &mut World, host| {
+        w.lets(pid, host, |p, program| {
+            p.send(program, root, 10);
+            None
+        });
+        w.wait(SECOND);
+    };
+    let healed = w.now() + 15 * SECOND;
+    w.part(0, 1, 15 * SECOND);
+    says(&mut w, 1);
+    w.moved(pid, 1, 2);
+    w.wait(2 * SECOND);
+    says(&mut w, 2);
+    assert_eq!(messages(&w.program(0), root), before + 1, "the second has come");
+    w.moved(pid, 2, 1);
+    // It has gone there once more, and not gone on yet, when the first comes.
+    w.run_until(healed - SECOND);
+    w.moved(pid, 1, 2);
+    w.wait(30 * SECOND);
+    assert_eq!(messages(&w.program(0), root), before + 1, "the first does not come after it");
+    w.ends_well();
+}
+#[test]
 fn what_a_process_has_sent_when_it_was_there_again_comes_late_too() {
     let mut w = triangle(1, false, MILLISECOND).losing();
     let (pid, root) = (w.born(1), w.root(0));
