@@ -11,7 +11,7 @@ use super::blocks::Blocks;
 use super::legal::{self, FrameRecord, ThreadRecord};
 use super::spent::Spent;
 use super::wire::{Fault, Reader};
-use super::{EARLIER, EARLIER_VERSION, KEYED, VERSION, code, find_native, kind, words::WORDS};
+use super::{EARLIER, EARLIER_VERSION, KEYED, VERSION, code, find_native, kind, words, words::WORDS};
 use rlua_machine::heap::Header;
 use rlua_machine::stdlib::{NativeState, find_library};
 use rlua_machine::value::function::{NativeClosure, Upvalue};
@@ -189,7 +189,7 @@ struct Thawer<'b> {
     threads: Vec<ThreadRecord>,
     /// Number of the coroutine, slot, variable.
     open: Vec<(u32, u32, *mut Upvalue)>,
-    /// Words that were met, by their numbers.
+    /// Words that were met and are no atoms, by their numbers.
     words: Vec<Value>,
     /// Bytes until the next collection.
     until_collection: usize,
@@ -641,13 +641,15 @@ impl Thawer<'_> {
     /// A string that is a word: one for all its places.
     fn word(&mut self) -> Check<Value> {
         let n = self.reader.count_below(WORDS.len())?;
-        if self.words.is_empty() {
-            self.words = vec![Value::NIL; WORDS.len()];
+        if let Some(met) = self.words.get(n).filter(|met| !met.is_nil()) {
+            return Ok(*met);
         }
-        if self.words[n].is_nil() {
-            self.words[n] = self.vm.heap.name(WORDS[n].as_bytes());
+        let name = words::name(&mut self.vm.heap, n);
+        if name.tag != tag::ATOM {
+            self.words.resize(WORDS.len(), Value::NIL);
+            self.words[n] = name;
         }
-        Ok(self.words[n])
+        Ok(name)
     }
     /// A record, by its number.
     fn object(&mut self) -> Check<Value> {
@@ -685,11 +687,11 @@ impl Thawer<'_> {
             code::LIGHT => Value::light(self.reader.number()?),
             code::WORD => self.word()?,
             code::NATIVE_WORD => {
-                let name = WORDS[self.reader.count_below(WORDS.len())?];
-                match find_native(self.vm.natives, name.as_bytes()) {
+                let word = self.reader.count_below(WORDS.len())?;
+                match words::native(self.vm.natives, word) {
                     Some(n) => Value::native(n),
                     None => {
-                        self.error = Some(ThawError::UnknownNative(name.to_string()));
+                        self.error = Some(ThawError::UnknownNative(WORDS[word].to_string()));
                         return Err("native");
                     }
                 }

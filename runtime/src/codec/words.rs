@@ -3,7 +3,14 @@
 //! Journey: value -> **bytes** -> value. They belong to the version of the format (spec/format.md): nothing is taken away and
 //! nothing moves. A word that is not here is written out, which is only longer.
 
+use rlua_machine::heap::Heap;
+use rlua_machine::value::{Value, tag};
+use rlua_machine::vm::native::{Native, Natives};
 use std::sync::OnceLock;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
+};
 
 /// The words of version 3.
 #[rustfmt::skip]
@@ -54,6 +61,27 @@ pub fn find(bytes: &[u8]) -> Option<u64> {
     let same_mark = &places.words[places.first[m] as usize..places.first[m + 1] as usize];
     same_mark.iter().find(|w| w.0 == bytes).map(|w| w.1)
 }
+/// The string of a word.
+pub fn name(heap: &mut Heap, number: usize) -> Value {
+    /// Those that are atoms, which are there for ever.
+    static ATOMS: [AtomicU64; WORDS.len()] = [const { AtomicU64::new(0) }; WORDS.len()];
+    let atom = ATOMS[number].load(Acquire);
+    if atom != 0 {
+        return Value { tag: tag::ATOM, bits: atom };
+    }
+    let name = heap.name(WORDS[number].as_bytes());
+    if name.tag == tag::ATOM {
+        ATOMS[number].store(name.bits, Release);
+    }
+    name
+}
+/// The native that has a word for its name.
+pub fn native(natives: Natives, number: usize) -> Option<&'static Native> {
+    static KNOWN: OnceLock<(Natives, [Option<&'static Native>; WORDS.len()])> = OnceLock::new();
+    let (all, known) = KNOWN.get_or_init(|| (natives, std::array::from_fn(|i| natives(WORDS[i]))));
+    if std::ptr::fn_addr_eq(*all, natives) { known[number] } else { natives(WORDS[number]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,9 +11,9 @@
 use super::Time;
 
 /// How long to look on (nanoseconds).
-pub const LOOK: Time = 50_000;
+pub const LOOK: Time = 150_000;
 /// Who waits longer than this on average, asleep, need not try to look.
-const SOON: Time = 150_000;
+const SOON: Time = 400_000;
 /// More than this counts as this.
 const LONGEST: Time = 2_000_000;
 /// Packets of a trial.

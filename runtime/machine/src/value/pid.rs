@@ -7,6 +7,7 @@
 //! Always: hash and order go by the identity, so they are the same on every node, and a table with pids as keys keeps its
 //! layout when it moves. The list only grows.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -33,9 +34,25 @@ type Chunk = Box<[OnceLock<Entry>]>;
 static ENTRIES: [OnceLock<Chunk>; CHUNKS] = [const { OnceLock::new() }; CHUNKS];
 static BY_ID: Mutex<Option<HashMap<u128, u32>>> = Mutex::new(None);
 
+/// Runtimes that a thread has found last: a connection names the same few in every signal.
+const FOUND: usize = 16;
+thread_local! {
+    static LAST_FOUND: [Cell<(u128, Option<Runtime>)>; FOUND] = const { [const { Cell::new((0, None)) }; FOUND] };
+}
+
 impl Runtime {
     /// The runtime with an identity, which is entered in the list if it is new. None: the list is full (a million).
     pub fn find(id: u128) -> Option<Runtime> {
+        let place = id as usize % FOUND;
+        let (last, found) = LAST_FOUND.with(|all| all[place].get());
+        if last == id && found.is_some() {
+            return found;
+        }
+        let found = Runtime::find_in_list(id);
+        LAST_FOUND.with(|all| all[place].set((id, found)));
+        found
+    }
+    fn find_in_list(id: u128) -> Option<Runtime> {
         let mut by_id = BY_ID.lock().unwrap_or_else(|e| e.into_inner());
         let by_id = by_id.get_or_insert_default();
         let next = by_id.len();

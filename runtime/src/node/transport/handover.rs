@@ -155,9 +155,12 @@ impl Online {
 
     /// Something about moves comes or goes over a session, perhaps before anybody could say that it stands.
     pub(super) fn join_moves(&self, link: &Arc<Link>) {
-        let Some(peer) = link.peer().filter(|p| !p.visits()) else { return };
-        let Some(runtime) = peer.runtime() else { return };
+        let Some(runtime) = link.peer_runtime() else { return };
         let mut moves = self.moves();
+        if moves.sessions.get(&runtime) == Some(&link.number) {
+            return;
+        }
+        let Some(peer) = link.peer().filter(|p| !p.visits()) else { return };
         if let Some(after) = self.session_stands(&mut moves, link, runtime, &peer.name) {
             self.tell_of_guests(&mut moves, link, runtime);
             drop(moves);
