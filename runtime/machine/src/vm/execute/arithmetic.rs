@@ -166,15 +166,15 @@ macro_rules! divide_op {
                     set_int(ra!(i, base), $int(x, y));
                     go!(pc, base, vm, k, t)
                 }
-            } else if tag_of(b) == tag::FLOAT && tag_of(c) == tag::FLOAT {
-                set_float(ra!(i, base), $float(float_of(b), float_of(c)));
-                go!(pc, base, vm, k, t)
             }
             $mixed(i, pc, base, vm, k, t)
         } }
+        // With floats there is a call.
         outline! { $mixed(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
-            let (x, y) = if tag_of(b) == tag::FLOAT && tag_of(c) == tag::INT {
+            let (x, y) = if tag_of(b) == tag::FLOAT && tag_of(c) == tag::FLOAT {
+                (float_of(b), float_of(c))
+            } else if tag_of(b) == tag::FLOAT && tag_of(c) == tag::INT {
                 (float_of(b), int_of(c) as f64)
             } else if tag_of(b) == tag::INT && tag_of(c) == tag::FLOAT {
                 (int_of(b) as f64, float_of(c))
@@ -213,8 +213,19 @@ divide_op!(op_idiv, mixed_idiv, slow_idiv, base, IDiv, floor_div, number::float_
 divide_op!(op_idivk, mixed_idivk, slow_idivk, k, IDiv, floor_div, number::float_floor_div);
 
 macro_rules! float_op {
-    ($name:ident, $other:ident, $slow:ident, $from:ident, $event:ident, $float:expr) => {
+    ($name:ident, $mixed:ident, $other:ident, $slow:ident, $from:ident, $event:ident, |$x:ident, $y:ident| $float:expr, $mixed_float:expr) => {
         op! { $name(i, pc, base, vm, k, t) {
+            let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
+            if tag_of(b) == tag::FLOAT && tag_of(c) == tag::FLOAT {
+                let ($x, $y) = (float_of(b), float_of(c));
+                if let Some(z) = $float {
+                    set_float(ra!(i, base), z);
+                    go!(pc, base, vm, k, t)
+                }
+            }
+            $mixed(i, pc, base, vm, k, t)
+        } }
+        outline! { $mixed(i, pc, base, vm, k, t) {
             let (b, c) = (rb!(i, base) as *const Value, third!($from i base k));
             let (tb, tc) = (tag_of(b), tag_of(c));
             if (tb | 1) != tag::FLOAT || (tc | 1) != tag::FLOAT {
@@ -222,7 +233,7 @@ macro_rules! float_op {
             }
             let x = if tb == tag::FLOAT { float_of(b) } else { int_of(b) as f64 };
             let y = if tc == tag::FLOAT { float_of(c) } else { int_of(c) as f64 };
-            let f: fn(f64, f64) -> f64 = $float;
+            let f: fn(f64, f64) -> f64 = $mixed_float;
             set_float(ra!(i, base), f(x, y));
             go!(pc, base, vm, k, t)
         } }
@@ -237,10 +248,14 @@ macro_rules! float_op {
         } }
     };
 }
-float_op!(op_div, other_div, slow_div, base, Div, |x, y| x / y);
-float_op!(op_divk, other_divk, slow_divk, k, Div, |x, y| x / y);
-float_op!(op_pow, other_pow, slow_pow, base, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
-float_op!(op_powk, other_powk, slow_powk, k, Pow, |x, y| if y == 2.0 { x * x } else { number::pow(x, y) });
+/// A power, of which squares need no call.
+fn power(x: f64, y: f64) -> f64 {
+    if y == 2.0 { x * x } else { number::pow(x, y) }
+}
+float_op!(op_div, mixed_div, other_div, slow_div, base, Div, |x, y| Some(x / y), |x, y| x / y);
+float_op!(op_divk, mixed_divk, other_divk, slow_divk, k, Div, |x, y| Some(x / y), |x, y| x / y);
+float_op!(op_pow, mixed_pow, other_pow, slow_pow, base, Pow, |x, y| (y == 2.0).then_some(x * x), power);
+float_op!(op_powk, mixed_powk, other_powk, slow_powk, k, Pow, |x, y| (y == 2.0).then_some(x * x), power);
 
 /// A number as an integer, if it has such a value.
 #[inline(always)]

@@ -37,6 +37,7 @@ macro_rules! enter {
 }
 
 // The checks of reductions and room that every call makes, and a frame for a Lua function.
+// What leaves from here once it is a Lua function that is called finds the caller's registers in its frame: so none has to be saved.
 op! { op_call(i, pc, base, vm, k, t) {
     let a = ra!(i, base);
     if tag_of(a) != tag::CLOSURE {
@@ -49,8 +50,30 @@ op! { op_call(i, pc, base, vm, k, t) {
     let f = (*vm).frame;
     let callee = f.add(1);
     if left < 0 || new_base.add((*p).registers as usize) > (*vm).stack_end || callee >= (*vm).frames_end {
-        return call_slow(i, pc, base, vm, k, t);
+        return call_slow(i, pc, new_base, vm, std::ptr::null(), t);
     }
+    let given = ((i >> 32) as u16 as u32 >> 4) - 1;
+    if given < (*p).parameters {
+        cold_path();
+        return call_with_fewer(i, pc, new_base, vm, std::ptr::null(), t);
+    }
+    (*f).pc = pc;
+    enter!(p, callee, new_base, (((i >> 48) as u16).wrapping_sub(1)) as u64, given, vm, t)
+} }
+outline! { call_slow(i, pc, base, vm, k, t) {
+    let f = (*vm).frame;
+    let (base, k) = ((*f).base, (*f).k);
+    if (*vm).fuel < 0 {
+        return safepoint_again(i, pc, base, vm, k, t);
+    }
+    call_any(i, pc, base, vm, k, t)
+} }
+// A call of a Lua function by fewer arguments than it has parameters, paid for and with room for its frame.
+outline! { call_with_fewer(i, pc, base, vm, k, t) {
+    let f = (*vm).frame;
+    let a = ra!(i, (*f).base);
+    let p = (*((*a).bits as *const Closure)).proto;
+    let new_base = a.add(1);
     (*f).pc = pc;
     let given = ((i >> 32) as u16 as u32 >> 4) - 1;
     let mut n = given;
@@ -58,13 +81,7 @@ op! { op_call(i, pc, base, vm, k, t) {
         (*new_base.add(n as usize)).tag = tag::NIL;
         n += 1;
     }
-    enter!(p, callee, new_base, (((i >> 48) as u16).wrapping_sub(1)) as u64, given, vm, t)
-} }
-outline! { call_slow(i, pc, base, vm, k, t) {
-    if (*vm).fuel < 0 {
-        return safepoint_again(i, pc, base, vm, k, t);
-    }
-    call_any(i, pc, base, vm, k, t)
+    enter!(p, f.add(1), new_base, (((i >> 48) as u16).wrapping_sub(1)) as u64, given, vm, t)
 } }
 /// What came of a quick native.
 enum Quick {
@@ -121,6 +138,26 @@ outline! { call_other(i, pc, base, vm, k, t) {
     (*vm).top = ra!(i, base).byte_add((i >> 32) as u16 as usize);
     call_native(i, pc, base, vm, k, t)
 } }
+/// Goes on behind a leaf: one result, in the slot of the function; where none is wanted that is nobody's any more.
+macro_rules! leaf_done {
+    ($i:ident, $vm:ident) => {{
+        if (*$vm).heap.wants_collection() {
+            (*$vm).interrupt();
+        }
+        let f = (*$vm).frame;
+        let (base, t) = ((*f).base, (*$vm).handlers);
+        let wanted = wanted($i);
+        if wanted < 0 {
+            (*$vm).top = ra!($i, base).add(1);
+        }
+        let mut j = 1;
+        while j < wanted as isize {
+            (*ra!($i, base).offset(j)).tag = tag::NIL;
+            j += 1;
+        }
+        go!((*f).pc, base, $vm, (*f).k, t)
+    }};
+}
 // A call of what is no Lua function, its arguments up to `top`, paid for. Natives are called right here.
 outline! { call_native(i, pc, base, vm, k, t) {
     let a = ra!(i, base);
@@ -130,52 +167,49 @@ outline! { call_native(i, pc, base, vm, k, t) {
         }
         return call_made(i, pc, base, vm, k, t);
     }
-    let native = native_at(a);
     (*(*vm).frame).pc = pc;
-    let done = match (*native).function {
-        Function::Leaf(f) => {
-            (*vm).base = a.add(1);
-            (*vm).leaf = a;
-            if !call_leaf(f, vm) {
-                return leaf_failed(i, pc, base, vm, k, t);
-            }
-            true
+    match (*native_at(a)).function {
+        Function::Leaf(_) => call_as_leaf(i, pc, base, vm, k, t),
+        Function::Quick(..) => call_as_quick(i, pc, base, vm, k, t),
+        Function::Steps(_) => call_as_steps(i, pc, base, vm, k, t),
+    }
+} }
+// Behind a native's call all but the machine and the instruction is read from the frame again: so little has to be saved.
+outline! { call_as_leaf(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    let Function::Leaf(f) = (*native_at(a)).function else { return call_made(i, pc, base, vm, k, t) };
+    (*vm).base = a.add(1);
+    (*vm).leaf = a;
+    if !call_leaf(f, vm) {
+        return leaf_left(i, std::ptr::null(), std::ptr::null_mut(), vm, std::ptr::null(), std::ptr::null());
+    }
+    leaf_done!(i, vm)
+} }
+outline! { call_as_quick(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    let Function::Quick(f, _) = (*native_at(a)).function else { return call_made(i, pc, base, vm, k, t) };
+    (*vm).base = a.add(1);
+    (*vm).leaf = a;
+    match call_quick(f, vm) {
+        Quick::Done => leaf_done!(i, vm),
+        Quick::Failed => leaf_left(i, std::ptr::null(), std::ptr::null_mut(), vm, std::ptr::null(), std::ptr::null()),
+        Quick::NotEnough => {
+            let f = (*vm).frame;
+            call_steps(i, (*f).pc, (*f).base, vm, (*f).k, (*vm).handlers)
         }
-        Function::Quick(f, _) => {
-            (*vm).base = a.add(1);
-            (*vm).leaf = a;
-            match call_quick(f, vm) {
-                Quick::Done => true,
-                Quick::Failed => return leaf_failed(i, pc, base, vm, k, t),
-                Quick::NotEnough => return call_steps(i, pc, (*(*vm).frame).base, vm, k, t),
-            }
-        }
-        Function::Steps(f) => {
-            if (*vm).frame.add(1) >= (*vm).frames_end {
-                return call_steps(i, pc, base, vm, k, t);
-            }
-            if !call_first_step(f, vm, a, wanted(i)) {
-                leave!()
-            }
-            false
-        }
-    };
+    }
+} }
+outline! { call_as_steps(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    let Function::Steps(f) = (*native_at(a)).function else { return call_made(i, pc, base, vm, k, t) };
+    if (*vm).frame.add(1) >= (*vm).frames_end {
+        return call_steps(i, pc, base, vm, k, t);
+    }
+    if !call_first_step(f, vm, a, wanted(i)) {
+        leave!()
+    }
     if (*vm).heap.wants_collection() {
         (*vm).interrupt();
-    }
-    if done {
-        // One result, in the slot of the function; where none is wanted that is nobody's any more.
-        let base = (*(*vm).frame).base;
-        let wanted = wanted(i);
-        if wanted < 0 {
-            (*vm).top = ra!(i, base).add(1);
-        }
-        let mut j = 1;
-        while j < wanted as isize {
-            (*ra!(i, base).offset(j)).tag = tag::NIL;
-            j += 1;
-        }
-        go!(pc, base, vm, k, t)
     }
     let (f, t) = ((*vm).frame, (*vm).handlers);
     go!((*f).pc, (*f).base, vm, (*f).k, t)
@@ -228,6 +262,11 @@ outline! { call_steps(i, pc, base, vm, k, t) {
 } }
 slow! { call_steps_slow(i, pc, base, vm, k, t) {
     (*vm).call_steps(ra!(i, base), wanted(i), Continue::Plain)
+} }
+// A leaf that raises an error: the frame's registers once more.
+outline! { #[cold] leaf_left(i, pc, base, vm, k, t) {
+    let f = (*vm).frame;
+    leaf_failed(i, (*f).pc, (*f).base, vm, (*f).k, (*vm).handlers)
 } }
 slow! { leaf_failed(i, pc, base, vm, k, t) {
     let mut function = (*vm).leaf;
@@ -415,7 +454,36 @@ outline! { return_slow0(i, pc, base, vm, k, t) {
     }
     return0_elsewhere(i, pc, base, vm, k, t)
 } }
-outline! { op_return(i, pc, base, vm, k, t) {
+op! { op_return(i, pc, base, vm, k, t) {
+    let f = (*vm).frame;
+    if (i >> 8) as u8 != 0 || (*f).then as u8 != Continue::Plain as u8 || (*vm).hooked {
+        return return_other(i, pc, base, vm, k, t);
+    }
+    let mut from: *const Value = ra!(i, base);
+    let b = (i >> 32) as u16 as usize;
+    let n = if b == 0 { (*vm).top.offset_from(from) as usize } else { b - 1 };
+    let mut wanted = (*f).results as isize;
+    // The function's slot, below what it was given.
+    let mut to = base.sub(1 + (*f).shift as usize);
+    if wanted < 0 {
+        (*vm).top = to.add(n);
+        wanted = n as isize;
+    }
+    (*vm).pay_for_values(n.min(wanted as usize));
+    let end = from.add(n);
+    while wanted > 0 {
+        if from < end {
+            copy(to, from);
+        } else {
+            (*to).tag = tag::NIL;
+        }
+        to = to.add(1);
+        from = from.add(1);
+        wanted -= 1;
+    }
+    back_to_caller!(vm, t)
+} }
+outline! { return_other(i, pc, base, vm, k, t) {
     let f = (*vm).frame;
     if (i >> 8) as u8 != 0 {
         // No Lua is called unless a variable is to be closed; the hidden one of a loop is mostly nil, and not in the list.
@@ -431,25 +499,7 @@ outline! { op_return(i, pc, base, vm, k, t) {
         }
         return return_slow(i, pc, base, vm, k, t);
     }
-    let a = ra!(i, base);
-    let b = (i >> 32) as u16 as usize;
-    let n = if b == 0 { (*vm).top.offset_from(a) as usize } else { b - 1 };
-    let (to, wanted) = ((*f).function_slot(), (*f).results);
-    let m = if wanted < 0 { n } else { n.min(wanted as usize) };
-    (*vm).pay_for_values(m);
-    let mut j = 0;
-    while j < m {
-        copy(to.add(j), a.add(j));
-        j += 1;
-    }
-    if wanted < 0 {
-        (*vm).top = to.add(n);
-    }
-    while (j as isize) < wanted as isize {
-        (*to.add(j)).tag = tag::NIL;
-        j += 1;
-    }
-    back_to_caller!(vm, t)
+    op_return(i & !0xff00, pc, base, vm, k, t)
 } }
 outline! { return_slow(i, pc, base, vm, k, t) {
     let a = ra!(i, base);

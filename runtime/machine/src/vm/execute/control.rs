@@ -35,8 +35,7 @@ macro_rules! jump_if {
             let to = barrier($pc.offset(($i >> 48) as i16 as isize));
             go!(to, $base, $vm, $k, $t)
         }
-        let to = barrier($pc.add(1));
-        go!(to, $base, $vm, $k, $t)
+        go!($pc.add(1), $base, $vm, $k, $t)
     }};
 }
 macro_rules! compare_op {
@@ -187,11 +186,13 @@ macro_rules! eqstr_op {
     ($name:ident, $k:literal) => {
         op! { $name(i, pc, base, vm, k, t) {
             let (a, b) = (ra!(i, base) as *const Value, rb!(i, k));
-            let ta = tag_of(a);
-            if (*a).bits == (*b).bits && ta & 0xf == tag::STRING_TYPE {
+            if tag_of(a) & 0xf != tag::STRING_TYPE {
+                jump_if!(!$k, i, pc, base, vm, k, t)
+            }
+            if (*a).bits == (*b).bits {
                 jump_if!($k, i, pc, base, vm, k, t)
             }
-            if ta & 0xf != tag::STRING_TYPE || (ta == tag::ATOM && tag_of(b) == tag::ATOM) {
+            if tag_of(a) == tag::ATOM && tag_of(b) == tag::ATOM {
                 jump_if!(!$k, i, pc, base, vm, k, t)
             }
             slow_eqk(i, pc, base, vm, k, t)
@@ -240,8 +241,7 @@ macro_rules! test_op {
                 let to = barrier(pc.offset((i >> 48) as i16 as isize));
                 go!(to, base, vm, k, t)
             }
-            let to = barrier(pc.add(1));
-            go!(to, base, vm, k, t)
+            go!(pc.add(1), base, vm, k, t)
         } }
     };
 }
@@ -269,9 +269,9 @@ op! { op_forloop(i, pc, base, vm, k, t) {
             let to = barrier(pc.sub((i >> 32) as usize));
             go!(to, base, vm, k, t)
         }
-        let to = barrier(pc);
-        go!(to, base, vm, k, t)
+        go!(pc, base, vm, k, t)
     }
+    cold_path();
     forloop_float(i, pc, base, vm, k, t)
 } }
 outline! { forloop_float(i, pc, base, vm, k, t) {
@@ -288,7 +288,21 @@ outline! { forloop_float(i, pc, base, vm, k, t) {
     // Anything else comes from altered bytecode, and ends the loop.
     go!(pc, base, vm, k, t)
 } }
-slow! { op_forprep(i, pc, base, vm, k, t) {
+op! { op_forprep(i, pc, base, vm, k, t) {
+    let a = ra!(i, base);
+    // By one and upwards, most of the time.
+    if tag_of(a) == tag::INT && tag_of(a.add(1)) == tag::INT && tag_of(a.add(2)) == tag::INT && int_of(a.add(2)) == 1 {
+        let first = int_of(a);
+        if first <= int_of(a.add(1)) {
+            (*a.add(1)).bits = (*a.add(1)).bits.wrapping_sub(first as u64);
+            set_int(a.add(3), first);
+            go!(pc, base, vm, k, t)
+        }
+        go!(pc.add((i >> 32) as usize + 1), base, vm, k, t)
+    }
+    forprep_other(i, pc, base, vm, k, t)
+} }
+slow! { forprep_other(i, pc, base, vm, k, t) {
     match for_prepare(&mut *vm, ra!(i, base)) {
         Ok(true) => Act::Run,
         Ok(false) => {
@@ -488,6 +502,5 @@ op! { op_tforloop(i, pc, base, vm, k, t) {
         let to = barrier(pc.sub((i >> 32) as usize));
         go!(to, base, vm, k, t)
     }
-    let to = barrier(pc);
-    go!(to, base, vm, k, t)
+    go!(pc, base, vm, k, t)
 } }

@@ -12,6 +12,12 @@ use super::*;
 use crate::value::string::Str;
 use crate::value::table::{Node, Table};
 
+/// The second word of a pair. It is read where it is wanted: were it read earlier, a register would have to be saved for it.
+#[inline(always)]
+unsafe fn second_word(pc: *const u64) -> u64 {
+    // SAFETY: there is one, as the header says.
+    unsafe { pc.read_volatile() }
+}
 /// Goes on with the instruction at `pc`, whose operation is known.
 macro_rules! then {
     ($op:ident, $pc:expr, $base:expr, $vm:expr, $k:expr, $t:expr) => {{
@@ -120,12 +126,12 @@ macro_rules! arith_arith {
             if tb != tag_of(c) {
                 return $alone(i, pc, base, vm, k, t);
             }
-            let next = *pc;
-            let other = $other!(next, base) as *const Value;
             if tb == tag::FLOAT {
                 let ($fx, $fy) = (float_of(b), float_of(c));
                 let $fu = $float;
                 set_float(ra!(i, base), $fu);
+                let next = second_word(pc);
+                let other = $other!(next, base) as *const Value;
                 if tag_of(other) != tag::FLOAT {
                     then!($second, pc, base, vm, k, t)
                 }
@@ -137,6 +143,8 @@ macro_rules! arith_arith {
                 let ($x, $y) = (int_of(b), int_of(c));
                 let $u = $int;
                 set_int(ra!(i, base), $u);
+                let next = second_word(pc);
+                let other = $other!(next, base) as *const Value;
                 if tag_of(other) != tag::INT {
                     then!($second, pc, base, vm, k, t)
                 }
@@ -233,21 +241,28 @@ macro_rules! gettable_arith {
                 return op_gettable(i, pc, base, vm, k, t);
             }
             let slot = (*table).array.get().add(index as usize) as *const Value;
-            let next = *pc;
-            let other = rb!(next, base) as *const Value;
-            let tag = tag_of(slot);
-            if tag == tag::INT && tag_of(other) == tag::INT {
-                let $y = int_of(slot);
-                let $x = int_of(other);
-                set_int(ra!(i, base), $y);
-                set_int(ra!(next, base), $int);
+            if tag_of(slot) == tag::FLOAT {
+                let $fy = float_of(slot);
+                set_float(ra!(i, base), $fy);
+                let next = second_word(pc);
+                let other = rb!(next, base) as *const Value;
+                if tag_of(other) != tag::FLOAT {
+                    then!($second, pc, base, vm, k, t)
+                }
+                let $fx = float_of(other);
+                set_float(ra!(next, base), $float);
                 go!(barrier(pc.add(1)), base, vm, k, t)
             }
-            if tag == tag::FLOAT && tag_of(other) == tag::FLOAT {
-                let $fy = float_of(slot);
-                let $fx = float_of(other);
-                set_float(ra!(i, base), $fy);
-                set_float(ra!(next, base), $float);
+            if tag_of(slot) == tag::INT {
+                let $y = int_of(slot);
+                set_int(ra!(i, base), $y);
+                let next = second_word(pc);
+                let other = rb!(next, base) as *const Value;
+                if tag_of(other) != tag::INT {
+                    then!($second, pc, base, vm, k, t)
+                }
+                let $x = int_of(other);
+                set_int(ra!(next, base), $int);
                 go!(barrier(pc.add(1)), base, vm, k, t)
             }
             op_gettable(i, pc, base, vm, k, t)
@@ -273,6 +288,7 @@ macro_rules! gettable_then {
             }
             let slot = (*table).array.get().add(index as usize);
             if (*slot).tag <= tag::FROZEN {
+                cold_path();
                 return op_gettable(i, pc, base, vm, k, t);
             }
             copy(ra!(i, base), slot);
@@ -323,10 +339,8 @@ macro_rules! getfield_then {
             let key = (*rc!($i, k)).bits as *const Str;
             let mut n: *const Node =
                 (*table).nodes.get().add(((*key).header.serial.get() & (*table).mask.get()) as usize);
-            loop {
-                if (*n).key_bits == key as u64 && (*n).key_tag as u64 & tag::OUTSIDE_BIT != 0 {
-                    break;
-                }
+            while !((*n).key_bits == key as u64 && (*n).key_tag as u64 & tag::OUTSIDE_BIT != 0) {
+                cold_path();
                 let next = (*n).next;
                 if next == 0 {
                     return $alone($i, pc, $base, vm, k, t);
@@ -335,6 +349,7 @@ macro_rules! getfield_then {
             }
             let vt = (*n).value_tag as u64;
             if vt <= tag::FROZEN {
+                cold_path();
                 return $alone($i, pc, $base, vm, k, t);
             }
             let a = ra!($i, $base);

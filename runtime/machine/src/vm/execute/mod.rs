@@ -47,6 +47,7 @@ use control::*;
 use fused::*;
 use natives::*;
 use registers::*;
+use std::hint::cold_path;
 use tables::*;
 
 #[cfg(tail_dispatch)]
@@ -360,6 +361,20 @@ fn barrier(pc: *const u64) -> *const u64 {
     }
     #[cfg(miri)]
     pc
+}
+/// The same word, though the compiler does not know that: what it was taken for before is worked out anew, instead of being kept
+/// in a register that would have to be saved.
+#[inline(always)]
+fn anew(word: u64) -> u64 {
+    #[cfg(not(miri))]
+    {
+        let mut word = word;
+        // SAFETY: no instruction at all; the value goes through unchanged.
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) word, options(nomem, nostack, preserves_flags, pure)) };
+        word
+    }
+    #[cfg(miri)]
+    word
 }
 /// The function of the frame whose registers begin at `base`.
 #[inline(always)]

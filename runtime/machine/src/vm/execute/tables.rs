@@ -16,6 +16,7 @@ use super::metamethods::{field, push_three, push_two};
 use super::*;
 use crate::heap::Header;
 use crate::value::Ref;
+use crate::value::hash::hash_word;
 use crate::value::string::Str;
 use crate::value::table::{Node, Table};
 use crate::vm::load::template_at;
@@ -25,39 +26,51 @@ use crate::vm::work::LEAF;
 
 // Reads.
 
-/// Goes along the chain in which a constant's string is, looking at addresses alone: the block sees the node. Where the loop
-/// ends, its bytes may still be there as another string.
+/// Whether a node has a constant's string as its key.
+macro_rules! has_atom {
+    ($n:ident, $key:expr) => {
+        (*$n).key_bits == $key as u64 && (*$n).key_tag as u64 & tag::OUTSIDE_BIT != 0
+    };
+}
+/// Goes along the chain in which a constant's string is, looking at addresses alone: the block sees the node. Where it is not
+/// found, its bytes may still be there as another string.
 macro_rules! find_atom {
-    ($table:expr, $key:expr, |$n:ident| $hit:block) => {{
+    ($table:expr, $key:expr, |$n:ident| $hit:block) => {
+        find_atom!($table, $key, |$n| $hit, false, {})
+    };
+    ($table:expr, $key:expr, |$n:ident| $hit:block, $is_other:expr, $other:expr) => {{
         let mut $n: *mut Node =
             (*$table).nodes.get().add(((*$key).header.serial.get() & (*$table).mask.get()) as usize);
-        loop {
-            if (*$n).key_bits == $key as u64 && (*$n).key_tag as u64 & tag::OUTSIDE_BIT != 0 $hit
-            let next = (*$n).next;
-            if next == 0 {
-                break;
+        #[allow(clippy::never_loop, unreachable_code, reason = "the block may leave the loop, or the handler")]
+        'missed: loop {
+            while !has_atom!($n, $key) {
+                // Mostly it is the first.
+                cold_path();
+                if $is_other {
+                    $other
+                }
+                let next = (*$n).next;
+                if next == 0 {
+                    break 'missed;
+                }
+                $n = $n.offset(next as isize);
             }
-            $n = $n.offset(next as isize);
+            $hit
+            break;
         }
     }};
 }
 /// As `find_atom`, and leaves for `$slow` if another string with such a hash is met.
 macro_rules! find_atom_alone {
-    ($table:expr, $key:expr, |$n:ident| $hit:block, $slow:expr) => {{
-        let mut $n: *mut Node =
-            (*$table).nodes.get().add(((*$key).header.serial.get() & (*$table).mask.get()) as usize);
-        loop {
-            if (*$n).key_bits == $key as u64 && (*$n).key_tag as u64 & tag::OUTSIDE_BIT != 0 $hit
-            if (*$n).hash16 == ((*$key).header.serial.get() >> 16) as u16 {
-                return $slow;
-            }
-            let next = (*$n).next;
-            if next == 0 {
-                break;
-            }
-            $n = $n.offset(next as isize);
-        }
-    }};
+    ($table:expr, $key:expr, |$n:ident| $hit:block, $slow:expr) => {
+        find_atom!($table, $key, |$n| $hit, (*$n).hash16 == upper_half($key), return $slow)
+    };
+}
+/// The upper half of a string's hash, from memory each time: so it needs no register of its own.
+#[inline(always)]
+unsafe fn upper_half(key: *const Str) -> u16 {
+    // SAFETY: a live string; its hash is a word in its header.
+    unsafe { ((&raw const (*key).header.serial).cast::<u32>().read_volatile() >> 16) as u16 }
 }
 /// Looks a string key up by its address; on a hit copies the value and goes on. A miss is `$miss`'s.
 macro_rules! get_field {
@@ -71,6 +84,7 @@ macro_rules! get_field {
         find_atom!(table, key, |n| {
             let vt = (*n).value_tag as u64;
             if vt <= tag::FROZEN {
+                cold_path();
                 return $miss($i, $pc, $base, $vm, $k, $t);
             }
             let a: *mut Value = $a;
@@ -186,11 +200,63 @@ outline! { slow_getfield(i, pc, base, vm, k, t) {
 slow! { slower_getfield(i, pc, base, vm, k, t) {
     (*vm).index(*rb!(i, base), *rc!(i, k), register(i >> 32))
 } }
+// A method is seldom the object's own, and mostly its class's, to which the metatable's `__index` leads.
 op! { op_self_k(i, pc, base, vm, k, t) {
     let b = rb!(i, base);
     if tag_of(b) != tag::TABLE {
         return self_of_string(i, pc, base, vm, k, t);
     }
+    let key = (*rc!(i, k)).bits as *const Str;
+    find_atom_alone!(
+        (*b).bits as *const Table,
+        key,
+        |n| { return self_inherited(i, pc, base, vm, k, t) },
+        self_inherited(i, pc, base, vm, k, t)
+    );
+    let table = (*rb!(anew(i), base)).bits as *const Table;
+    let meta = (*table).metatable.get();
+    // Under a hash key it may be elsewhere; and a table that is still to be filled says that it has one.
+    if (*table).is_keyed() || meta.is_null() {
+        return self_inherited(i, pc, base, vm, k, t);
+    }
+    self_of_class(i, pc, base, vm, k, t)
+} }
+/// A method in the class to which a metatable's `__index` leads; what is found in another way is `$slow`'s.
+macro_rules! method_of {
+    ($i:ident, $pc:ident, $base:ident, $vm:ident, $k:ident, $t:ident, $meta:expr, $slow:ident) => {{
+        let meta: *const Table = $meta;
+        let index = name_address(Event::Index);
+        find_atom!(meta, index, |n| {
+            if (*n).value_tag as u64 != tag::TABLE {
+                return $slow($i, $pc, $base, $vm, $k, $t);
+            }
+            let class = (*n).value_bits as *const Table;
+            let key = (*rc!($i, $k)).bits as *const Str;
+            find_atom!(class, key, |n| {
+                if (*n).value_tag as u64 <= tag::FROZEN {
+                    cold_path();
+                    return $slow($i, $pc, $base, $vm, $k, $t);
+                }
+                let $i = anew($i);
+                let a = ra!($i, $base);
+                copy(a.add(1), rb!($i, $base));
+                let n = anew(n as u64) as *const Node;
+                (*a).bits = (*n).value_bits;
+                (*a).tag = (*n).value_tag as u64;
+                go!($pc, $base, $vm, $k, $t)
+            });
+            return $slow($i, $pc, $base, $vm, $k, $t);
+        });
+        $slow($i, $pc, $base, $vm, $k, $t)
+    }};
+}
+// A method that the object itself does not have.
+outline! { self_of_class(i, pc, base, vm, k, t) {
+    method_of!(i, pc, base, vm, k, t, (*((*rb!(i, base)).bits as *const Table)).metatable.get(), self_inherited)
+} }
+// A method that is looked for from table to table.
+outline! { self_inherited(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
     inherited!(i, pc, base, vm, k, t, (*b).bits as *const Table, rc!(i, k), slower_self, |v| {
         let a = ra!(i, base);
         copy(a.add(1), rb!(i, base));
@@ -206,6 +272,11 @@ outline! { self_of_string(i, pc, base, vm, k, t) {
     if tag_of(rb!(i, base)) & 0xf != tag::STRING_TYPE || meta.is_null() {
         return slower_self(i, pc, base, vm, k, t);
     }
+    method_of!(i, pc, base, vm, k, t, meta, string_inherited)
+} }
+// A method of a string that is looked for from table to table.
+outline! { string_inherited(i, pc, base, vm, k, t) {
+    let meta: *const Table = (*vm).string_metatable.get();
     let index = name_address(Event::Index);
     find_atom!(meta, index, |n| {
         if (*n).value_tag as u64 != tag::TABLE {
@@ -238,19 +309,75 @@ op! { op_gettable(i, pc, base, vm, k, t) {
     let b = rb!(i, base);
     let c = rc!(i, base);
     if tag_of(b) != tag::TABLE || tag_of(c) != tag::INT {
-        return slow_gettable(i, pc, base, vm, k, t);
+        return gettable_by_name(i, pc, base, vm, k, t);
     }
     let table = (*b).bits as *const Table;
     let index = ((*c).bits).wrapping_sub(1);
     if index >= (*table).asize.get() as u64 {
-        return slow_gettable(i, pc, base, vm, k, t);
+        return gettable_in_nodes(i, pc, base, vm, k, t);
     }
     let slot = (*table).array.get().add(index as usize);
     if (*slot).tag <= tag::FROZEN {
+        cold_path();
         return slow_gettable(i, pc, base, vm, k, t);
     }
     copy(ra!(i, base), slot);
     go!(pc, base, vm, k, t)
+} }
+// By an integer that is not in the array part.
+outline! { gettable_in_nodes(i, pc, base, vm, k, t) {
+    let table = (*rb!(i, base)).bits as *const Table;
+    let key = (*rc!(i, base)).bits;
+    let mut n: *const Node = (*table).nodes.get().add((hash_word(key) & (*table).mask.get()) as usize);
+    loop {
+        if (*n).key_bits == key && (*n).key_tag as u64 == tag::INT {
+            let vt = (*n).value_tag as u64;
+            if vt <= tag::FROZEN {
+                break;
+            }
+            let a = ra!(i, base);
+            (*a).bits = (*n).value_bits;
+            (*a).tag = vt;
+            go!(pc, base, vm, k, t)
+        }
+        let next = (*n).next;
+        if next == 0 {
+            break;
+        }
+        n = n.offset(next as isize);
+    }
+    slow_gettable(i, pc, base, vm, k, t)
+} }
+// By a string: that very one is looked for first, and one that is equal to it elsewhere.
+outline! { gettable_by_name(i, pc, base, vm, k, t) {
+    let b = rb!(i, base);
+    let c = rc!(i, base);
+    if tag_of(b) != tag::TABLE || tag_of(c) & 0xf != tag::STRING_TYPE {
+        return slow_gettable(i, pc, base, vm, k, t);
+    }
+    let table = (*b).bits as *const Table;
+    let key = (*c).bits as *const Str;
+    // Without a hash, which is 0 then, it is hardly in a table yet.
+    let mut n: *const Node =
+        (*table).nodes.get().add(((*key).header.serial.get() & (*table).mask.get()) as usize);
+    loop {
+        if (*n).key_bits == key as u64 && (*n).key_tag as u64 & 0xf == tag::STRING_TYPE {
+            let vt = (*n).value_tag as u64;
+            if vt <= tag::FROZEN {
+                break;
+            }
+            let a = ra!(i, base);
+            (*a).bits = (*n).value_bits;
+            (*a).tag = vt;
+            go!(pc, base, vm, k, t)
+        }
+        let next = (*n).next;
+        if next == 0 {
+            break;
+        }
+        n = n.offset(next as isize);
+    }
+    slow_gettable(i, pc, base, vm, k, t)
 } }
 outline! { slow_gettable(i, pc, base, vm, k, t) {
     let (b, c) = (rb!(i, base), rc!(i, base));
@@ -272,7 +399,13 @@ outline! { slow_gettable(i, pc, base, vm, k, t) {
             if (*key).len > LEAF {
                 return slower_gettable(i, pc, base, vm, k, t);
             }
-            (*table).find_str_node(&*key)
+            let n = (*table).find_str_node(&*key);
+            if !n.is_null() {
+                // The table's own string from now on, which is found by its address where this one is used again.
+                (*c).bits = (*n).key_bits;
+                (*c).tag = (*n).key_tag as u64;
+            }
+            n
         } else if tag_of(c) >= tag::HEAP_BIT {
             (*table).find_object_node(*c)
         } else if tag_of(c) == tag::FLOAT {
@@ -309,6 +442,7 @@ op! { op_geti(i, pc, base, vm, k, t) {
     }
     let slot = (*table).array.get().add(index as usize);
     if (*slot).tag <= tag::FROZEN {
+        cold_path();
         return slow_geti(i, pc, base, vm, k, t);
     }
     copy(ra!(i, base), slot);
@@ -344,11 +478,15 @@ macro_rules! set_field {
         let table = (*object).bits as *const Table;
         let key = (*($key as *const Value)).bits as *const Str;
         find_atom!(table, key, |n| {
+            let $i = anew($i);
+            let object: *const Value = $object;
+            let table = (*object).bits as *const Table;
             if (*table).header.guard.get() != 0 {
                 return $slow($i, $pc, $base, $vm, $k, $t);
             }
             if (*n).value_tag as u64 <= tag::FROZEN {
                 // A constructor's field, most of the time: the key has its place already.
+                cold_path();
                 if (*n).value_tag as u64 != tag::NIL || !(*table).metatable.get().is_null() {
                     return $slow($i, $pc, $base, $vm, $k, $t);
                 }
@@ -451,17 +589,52 @@ macro_rules! set_index {
 op! { op_settable(i, pc, base, vm, k, t) {
     let b = rb!(i, base);
     if tag_of(b) != tag::INT {
-        return slow_settable(i, pc, base, vm, k, t);
+        return settable_in_nodes(i, pc, base, vm, k, t);
     }
-    set_index!(i, pc, base, vm, k, t, (*b).bits.wrapping_sub(1), rc!(i, base), slow_settable)
+    set_index!(i, pc, base, vm, k, t, (*b).bits.wrapping_sub(1), rc!(i, base), settable_in_nodes)
 } }
 op! { op_settable_k(i, pc, base, vm, k, t) {
     let b = rb!(i, base);
     if tag_of(b) != tag::INT {
-        return slow_settable_k(i, pc, base, vm, k, t);
+        return settable_k_in_nodes(i, pc, base, vm, k, t);
     }
-    set_index!(i, pc, base, vm, k, t, (*b).bits.wrapping_sub(1), rc!(i, k), slow_settable_k)
+    set_index!(i, pc, base, vm, k, t, (*b).bits.wrapping_sub(1), rc!(i, k), settable_k_in_nodes)
 } }
+/// A store to a node that has this very string, or this integer, as its key, and a value.
+macro_rules! set_in_nodes {
+    ($name:ident, $slow:ident, |$i:ident, $base:ident, $k:ident| $value:expr) => {
+        outline! { $name($i, pc, $base, vm, $k, t) {
+            let (a, b) = (ra!($i, $base), rb!($i, $base));
+            let is_string = tag_of(b) & 0xf == tag::STRING_TYPE;
+            if tag_of(a) != tag::TABLE || !(is_string || tag_of(b) == tag::INT) {
+                return $slow($i, pc, $base, vm, $k, t);
+            }
+            let table = (*a).bits as *const Table;
+            let key = (*b).bits;
+            // A string without a hash, which is 0 then, is hardly in a table yet.
+            let hash = if is_string { (*(key as *const Str)).header.serial.get() } else { hash_word(key) };
+            let mut n: *mut Node = (*table).nodes.get().add((hash & (*table).mask.get()) as usize);
+            while !((*n).key_bits == key && ((*n).key_tag as u64 & 0xf == tag::STRING_TYPE) == is_string) {
+                let next = (*n).next;
+                if next == 0 {
+                    return $slow($i, pc, $base, vm, $k, t);
+                }
+                n = n.offset(next as isize);
+            }
+            // The integer may be the address of an object.
+            let is_it = is_string || (*n).key_tag as u64 == tag::INT;
+            if !is_it || (*n).value_tag as u64 <= tag::FROZEN || (*table).header.guard.get() != 0 {
+                return $slow($i, pc, $base, vm, $k, t);
+            }
+            let v: *const Value = $value;
+            (*n).value_bits = (*v).bits;
+            (*n).value_tag = (*v).tag as u8;
+            go!(pc, $base, vm, $k, t)
+        } }
+    };
+}
+set_in_nodes!(settable_in_nodes, slow_settable, |i, base, k| rc!(i, base));
+set_in_nodes!(settable_k_in_nodes, slow_settable_k, |i, base, k| rc!(i, k));
 slow_set! { slow_settable, slower_settable(i, pc, base, vm, k, t)
     *ra!(i, base), *rb!(i, base), *rc!(i, base), register(i >> 16)
 }
