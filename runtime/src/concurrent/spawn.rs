@@ -8,7 +8,6 @@ use super::{expected, node, refuse};
 use crate::codec;
 use crate::node::signal::{Body, Bytes};
 use crate::node::translate;
-use crate::process::Process;
 use crate::process::birth::Birth;
 use crate::process::chore::OBJECTS;
 use crate::process::context::{Progress, context};
@@ -177,25 +176,19 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
         Err(why) => return refuse(vm, Value::NIL, why),
     };
     let cx = context(vm);
-    let own = cx.pid();
-    let scheduler = cx.scheduler.clone();
-    let (slot, mut child) = scheduler.new_process(Some(own));
-    let pid = slot.pid;
+    let pid = cx.scheduler.new_pid();
+    let mut birth = Birth::new(snapshot, sockets);
     match tie {
         Tie::None => {}
         Tie::Link => {
             cx.core.linked_child(pid);
-            child.core.linked_parent(own);
+            birth.is_linked = true;
         }
-        Tie::Monitor => {
-            let id = cx.core.monitored_child(pid);
-            child.core.monitored_by_parent(own, id);
-        }
+        Tie::Monitor => birth.watched_under = Some(cx.core.monitored_child(pid)),
     }
-    child.set_limits();
-    let process = Process::new(None, child, Some(Birth::new(snapshot, sockets)));
-    scheduler.enter(slot, process);
-    context(vm).trace("spawned", Some(pid), None);
+    let slot = cx.scheduler.insert_child(pid, cx.slot.pid, birth);
+    cx.scheduler.begin(slot);
+    cx.trace("spawned", Some(pid), None);
     vm.return_one(Value::pid(pid))
 }
 /// Takes what the body and the arguments reach; `Err`: it goes on in another step.

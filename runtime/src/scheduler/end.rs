@@ -14,7 +14,7 @@ use crate::process::core::{Effect, Farewell};
 use crate::process::inbox::take_questions;
 use crate::process::mailbox::Mailbox;
 use crate::process::signal::{Answer, Question, Signal, Wake};
-use crate::process::slot::Slot;
+use crate::process::slot::{Instead, Slot};
 use rlua_machine::value::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -158,7 +158,7 @@ impl Scheduler {
         }
         let is_over = t.farewell.is_over() && t.release();
         if !is_over {
-            slot.lock().telling = Some(Box::new(t));
+            slot.lock().instead = Instead::Telling(Box::new(t));
             return self.enqueue(slot);
         }
         self.bury(slot, t);

@@ -271,8 +271,9 @@ impl Vm {
     pub fn begin_lazy(&mut self, image: Arc<dyn Image>) {
         self.globals.set(std::ptr::null_mut());
         self.registry.set(std::ptr::null_mut());
-        self.string_metatable_unmade.set(image.has_string_metatable());
-        self.heap.begin_lazy(image);
+        let has_string_metatable = image.has_string_metatable();
+        self.string_metatable_unmade.set(has_string_metatable);
+        self.heap.begin_lazy(image, has_string_metatable);
     }
     /// Replaces both tables.
     pub fn set_roots(&mut self, globals: Ref<Table>, registry: Ref<Table>) {

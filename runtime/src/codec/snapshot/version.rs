@@ -430,6 +430,10 @@ impl View {
     pub fn metatables(&self) -> [Value; 7] {
         self.graph.metatables
     }
+    /// Whether a type other than strings has one.
+    pub fn has_type_metatables(&self) -> bool {
+        self.graph.metatables[1..].iter().any(|m| !m.is_nil())
+    }
     pub fn finalizable(&self) -> &[Value] {
         &self.graph.finalizable
     }
