@@ -157,7 +157,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     let quick = match state {
         CAPTURE => None,
         _ => {
-            let arguments = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
+            let arguments = arguments(vm);
             codec::Snapshot::again(vm, body, arguments)
         }
     };
@@ -171,10 +171,13 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if context(vm).scheduler.has_too_many_snapshots() {
         return Err(vm.out_of_memory());
     }
-    let sockets = match handover::take(vm, 1) {
-        Ok(sockets) => sockets,
-        Err(why) => return refuse(vm, Value::NIL, why),
-    };
+    let mut sockets = Vec::new();
+    if context(vm).has_sockets() {
+        match handover::take(vm, 1) {
+            Ok(taken) => sockets = taken,
+            Err(why) => return refuse(vm, Value::NIL, why),
+        }
+    }
     let cx = context(vm);
     let pid = cx.scheduler.new_pid();
     let mut birth = Birth::new(snapshot, sockets);
@@ -191,6 +194,17 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     cx.trace("spawned", Some(pid), None);
     vm.return_one(Value::pid(pid))
 }
+/// The arguments of the body, with something else in place of sockets.
+#[inline]
+fn arguments(vm: &mut Vm) -> codec::Arguments {
+    let has_sockets = context(vm).has_sockets();
+    let mut arguments = codec::Arguments::new();
+    for i in 1..vm.count() {
+        let v = vm.arg(i);
+        arguments.push(if has_sockets { handover::without_socket(vm, v) } else { v });
+    }
+    arguments
+}
 /// Takes what the body and the arguments reach; `Err`: it goes on in another step.
 fn capture(vm: &mut Vm, body: Value, state: u32) -> std::result::Result<codec::Snapshot, Step> {
     let kept = match state {
@@ -205,7 +219,7 @@ fn capture(vm: &mut Vm, body: Value, state: u32) -> std::result::Result<codec::S
     let mut capture = match kept {
         Some(Progress::Capture(capture)) => capture,
         _ => {
-            let arguments = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
+            let arguments = arguments(vm);
             Box::new(codec::Capture::new(vm, body, arguments))
         }
     };

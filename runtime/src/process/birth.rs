@@ -84,7 +84,9 @@ impl Birth {
         if let Stage::Thawing(thawing) = &mut self.stage {
             let Some((body, mut arguments)) = thawing.step(vm, units) else { return false };
             let Some(message) = &self.arguments else {
-                handover::enter(vm, std::mem::take(&mut self.sockets), &mut arguments);
+                if !self.sockets.is_empty() {
+                    handover::enter(vm, std::mem::take(&mut self.sockets), &mut arguments);
+                }
                 vm.start(body, &arguments);
                 return true;
             };

@@ -111,8 +111,11 @@ impl Scheduler {
             let (from, id) = order.asker;
             questions.push(Signal::Ask { from, id, question: Question::Migrate(order.node) });
         }
-        cx.handle(&mut left);
-        self.answer_unseen(&mut cx, &mut questions);
+        // Most have nothing left to be handled.
+        if !left.is_empty() || !cx.urgent.is_empty() {
+            cx.handle(&mut left);
+            self.answer_unseen(&mut cx, &mut questions);
+        }
         let farewell = cx.core.farewell();
         let status = end.status.or(slot.is_root.then_some(1));
         if slot.is_root && !cx.reported {

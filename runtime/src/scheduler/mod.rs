@@ -226,7 +226,7 @@ impl Scheduler {
     }
     /// As [`Scheduler::insert`], a process that another one spawns.
     pub(crate) fn insert_child(&self, pid: Pid, parent: Pid, mut birth: Box<Birth>) -> Arc<Slot> {
-        let of_new = self.options_of_new.load(Ordering::Acquire).then(|| self.read_options().of_new()).flatten();
+        let of_new = self.has_options_of_new().then(|| self.read_options().of_new()).flatten();
         birth.is_told_in_lines = of_new.is_some_and(|(.., lines)| lines);
         let slot = Slot::new(pid, parent, false, Instead::Birth(birth));
         if let Some((messages, bytes, lines)) = of_new {
@@ -420,6 +420,11 @@ impl Scheduler {
         let mut host = host::with(files);
         host.outside = Some(Arc::new(Handle(self.clone())));
         host
+    }
+    /// Whether an option of the node is one that limits processes, or has lines told of them.
+    #[inline]
+    pub(crate) fn has_options_of_new(&self) -> bool {
+        self.options_of_new.load(Ordering::Acquire)
     }
     fn read_options(&self) -> RwLockReadGuard<'_, Options> {
         self.options.read().unwrap_or_else(|e| e.into_inner())

@@ -332,6 +332,10 @@ impl Vm {
     pub fn type_metatables(&self) -> [*mut Table; 6] {
         self.type_metatables.as_deref().copied().unwrap_or([std::ptr::null_mut(); 6])
     }
+    /// Whether there is one.
+    pub fn has_type_metatables(&self) -> bool {
+        self.type_metatables.is_some()
+    }
     /// Sets them.
     pub fn set_type_metatables(&mut self, all: [*mut Table; 6]) {
         self.type_metatables = all.iter().any(|t| !t.is_null()).then(|| Box::new(all));

@@ -61,7 +61,9 @@ impl Thawing {
             Stage::Whole(whole) => whole.step(s, vm, units),
             _ => vm.heap.complete_lazy(units).then(|| {
                 let lazy = vm.heap.lazy().expect("begun");
-                (lazy.value(s.body), s.arguments.iter().map(|&v| lazy.value(v)).collect())
+                let mut arguments = std::mem::take(&mut s.arguments);
+                arguments.iter_mut().for_each(|v| *v = lazy.value(*v));
+                (lazy.value(s.body), arguments)
             }),
         }
     }
