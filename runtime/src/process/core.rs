@@ -801,6 +801,10 @@ impl Core {
 
     // The end.
 
+    /// Whether nobody is to be told when the process ends: it has been tied to none.
+    pub fn is_alone(&self) -> bool {
+        self.relations.is_none() && self.answers.get().is_none() && self.order.is_none()
+    }
     /// Takes all that has to be told when the process has ended.
     pub fn farewell(&mut self) -> Farewell {
         if self.relations.is_none() && self.answers.get().is_none() {
