@@ -357,18 +357,6 @@ impl Vm {
         self.surroundings();
         self.surroundings.take().expect("it was just made")
     }
-    /// Makes a function of a chunk, with the globals (or another table or value) as its first upvalue.
-    pub fn load_module(&mut self, module: &Arc<Module>, env: Value) -> Value {
-        let proto = module.proto(0).expect("a chunk has a main function");
-        let count = proto.canonical().upvalues.len();
-        self.heap.keep_module(module);
-        let closure = self.heap.closure(proto, count);
-        for i in 0..count {
-            let u = self.heap.upvalue(if i == 0 { env } else { Value::NIL });
-            closure.set_upvalue(i, u);
-        }
-        Value::closure(closure)
-    }
     /// Compiles source text, or loads bytecode, into a function. The error is the message `load` returns.
     pub fn load(
         &mut self,
@@ -379,7 +367,7 @@ impl Vm {
         env: Value,
     ) -> Result<Value, Vec<u8>> {
         let module = Vm::compile(text, name, mode, literals, self.reload)?;
-        Ok(self.load_module(&module, env))
+        Ok(self.load_own(&module, env))
     }
     /// As [`Vm::load`], to what any machine can load. This takes long for a long text, and needs no machine.
     pub fn compile(
