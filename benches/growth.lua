@@ -62,8 +62,12 @@ local cases = {
 }
 local processes = {
   { 'spawns', function(n)
+    -- Until all of them wait: what a process is made of is made when it first runs.
     local all
-    local t = timed(n, function() all = spawn_all(n, waits) end)
+    local t = timed(n, function()
+      all = spawn_all(n, function() c.send(root, 'there') waits() end)
+      for _ = 1, n do c.receive() end
+    end)
     end_all(all)
     return t
   end },

@@ -43,7 +43,7 @@ pub(super) fn set(vm: &mut Vm) -> Result<Value> {
     };
     let cx = context(vm);
     if cx.slot.is_root {
-        cx.scheduler.options.write().unwrap_or_else(|e| e.into_inner()).set(index, setting);
+        cx.scheduler.set_option(index, setting);
     } else {
         cx.set_option(index, setting);
         cx.set_limits();

@@ -8,7 +8,6 @@ use super::{expected, node, refuse};
 use crate::codec;
 use crate::node::signal::{Body, Bytes};
 use crate::node::translate;
-use crate::process::Process;
 use crate::process::birth::Birth;
 use crate::process::chore::OBJECTS;
 use crate::process::context::{Progress, context};
@@ -158,7 +157,7 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     let quick = match state {
         CAPTURE => None,
         _ => {
-            let arguments = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
+            let arguments = arguments(vm);
             codec::Snapshot::again(vm, body, arguments)
         }
     };
@@ -172,31 +171,39 @@ pub(super) fn spawn(vm: &mut Vm, tie: Tie, state: u32) -> Result<Step> {
     if context(vm).scheduler.has_too_many_snapshots() {
         return Err(vm.out_of_memory());
     }
-    let sockets = match handover::take(vm, 1) {
-        Ok(sockets) => sockets,
-        Err(why) => return refuse(vm, Value::NIL, why),
-    };
+    let mut sockets = Vec::new();
+    if context(vm).has_sockets() {
+        match handover::take(vm, 1) {
+            Ok(taken) => sockets = taken,
+            Err(why) => return refuse(vm, Value::NIL, why),
+        }
+    }
     let cx = context(vm);
-    let own = cx.pid();
-    let scheduler = cx.scheduler.clone();
-    let (slot, mut child) = scheduler.new_process(Some(own));
-    let pid = slot.pid;
+    let pid = cx.scheduler.new_pid();
+    let mut birth = Birth::new(snapshot, sockets);
     match tie {
         Tie::None => {}
         Tie::Link => {
             cx.core.linked_child(pid);
-            child.core.linked_parent(own);
+            birth.is_linked = true;
         }
-        Tie::Monitor => {
-            let id = cx.core.monitored_child(pid);
-            child.core.monitored_by_parent(own, id);
-        }
+        Tie::Monitor => birth.watched_under = Some(cx.core.monitored_child(pid)),
     }
-    child.set_limits();
-    let process = Process::new(None, child, Some(Birth::new(snapshot, sockets)));
-    scheduler.enter(slot, process);
-    context(vm).trace("spawned", Some(pid), None);
+    let slot = cx.scheduler.insert_child(pid, cx.slot.pid, birth);
+    cx.scheduler.begin(slot);
+    cx.trace("spawned", Some(pid), None);
     vm.return_one(Value::pid(pid))
+}
+/// The arguments of the body, with something else in place of sockets.
+#[inline]
+fn arguments(vm: &mut Vm) -> codec::Arguments {
+    let has_sockets = context(vm).has_sockets();
+    let mut arguments = codec::Arguments::new();
+    for i in 1..vm.count() {
+        let v = vm.arg(i);
+        arguments.push(if has_sockets { handover::without_socket(vm, v) } else { v });
+    }
+    arguments
 }
 /// Takes what the body and the arguments reach; `Err`: it goes on in another step.
 fn capture(vm: &mut Vm, body: Value, state: u32) -> std::result::Result<codec::Snapshot, Step> {
@@ -212,7 +219,7 @@ fn capture(vm: &mut Vm, body: Value, state: u32) -> std::result::Result<codec::S
     let mut capture = match kept {
         Some(Progress::Capture(capture)) => capture,
         _ => {
-            let arguments = (1..vm.count()).map(|i| handover::without_socket(vm, vm.arg(i))).collect();
+            let arguments = arguments(vm);
             Box::new(codec::Capture::new(vm, body, arguments))
         }
     };

@@ -1,13 +1,19 @@
 //! How a process begins: what it starts from becomes its own.
 //!
-//! Journey: a process's life: spawn -> snapshot -> ready -> **slice**. Whoever runs it first does this, in steps: a process
-//! that begins with much holds up nobody, and can be killed on the way.
+//! Journey: a process's life: spawn -> snapshot -> ready -> **slice**. Until a worker comes to it there is no more of it than its
+//! slot and this. Whoever runs it first makes the rest, in steps: a process that begins with much holds up nobody, and can be
+//! killed on the way.
 
 use super::Process;
+use super::context::Context;
+use super::slot::Slot;
+use super::trace::Tracing;
 use crate::codec::{Decoding, Message, Snapshot, Thawing, decode_message};
+use crate::scheduler::Scheduler;
 use crate::socket::handover::{self, Handed};
 use rlua_machine::value::Value;
 use rlua_machine::vm::Vm;
+use std::sync::Arc;
 
 /// Most arguments that come from another node.
 const MOST_ARGUMENTS: i64 = 200_000;
@@ -20,9 +26,14 @@ pub struct Birth {
     arguments: Option<Message>,
     /// Sockets among the arguments of its spawn.
     sockets: Vec<Handed>,
+    /// Its spawner is linked with it.
+    pub is_linked: bool,
+    /// Under which number its spawner monitors it, if it does.
+    pub watched_under: Option<u64>,
+    /// What happens to it is told in lines.
+    pub is_told_in_lines: bool,
 }
 
-#[allow(clippy::large_enum_variant, reason = "it is in a box, and most are of the large one")]
 enum Stage {
     Thawing(Thawing),
     /// The body is there, and the arguments that come from another node are on the way.
@@ -32,11 +43,34 @@ enum Stage {
 impl Birth {
     /// From a snapshot of its body and arguments, and sockets that are to be among these.
     pub fn new(snapshot: Snapshot, sockets: Vec<Handed>) -> Box<Birth> {
-        Box::new(Birth { stage: Stage::Thawing(Thawing::new(snapshot)), arguments: None, sockets })
+        let stage = Stage::Thawing(Thawing::new(snapshot));
+        Box::new(Birth {
+            stage,
+            arguments: None,
+            sockets,
+            is_linked: false,
+            watched_under: None,
+            is_told_in_lines: false,
+        })
     }
     /// From a snapshot of its body, or nil, and arguments from another node.
     pub fn with_arguments(snapshot: Snapshot, arguments: Message) -> Box<Birth> {
         Box::new(Birth { arguments: Some(arguments), ..*Birth::new(snapshot, Vec::new()) })
+    }
+    /// The process whose slot this is, as it begins. That is put off until a worker comes to it: what is spawned before it runs
+    /// takes little, and what it is made of is allocated, and mostly freed, by the thread that runs it.
+    pub fn begin(self: Box<Self>, scheduler: &Arc<Scheduler>, slot: &Arc<Slot>) -> Box<Process> {
+        let mut cx = Context::new(scheduler.clone(), slot.clone());
+        if self.is_linked {
+            cx.core.linked_parent(slot.parent);
+        }
+        if let Some(id) = self.watched_under {
+            cx.core.monitored_by_parent(slot.parent, id);
+        }
+        if self.is_told_in_lines {
+            cx.set_tracing(Tracing { lines: true, ..Tracing::default() });
+        }
+        Process::new(None, cx, Some(self))
     }
     /// Frees about so many objects of one that will not go on; true if none is left.
     pub fn release(&mut self, most: usize) -> bool {
@@ -50,7 +84,9 @@ impl Birth {
         if let Stage::Thawing(thawing) = &mut self.stage {
             let Some((body, mut arguments)) = thawing.step(vm, units) else { return false };
             let Some(message) = &self.arguments else {
-                handover::enter(vm, std::mem::take(&mut self.sockets), &mut arguments);
+                if !self.sockets.is_empty() {
+                    handover::enter(vm, std::mem::take(&mut self.sockets), &mut arguments);
+                }
                 vm.start(body, &arguments);
                 return true;
             };

@@ -361,7 +361,12 @@ impl Context {
         }
     }
     /// Bytes of heap and mailbox past which it ends; 0: no limit.
+    #[inline]
     pub fn limit_bytes(&self) -> usize {
+        // Most have none, and nothing of their own.
+        if self.seldom.get().is_none() && !self.scheduler.has_options_of_new() {
+            return 0;
+        }
         self.option_number(key::MAXHEAP) as usize
     }
 

@@ -12,6 +12,7 @@
 //!
 //! Not here: queues and states of running (inbox.rs), Lua's part of an end (exit.rs), the mailbox (mailbox.rs).
 
+use super::few::Few;
 use super::order::Order;
 use super::seldom::Seldom;
 use super::signal::{Answer, Bond, Name, Question, Signal, Status, Wake};
@@ -21,14 +22,14 @@ use crate::node::name::NodeName;
 use crate::node::ties::Tie;
 use crate::node::translate::SpawnRequest;
 use rlua_machine::value::Pid;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Nanoseconds since the runtime began, by its clock.
 pub type Time = u64;
 
 /// Hashes pids, which nobody chooses.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct PidHasher(u64);
 impl Hasher for PidHasher {
     fn finish(&self) -> u64 {
@@ -42,7 +43,7 @@ impl Hasher for PidHasher {
         self.0 = wide as u64 ^ (wide >> 64) as u64;
     }
 }
-type Pids<T> = HashMap<Pid, T, BuildHasherDefault<PidHasher>>;
+type Pids<T> = Few<Pid, T, PidHasher>;
 type Numbers<T> = HashMap<u64, T, BuildHasherDefault<PidHasher>>;
 
 /// What is to be done because of an event.
@@ -123,10 +124,10 @@ struct Link {
 struct Relations {
     links: Pids<Link>,
     /// Who monitors it, under which number: one process may several times, by its calls.
-    watchers: HashSet<(Pid, u64), BuildHasherDefault<PidHasher>>,
+    watchers: Few<(Pid, u64), (), PidHasher>,
     watched: Pids<u64>,
     /// With the order in which they came.
-    names: HashMap<Name, u64>,
+    names: Seldom<HashMap<Name, u64>>,
 }
 
 /// A wait under way.
@@ -260,7 +261,7 @@ impl Core {
     /// Who monitors it, under which numbers.
     #[cfg(test)]
     pub fn all_watchers(&self) -> Vec<(Pid, u64)> {
-        self.relations.iter().flat_map(|r| r.watchers.iter().copied()).collect()
+        self.relations.iter().flat_map(|r| r.watchers.keys().copied()).collect()
     }
     /// A number that this process has not used yet.
     #[inline]
@@ -278,7 +279,7 @@ impl Core {
             }
             Signal::Exit { from, reason, normal } => self.exit_signal(from, reason, normal, effects),
             Signal::Link { from } => {
-                let link = self.relations().links.entry(from).or_default();
+                let link = self.relations().links.or_default(from);
                 // Before the acknowledgement: the sender's end goes when it handles the unlink.
                 if link.unlinking == 0 {
                     link.active = true;
@@ -300,7 +301,7 @@ impl Core {
                 }
             }
             Signal::Monitor { from, id } => {
-                self.relations().watchers.insert((from, id));
+                self.relations().watchers.insert((from, id), ());
             }
             Signal::Demonitor { from, id } => {
                 self.relations().watchers.remove(&(from, id));
@@ -424,7 +425,7 @@ impl Core {
         if let Some(r) = &self.relations {
             let links = r.links.iter().filter(|(_, l)| l.active).map(|(p, _)| (*p, Bond::Link));
             let watched = r.watched.iter().map(|(p, id)| (*p, Bond::Watches(*id)));
-            let watchers = r.watchers.iter().map(|(p, id)| (*p, Bond::WatchedUnder(*id)));
+            let watchers = r.watchers.keys().map(|(p, id)| (*p, Bond::WatchedUnder(*id)));
             let asked = links.chain(watched).chain(watchers);
             effects.extend(asked.map(tied));
             let unlinked = r.links.iter().filter(|(_, l)| torn && !l.active).map(|(p, _)| *p);
@@ -489,7 +490,7 @@ impl Core {
         if peer == own {
             return;
         }
-        let link = self.relations().links.entry(peer).or_default();
+        let link = self.relations().links.or_default(peer);
         if !std::mem::replace(&mut link.active, true) {
             // A new link: the acknowledgement of an unlink before it does not matter to it.
             link.unlinking = 0;
@@ -511,8 +512,9 @@ impl Core {
     /// Monitors another process; monitored already: nothing.
     pub fn monitor(&mut self, peer: Pid, effects: &mut Vec<Effect>) {
         let (own, id) = (self.pid, self.last_id + 1);
-        if let std::collections::hash_map::Entry::Vacant(e) = self.relations().watched.entry(peer) {
-            e.insert(id);
+        let watched = &mut self.relations().watched;
+        if !watched.contains(&peer) {
+            watched.insert(peer, id);
             self.last_id = id;
             effects.push(Effect::Route(peer, Signal::Monitor { from: own, id }));
         }
@@ -596,7 +598,7 @@ impl Core {
     }
     /// It answers a call: whether it was called itself, and its caller monitors it because of that; no more from now on.
     pub fn answers(&mut self, caller: Pid, id: u64) -> bool {
-        self.relations.as_mut().is_some_and(|r| r.watchers.remove(&(caller, id)))
+        self.relations.as_mut().is_some_and(|r| r.watchers.remove(&(caller, id)).is_some())
     }
     /// Whether a caller still waits, as far as it is known here.
     pub fn is_awaited(&self, caller: Pid, id: u64) -> bool {
@@ -609,7 +611,7 @@ impl Core {
     /// The same when another node has made it. The child may have moved, asked whether it is linked, and been told that it is not
     /// (`compare`), since nobody knew it yet: then the link is lost, and both ends are told so.
     fn child_is_known(&mut self, child: Pid, effects: &mut Vec<Effect>) {
-        let link = self.relations().links.entry(child).or_default();
+        let link = self.relations().links.or_default(child);
         if link.unlinking == 0 {
             link.active = true;
             return;
@@ -634,28 +636,30 @@ impl Core {
     }
     /// The same, at the child: its parent monitors it.
     pub fn monitored_by_parent(&mut self, parent: Pid, id: u64) {
-        self.relations().watchers.insert((parent, id));
+        self.relations().watchers.insert((parent, id), ());
     }
     /// It has got a name.
     pub fn add_name(&mut self, name: Name) {
         let order = self.next_id();
-        self.relations().names.entry(name).or_insert(order);
+        self.relations().names.change().entry(name).or_insert(order);
     }
     /// It has lost a name.
     pub fn remove_name(&mut self, name: &[u8]) {
-        self.relations().names.remove(name);
+        if let Some(names) = self.relations().names.get_mut() {
+            names.remove(name);
+        }
     }
     /// Its names, the oldest first.
     pub fn names(&self) -> Vec<Name> {
-        self.relations.as_ref().map_or(Vec::new(), |r| in_order(r.names.clone()))
+        self.relations.as_ref().and_then(|r| r.names.get()).map_or(Vec::new(), |names| in_order(names.clone()))
     }
     /// The name that it has had for longest.
     pub fn first_name(&self) -> Option<Name> {
-        self.relations.as_ref()?.names.iter().min_by_key(|(_, order)| **order).map(|(name, _)| name.clone())
+        self.relations.as_ref()?.names.get()?.iter().min_by_key(|(_, order)| **order).map(|(name, _)| name.clone())
     }
     /// Linked processes, by age.
     pub fn links(&self) -> Vec<Pid> {
-        let links = self.relations.iter().flat_map(|r| &r.links);
+        let links = self.relations.iter().flat_map(|r| r.links.iter());
         let mut all: Vec<Pid> = links.filter(|(_, l)| l.active).map(|(p, _)| *p).collect();
         all.sort_unstable();
         all
@@ -673,7 +677,7 @@ impl Core {
     pub fn freeze(&self, into: &mut Record<Pid>, waits_for_messages: bool) {
         if let Some(r) = &self.relations {
             into.links = r.links.iter().map(|(p, l)| (*p, l.active, l.unlinking)).collect();
-            into.watchers = r.watchers.iter().copied().collect();
+            into.watchers = r.watchers.keys().copied().collect();
             into.watched = r.watched.iter().map(|(p, id)| (*p, *id)).collect();
             // The same bytes for the same process.
             into.links.sort_unstable();
@@ -715,7 +719,7 @@ impl Core {
         if !(from.links.is_empty() && from.watchers.is_empty() && from.watched.is_empty()) {
             let r = core.relations();
             r.links = from.links.iter().map(|&(p, active, unlinking)| (p, Link { active, unlinking })).collect();
-            r.watchers = from.watchers.iter().copied().collect();
+            r.watchers = from.watchers.iter().map(|&w| (w, ())).collect();
             r.watched = from.watched.iter().copied().collect();
         }
         core
@@ -730,7 +734,7 @@ impl Core {
             linked.into_iter().chain((l.unlinking > 0).then_some((*p, Tie::Unlink(l.unlinking))))
         });
         let watched = r.watched.iter().map(|(p, id)| (*p, Tie::Watches(*id)));
-        let watchers = r.watchers.iter().map(|(p, id)| (*p, Tie::WatchedUnder(*id)));
+        let watchers = r.watchers.keys().map(|(p, id)| (*p, Tie::WatchedUnder(*id)));
         links.chain(watched).chain(watchers).chain(asked).collect()
     }
     /// Nobody whom it was tied to can be reached, as after a checkpoint: what it is to be told.
@@ -741,8 +745,10 @@ impl Core {
         let Some(r) = self.relations.as_mut() else { return calls };
         r.watchers.clear();
         r.names.clear();
-        r.links.retain(|_, l| l.active);
-        r.links.values_mut().for_each(|l| l.unlinking = 0);
+        r.links.retain(|_, l| {
+            l.unlinking = 0;
+            l.active
+        });
         let exits = r.links.keys().map(|p| Signal::Exit { from: *p, reason: noconnection(), normal: false });
         let downs = r.watched.iter().map(|(p, id)| Signal::Down { from: *p, id: *id, reason: noconnection() });
         exits.chain(downs).chain(calls).collect()
@@ -795,6 +801,10 @@ impl Core {
 
     // The end.
 
+    /// Whether nobody is to be told when the process ends: it has been tied to none.
+    pub fn is_alone(&self) -> bool {
+        self.relations.is_none() && self.answers.get().is_none() && self.order.is_none()
+    }
     /// Takes all that has to be told when the process has ended.
     pub fn farewell(&mut self) -> Farewell {
         if self.relations.is_none() && self.answers.get().is_none() {
@@ -805,19 +815,19 @@ impl Core {
         if let Some(answers) = self.answers.get_mut() {
             answers.calls.clear();
         }
-        let r = self.relations.take().map(|r| *r).unwrap_or_default();
+        let mut r = self.relations.take().unwrap_or_default();
         let mut signals: Vec<(Pid, Told)> = Vec::new();
-        signals.extend(r.watchers.into_iter().map(|(p, id)| (p, Told::Down(id))));
-        let exits = r.links.into_iter().filter(|(_, l)| l.active);
-        signals.extend(exits.map(|(p, _)| (p, Told::Exit)));
-        signals.extend(r.watched.into_iter().map(|(p, id)| (p, Told::Demonitor(id))));
+        signals.extend(r.watchers.keys().map(|&(p, id)| (p, Told::Down(id))));
+        let exits = r.links.iter().filter(|(_, l)| l.active);
+        signals.extend(exits.map(|(p, _)| (*p, Told::Exit)));
+        signals.extend(r.watched.iter().map(|(&p, &id)| (p, Told::Demonitor(id))));
         signals.extend(calls);
         // Taken from the end; the order of hashing is nobody's business.
         signals.sort_unstable_by_key(|(p, told)| {
             let id = if let Told::Down(id) | Told::Demonitor(id) = told { *id } else { 0 };
             std::cmp::Reverse((matches!(told, Told::Demonitor(_)), matches!(told, Told::Exit), *p, id))
         });
-        let mut names = in_order(r.names);
+        let mut names = r.names.take().map_or(Vec::new(), in_order);
         names.reverse();
         Farewell { names, signals }
     }

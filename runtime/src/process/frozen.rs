@@ -15,7 +15,7 @@ use super::mailbox::Mailbox;
 use super::options::Setting;
 use super::order::Order;
 use super::signal::Name;
-use super::slot::Slot;
+use super::slot::{Instead, Slot};
 use crate::codec::{self, ModuleSource};
 use crate::migration::frozen::{CallRecord, Choice, EndingRecord, Fault, Read, Record};
 use crate::node::signal::Bytes;
@@ -167,7 +167,7 @@ impl Process {
             e => Fault::Machine(e.to_string()),
         })?;
         scheduler.config.set_up(&mut vm);
-        let slot = Slot::new(record.pid, record.parent, is_root);
+        let slot = Slot::new(record.pid, record.parent, is_root, Instead::Nothing);
         let mut cx = Context::new(scheduler.clone(), slot.clone());
         cx.core = Core::thaw(&record, outcomes);
         cx.mailbox = Mailbox::from_all(messages, record.next_message);
@@ -177,7 +177,7 @@ impl Process {
                 Choice::Number(n) => Setting::Number(*n),
             };
             if is_root {
-                scheduler.options.write().unwrap_or_else(|e| e.into_inner()).set(*key as usize, setting);
+                scheduler.set_option(*key as usize, setting);
             } else {
                 cx.set_option(*key as usize, setting);
             }

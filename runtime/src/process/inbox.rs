@@ -442,6 +442,14 @@ impl Inbox {
         self.take(&mut left);
         left
     }
+    /// The process has ended, and there is nobody to be told. False: something has come.
+    pub fn end_at_once(&mut self) -> bool {
+        let is_alone = self.signals.is_empty();
+        if is_alone {
+            self.state = RunState::Dead;
+        }
+        is_alone
+    }
     /// All have been told, and it is dead; questions that have come meanwhile are added to those that are answered last.
     /// Some: it is not dead yet, since something else has come, which it answers so first.
     pub fn bury(&mut self, own: Pid, questions: &mut Vec<Signal>) -> Option<Vec<(Pid, Signal)>> {

@@ -17,6 +17,7 @@ pub mod chore;
 pub mod context;
 pub mod core;
 pub mod exit;
+pub mod few;
 pub mod frozen;
 pub mod inbox;
 pub mod mailbox;

@@ -106,6 +106,12 @@ impl OwnOptions {
 }
 
 impl Options {
+    /// What a process is limited to from its spawn on: messages, bytes of heap and mailbox (0: no limit); whether what happens to
+    /// it is told in lines. None: none of that.
+    pub fn of_new(&self) -> Option<(usize, usize, bool)> {
+        let (messages, bytes) = (self.maxmailbox as usize, self.maxheap as usize);
+        (messages | bytes != 0 || self.debug).then_some((messages, bytes, self.debug))
+    }
     /// The setting of a key, by its index in [`KEYS`].
     pub fn get(&self, key: usize) -> Setting {
         match key {

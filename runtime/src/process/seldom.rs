@@ -33,6 +33,10 @@ impl<T: Default> Seldom<T> {
     pub fn change(&mut self) -> &mut T {
         self.0.get_or_insert_default()
     }
+    /// Takes out what it is, if it has been changed: it is as new again.
+    pub fn take(&mut self) -> Option<T> {
+        self.0.take().map(|b| *b)
+    }
     /// It is as new again.
     pub fn clear(&mut self) {
         self.0 = None;

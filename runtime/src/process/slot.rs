@@ -7,6 +7,7 @@
 
 use super::Process;
 use super::account::Grown;
+use super::birth::Birth;
 use super::context::Context;
 use super::inbox::{Delivered, Given, Held, Inbox, RunState};
 use super::signal::Signal;
@@ -49,10 +50,22 @@ pub struct Shared {
     pub process: Option<Box<Process>>,
     /// Signals and state.
     pub inbox: Inbox,
+    /// What there is in place of a process.
+    pub(crate) instead: Instead,
+}
+
+/// What a slot has instead of a process.
+#[derive(Default)]
+pub(crate) enum Instead {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What it will be made of when a worker comes to it.
+    Birth(Box<Birth>),
     /// What handles its signals, while it is in a call of the system.
-    pub context: Option<Box<Context>>,
+    Context(Box<Context>),
     /// What is left to be told of its end.
-    pub(crate) telling: Option<Box<Telling>>,
+    Telling(Box<Telling>),
 }
 
 /// What came of a message.
@@ -105,6 +118,56 @@ impl Pending {
     }
 }
 
+impl Shared {
+    /// Takes out the process, or what it is to be made of, if one of them is here.
+    #[inline]
+    pub(crate) fn take_process(&mut self) -> Option<Found> {
+        match self.process.take() {
+            Some(process) => Some(Found::Process(process)),
+            None => self.take_birth(),
+        }
+    }
+    #[cold]
+    fn take_birth(&mut self) -> Option<Found> {
+        match std::mem::take(&mut self.instead) {
+            Instead::Birth(birth) => Some(Found::Birth(birth)),
+            other => {
+                self.instead = other;
+                None
+            }
+        }
+    }
+    /// Takes out what handles the signals of a process that is in a call of the system, if it is here.
+    pub fn take_context(&mut self) -> Option<Box<Context>> {
+        match std::mem::take(&mut self.instead) {
+            Instead::Context(cx) => Some(cx),
+            other => {
+                self.instead = other;
+                None
+            }
+        }
+    }
+    /// Takes out what is left to be told of its end, if something is.
+    #[inline]
+    pub(crate) fn take_telling(&mut self) -> Option<Box<Telling>> {
+        if !matches!(self.instead, Instead::Telling(_)) {
+            return None;
+        }
+        match std::mem::take(&mut self.instead) {
+            Instead::Telling(telling) => Some(telling),
+            _ => unreachable!("it was just seen"),
+        }
+    }
+}
+
+/// What was taken out of a slot to be run.
+pub(crate) enum Found {
+    /// A process.
+    Process(Box<Process>),
+    /// One that has not begun.
+    Birth(Box<Birth>),
+}
+
 impl Published {
     fn held(&self) -> Held {
         Held { messages: self.messages.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
@@ -113,12 +176,12 @@ impl Published {
 
 impl Slot {
     /// The slot of a new process.
-    pub fn new(pid: Pid, parent: Pid, is_root: bool) -> Arc<Slot> {
+    pub(crate) fn new(pid: Pid, parent: Pid, is_root: bool, instead: Instead) -> Arc<Slot> {
         Arc::new(Slot {
             pid,
             is_root,
             parent,
-            shared: Mutex::new(Shared { inbox: Inbox::new(), process: None, context: None, telling: None }),
+            shared: Mutex::new(Shared { inbox: Inbox::new(), process: None, instead }),
             published: Published::default(),
             pending: Pending::default(),
         })

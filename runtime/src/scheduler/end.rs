@@ -9,12 +9,13 @@
 use super::Scheduler;
 use crate::codec::Message;
 use crate::process::Process;
+use crate::process::account::Grown;
 use crate::process::context::{Context, context, detached};
 use crate::process::core::{Effect, Farewell};
 use crate::process::inbox::take_questions;
 use crate::process::mailbox::Mailbox;
 use crate::process::signal::{Answer, Question, Signal, Wake};
-use crate::process::slot::Slot;
+use crate::process::slot::{Instead, Slot};
 use rlua_machine::value::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -98,9 +99,16 @@ impl Scheduler {
         cx.trace("ended:", None, Some(&end.reason));
         self.tell_history(|h, at| h.ends(at, slot.pid, &end.reason, self.natives));
         let mut left = cx.take_unhandled();
-        left.append(&mut slot.lock().inbox.end());
         cx.end_wait();
         cx.core.ending = true;
+        let mut s = slot.lock();
+        if left.is_empty() && is_quiet(&slot, &mut cx, process.as_deref(), &end) && s.inbox.end_at_once() {
+            let freed = s.inbox.account.close();
+            drop(s);
+            return self.strike_off(&slot, freed);
+        }
+        left.append(&mut s.inbox.end());
+        drop(s);
         if (cx.watches_nodes || cx.epoch() > 0)
             && let Some(online) = self.node.online()
         {
@@ -111,8 +119,11 @@ impl Scheduler {
             let (from, id) = order.asker;
             questions.push(Signal::Ask { from, id, question: Question::Migrate(order.node) });
         }
-        cx.handle(&mut left);
-        self.answer_unseen(&mut cx, &mut questions);
+        // Most have nothing left to be handled.
+        if !left.is_empty() || !cx.urgent.is_empty() {
+            cx.handle(&mut left);
+            self.answer_unseen(&mut cx, &mut questions);
+        }
         let farewell = cx.core.farewell();
         let status = end.status.or(slot.is_root.then_some(1));
         if slot.is_root && !cx.reported {
@@ -158,7 +169,7 @@ impl Scheduler {
         }
         let is_over = t.farewell.is_over() && t.release();
         if !is_over {
-            slot.lock().telling = Some(Box::new(t));
+            slot.lock().instead = Instead::Telling(Box::new(t));
             return self.enqueue(slot);
         }
         self.bury(slot, t);
@@ -177,21 +188,7 @@ impl Scheduler {
                 self.route(to, answer);
             }
         };
-        if self.table.remove_guest(slot.pid) {
-            self.guest_ended(slot.pid);
-        } else {
-            self.table.remove(slot.pid);
-        }
-        if let Some(freed) = freed {
-            self.memory.note(&slot, freed);
-        }
-        // Who is told that it is dead finds nothing of it in `loop` either.
-        if !slot.is_root
-            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
-            && let Some(root) = self.root()
-        {
-            self.route(root, Signal::Wake(Wake::Loop));
-        }
+        self.strike_off(&slot, freed);
         for (to, answer) in questions.into_iter().filter_map(|s| s.bounce(slot.pid)) {
             self.route(to, answer);
         }
@@ -201,6 +198,24 @@ impl Scheduler {
                 self.warn_never_entered();
             }
             self.finish(status);
+        }
+    }
+    /// Nobody finds one that is dead any more.
+    fn strike_off(self: &Arc<Self>, slot: &Arc<Slot>, freed: Option<Grown>) {
+        if self.table.remove_guest(slot.pid) {
+            self.guest_ended(slot.pid);
+        } else {
+            self.table.remove(slot.pid);
+        }
+        if let Some(freed) = freed {
+            self.memory.note(slot, freed);
+        }
+        // Who is told that it is dead finds nothing of it in `loop` either.
+        if !slot.is_root
+            && self.live.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(root) = self.root()
+        {
+            self.route(root, Signal::Wake(Wake::Loop));
         }
     }
     /// The main chunk ended with spawned processes that never ran.
@@ -257,6 +272,15 @@ fn report_bytes(parts: &[&[u8]]) {
     line.push(b'\n');
     // Nobody is left to be told.
     let _ = std::io::stderr().write_all(&line);
+}
+
+/// Whether an end is of no concern to anybody, and what is to be freed is little: so most are.
+fn is_quiet(slot: &Slot, cx: &mut Context, process: Option<&Process>, end: &End) -> bool {
+    const LITTLE: usize = 64 * 1024;
+    let is_born = |p: &Process| p.birth.is_none() && p.vm.heap.bytes() <= LITTLE;
+    let is_little = process.is_some_and(is_born) && cx.mailbox.bytes() <= LITTLE;
+    let is_known = slot.is_root || end.status.is_some() || cx.watches_nodes || cx.epoch() > 0;
+    is_little && !is_known && cx.urgent.is_empty() && cx.core.is_alone()
 }
 
 #[cfg(test)]

@@ -74,11 +74,12 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::slot::Instead;
     use rlua_machine::value::Runtime;
 
     fn slot(serial: u64) -> Arc<Slot> {
         let pid = Pid::new(Runtime::find(1).expect("there is room"), serial);
-        Slot::new(pid, pid, false)
+        Slot::new(pid, pid, false, Instead::Nothing)
     }
 
     /// One tells that it has grown, another that it has ended; the second comes first.

@@ -53,12 +53,13 @@ use crate::codec::Message;
 use crate::node::hello::{VISITOR_SERIAL_BITS, visitor_id};
 use crate::node::transport::{Node, Seat};
 use crate::process::account::Grown;
+use crate::process::birth::Birth;
 use crate::process::core::Time;
 use crate::process::inbox::{Delivered, RunState};
 use crate::process::options::{KEYS, Options, Setting};
 use crate::process::registry::Registry;
 use crate::process::signal::{Signal, Status};
-use crate::process::slot::{Queued, Slot};
+use crate::process::slot::{Instead, Queued, Slot};
 use crate::process::{Process, context};
 use crate::sync::{Mutex, MutexGuard};
 use clock::Clock;
@@ -67,7 +68,7 @@ use rlua_machine::stdlib::io::Files;
 use rlua_machine::value::{Pid, Runtime};
 use rlua_machine::vm::native::Natives;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
 use timer::{Due, TimerKey, Timers};
 
 /// What a process in a state is doing; none: it has ended.
@@ -97,6 +98,8 @@ pub struct Scheduler {
     pub(crate) runtime: Runtime,
     /// Options of the node.
     pub(crate) options: RwLock<Options>,
+    /// Some of them are for processes from their spawn on ([`Options::of_new`]).
+    options_of_new: AtomicBool,
     /// Names.
     pub(crate) names: Registry,
     pub(crate) table: table::Table,
@@ -169,6 +172,7 @@ impl Scheduler {
             runtime: Runtime::find(id).expect("an OS process starts fewer than a million programs"),
             clock,
             options: RwLock::new(Options::default()),
+            options_of_new: AtomicBool::new(false),
             names: Registry::default(),
             table: table::Table::default(),
             gate: gate::Gate::default(),
@@ -217,16 +221,33 @@ impl Scheduler {
     }
     /// A process can be found from now on, and does not run before [`Scheduler::begin`].
     fn insert(&self, slot: &Arc<Slot>, process: Box<Process>) {
+        slot.lock().process = Some(process);
+        self.insert_slot(slot.clone());
+    }
+    /// As [`Scheduler::insert`], a process that another one spawns.
+    pub(crate) fn insert_child(&self, pid: Pid, parent: Pid, mut birth: Box<Birth>) -> Arc<Slot> {
+        let of_new = self.has_options_of_new().then(|| self.read_options().of_new()).flatten();
+        birth.is_told_in_lines = of_new.is_some_and(|(.., lines)| lines);
+        let slot = Slot::new(pid, parent, false, Instead::Birth(birth));
+        if let Some((messages, bytes, lines)) = of_new {
+            let inbox = &mut slot.lock().inbox;
+            inbox.set_limits((messages, bytes));
+            inbox.set_traced(lines);
+        }
+        self.insert_slot(slot.clone());
+        slot
+    }
+    fn insert_slot(&self, slot: Arc<Slot>) {
         self.tell_history(|h, at| h.begins(at, slot.pid, slot.is_root));
         if slot.is_root {
             self.root.set(slot.pid).expect("there is one root process");
         } else {
             self.live.fetch_add(1, Ordering::AcqRel);
         }
-        slot.lock().process = Some(process);
-        self.table.insert(slot.clone());
+        self.table.insert(slot);
     }
-    fn begin(self: &Arc<Self>, slot: Arc<Slot>) {
+    /// A process that was entered runs from now on.
+    pub(crate) fn begin(self: &Arc<Self>, slot: Arc<Slot>) {
         if slot.is_root {
             // Whoever begins a program goes on with it: it needs no other thread.
             self.enqueue_again(slot);
@@ -400,9 +421,23 @@ impl Scheduler {
         host.outside = Some(Arc::new(Handle(self.clone())));
         host
     }
+    /// Whether an option of the node is one that limits processes, or has lines told of them.
+    #[inline]
+    pub(crate) fn has_options_of_new(&self) -> bool {
+        self.options_of_new.load(Ordering::Acquire)
+    }
+    fn read_options(&self) -> RwLockReadGuard<'_, Options> {
+        self.options.read().unwrap_or_else(|e| e.into_inner())
+    }
+    /// Sets an option of the node.
+    pub(crate) fn set_option(&self, key: usize, setting: Setting) {
+        let mut options = self.options.write().unwrap_or_else(|e| e.into_inner());
+        options.set(key, setting);
+        self.options_of_new.store(options.of_new().is_some(), Ordering::Release);
+    }
     /// Options that are not what they are without being set.
     pub(crate) fn chosen_options(&self) -> Vec<(u8, Setting)> {
-        let (options, defaults) = (self.options.read().unwrap_or_else(|e| e.into_inner()), Options::default());
+        let (options, defaults) = (self.read_options(), Options::default());
         let all = (0..KEYS.len()).map(|key| (key as u8, options.get(key)));
         all.filter(|(key, setting)| *setting != defaults.get(*key as usize)).collect()
     }
@@ -503,7 +538,7 @@ impl Scheduler {
         table::Table::forget_recent();
         for slot in self.table.drain() {
             let mut s = slot.lock();
-            let kept = (s.process.take(), s.context.take(), s.telling.take());
+            let kept = (s.process.take(), std::mem::take(&mut s.instead));
             drop(s);
             drop(kept);
         }
@@ -517,7 +552,7 @@ impl Scheduler {
     /// The slot and the context of a new process.
     pub(crate) fn new_process(self: &Arc<Self>, parent: Option<Pid>) -> (Arc<Slot>, Box<context::Context>) {
         let pid = self.new_pid();
-        let slot = Slot::new(pid, parent.unwrap_or(pid), parent.is_none());
+        let slot = Slot::new(pid, parent.unwrap_or(pid), parent.is_none(), Instead::Nothing);
         let cx = context::Context::new(self.clone(), slot.clone());
         (slot, cx)
     }

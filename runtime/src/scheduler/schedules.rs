@@ -10,7 +10,7 @@ use super::sleep::Sleepers;
 use crate::codec::Message;
 use crate::process::inbox::{Delivered, RunState};
 use crate::process::signal::Signal;
-use crate::process::slot::{Queued, Sent, Slot};
+use crate::process::slot::{Instead, Queued, Sent, Slot};
 use rlua_machine::value::Pid;
 use shuttle::sync::{Condvar, Mutex, atomic::AtomicBool, atomic::AtomicUsize};
 use shuttle::thread;
@@ -234,7 +234,7 @@ fn deliveries(slices: [Slice; 3]) {
     const EACH: u64 = 3;
     check(move || {
         let all: Arc<Workers<Ready>> = Workers::new(2);
-        let slot = Slot::new(Pid::from_bits(1), Pid::from_bits(1), false);
+        let slot = Slot::new(Pid::from_bits(1), Pid::from_bits(1), false, Instead::Nothing);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let running = Arc::new(AtomicBool::new(false));
         let slice_number = Arc::new(AtomicUsize::new(0));

@@ -23,7 +23,7 @@ use crate::process::exit::Stage;
 use crate::process::inbox::Inbox;
 use crate::process::order;
 use crate::process::signal::{Answer, Signal};
-use crate::process::slot::Slot;
+use crate::process::slot::{Found, Instead, Slot};
 use rlua_machine::stdlib::host::host;
 use rlua_machine::value::{Pid, Value};
 use rlua_machine::vm::Exit;
@@ -61,8 +61,9 @@ impl Scheduler {
         if (slot.is_root || self.gate.is_open())
             && let Some(message) = slot.begin_with_message(&mut s)
         {
-            let Some(mut process) = s.process.take() else { unreachable!("a queued process is in its slot") };
+            let found = s.take_process();
             drop(s);
+            let mut process = self.process_of(found, &slot);
             process.vm.look_ahead(context::LINES);
             let cx = context(&mut process.vm);
             cx.mailbox.push(message);
@@ -70,7 +71,7 @@ impl Scheduler {
             return self.run_process(Some(slot), process, &mut Vec::new(), true);
         }
         let mut signals = SIGNALS.take();
-        if let Some(telling) = s.telling.take() {
+        if let Some(telling) = s.take_telling() {
             drop(s);
             SIGNALS.set(signals);
             self.go_on_telling(slot, *telling);
@@ -81,7 +82,8 @@ impl Scheduler {
             SIGNALS.set(signals);
             return 0;
         };
-        let (process, blocked) = (s.process.take(), s.context.take());
+        let found = s.take_process();
+        let blocked = if found.is_none() { s.take_context() } else { None };
         s.inbox.stepping |= permit;
         drop(s);
         let stepping = permit.then(|| slot.clone());
@@ -91,7 +93,7 @@ impl Scheduler {
             SIGNALS.set(signals);
             return 1;
         }
-        let Some(process) = process else { unreachable!("a queued process is in its slot") };
+        let process = self.process_of(found, &slot);
         let may_run = permit || slot.is_root || self.gate.is_open();
         let weight = self.run_process(Some(slot), process, &mut signals, may_run);
         signals.clear();
@@ -102,6 +104,15 @@ impl Scheduler {
             self.stepped();
         }
         weight
+    }
+    /// The process that is to run, which begins if it has not.
+    #[inline]
+    fn process_of(self: &Arc<Self>, found: Option<Found>, slot: &Arc<Slot>) -> Box<Process> {
+        match found {
+            Some(Found::Process(process)) => process,
+            Some(Found::Birth(birth)) => birth.begin(self, slot),
+            None => unreachable!("a queued process is in its slot"),
+        }
     }
     /// Runs a slice of a process that whoever has sent it a message has taken.
     pub(super) fn run_handed(self: &Arc<Self>, handed: Handed) -> u32 {
@@ -589,19 +600,12 @@ impl Scheduler {
     /// Makes it, of what it begins with.
     fn spawn_with(self: &Arc<Self>, request: SpawnRequest, snapshot: codec::Snapshot) {
         let SpawnRequest { parent, id, over, link, monitor, arguments, .. } = request;
-        let (slot, mut child) = self.new_process(Some(parent));
-        let pid = slot.pid;
-        if link {
-            child.core.linked_parent(parent);
-        }
-        if let Some(id) = monitor {
-            child.core.monitored_by_parent(parent, id);
-        }
-        child.set_limits();
-        let birth = Birth::with_arguments(snapshot, arguments);
-        let process = Process::new(None, child, Some(birth));
+        let pid = self.new_pid();
+        let mut birth = Birth::with_arguments(snapshot, arguments);
+        birth.is_linked = link;
+        birth.watched_under = monitor;
         // The parent finds it as soon as it knows of it, and knows of it before anything that it does.
-        self.insert(&slot, process);
+        let slot = self.insert_child(pid, parent, birth);
         if !self.answer_spawn((over, parent, id), Answer::Spawned(pid)) {
             // Who cannot be told believes that there is none.
             self.route(pid, Signal::Kill { reason: codec::Message::string(b"noconnection"), limit: false });
@@ -643,7 +647,7 @@ impl Scheduler {
         }
         cx.urgent.put_first(kept);
         let mut s = slot.lock();
-        s.context = Some(cx);
+        s.instead = Instead::Context(cx);
         let more = s.inbox.blocked_handled();
         drop(s);
         if more {

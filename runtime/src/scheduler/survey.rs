@@ -13,7 +13,7 @@ use crate::codec::wire::{Reader, Write};
 use crate::process::context::{Context, context};
 use crate::process::core::Time;
 use crate::process::signal::Status;
-use crate::process::slot::{CROWD, Slot};
+use crate::process::slot::{CROWD, Instead, Slot};
 use crate::process::waits::Waiting;
 use rlua_machine::value::Pid;
 use std::cmp::Reverse;
@@ -120,7 +120,11 @@ impl Figures {
         let waiting = s.inbox.messages() as u64;
         let bytes = s.inbox.bytes() as u64 + slot.published.bytes.load(Relaxed) as u64;
         let taken = s.process.as_mut().map(|p| context(&mut p.vm).mailbox.next_number());
-        let taken = taken.or_else(|| s.context.as_ref().map(|cx| cx.mailbox.next_number()));
+        let taken = taken.or_else(|| match &s.instead {
+            Instead::Context(cx) => Some(cx.mailbox.next_number()),
+            Instead::Birth(_) => Some(0),
+            _ => None,
+        });
         let arrived = taken.map(|taken| taken + waiting);
         drop(s);
         let messages = waiting + slot.published.messages.load(Relaxed) as u64;
@@ -422,7 +426,11 @@ pub fn glimpse(slot: &Slot, heads: usize, ties: bool) -> Glimpse {
         }
         return Glimpse { place, function, waits, frames, ..of(context(&mut p.vm)) };
     }
-    s.context.as_ref().map_or(Glimpse::default(), |cx| of(cx))
+    match &s.instead {
+        Instead::Context(cx) => of(cx),
+        Instead::Birth(birth) if ties && birth.is_linked => Glimpse { links: vec![slot.parent], ..Glimpse::default() },
+        _ => Glimpse::default(),
+    }
 }
 /// Bytes of a message's short form, and of a variable's.
 const HEAD: usize = 200;
@@ -453,7 +461,7 @@ mod tests {
         let mut s = Survey::new(order, most, b"", last, 5);
         for &(serial, reductions) in all {
             let pid = Pid::new(runtime, serial);
-            let slot = Slot::new(pid, pid, false);
+            let slot = Slot::new(pid, pid, false, Instead::Nothing);
             slot.published.reductions.store(reductions, Relaxed);
             s.look_at(slot, false);
         }

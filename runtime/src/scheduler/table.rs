@@ -199,11 +199,12 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::slot::Instead;
     use rlua_machine::value::Runtime;
 
     fn slot(serial: u64) -> Arc<Slot> {
         let pid = Pid::new(Runtime::find(1).expect("there is room"), serial);
-        Slot::new(pid, pid, false)
+        Slot::new(pid, pid, false, Instead::Nothing)
     }
     fn leaves(table: &Table) -> usize {
         table.shards.iter().map(|s| s.lock().unwrap().0.len()).sum()

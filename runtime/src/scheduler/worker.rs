@@ -25,7 +25,7 @@ use crate::process::context::{context, detached};
 use crate::process::core::Time;
 use crate::process::inbox::RunState;
 use crate::process::signal::{Signal, Wake};
-use crate::process::slot::{Queued, Sent, Slot};
+use crate::process::slot::{Instead, Queued, Sent, Slot};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use rlua_machine::stdlib::host::Outside;
 use rlua_machine::value::Runtime;
@@ -540,7 +540,7 @@ impl Outside for Handle {
         if let Some(cx) = cx {
             let slot = cx.slot.clone();
             let mut s = slot.lock();
-            s.context = Some(cx);
+            s.instead = Instead::Context(cx);
             let urgent = s.inbox.block();
             drop(s);
             if urgent {
@@ -577,7 +577,7 @@ impl Outside for Handle {
         let slot = slot?;
         loop {
             let mut s = slot.lock();
-            match s.context.take() {
+            match s.take_context() {
                 Some(cx) => {
                     let alive = s.inbox.unblock();
                     debug_assert!(alive);

@@ -40,9 +40,6 @@ pub fn take(vm: &mut Vm, first: usize) -> Result<Vec<Handed>, String> {
         shared: Option<Box<Socket>>,
     }
     let mut all: Vec<Found> = Vec::new();
-    if !context(vm).has_sockets() {
-        return Ok(Vec::new());
-    }
     for i in first..vm.count() {
         let Some((u, class)) = Class::of(vm.arg(i)) else { continue };
         let place = i - first;

@@ -270,7 +270,7 @@ impl Heap {
             self.clear_values(seen);
             self.forget_weak_tables();
             self.lazy_ends();
-            self.modules.drop_unseen();
+            self.objects.bytes -= self.modules.drop_unseen();
             self.forget_captured();
             debug_assert!(self.gray.is_empty() && !self.has_large() && self.sweeping.is_null());
             self.sweeping = std::mem::replace(&mut self.objects.first, std::ptr::null_mut());

@@ -278,10 +278,10 @@ impl Lazy {
 
 impl Heap {
     /// Begins with an image, whose first records are the roots of the machine.
-    pub(crate) fn begin_lazy(&mut self, image: Arc<dyn Image>) {
+    pub(crate) fn begin_lazy(&mut self, image: Arc<dyn Image>, has_string_metatable: bool) {
         assert!(self.lazy.is_null(), "a heap begins once");
         image.modules(&mut |m| self.keep_module(m));
-        let unfilled = ROOTS + image.has_string_metatable() as u32;
+        let unfilled = ROOTS + has_string_metatable as u32;
         let state = State { objects: Objects::NONE, made: Made { unfilled, ..Made::default() } };
         self.lazy = Box::into_raw(Box::new(Lazy { image, state: RefCell::new(state), marking: Cell::default() }));
     }

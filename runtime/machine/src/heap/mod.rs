@@ -554,6 +554,12 @@ impl Heap {
     pub fn keep_module(&mut self, module: &Arc<Module>) {
         self.modules.keep(module);
     }
+    /// As [`Heap::keep_module`], a module that its process has loaded: it takes as much as that. So what `load` makes and nobody
+    /// keeps is collected like other garbage.
+    pub fn keep_loaded(&mut self, module: &Arc<Module>) {
+        self.keep_module(module);
+        self.objects.bytes += self.modules.count(module);
+    }
     /// The module at an address, if it keeps that.
     pub fn module_at(&self, module: *const Module) -> Option<&Arc<Module>> {
         self.modules.find(module)

@@ -18,10 +18,19 @@ const FEW: usize = 8;
 pub(super) struct Modules {
     /// Most heaps keep one.
     list: SmallVec<[Arc<Module>; 1]>,
-    /// Places by address, once there are more than a few.
-    places: Seldom<HashMap<*const Module, u32, RandomState>>,
+    rest: Seldom<Rest>,
     /// While a collection goes on.
     marking: Option<Box<Marking>>,
+}
+
+/// What most heaps do without.
+#[derive(Default)]
+struct Rest {
+    /// Places by address, once there are more than a few.
+    places: HashMap<*const Module, u32, RandomState>,
+    /// Bytes of those that this heap has loaded itself, which count as its own. What it shares with others from the
+    /// beginning, or was sent, counts nowhere.
+    loaded: HashMap<*const Module, usize, RandomState>,
 }
 
 /// What a collection has seen.
@@ -34,7 +43,7 @@ struct Marking {
 
 impl Modules {
     pub fn new() -> Modules {
-        Modules { list: SmallVec::new(), places: Seldom::default(), marking: None }
+        Modules { list: SmallVec::new(), rest: Seldom::default(), marking: None }
     }
     pub fn list(&self) -> &[Arc<Module>] {
         &self.list
@@ -44,7 +53,7 @@ impl Modules {
         if self.list.len() <= FEW {
             return self.list.iter().position(|m| Arc::as_ptr(m) == module);
         }
-        self.places.get(&module).map(|&i| i as usize)
+        self.rest.places.get(&module).map(|&i| i as usize)
     }
     pub fn find(&self, module: *const Module) -> Option<&Arc<Module>> {
         self.place(module).map(|i| &self.list[i])
@@ -62,10 +71,16 @@ impl Modules {
             marking.seen.push(true);
         }
         if self.list.len() > FEW + 1 {
-            self.places.insert(address, self.list.len() as u32 - 1);
+            self.rest.places.insert(address, self.list.len() as u32 - 1);
         } else if self.list.len() == FEW + 1 {
             self.note_places();
         }
+    }
+    /// A module that it keeps counts as loaded by this heap; its bytes, if it has not counted so far.
+    pub fn count(&mut self, module: &Module) -> usize {
+        let bytes = module.bytes();
+        let before = self.rest.loaded.insert(std::ptr::from_ref(module), bytes);
+        if before.is_none() { bytes } else { 0 }
     }
     /// A collection begins.
     pub fn begin(&mut self) {
@@ -87,20 +102,33 @@ impl Modules {
             }
         }
     }
-    /// Lets go of modules that nothing has reached: marking is over.
-    pub fn drop_unseen(&mut self) {
-        let Some(marking) = self.marking.take() else { return };
+    /// Lets go of modules that nothing has reached: marking is over. How many bytes those had that have counted.
+    pub fn drop_unseen(&mut self) -> usize {
+        let Some(marking) = self.marking.take() else { return 0 };
         let before = self.list.len();
         let mut seen = marking.seen.iter();
-        self.list.retain(|_| *seen.next().expect("there is one for each"));
+        let mut loaded = self.rest.made().map(|r| &mut r.loaded).filter(|l| !l.is_empty());
+        let mut bytes = 0;
+        self.list.retain(|m| {
+            let keep = *seen.next().expect("there is one for each");
+            if !keep && let Some(loaded) = &mut loaded {
+                bytes += loaded.remove(&Arc::as_ptr(m)).unwrap_or(0);
+            }
+            keep
+        });
         if self.list.len() < before {
             self.note_places();
         }
+        bytes
     }
     fn note_places(&mut self) {
-        self.places.clear();
         if self.list.len() > FEW {
-            *self.places = self.list.iter().enumerate().map(|(i, m)| (Arc::as_ptr(m), i as u32)).collect();
+            self.rest.places = self.list.iter().enumerate().map(|(i, m)| (Arc::as_ptr(m), i as u32)).collect();
+        } else if let Some(rest) = self.rest.made() {
+            rest.places.clear();
+            if rest.loaded.is_empty() {
+                self.rest.clear();
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A collection in pieces, by hand: how large they are, and that what is stored between them stays.
 
 use super::*;
-use crate::vm::Vm;
+use crate::vm::load::Literals;
+use crate::vm::{LoadMode, Vm};
 
 fn list(heap: &mut Heap, n: usize) -> Ref<Table> {
     let list = heap.table();
@@ -95,6 +96,38 @@ fn a_heap_does_not_grow_by_what_it_frees() {
         most = most.max(vm.heap.bytes());
     }
     assert!(most < 4 * live, "{most} bytes, and {live} live");
+}
+/// What `load` gives counts as long as it is kept, and is collected when it is not.
+#[test]
+fn loaded_code_counts() {
+    let mut vm = machine();
+    let globals = vm.globals();
+    let text = "f('a string of this chunk alone', 1.5)\n".repeat(1000);
+    let load = |vm: &mut Vm| {
+        let text = text.replace("alone", &vm.heap.bytes().to_string());
+        vm.load(text.as_bytes(), b"=text", LoadMode::Text, Literals::Owned, Value::table(globals)).expect("it is code")
+    };
+    let before = vm.heap.bytes();
+    let kept = load(&mut vm);
+    globals.set_field(&mut vm.heap, b"kept", kept).expect("it fits");
+    let one = vm.heap.bytes() - before;
+    assert!((20_000..200_000).contains(&one), "{one} bytes");
+    let mut most = 0;
+    for _ in 0..200 {
+        load(&mut vm);
+        let roots = roots(&mut vm);
+        while vm.heap.wants_collection() {
+            vm.heap.collect_piece(&roots, PIECE);
+        }
+        most = most.max(vm.heap.bytes());
+    }
+    assert!(most < before + 8 * one + FIRST_THRESHOLD, "{most} bytes at most, of {one} each");
+    let roots = roots(&mut vm);
+    vm.heap.collect(&roots);
+    assert_eq!(vm.heap.modules().len(), 1);
+    globals.set_field(&mut vm.heap, b"kept", Value::NIL).expect("it fits");
+    vm.heap.collect(&roots);
+    assert!(vm.heap.modules().is_empty() && vm.heap.bytes() <= before + 200, "{} bytes", vm.heap.bytes());
 }
 #[test]
 fn a_heap_is_freed_in_pieces() {

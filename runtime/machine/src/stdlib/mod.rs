@@ -157,7 +157,7 @@ fn load_chunk(
     }
     let reload = vm.reload;
     let module = host::blocking(vm, |_| Vm::compile(text, name, mode, literals, reload))?;
-    Ok(vm.load_module(&module, env))
+    Ok(vm.load_own(&module, env))
 }
 
 /// Two random words: of whoever runs the process, else of the system.

@@ -10,6 +10,7 @@
 
 mod templates;
 
+use super::Vm;
 use super::op::{Op, When, pairs_of};
 use crate::heap::surplus;
 use crate::value::string::{Str, find_atom, make_atom};
@@ -139,6 +140,19 @@ impl Module {
         }
         module
     }
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let of = |p: &Proto| {
+            let c = p.canonical();
+            // An instruction, and its line.
+            let code = size_of_val(&*p.code_box) + c.code.len() * (size_of::<Instruction>() + 1);
+            let beside = size_of_val(&*p.k_box) + size_of_val(&*c.locals) + size_of_val(&*p.templates);
+            size_of::<Proto>() + size_of::<Prototype>() + code + beside
+        };
+        // SAFETY: a module owns its strings.
+        let strings = self.strings.iter().map(|&s| Str::layout(unsafe { (*s).len }).size());
+        size_of::<Module>() + self.protos.iter().map(of).sum::<usize>() + strings.sum::<usize>()
+    }
     /// The name of the chunk.
     pub fn name(&self) -> &Arc<[u8]> {
         &self.chunk.name
@@ -174,6 +188,26 @@ impl Module {
     /// A prototype by its index.
     pub fn proto(&self, index: usize) -> Option<&Proto> {
         self.protos.get(index)
+    }
+}
+
+impl Vm {
+    /// Makes a function of a chunk, with the globals (or another table or value) as its first upvalue.
+    pub fn load_module(&mut self, module: &Arc<Module>, env: Value) -> Value {
+        let proto = module.proto(0).expect("a chunk has a main function");
+        let count = proto.canonical().upvalues.len();
+        self.heap.keep_module(module);
+        let closure = self.heap.closure(proto, count);
+        for i in 0..count {
+            let u = self.heap.upvalue(if i == 0 { env } else { Value::NIL });
+            closure.set_upvalue(i, u);
+        }
+        Value::closure(closure)
+    }
+    /// As [`Vm::load_module`], of what this process has compiled, and pays for.
+    pub(crate) fn load_own(&mut self, module: &Arc<Module>, env: Value) -> Value {
+        self.heap.keep_loaded(module);
+        self.load_module(module, env)
     }
 }
 

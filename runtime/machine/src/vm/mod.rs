@@ -271,8 +271,9 @@ impl Vm {
     pub fn begin_lazy(&mut self, image: Arc<dyn Image>) {
         self.globals.set(std::ptr::null_mut());
         self.registry.set(std::ptr::null_mut());
-        self.string_metatable_unmade.set(image.has_string_metatable());
-        self.heap.begin_lazy(image);
+        let has_string_metatable = image.has_string_metatable();
+        self.string_metatable_unmade.set(has_string_metatable);
+        self.heap.begin_lazy(image, has_string_metatable);
     }
     /// Replaces both tables.
     pub fn set_roots(&mut self, globals: Ref<Table>, registry: Ref<Table>) {
@@ -331,6 +332,10 @@ impl Vm {
     pub fn type_metatables(&self) -> [*mut Table; 6] {
         self.type_metatables.as_deref().copied().unwrap_or([std::ptr::null_mut(); 6])
     }
+    /// Whether there is one.
+    pub fn has_type_metatables(&self) -> bool {
+        self.type_metatables.is_some()
+    }
     /// Sets them.
     pub fn set_type_metatables(&mut self, all: [*mut Table; 6]) {
         self.type_metatables = all.iter().any(|t| !t.is_null()).then(|| Box::new(all));
@@ -352,18 +357,6 @@ impl Vm {
         self.surroundings();
         self.surroundings.take().expect("it was just made")
     }
-    /// Makes a function of a chunk, with the globals (or another table or value) as its first upvalue.
-    pub fn load_module(&mut self, module: &Arc<Module>, env: Value) -> Value {
-        let proto = module.proto(0).expect("a chunk has a main function");
-        let count = proto.canonical().upvalues.len();
-        self.heap.keep_module(module);
-        let closure = self.heap.closure(proto, count);
-        for i in 0..count {
-            let u = self.heap.upvalue(if i == 0 { env } else { Value::NIL });
-            closure.set_upvalue(i, u);
-        }
-        Value::closure(closure)
-    }
     /// Compiles source text, or loads bytecode, into a function. The error is the message `load` returns.
     pub fn load(
         &mut self,
@@ -374,7 +367,7 @@ impl Vm {
         env: Value,
     ) -> Result<Value, Vec<u8>> {
         let module = Vm::compile(text, name, mode, literals, self.reload)?;
-        Ok(self.load_module(&module, env))
+        Ok(self.load_own(&module, env))
     }
     /// As [`Vm::load`], to what any machine can load. This takes long for a long text, and needs no machine.
     pub fn compile(

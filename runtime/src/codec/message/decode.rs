@@ -18,6 +18,7 @@ use rlua_machine::value::{Closure, Pid, Ref, Table, Value, tag};
 use rlua_machine::vm::Vm;
 use rlua_machine::vm::native::Native;
 use std::cell::Cell;
+use std::sync::OnceLock;
 
 /// What is being filled.
 enum Fill {
@@ -139,10 +140,13 @@ pub fn decode_reason(vm: &mut Vm, reason: &Message) -> Value {
 }
 
 fn system(vm: &mut Vm, name: &'static [u8], from: Pid, reason: Value) -> Value {
+    /// The addresses of the atoms, which are never freed.
+    static KEYS: OnceLock<[u64; 3]> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| [&b"signal"[..], b"from", b"reason"].map(|key| vm.heap.atom(key).bits));
     let name = vm.heap.atom(name);
     let t = vm.heap.table_sized(0, 3);
-    for (key, v) in [("signal", name), ("from", Value::pid(from)), ("reason", reason)] {
-        rlua_machine::stdlib::field(vm, t, key, v);
+    for (bits, v) in keys.iter().zip([name, Value::pid(from), reason]) {
+        t.set(&mut vm.heap, Value { tag: tag::ATOM, bits: *bits }, v).expect("a name is a key");
     }
     Value::table(t)
 }

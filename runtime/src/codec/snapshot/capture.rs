@@ -386,9 +386,14 @@ fn view_with(vm: &Vm, body: Value) -> Option<(Arc<View>, Value)> {
     let lazy = vm.heap.lazy().filter(|l| l.made_count() <= FEW_LISTED && vm.heap.captured_writes() == 0)?;
     let bits = if body.tag & tag::HEAP_BIT == 0 { body.bits } else { u64::from(lazy.number_of(body.bits)?) };
     let own = lazy.image().into_any().downcast::<View>().ok()?;
-    let [strings, others @ ..] = own.metatables();
-    let is_same = (vm.has_unmade_string_metatable() || lazy.pointer(strings) == vm.string_metatable())
-        && others.map(|m| lazy.pointer(m)) == vm.type_metatables();
+    let has_same_strings = || lazy.pointer(own.metatables()[0]) == vm.string_metatable();
+    let has_same_others = || {
+        let [_, others @ ..] = own.metatables();
+        others.map(|m| lazy.pointer(m)) == vm.type_metatables()
+    };
+    // Most have none of the others.
+    let has_others = own.has_type_metatables() || vm.has_type_metatables();
+    let is_same = (vm.has_unmade_string_metatable() || has_same_strings()) && (!has_others || has_same_others());
     is_same.then_some((own, Value { bits, ..body }))
 }
 

@@ -16,6 +16,21 @@ use rlua_machine::vm::Vm;
 /// A process that is being made of a snapshot, part of which is gone when it is made.
 pub struct Thawing {
     snapshot: Snapshot,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Nothing is made.
+    New,
+    /// Tables are filled when they are first used.
+    Lazy,
+    /// All is made.
+    Whole(Box<Whole>),
+}
+
+/// What was made of a snapshot that is thawed as a whole.
+#[derive(Default)]
+struct Whole {
     /// By number; empty as long as they are not filled.
     objects: Vec<Value>,
     /// Records whose objects are filled, and how much of the next one's is.
@@ -25,9 +40,6 @@ pub struct Thawing {
     own: Option<[Ref<Table>; 2]>,
     /// Objects with finalizers that are listed.
     listed: usize,
-    begun: bool,
-    /// Tables are filled when they are first used.
-    lazily: bool,
 }
 
 // SAFETY: it points to objects of one heap, and is moved between threads with that alone (heap/mod.rs, rule 3).
@@ -36,74 +48,39 @@ unsafe impl Send for Thawing {}
 impl Thawing {
     /// Begins with a snapshot.
     pub fn new(snapshot: Snapshot) -> Thawing {
-        Thawing {
-            snapshot,
-            objects: Vec::new(),
-            filled: 0,
-            inside: 0,
-            own: None,
-            listed: 0,
-            begun: false,
-            lazily: false,
-        }
+        Thawing { snapshot, stage: Stage::New }
     }
     /// Does so many units of work in the machine whose globals and registry these will be; the body and its arguments, if
     /// all is made.
     pub fn step(&mut self, vm: &mut Vm, units: &mut usize) -> Option<(Value, Arguments)> {
-        if !self.begun {
+        if matches!(self.stage, Stage::New) {
             self.begin(vm, units);
         }
-        if self.lazily {
-            return vm.heap.complete_lazy(units).then(|| {
+        let s = &mut self.snapshot;
+        match &mut self.stage {
+            Stage::Whole(whole) => whole.step(s, vm, units),
+            _ => vm.heap.complete_lazy(units).then(|| {
                 let lazy = vm.heap.lazy().expect("begun");
-                let s = &self.snapshot;
-                (lazy.value(s.body), s.arguments.iter().map(|&v| lazy.value(v)).collect())
-            });
+                let mut arguments = std::mem::take(&mut s.arguments);
+                arguments.iter_mut().for_each(|v| *v = lazy.value(*v));
+                (lazy.value(s.body), arguments)
+            }),
         }
-        while self.objects.len() < self.snapshot.objects() {
-            if *units == 0 {
-                return None;
-            }
-            self.make(vm, units);
-        }
-        while self.filled < self.snapshot.objects() {
-            if *units == 0 {
-                return None;
-            }
-            self.fill(units);
-        }
-        // In the order of the list from its end on, as whoever lists them wants them.
-        while self.listed < self.snapshot.view.finalizable().len() {
-            if *units == 0 {
-                return None;
-            }
-            let end = self.snapshot.view.finalizable().len() - self.listed;
-            let piece = &self.snapshot.view.finalizable()[end.saturating_sub(PIECE)..end];
-            let listed: Vec<Value> = piece.iter().map(|&v| value(&self.objects, v)).collect();
-            let set = vm.heap.set_finalizer_lists(&listed, &[]);
-            debug_assert!(set, "the spawner's list has each object once");
-            self.listed += listed.len();
-            *units = units.saturating_sub(listed.len());
-        }
-        let (s, objects) = (&self.snapshot, &self.objects);
-        let roots = [GLOBALS, REGISTRY].map(|n| objects[n].as_table().expect("the first records are tables"));
-        vm.set_roots(roots[0], roots[1]);
-        let [first, others @ ..] = s.view.metatables().map(|m| pointer(objects, m));
-        vm.set_string_metatable_pointer(first);
-        vm.set_type_metatables(others);
-        Some((value(objects, s.body), s.arguments.iter().map(|&v| value(objects, v)).collect()))
     }
     fn begin(&mut self, vm: &mut Vm, units: &mut usize) {
-        self.begun = true;
-        vm.heap.set_serial_counter(vm.heap.serial_counter().max(self.snapshot.serials));
+        let s = &self.snapshot;
+        vm.heap.set_serial_counter(vm.heap.serial_counter().max(s.serials));
         let has_empty_roots = vm.has_empty_roots();
-        if has_empty_roots && !self.snapshot.view.is_whole() {
-            self.lazily = true;
-            vm.begin_lazy(self.snapshot.view.clone());
-            let (lazy, s) = (vm.heap.lazy().expect("begun"), &self.snapshot);
-            let [first, others @ ..] = s.view.metatables();
-            let first = (!vm.has_unmade_string_metatable()).then(|| lazy.pointer(first));
-            let others = others.map(|m| lazy.pointer(m));
+        if has_empty_roots && !s.view.is_whole() {
+            self.stage = Stage::Lazy;
+            vm.begin_lazy(s.view.clone());
+            let lazy = vm.heap.lazy().expect("begun");
+            let first = (!vm.has_unmade_string_metatable()).then(|| lazy.pointer(s.view.metatables()[0]));
+            let has_others = s.view.has_type_metatables();
+            let others = has_others.then(|| {
+                let [_, others @ ..] = s.view.metatables();
+                others.map(|m| lazy.pointer(m))
+            });
             lazy.value(s.body);
             for &v in &s.arguments {
                 lazy.value(v);
@@ -112,21 +89,74 @@ impl Thawing {
             if let Some(first) = first {
                 vm.set_string_metatable_pointer(first);
             }
-            vm.set_type_metatables(others);
+            if let Some(others) = others {
+                vm.set_type_metatables(others);
+            }
             return;
         }
+        let mut whole = Box::<Whole>::default();
         if has_empty_roots {
             vm.make_roots();
-            self.own = Some([vm.globals(), vm.registry()]);
+            whole.own = Some([vm.globals(), vm.registry()]);
         }
-        self.snapshot.view.each_module(&mut |m| vm.heap.keep_module(m));
-        self.objects = Vec::with_capacity(self.snapshot.objects());
+        s.view.each_module(&mut |m| vm.heap.keep_module(m));
+        whole.objects = Vec::with_capacity(s.objects());
+        self.stage = Stage::Whole(whole);
+    }
+    /// Frees about so many records of one that will not go on; true if none is left.
+    pub fn release(&mut self, mut most: usize) -> bool {
+        // Whoever has it, too, frees it.
+        let Some(records) = View::own_records(&mut self.snapshot.view) else { return true };
+        while let Some(part) = records.parts.pop() {
+            if most < part.len() {
+                return false;
+            }
+            most -= part.len();
+        }
+        true
+    }
+}
+
+impl Whole {
+    fn step(&mut self, s: &mut Snapshot, vm: &mut Vm, units: &mut usize) -> Option<(Value, Arguments)> {
+        while self.objects.len() < s.objects() {
+            if *units == 0 {
+                return None;
+            }
+            self.make(s, vm, units);
+        }
+        while self.filled < s.objects() {
+            if *units == 0 {
+                return None;
+            }
+            self.fill(s, units);
+        }
+        // In the order of the list from its end on, as whoever lists them wants them.
+        while self.listed < s.view.finalizable().len() {
+            if *units == 0 {
+                return None;
+            }
+            let end = s.view.finalizable().len() - self.listed;
+            let piece = &s.view.finalizable()[end.saturating_sub(PIECE)..end];
+            let listed: Vec<Value> = piece.iter().map(|&v| value(&self.objects, v)).collect();
+            let set = vm.heap.set_finalizer_lists(&listed, &[]);
+            debug_assert!(set, "the spawner's list has each object once");
+            self.listed += listed.len();
+            *units = units.saturating_sub(listed.len());
+        }
+        let objects = &self.objects;
+        let roots = [GLOBALS, REGISTRY].map(|n| objects[n].as_table().expect("the first records are tables"));
+        vm.set_roots(roots[0], roots[1]);
+        let [first, others @ ..] = s.view.metatables().map(|m| pointer(objects, m));
+        vm.set_string_metatable_pointer(first);
+        vm.set_type_metatables(others);
+        Some((value(objects, s.body), s.arguments.iter().map(|&v| value(objects, v)).collect()))
     }
     /// Makes the object of the next record, empty.
-    fn make(&mut self, vm: &mut Vm, units: &mut usize) {
+    fn make(&mut self, s: &Snapshot, vm: &mut Vm, units: &mut usize) {
         let n = self.objects.len();
         let mut work = 1;
-        let v = match &*self.snapshot.view.head(n as u32) {
+        let v = match &*s.view.head(n as u32) {
             Record::String(bytes) => {
                 work += bytes.len() / 64;
                 vm.heap.string(bytes)
@@ -161,10 +191,10 @@ impl Thawing {
         *units = units.saturating_sub(work);
     }
     /// Fills the object of the next record, or a piece of it.
-    fn fill(&mut self, units: &mut usize) {
+    fn fill(&mut self, s: &mut Snapshot, units: &mut usize) {
         let (objects, o) = (&self.objects[..], self.objects[self.filled]);
         let header = o.bits as *const Header;
-        let found = self.snapshot.view.record(self.filled as u32);
+        let found = s.view.record(self.filled as u32);
         *units = units.saturating_sub(1);
         match &*found {
             Record::Table { serial, metatable, last_free, border_hint, array, nodes, refers, .. } => {
@@ -233,24 +263,12 @@ impl Thawing {
         (self.filled, self.inside) = (self.filled + 1, 0);
         if self.filled.is_multiple_of(Records::PART) {
             // Nobody looks at its records any more.
-            if self.snapshot.view.is_whole()
-                && let Some(records) = View::own_records(&mut self.snapshot.view)
+            if s.view.is_whole()
+                && let Some(records) = View::own_records(&mut s.view)
             {
                 records.parts[self.filled / Records::PART - 1] = Vec::new();
             }
         }
-    }
-    /// Frees about so many records of one that will not go on; true if none is left.
-    pub fn release(&mut self, mut most: usize) -> bool {
-        // Whoever has it, too, frees it.
-        let Some(records) = View::own_records(&mut self.snapshot.view) else { return true };
-        while let Some(part) = records.parts.pop() {
-            if most < part.len() {
-                return false;
-            }
-            most -= part.len();
-        }
-        true
     }
 }
 

@@ -405,14 +405,21 @@ impl View {
     pub fn objects(&self) -> usize {
         self.len() + self.above.as_ref().map_or(0, |a| a.records.len)
     }
+    #[inline]
     fn find(&self, n: u32, with_redo: bool) -> Found<'_> {
+        let graph = &*self.graph;
+        // By far the most. Whoever asks has the number from a record of this view.
+        if n < self.len && (n as usize) < graph.records.len && !graph.has_changed(n) {
+            return Found::First(graph.records.get(n as usize));
+        }
+        self.find_later(n, with_redo)
+    }
+    #[inline(never)]
+    fn find_later(&self, n: u32, with_redo: bool) -> Found<'_> {
         match &self.above {
             Some(above) if n >= self.len => Found::First(above.records.get((n - self.len) as usize)),
             _ => {
                 assert!(n < self.len, "a record that there is");
-                if (n as usize) < self.graph.records.len && !self.graph.has_changed(n) {
-                    return Found::First(self.graph.records.get(n as usize));
-                }
                 self.graph.find(n, self.version, with_redo)
             }
         }
@@ -429,6 +436,10 @@ impl View {
     /// The metatables of strings and of the other types.
     pub fn metatables(&self) -> [Value; 7] {
         self.graph.metatables
+    }
+    /// Whether a type other than strings has one.
+    pub fn has_type_metatables(&self) -> bool {
+        self.graph.metatables[1..].iter().any(|m| !m.is_nil())
     }
     pub fn finalizable(&self) -> &[Value] {
         &self.graph.finalizable
