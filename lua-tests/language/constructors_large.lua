@@ -26,7 +26,9 @@ t, list = nil, nil
 t = program('return {', 70000, function(i) return i % 2 == 0 and i .. ',' or 'k' .. i .. '=' .. i .. ',' end, '}')()
 assert(#t == 35000 and t[1] == 2 and t[35000] == 70000 and t.k1 == 1 and t.k69999 == 69999 and t.k2 == nil)
 for i = 1, 69999, 998 do assert(t['k' .. i] == i and t[(i + 1) // 2] == i + 1) end
-
+local count = 0
+for k, v in pairs(t) do count = count + 1 end
+assert(count == 70000)
 t = nil
 
 -- Rows: with the same fields, with others in between, inside others.
