@@ -554,10 +554,9 @@ impl Heap {
     pub fn keep_module(&mut self, module: &Arc<Module>) {
         self.modules.keep(module);
     }
-    /// As [`Heap::keep_module`], a module that its process has loaded: it takes as much as that. So what `load` makes and nobody
-    /// keeps is collected like other garbage.
-    pub fn keep_loaded(&mut self, module: &Arc<Module>) {
-        self.keep_module(module);
+    /// A module that it keeps was loaded by its process: it takes as much as that. So what `load` makes and nobody keeps is
+    /// collected like other garbage.
+    pub fn count_loaded(&mut self, module: &Module) {
         self.objects.bytes += self.modules.count(module);
     }
     /// The module at an address, if it keeps that.

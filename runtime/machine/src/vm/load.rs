@@ -206,8 +206,9 @@ impl Vm {
     }
     /// As [`Vm::load_module`], of what this process has compiled, and pays for.
     pub(crate) fn load_own(&mut self, module: &Arc<Module>, env: Value) -> Value {
-        self.heap.keep_loaded(module);
-        self.load_module(module, env)
+        let function = self.load_module(module, env);
+        self.heap.count_loaded(module);
+        function
     }
 }
 

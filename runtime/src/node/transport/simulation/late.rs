@@ -95,19 +95,14 @@ fn what_it_has_sent_comes_late_though_it_was_there_again_since() {
     let mut w = triangle(1, false, MILLISECOND).losing();
     let (pid, root) = (w.born(1), w.root(0));
     let before = messages(&w.program(0), root);
-    let says = |w: &mut World, host| {
-        w.lets(pid, host, |p, program| {
-            p.send(program, root, 10);
-            None
-        });
-        w.wait(SECOND);
-    };
     let healed = w.now() + 15 * SECOND;
     w.part(0, 1, 15 * SECOND);
-    says(&mut w, 1);
+    says(&mut w, pid, 1, root);
+    w.wait(SECOND);
     w.moved(pid, 1, 2);
     w.wait(2 * SECOND);
-    says(&mut w, 2);
+    says(&mut w, pid, 2, root);
+    w.wait(SECOND);
     assert_eq!(messages(&w.program(0), root), before + 1, "the second has come");
     w.moved(pid, 2, 1);
     // It has gone there once more, and not gone on yet, when the first comes.
@@ -122,22 +117,17 @@ fn what_a_process_has_sent_when_it_was_there_again_comes_late_too() {
     let mut w = triangle(1, false, MILLISECOND).losing();
     let (pid, root) = (w.born(1), w.root(0));
     let before = messages(&w.program(0), root);
-    let says = |w: &mut World, host| {
-        w.lets(pid, host, |p, program| {
-            p.send(program, root, 10);
-            None
-        });
-        w.wait(SECOND);
-    };
     w.part(0, 1, 30 * SECOND);
     w.moved(pid, 1, 2);
     w.wait(SECOND);
     w.moved(pid, 2, 1);
     w.wait(SECOND);
-    says(&mut w, 1);
+    says(&mut w, pid, 1, root);
+    w.wait(SECOND);
     w.moved(pid, 1, 2);
     w.wait(SECOND);
-    says(&mut w, 2);
+    says(&mut w, pid, 2, root);
+    w.wait(SECOND);
     assert_eq!(messages(&w.program(0), root), before + 1, "the second has come");
     // The news that it has left comes before the first does: it has left twice.
     w.wait(30 * SECOND);
